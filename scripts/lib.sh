@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# What every script here shares: stages that say how long they take, messages
+# that name the remedy, the cache, packages, and cleaning up. To be sourced by
+# bash after "set -eu".
+
+VMB_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+VMB_BUILD=$VMB_TOP/build
+VMB_CACHE=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/vmbkmcl
+mkdir -p "$VMB_BUILD" "$VMB_CACHE"
+
+# A child script goes on counting from where its parent started.
+: "${VMB_STARTED:=$(date +%s)}"
+export VMB_STARTED
+vmb_stage_name=
+vmb_stage_began=0
+
+# note TEXT...: one line of progress, with the seconds since the start.
+note() {
+	printf '[%4ds] %s\n' $(($(date +%s) - VMB_STARTED)) "$*" >&2
+}
+
+# stage TEXT...: the work that begins now; says how long the one before took.
+stage() {
+	stage_end
+	vmb_stage_name=$*
+	vmb_stage_began=$(date +%s)
+	note "$*"
+}
+
+stage_end() {
+	local took
+
+	[ -n "$vmb_stage_name" ] || return 0
+	took=$(($(date +%s) - vmb_stage_began))
+	[ "$took" -lt 3 ] || note "  done: $vmb_stage_name (${took} s)"
+	vmb_stage_name=
+}
+
+# die WHAT [REMEDY]: ends the script, naming the thing and what to do about it.
+die() {
+	printf '%s: error: %s\n' "$(basename "$0")" "$1" >&2
+	[ $# -lt 2 ] || printf '%s: try: %s\n' "$(basename "$0")" "$2" >&2
+	exit 1
+}
+
+# on_exit COMMAND...: run when the script ends, however it ends, last one first.
+vmb_cleanups=()
+on_exit() {
+	vmb_cleanups=("$(printf '%q ' "$@")" ${vmb_cleanups[@]+"${vmb_cleanups[@]}"})
+}
+
+vmb_run_cleanups() {
+	local status=$? command
+
+	trap - EXIT
+	for command in ${vmb_cleanups[@]+"${vmb_cleanups[@]}"}; do
+		eval "$command" || true
+	done
+	exit "$status"
+}
+trap vmb_run_cleanups EXIT
+# The shell runs the EXIT trap only when it exits by itself.
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# end_process PID: ends a process that this script started, and waits for it.
+end_process() {
+	local tries=0
+
+	kill "$1" 2>/dev/null || return 0
+	while kill -0 "$1" 2>/dev/null; do
+		tries=$((tries + 1))
+		[ $tries -lt 30 ] || kill -9 "$1" 2>/dev/null || return 0
+		sleep 0.1
+	done
+}
+
+# scratch_dir NAME: makes a directory that goes away with the script, and puts
+# its path into the variable NAME.
+scratch_dir() {
+	local made
+
+	made=$(mktemp -d "${TMPDIR:-/tmp}/vmbkmcl.XXXXXX")
+	on_exit rm -rf "$made"
+	printf -v "$1" %s "$made"
+}
+
+# quietly LOG SECONDS COMMAND...: the command's output goes to LOG. A line says
+# every 15 s that it still runs; SECONDS end it; a failure shows the last lines.
+quietly() {
+	local log=$1 limit=$2 began pid status=0 waited=0
+
+	shift 2
+	mkdir -p "$(dirname "$log")"
+	began=$(date +%s)
+	timeout --kill-after=10 "$limit" "$@" >"$log" 2>&1 </dev/null &
+	pid=$!
+	on_exit end_process "$pid"
+	while kill -0 "$pid" 2>/dev/null; do
+		sleep 0.2
+		waited=$(($(date +%s) - began))
+		if [ "$waited" -ge 15 ] && [ $((waited % 15)) -eq 0 ]; then
+			note "  ... $(basename "$1"), ${waited} s so far, at most $limit"
+			sleep 1
+		fi
+	done
+	wait "$pid" || status=$?
+	unset 'vmb_cleanups[0]'
+	vmb_cleanups=(${vmb_cleanups[@]+"${vmb_cleanups[@]}"})
+	[ "$status" -ne 0 ] || return 0
+	tail -n 30 "$log" >&2
+	[ "$status" -ne 124 ] || note "$* did not end within $limit s"
+	note "$* failed (status $status); its whole output: $log"
+	return "$status"
+}
+
+# heavy COMMAND...: one kernel build or nested machine at a time on this machine.
+heavy() {
+	if [ -n "${VMB_HEAVY:-}" ]; then
+		"$@"
+		return
+	fi
+	(
+		if ! flock -n 9; then
+			note "  waiting for another build or machine ($VMB_CACHE/heavy.lock)"
+			flock -w 3600 9 ||
+				die "$VMB_CACHE/heavy.lock was held by another for an hour" \
+				    "see who holds it: fuser -v $VMB_CACHE/heavy.lock"
+		fi
+		# Whatever outlives the command must not keep the lock.
+		VMB_HEAVY=1 "$@" 9>&-
+	) 9>"$VMB_CACHE/heavy.lock"
+}
+
+apt_quiet() {
+	DEBIAN_FRONTEND=noninteractive timeout --kill-after=10 1800 \
+		"$@" >"$VMB_BUILD/apt.log" 2>&1 </dev/null
+}
+
+# need_packages PACKAGE...: installs those that are missing.
+need_packages() {
+	local package missing=() as=()
+
+	for package; do
+		dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null |
+			grep -q '^.i' || missing+=("$package")
+	done
+	[ ${#missing[@]} -gt 0 ] || return 0
+	if [ "$(id -u)" -ne 0 ]; then
+		if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+			as=(sudo -n)
+		else
+			die "these packages are missing: ${missing[*]}" \
+			    "as root: apt-get install --no-install-recommends ${missing[*]}"
+		fi
+	fi
+	note "  installing ${missing[*]}"
+	set -- ${as[@]+"${as[@]}"} apt-get -y -o DPkg::Lock::Timeout=300 \
+		--no-install-recommends install "${missing[@]}"
+	# The lists may be missing, or name versions that are gone by now.
+	apt_quiet "$@" && return
+	apt_quiet ${as[@]+"${as[@]}"} apt-get -o DPkg::Lock::Timeout=300 update || true
+	apt_quiet "$@" && return
+	tail -n 15 "$VMB_BUILD/apt.log" >&2
+	die "could not install ${missing[*]}" "apt-get update && apt-get install ${missing[*]}"
+}
+
+# The suite this machine was installed from: bookworm, trixie, ...
+vmb_own_suite() {
+	# shellcheck source=/dev/null
+	(. /etc/os-release && echo "$VERSION_CODENAME")
+}
+
+# apt_suite SUITE: makes a private APT of another suite (or of this one, with
+# its sources) and puts its configuration's path into APT_CONFIG. The system's
+# own lists and packages stay as they are.
+apt_suite() {
+	local suite=$1 root=$VMB_CACHE/apt/$1
+
+	need_packages python3
+	mkdir -p "$root/lists/partial" "$root/cache/archives/partial"
+	(
+		flock -w 600 8
+		python3 "$VMB_TOP/scripts/apt_sources.py" "$(vmb_own_suite)" "$suite" \
+			>"$root/sources.list" ||
+			die "no APT source of this machine is for $(vmb_own_suite)" \
+			    "add Debian's archive to /etc/apt/sources.list.d"
+		cat >"$root/apt.conf" <<-END
+			Dir::Etc::sourcelist "$root/sources.list";
+			Dir::Etc::sourceparts "-";
+			Dir::Etc::preferences "-";
+			Dir::Etc::preferencesparts "-";
+			Dir::State::Lists "$root/lists";
+			Dir::Cache "$root/cache";
+			APT::Default-Release "";
+			APT::Sandbox::User "root";
+		END
+		# Lists of the last hours will do: kernels come out every few days.
+		if [ -z "$(find "$root/updated" -mmin -360 2>/dev/null)" ]; then
+			APT_CONFIG=$root/apt.conf quietly "$root/update.log" 600 \
+				apt-get update ||
+				die "cannot read the lists of $suite" "see $root/update.log"
+			touch "$root/updated"
+		fi
+	) 8>"$root/lock"
+	export APT_CONFIG="$root/apt.conf"
+}
