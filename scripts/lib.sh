@@ -190,11 +190,14 @@ apt_suite() {
 			    "add Debian's archive to /etc/apt/sources.list.d"
 		cat >"$root/apt.conf" <<-END
 			Dir::Etc::sourcelist "$root/sources.list";
-			Dir::Etc::sourceparts "-";
-			Dir::Etc::preferences "-";
-			Dir::Etc::preferencesparts "-";
+			Dir::Etc::sourceparts "/dev/null";
+			Dir::Etc::preferences "/dev/null";
+			Dir::Etc::preferencesparts "/dev/null";
 			Dir::State::Lists "$root/lists";
 			Dir::Cache "$root/cache";
+			Dir::Cache::pkgcache "pkgcache.bin";
+			Dir::Cache::srcpkgcache "srcpkgcache.bin";
+			Acquire::GzipIndexes "false";
 			APT::Default-Release "";
 			APT::Sandbox::User "root";
 		END
