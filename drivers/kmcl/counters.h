@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What a channel counts. One list makes the struct, the sysfs files (stable:
+ * their names and meanings do not change) and the debugfs lines.
+ */
+#ifndef VMB_COUNTERS_H
+#define VMB_COUNTERS_H
+
+#include <linux/types.h>
+
+/*
+ * X(name): written by the drain only, or under the outbound lock; see each
+ * user. Readers take what they find: a counter is a u64 that one CPU writes.
+ *
+ *  received               packets handed to process_packet
+ *  completed              packets the client has completed
+ *  completions_sent       completions put into the outgoing ring
+ *  completions_queued     of these, how many had to wait for room
+ *  completions_empty      empty ones, sent for packets that were refused
+ *  completions_dropped    that the channel's end, or a broken ring, swallowed
+ *  completed_twice        second completions by the client, ignored
+ *  refused                packets and indices refused, all reasons together
+ *  external_refused       of these, requests for external data
+ *  failed                 packets given to packet_fail
+ *  batches                runs of process_packet calls
+ *  starved                batches that ended for want of a packet object
+ *  signals                signals sent to the peer
+ *  stalls                 times the watchdog found work that nobody did
+ *  leaked                 shared memory that the peer may still write to
+ */
+#define VMB_COUNTERS(X)		\
+	X(received)		\
+	X(completed)		\
+	X(completions_sent)	\
+	X(completions_queued)	\
+	X(completions_empty)	\
+	X(completions_dropped)	\
+	X(completed_twice)	\
+	X(refused)		\
+	X(external_refused)	\
+	X(failed)		\
+	X(batches)		\
+	X(starved)		\
+	X(signals)		\
+	X(stalls)		\
+	X(leaked)
+
+struct vmb_counters {
+#define VMB_COUNTER_FIELD(name) u64 name;
+	VMB_COUNTERS(VMB_COUNTER_FIELD)
+#undef VMB_COUNTER_FIELD
+};
+
+#endif

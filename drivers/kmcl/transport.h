@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the channel layer wants of a transport, and what it offers to one.
+ *
+ * A transport says how a ring is got, signalled and lost. It brings devices,
+ * and for each channel on them it carries out these operations.
+ */
+#ifndef VMB_TRANSPORT_H
+#define VMB_TRANSPORT_H
+
+#include <linux/list.h>
+#include <linux/module.h>
+#include <vmbkmcl.h>
+
+#include "ring.h"
+
+/**
+ * struct vmb_channel_transport_operations - one channel, seen from above
+ * @prepare: get everything that open needs, so that open cannot fail for
+ *	memory. Sizes are bytes with control page, multiples of PAGE_SIZE; the
+ *	transport may give less, down to @minimum_size each, and says what it
+ *	gave. Process context.
+ * @unprepare: undo prepare; never fails. Process context.
+ * @open: open the channel, and call vmb_channel_attach_rings() before the peer
+ *	can be heard. Process context; may wait for the peer.
+ * @close: close it; when it returns, vmb_channel_interrupt() neither runs nor
+ *	will. May wait for the peer. Process context.
+ * @signal: ring the peer's bell. Any context.
+ * @schedule: have vmb_channel_interrupt() called soon, elsewhere. Any context.
+ * @peer_gone: the peer took back its offer. Any context.
+ * @create_gpadl: share @byte_count bytes at @buffer, both whole pages, with the
+ *	peer, who has confirmed it when this returns. Process context.
+ * @delete_gpadl: undo it. Non-zero: the memory may still be written to and must
+ *	never be freed. Process context.
+ */
+struct vmb_channel_transport_operations {
+	int (*prepare)(struct vmb_channel *channel, u32 *incoming_size,
+		       u32 *outgoing_size, u32 minimum_size);
+	void (*unprepare)(struct vmb_channel *channel);
+	int (*open)(struct vmb_channel *channel);
+	int (*close)(struct vmb_channel *channel);
+	void (*signal)(struct vmb_channel *channel);
+	void (*schedule)(struct vmb_channel *channel);
+	bool (*peer_gone)(struct vmb_channel *channel);
+	int (*create_gpadl)(struct vmb_channel *channel, void *buffer,
+			    u32 byte_count, u32 *gpadl_handle, void **private);
+	int (*delete_gpadl)(struct vmb_channel *channel, void *private);
+};
+
+/**
+ * struct vmb_transport_device - the library's half of a device
+ * @device: the client's half.
+ * @operations: of the channels on it.
+ * @isolated: the peer is the adversary (a confidential VM): raw guest memory is
+ *	never touched.
+ * @lock: protects @channels.
+ * @channels: the channels allocated on it, by &vmb_channel.device_node.
+ * @removing: set before the client's remove is called; waiting for the client
+ *	is bounded from then on.
+ *
+ * Embedded in the transport's own struct; made by vmb_transport_device_init(),
+ * and gone after vmb_transport_device_release().
+ */
+struct vmb_transport_device {
+	struct vmb_device device;
+	const struct vmb_channel_transport_operations *operations;
+	bool isolated;
+	spinlock_t lock;
+	struct list_head channels;
+	bool removing;
+};
+
+/**
+ * struct vmb_transport - a kind of bus
+ * @name: for the log.
+ * @owner: the module; pinned by every driver registered with it.
+ * @driver_register: make @driver known to the bus; what it returns through
+ *	@private comes back to driver_unregister. Process context.
+ * @driver_unregister: undo it; all its devices are removed when it returns.
+ * @node: the registry's.
+ */
+struct vmb_transport {
+	const char *name;
+	struct module *owner;
+	int (*driver_register)(struct vmb_driver *driver, void **private);
+	void (*driver_unregister)(struct vmb_driver *driver, void *private);
+	struct list_head node;
+};
+
+int vmb_transport_register(struct vmb_transport *transport);
+void vmb_transport_unregister(struct vmb_transport *transport);
+
+void vmb_transport_device_init(struct vmb_transport_device *device,
+			       struct device *dev,
+			       const guid_t *interface_type,
+			       const guid_t *interface_instance,
+			       const struct vmb_channel_transport_operations *operations);
+void vmb_transport_device_peer_gone(struct vmb_transport_device *device);
+void vmb_transport_device_removing(struct vmb_transport_device *device);
+void vmb_transport_device_release(struct vmb_transport_device *device);
+
+static inline struct vmb_transport_device *
+to_vmb_transport_device(struct vmb_device *device)
+{
+	return container_of(device, struct vmb_transport_device, device);
+}
+
+struct vmb_transport_device *
+vmb_channel_transport_device(const struct vmb_channel *channel);
+void vmb_channel_set_transport_private(struct vmb_channel *channel, void *private);
+void *vmb_channel_transport_private(const struct vmb_channel *channel);
+void vmb_channel_attach_rings(struct vmb_channel *channel,
+			      const struct vmb_ring *incoming,
+			      const struct vmb_ring *outgoing);
+void vmb_channel_interrupt(struct vmb_channel *channel);
+
+#endif
