@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-2.0
+# Verbs only; the objects and their flags are in Kbuild, which kbuild prefers to
+# this file. "make" alone lists the verbs.
+
+KVER	?= $(shell uname -r)
+KDIR	?= /lib/modules/$(KVER)/build
+DESTDIR	?=
+
+# Kbuild's own output is enough; V=1 shows the commands.
+KBUILD	= $(MAKE) -C $(KDIR) M=$(CURDIR)
+
+# The scripts build for kernels of their own choice: nothing that was said to
+# this make may reach theirs.
+RUN	= env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES
+
+.PHONY: help
+help:
+	@echo 'vmbkmcl $(shell scripts/dev-files.sh version): KMCL for Linux guests on Hyper-V'
+	@echo
+	@sed -n 's/^\([a-z-]*\):.*## *\(.*\)$$/  make \1|\2/p' Makefile | \
+		awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
+	@echo
+	@echo '  KVER=<release> is the kernel to build for (now $(KVER)),'
+	@echo '  KDIR=<folder> its headers (now $(KDIR)),'
+	@echo '  DESTDIR=<folder> the root that install and uninstall work in.'
+
+.PHONY: headers
+headers:
+	@test -e $(KDIR)/Makefile || { \
+		echo 'make: error: $(KDIR) holds no kernel headers' >&2; \
+		echo 'make: try: apt-get install linux-headers-$(KVER), or KDIR=<folder of the headers>' >&2; \
+		exit 1; }
+
+# Building and installing
+
+install uninstall dkms-install sign: export KVER := $(KVER)
+install uninstall dkms-install sign: export KDIR := $(KDIR)
+install uninstall: export DESTDIR := $(DESTDIR)
+
+.PHONY: modules
+modules: headers ## build the modules against KDIR
+	$(KBUILD) modules
+
+.PHONY: clean
+clean: headers ## remove what the build left
+	$(KBUILD) clean
+
+.PHONY: install
+install: headers ## install modules, header and Module.symvers (DESTDIR)
+	$(RUN) scripts/install.sh install
+
+.PHONY: uninstall
+uninstall: ## remove what install put down (DESTDIR)
+	$(RUN) scripts/install.sh uninstall
+
+.PHONY: dkms-install
+dkms-install: ## hand the sources to DKMS; it builds and installs for KVER
+	$(RUN) scripts/dkms.sh install
+
+.PHONY: dkms-remove
+dkms-remove: ## take every registered version out of DKMS
+	$(RUN) scripts/dkms.sh remove
+
+.PHONY: sign
+sign: ## sign the built modules for Secure Boot (KEY=, CERT=)
+	$(RUN) scripts/sign.sh
+
+# Seeing it work
+
+.PHONY: demo
+demo: ## boot a Hyper-V guest and watch packets go through
+	$(RUN) scripts/demo.sh
+
+.PHONY: bench
+bench: ## instructions and allocations per packet
+	$(RUN) scripts/bench.sh
+
+# Tests
+
+.PHONY: check
+check: ## all tests; ends with 'N passed, N failed, N skipped'
+	$(RUN) scripts/check.sh
+
+.PHONY: matrix
+matrix: ## every supported kernel and compiler, and two guests
+	$(RUN) scripts/matrix.sh
+
+.PHONY: kunit
+kunit: ## the KUnit suites on a kernel of their own
+	$(RUN) scripts/kunit.sh
+
+.PHONY: kselftest
+kselftest: ## load, bind, traffic, unbind, unload in a guest
+	$(RUN) scripts/kselftest.sh
+
+.PHONY: fuzz
+fuzz: ## the wire code with ASan, UBSan and libFuzzer (FUZZ_SECONDS=60)
+	$(RUN) scripts/fuzz.sh
+
+.PHONY: dkms-check
+dkms-check: ## DKMS add, build, install, remove in a scratch tree
+	$(RUN) scripts/check-dkms.sh
+
+.PHONY: static
+static: ## every static check; the next ones are part of it
+	$(RUN) scripts/check-static.sh
+
+.PHONY: sparse
+sparse: ## sparse, with endian checks
+	$(RUN) scripts/check-static.sh sparse
+
+.PHONY: checkpatch
+checkpatch: ## checkpatch --strict on every C file
+	$(RUN) scripts/check-static.sh checkpatch
+
+.PHONY: kernel-doc
+kernel-doc: ## kernel-doc without a warning
+	$(RUN) scripts/check-static.sh kernel-doc
+
+.PHONY: coccicheck
+coccicheck: ## the semantic patches of the kernel
+	$(RUN) scripts/check-static.sh coccicheck

@@ -1,0 +1,74 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# What a client outside of this tree builds with: the public header and the
+# Module.symvers of the installed modules, one directory for each kernel:
+#
+#   /usr/src/vmbkmcl/<kernel>/include/vmbkmcl.h
+#   /usr/src/vmbkmcl/<kernel>/Module.symvers
+#   /usr/src/vmbkmcl/<kernel>/version
+#
+# Called by "make install" and by the hooks of dkms.conf, there with nothing
+# but this folder around it: it needs a POSIX shell and no other file of
+# scripts/.
+set -eu
+
+usage() {
+	cat <<-'END'
+	usage: dev-files.sh version
+	       dev-files.sh keep SYMVERS DIR
+	       dev-files.sh install DEV KERNEL SYMVERS
+	       dev-files.sh remove DEV KERNEL
+
+	version	prints the version in dkms.conf
+	keep	puts the Module.symvers of a build into DIR
+	install	puts the header, Module.symvers and the version into DEV/KERNEL
+	remove	takes them away again, unless another version put them there
+	END
+}
+
+die() {
+	echo "dev-files.sh: error: $1" >&2
+	exit 1
+}
+
+top=$(cd "$(dirname "$0")/.." && pwd)
+version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"$/\1/p' "$top/dkms.conf")
+[ -n "$version" ] || die "$top/dkms.conf has no PACKAGE_VERSION"
+
+case ${1:-} in
+version)
+	echo "$version"
+	;;
+keep)
+	[ $# -eq 3 ] || { usage >&2; exit 2; }
+	[ -s "$2" ] || die "$2 is missing: was this module built?"
+	mkdir -p "$3"
+	cp "$2" "$3/Module.symvers"
+	;;
+install)
+	[ $# -eq 4 ] || { usage >&2; exit 2; }
+	[ -s "$4" ] || die "$4 is missing: build the modules first"
+	rm -rf "${2:?}/${3:?}"
+	mkdir -p "$2/$3/include"
+	cp "$top"/include/*.h "$2/$3/include/"
+	cp "$4" "$2/$3/Module.symvers"
+	echo "$version" >"$2/$3/version"
+	chmod -R u=rwX,go=rX "$2/$3"
+	echo "For clients outside of this tree: $2/$3"
+	;;
+remove)
+	[ $# -eq 3 ] || { usage >&2; exit 2; }
+	# Another version may be the active one by now.
+	[ "$(cat "$2/$3/version" 2>/dev/null)" = "$version" ] || exit 0
+	rm -rf "${2:?}/${3:?}"
+	rmdir "$2" 2>/dev/null || true
+	;;
+-h | --help)
+	usage
+	;;
+*)
+	usage >&2
+	exit 2
+	;;
+esac
