@@ -8,36 +8,6 @@
 
 #include <linux/types.h>
 
-/*
- * X(NAME, name): first those after which nobody knows where the next packet
- * begins, then those that cost one packet only. The names stand in sysfs.
- */
-#define VMB_REFUSALS_OF_FRAMING(X)					\
-	X(INDEX_RANGE, index_range)					\
-	X(INDEX_ALIGNMENT, index_alignment)				\
-	X(INDEX_BACKWARDS, index_backwards)				\
-	X(INDEX_OURS_CHANGED, index_ours_changed)			\
-	X(LENGTH_BELOW_HEADER, length_below_header)			\
-	X(LENGTH_BEYOND_AVAILABLE, length_beyond_available)		\
-	X(OFFSET_BELOW_HEADER, offset_below_header)			\
-	X(OFFSET_BEYOND_LENGTH, offset_beyond_length)
-
-#define VMB_REFUSALS_OF_PACKET(X)					\
-	X(TYPE_UNKNOWN, type_unknown)					\
-	X(FLAGS_UNKNOWN, flags_unknown)					\
-	X(PACKET_TOO_LARGE, packet_too_large)				\
-	X(RANGES_TRUNCATED, ranges_truncated)				\
-	X(RANGES_NONE, ranges_none)					\
-	X(RANGES_TOO_MANY, ranges_too_many)				\
-	X(RANGES_TOO_LONG, ranges_too_long)				\
-	X(RANGES_TRAILING, ranges_trailing)				\
-	X(RANGE_EMPTY, range_empty)					\
-	X(RANGE_OFFSET, range_offset)					\
-	X(PAGE_NOT_SHARED, page_not_shared)				\
-	X(TRANSFER_SET_UNKNOWN, transfer_set_unknown)			\
-	X(TRANSFER_RANGE_BEYOND_SET, transfer_range_beyond_set)		\
-	X(COMPLETION_UNEXPECTED, completion_unexpected)
-
 /**
  * enum vmb_refusal - why something that the peer wrote was not taken
  * @VMB_REFUSAL_NONE: it was taken.
@@ -69,13 +39,37 @@
  * @VMB_REFUSAL_TRANSFER_RANGE_BEYOND_SET: a range outside the set's buffer.
  * @VMB_REFUSAL_COMPLETION_UNEXPECTED: a completion that nobody waits for.
  * @VMB_REFUSAL_COUNT: how many there are.
+ *
+ * First those after which nobody knows where the next packet begins, then those
+ * that cost one packet only.
  */
 enum vmb_refusal {
 	VMB_REFUSAL_NONE,
-#define VMB_REFUSAL_ENUM(NAME, name) VMB_REFUSAL_##NAME,
-	VMB_REFUSALS_OF_FRAMING(VMB_REFUSAL_ENUM)
-	VMB_REFUSALS_OF_PACKET(VMB_REFUSAL_ENUM)
-#undef VMB_REFUSAL_ENUM
+
+	VMB_REFUSAL_INDEX_RANGE,
+	VMB_REFUSAL_INDEX_ALIGNMENT,
+	VMB_REFUSAL_INDEX_BACKWARDS,
+	VMB_REFUSAL_INDEX_OURS_CHANGED,
+	VMB_REFUSAL_LENGTH_BELOW_HEADER,
+	VMB_REFUSAL_LENGTH_BEYOND_AVAILABLE,
+	VMB_REFUSAL_OFFSET_BELOW_HEADER,
+	VMB_REFUSAL_OFFSET_BEYOND_LENGTH,
+
+	VMB_REFUSAL_TYPE_UNKNOWN,
+	VMB_REFUSAL_FLAGS_UNKNOWN,
+	VMB_REFUSAL_PACKET_TOO_LARGE,
+	VMB_REFUSAL_RANGES_TRUNCATED,
+	VMB_REFUSAL_RANGES_NONE,
+	VMB_REFUSAL_RANGES_TOO_MANY,
+	VMB_REFUSAL_RANGES_TOO_LONG,
+	VMB_REFUSAL_RANGES_TRAILING,
+	VMB_REFUSAL_RANGE_EMPTY,
+	VMB_REFUSAL_RANGE_OFFSET,
+	VMB_REFUSAL_PAGE_NOT_SHARED,
+	VMB_REFUSAL_TRANSFER_SET_UNKNOWN,
+	VMB_REFUSAL_TRANSFER_RANGE_BEYOND_SET,
+	VMB_REFUSAL_COMPLETION_UNEXPECTED,
+
 	VMB_REFUSAL_COUNT
 };
 

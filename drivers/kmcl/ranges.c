@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The range lists of GPA-direct and transfer-page packets: check once, walk as
+ * often as wanted.
+ */
+#include <linux/compiler.h>
+#include <linux/minmax.h>
+#include <linux/overflow.h>
+#include <linux/types.h>
+#include <asm/byteorder.h>
+
+#include "ranges.h"
+
+/* Both kinds of list begin with a word whose upper half counts the ranges. */
+#define VMB_RANGES_HEADER	((u32)sizeof(struct vmb_wire_gpa_direct))
+static_assert(sizeof(struct vmb_wire_gpa_direct) ==
+	      sizeof(struct vmb_wire_transfer_pages));
+static_assert(offsetof(struct vmb_wire_gpa_direct, range_count) ==
+	      offsetof(struct vmb_wire_transfer_pages, range_count));
+
+/* And both kinds of range begin with a count and an offset. */
+#define VMB_RANGE_HEADER	((u32)sizeof(struct vmb_wire_gpa_range))
+static_assert(sizeof(struct vmb_wire_gpa_range) ==
+	      sizeof(struct vmb_wire_transfer_range));
+static_assert(offsetof(struct vmb_wire_gpa_range, byte_offset) ==
+	      offsetof(struct vmb_wire_transfer_range, byte_offset));
+
+#define VMB_RANGES_PFN		((u32)sizeof(__le64))
+
+/**
+ * vmb_ranges_maximum_segments() - most pieces that external data can fall into
+ * @limits: what the channel accepts.
+ *
+ * Pieces end where a range or a 4 KiB page ends. A range of n bytes that begins
+ * with a page's last byte touches 1 + (n - 1) / 4096 pages, rounded up, and no
+ * range touches more; every range takes one byte at least.
+ *
+ * Context: Any.
+ * Return: The number.
+ */
+u32 vmb_ranges_maximum_segments(const struct vmb_range_limits *limits)
+{
+	u32 ranges = min(limits->chain, limits->bytes);
+	u32 rest = limits->bytes - ranges;
+	u64 further = ((u64)rest + (u64)ranges * (VMB_WIRE_PAGE_SIZE - 1)) >>
+		      VMB_WIRE_PAGE_SHIFT;
+
+	return ranges + (u32)min_t(u64, rest, further);
+}
+
+/**
+ * vmb_ranges_maximum_length() - longest range list that can be accepted
+ * @limits: what the channel accepts.
+ *
+ * Context: Any.
+ * Return: Bytes, a multiple of 8, at most what a packet can hold. 0 if the
+ * limits accept no external data.
+ */
+u32 vmb_ranges_maximum_length(const struct vmb_range_limits *limits)
+{
+	u32 ranges = min(limits->chain, limits->bytes);
+	u64 length;
+
+	if (!ranges)
+		return 0;
+	length = VMB_RANGES_HEADER + (u64)ranges * VMB_RANGE_HEADER +
+		 (u64)vmb_ranges_maximum_segments(limits) * VMB_RANGES_PFN;
+	return min_t(u64, length, VMB_WIRE_MAXIMUM_LENGTH -
+		     sizeof(struct vmb_wire_descriptor));
+}
+
+/**
+ * vmb_ranges_check() - check a range list, and sum it up
+ * @ranges: gets the sums; refers to @list. Means something only if the list is
+ *	sound.
+ * @type: VMB_WIRE_TYPE_DATA_GPA_DIRECT or VMB_WIRE_TYPE_DATA_TRANSFER_PAGES.
+ * @list: a private copy of the list, aligned to 8 bytes.
+ * @list_length: bytes of @list, up to the payload.
+ * @limits: what the channel accepts.
+ *
+ * Whether the memory that the ranges name may be touched is not asked here.
+ *
+ * Context: Any.
+ * Return: VMB_REFUSAL_NONE, one of the VMB_REFUSAL_RANGE* values, or
+ * VMB_REFUSAL_TYPE_UNKNOWN for another @type.
+ */
+enum vmb_refusal vmb_ranges_check(struct vmb_ranges *ranges, u16 type,
+				  const void *list, u32 list_length,
+				  const struct vmb_range_limits *limits)
+{
+	const struct vmb_wire_transfer_pages *transfer = list;
+	const struct vmb_wire_gpa_direct *direct = list;
+	bool with_pages = type == VMB_WIRE_TYPE_DATA_GPA_DIRECT;
+	const u8 *position = list + VMB_RANGES_HEADER;
+	u32 left, count, i;
+
+	if (!with_pages && type != VMB_WIRE_TYPE_DATA_TRANSFER_PAGES)
+		return VMB_REFUSAL_TYPE_UNKNOWN;
+	if (list_length < VMB_RANGES_HEADER)
+		return VMB_REFUSAL_RANGES_TRUNCATED;
+	left = list_length - VMB_RANGES_HEADER;
+	count = le32_to_cpu(direct->range_count);
+	if (!count)
+		return VMB_REFUSAL_RANGES_NONE;
+	if (count > limits->chain)
+		return VMB_REFUSAL_RANGES_TOO_MANY;
+
+	*ranges = (struct vmb_ranges) {
+		.list = list,
+		.type = type,
+		.set_id = with_pages ? 0 : le16_to_cpu(transfer->set_id),
+		.count = count,
+	};
+	for (i = 0; i < count; i++) {
+		const struct vmb_wire_gpa_range *range = (const void *)position;
+		u32 bytes, offset, end, pages;
+
+		if (left < VMB_RANGE_HEADER)
+			return VMB_REFUSAL_RANGES_TRUNCATED;
+		left -= VMB_RANGE_HEADER;
+		position += VMB_RANGE_HEADER;
+
+		bytes = le32_to_cpu(range->byte_count);
+		offset = le32_to_cpu(range->byte_offset);
+		if (!bytes)
+			return VMB_REFUSAL_RANGE_EMPTY;
+		if (check_add_overflow(offset, bytes, &end))
+			return VMB_REFUSAL_RANGE_OFFSET;
+		/* The sum so far is within the limit. */
+		if (bytes > limits->bytes - ranges->bytes)
+			return VMB_REFUSAL_RANGES_TOO_LONG;
+		ranges->bytes += bytes;
+		if (!with_pages)
+			continue;
+
+		if (offset >= VMB_WIRE_PAGE_SIZE)
+			return VMB_REFUSAL_RANGE_OFFSET;
+		pages = ((end - 1) >> VMB_WIRE_PAGE_SHIFT) + 1;
+		if (left / VMB_RANGES_PFN < pages)
+			return VMB_REFUSAL_RANGES_TRUNCATED;
+		left -= pages * VMB_RANGES_PFN;
+		position += pages * VMB_RANGES_PFN;
+		ranges->pages += pages;
+	}
+	return left ? VMB_REFUSAL_RANGES_TRAILING : VMB_REFUSAL_NONE;
+}
+
+/**
+ * vmb_range_walk_init() - begin to walk over a checked range list
+ * @walk: to be filled. Refers to the list.
+ * @ranges: a list for which vmb_ranges_check() returned VMB_REFUSAL_NONE.
+ * @page_shift: of the pages that the segments are to be told in: the kernel's
+ *	PAGE_SHIFT, 12 at least. No matter for transfer pages.
+ *
+ * Context: Any.
+ */
+void vmb_range_walk_init(struct vmb_range_walk *walk,
+			 const struct vmb_ranges *ranges, u8 page_shift)
+{
+	*walk = (struct vmb_range_walk) {
+		.position = (const u8 *)ranges->list + VMB_RANGES_HEADER,
+		.ranges_left = ranges->count,
+		.page_shift = page_shift,
+		.type = ranges->type,
+	};
+}
+
+/**
+ * vmb_range_walk_next() - the next piece of external data
+ * @walk: where the walk is.
+ * @segment: gets the piece: of GPA-direct what lies in one 4 KiB page, of
+ *	transfer pages a whole range.
+ *
+ * Context: Any.
+ * Return: false if there was none left.
+ */
+bool vmb_range_walk_next(struct vmb_range_walk *walk,
+			 struct vmb_range_segment *segment)
+{
+	u8 shift = walk->page_shift - VMB_WIRE_PAGE_SHIFT;
+	u64 pfn;
+
+	if (!walk->bytes_left) {
+		const struct vmb_wire_gpa_range *range =
+			(const void *)walk->position;
+
+		if (!walk->ranges_left)
+			return false;
+		walk->ranges_left--;
+		walk->position += VMB_RANGE_HEADER;
+		walk->bytes_left = le32_to_cpu(range->byte_count);
+		walk->offset = le32_to_cpu(range->byte_offset);
+	}
+
+	if (walk->type == VMB_WIRE_TYPE_DATA_TRANSFER_PAGES) {
+		segment->frame = 0;
+		segment->offset = walk->offset;
+		segment->length = walk->bytes_left;
+		walk->bytes_left = 0;
+		return true;
+	}
+
+	pfn = le64_to_cpup((const __le64 *)walk->position);
+	walk->position += VMB_RANGES_PFN;
+	segment->frame = pfn >> shift;
+	segment->offset = ((u32)(pfn & ((1u << shift) - 1)) << VMB_WIRE_PAGE_SHIFT) +
+			  walk->offset;
+	segment->length = min(walk->bytes_left, VMB_WIRE_PAGE_SIZE - walk->offset);
+	walk->bytes_left -= segment->length;
+	walk->offset = 0;
+	return true;
+}

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The reading end of a ring. See ring.h for what holds everywhere in here, and
+ * for the barriers' letters.
+ */
+#include <linux/bitops.h>
+#include <linux/compiler.h>
+#include <linux/types.h>
+#include <asm/barrier.h>
+#include <asm/byteorder.h>
+
+#include "ring.h"
+#include "ring_memory.h"
+
+/* The types that carry data to us, as a set of bits. */
+#define VMB_RING_TYPES_KNOWN						\
+	(BIT(VMB_WIRE_TYPE_DATA_INBAND) |				\
+	 BIT(VMB_WIRE_TYPE_DATA_TRANSFER_PAGES) |			\
+	 BIT(VMB_WIRE_TYPE_DATA_GPA_DIRECT) |				\
+	 BIT(VMB_WIRE_TYPE_COMPLETION))
+
+#define VMB_RING_DESCRIPTOR	((u32)sizeof(struct vmb_wire_descriptor))
+#define VMB_RING_TRAILER	((u32)sizeof(struct vmb_wire_trailer))
+
+/**
+ * vmb_ring_reader_init() - start to read a ring from its beginning
+ * @reader: to be filled.
+ * @ring: where the ring is; copied. Its size must be a multiple of 8.
+ * @maximum_ranges: longest range list to be accepted, in bytes.
+ * @maximum_payload: longest payload to be accepted, in bytes.
+ *
+ * Shared memory is neither read nor written: the ring begins at index 0, which
+ * whoever made it has put there, together with the feature bit that promises
+ * the writer a signal for pending_send_size.
+ *
+ * Context: Any.
+ */
+void vmb_ring_reader_init(struct vmb_ring_reader *reader,
+			  const struct vmb_ring *ring,
+			  u32 maximum_ranges, u32 maximum_payload)
+{
+	*reader = (struct vmb_ring_reader) {
+		.ring = *ring,
+		.maximum_ranges = maximum_ranges,
+		.maximum_payload = maximum_payload,
+		.lost = VMB_REFUSAL_NONE,
+	};
+}
+
+static enum vmb_ring_status vmb_ring_reader_lose(struct vmb_ring_reader *reader,
+						 enum vmb_refusal reason,
+						 enum vmb_refusal *refusal)
+{
+	reader->lost = reason;
+	*refusal = reason;
+	return VMB_RING_LOST;
+}
+
+/*
+ * Looks how far the peer has written by now. It may write up to the index that
+ * it has been told, so one between that and our own means that it took back
+ * what we have already read.
+ */
+static enum vmb_refusal vmb_ring_reader_refresh(struct vmb_ring_reader *reader)
+{
+	const struct vmb_ring *ring = &reader->ring;
+	enum vmb_refusal refusal;
+	u32 write_index;
+
+	/* [A] pairs with the peer's [B]: the packets before the index. */
+	write_index = le32_to_cpu(virt_load_acquire(&ring->control->write_index));
+
+	refusal = vmb_ring_check_index(ring, write_index);
+	if (unlikely(refusal != VMB_REFUSAL_NONE))
+		return refusal;
+	if (unlikely(le32_to_cpu(READ_ONCE(ring->control->read_index)) !=
+		     reader->published_index))
+		return VMB_REFUSAL_INDEX_OURS_CHANGED;
+	if (unlikely(vmb_ring_distance(ring, reader->published_index, write_index) <
+		     vmb_ring_reader_uncommitted(reader)))
+		return VMB_REFUSAL_INDEX_BACKWARDS;
+
+	reader->write_index = write_index;
+	return VMB_REFUSAL_NONE;
+}
+
+/**
+ * vmb_ring_read() - take the next packet out of the ring
+ * @reader: the ring's reading end.
+ * @buffer: gets the range list and, right behind it, the payload. Aligned to 8
+ *	bytes, with room for the reader's maximum_ranges + maximum_payload bytes.
+ *	Written only for VMB_RING_DONE.
+ * @packet: gets the descriptor, for VMB_RING_DONE and VMB_RING_REFUSED.
+ * @refusal: gets the reason, for VMB_RING_REFUSED and VMB_RING_LOST.
+ *
+ * What the peer wrote is fetched once, checked, and only then used; what this
+ * returns is private. The peer is told nothing before
+ * vmb_ring_reader_commit().
+ *
+ * Context: Any. The caller serialises all calls on one reader.
+ * Return:
+ * * VMB_RING_DONE - a packet was read.
+ * * VMB_RING_EMPTY - there was none.
+ * * VMB_RING_REFUSED - one was consumed, and not copied; the next call reads
+ *   the one behind it.
+ * * VMB_RING_LOST - nobody knows where a packet begins. Nothing was consumed;
+ *   every further call says the same.
+ */
+enum vmb_ring_status vmb_ring_read(struct vmb_ring_reader *reader, void *buffer,
+				   struct vmb_ring_packet *packet,
+				   enum vmb_refusal *refusal)
+{
+	const struct vmb_ring *ring = &reader->ring;
+	u32 index = reader->read_index;
+	u32 available, length, offset;
+	enum vmb_refusal reason;
+	u64 head;
+
+	if (unlikely(reader->lost != VMB_REFUSAL_NONE))
+		return vmb_ring_reader_lose(reader, reader->lost, refusal);
+	if (index == reader->write_index) {
+		reason = vmb_ring_reader_refresh(reader);
+		if (unlikely(reason != VMB_REFUSAL_NONE))
+			return vmb_ring_reader_lose(reader, reason, refusal);
+		if (index == reader->write_index)
+			return VMB_RING_EMPTY;
+	}
+
+	available = vmb_ring_distance(ring, index, reader->write_index);
+	if (unlikely(available < VMB_RING_PACKET_MINIMUM))
+		return vmb_ring_reader_lose(reader, VMB_REFUSAL_LENGTH_BELOW_HEADER,
+					    refusal);
+	available -= VMB_RING_TRAILER;
+
+	/* The first word is struct vmb_wire_descriptor up to its flags. */
+	head = vmb_ring_load_word(ring, index);
+	offset = (u16)(head >> 16) * VMB_WIRE_UNIT;
+	length = (u16)(head >> 32) * VMB_WIRE_UNIT;
+	if (unlikely(length < VMB_RING_DESCRIPTOR))
+		return vmb_ring_reader_lose(reader, VMB_REFUSAL_LENGTH_BELOW_HEADER,
+					    refusal);
+	if (unlikely(offset < VMB_RING_DESCRIPTOR))
+		return vmb_ring_reader_lose(reader, VMB_REFUSAL_OFFSET_BELOW_HEADER,
+					    refusal);
+	if (unlikely(offset > length))
+		return vmb_ring_reader_lose(reader, VMB_REFUSAL_OFFSET_BEYOND_LENGTH,
+					    refusal);
+	if (unlikely(length > available))
+		return vmb_ring_reader_lose(reader, VMB_REFUSAL_LENGTH_BEYOND_AVAILABLE,
+					    refusal);
+
+	packet->type = (u16)head;
+	packet->flags = (u16)(head >> 48);
+	packet->ranges_length = offset - VMB_RING_DESCRIPTOR;
+	packet->payload_length = length - offset;
+	packet->transaction_id =
+		vmb_ring_load_word(ring, vmb_ring_advance(ring, index, VMB_WIRE_UNIT));
+
+	/* Framing is sound: from here on the packet is consumed in any case. */
+	reader->read_index = vmb_ring_advance(ring, index, length + VMB_RING_TRAILER);
+
+	if (unlikely(packet->type >= BITS_PER_LONG ||
+		     !(VMB_RING_TYPES_KNOWN & BIT(packet->type)))) {
+		*refusal = VMB_REFUSAL_TYPE_UNKNOWN;
+		return VMB_RING_REFUSED;
+	}
+	if (unlikely(packet->flags & ~VMB_WIRE_FLAG_COMPLETION_REQUESTED)) {
+		*refusal = VMB_REFUSAL_FLAGS_UNKNOWN;
+		return VMB_RING_REFUSED;
+	}
+	if (unlikely(packet->ranges_length > reader->maximum_ranges ||
+		     packet->payload_length > reader->maximum_payload)) {
+		*refusal = VMB_REFUSAL_PACKET_TOO_LARGE;
+		return VMB_RING_REFUSED;
+	}
+
+	vmb_ring_copy_out(ring, vmb_ring_advance(ring, index, VMB_RING_DESCRIPTOR),
+			  buffer, length - VMB_RING_DESCRIPTOR);
+	return VMB_RING_DONE;
+}
+
+/**
+ * vmb_ring_reader_commit() - give the room of all that was read back to the peer
+ * @reader: the ring's reading end.
+ *
+ * A writer that waits for room says how much in pending_send_size; it wants one
+ * signal, when there is more than that and there was not before. A host punishes
+ * signals beyond that.
+ *
+ * What the peer wrote is believed only if it makes sense; if its write_index
+ * does not, nobody is signalled and the next vmb_ring_read() says why.
+ *
+ * Context: Any. The caller serialises all calls on one reader.
+ * Return: true if the peer is to be signalled.
+ */
+bool vmb_ring_reader_commit(struct vmb_ring_reader *reader)
+{
+	const struct vmb_ring *ring = &reader->ring;
+	u32 released = vmb_ring_reader_uncommitted(reader);
+	u32 before = reader->published_index;
+	u32 pending, write_index, used;
+
+	if (!released)
+		return false;
+
+	/* [C] pairs with the peer's [D]: the copies are done. */
+	virt_store_release(&ring->control->read_index,
+			   cpu_to_le32(reader->read_index));
+	reader->published_index = reader->read_index;
+
+	/* [E] pairs with the peer's [F]. */
+	virt_mb();
+	pending = le32_to_cpu(READ_ONCE(ring->control->pending_send_size));
+	if (likely(!pending))
+		return false;
+
+	write_index = le32_to_cpu(READ_ONCE(ring->control->write_index));
+	if (vmb_ring_check_index(ring, write_index) != VMB_REFUSAL_NONE)
+		return false;
+	used = vmb_ring_distance(ring, before, write_index);
+	if (used < released)
+		return false;
+	return ring->size - used <= pending &&
+	       ring->size - (used - released) > pending;
+}
+
+/**
+ * vmb_ring_reader_mask() - ask the peer not to signal
+ * @reader: the ring's reading end.
+ *
+ * A hint, which the peer may see late: a signal can still come.
+ *
+ * Context: Any. The caller serialises all calls on one reader.
+ */
+void vmb_ring_reader_mask(struct vmb_ring_reader *reader)
+{
+	WRITE_ONCE(reader->ring.control->interrupt_mask, cpu_to_le32(1));
+}
+
+/**
+ * vmb_ring_reader_unmask() - ask the peer to signal again
+ * @reader: the ring's reading end.
+ *
+ * The peer signals only what it writes into an empty ring: whoever unmasks must
+ * have committed all it read, and goes on reading if this returns true.
+ *
+ * Context: Any. The caller serialises all calls on one reader.
+ * Return: What vmb_ring_reader_has_data() returns, but nothing that was written
+ * without a signal is missed.
+ */
+bool vmb_ring_reader_unmask(struct vmb_ring_reader *reader)
+{
+	WRITE_ONCE(reader->ring.control->interrupt_mask, 0);
+	/* [G] pairs with the peer's [H]. */
+	virt_mb();
+	return vmb_ring_reader_has_data(reader);
+}
+
+/**
+ * vmb_ring_reader_has_data() - would vmb_ring_read() find anything?
+ * @reader: the ring's reading end.
+ *
+ * Context: Any; needs no serialisation where a stale answer does no harm.
+ * Return: true if the peer's write_index differs from our read index, be it a
+ * packet or nonsense that the next read refuses; always false once framing is
+ * lost.
+ */
+bool vmb_ring_reader_has_data(const struct vmb_ring_reader *reader)
+{
+	return reader->lost == VMB_REFUSAL_NONE &&
+	       le32_to_cpu(READ_ONCE(reader->ring.control->write_index)) !=
+	       reader->read_index;
+}
