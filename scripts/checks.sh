@@ -31,21 +31,40 @@ skipped() {
 	echo "ok $((vmb_passed + vmb_failed + vmb_skipped)) $1 # SKIP $2"
 }
 
-# check NAME COMMAND...: a program, or a function, in a shell of its own. Tells
-# by its status whether it passed.
+# Ends a job with all that it started.
+vmb_end_group() {
+	kill -- "-$1" 2>/dev/null || return 0
+	sleep 1
+	kill -9 -- "-$1" 2>/dev/null || true
+}
+
+# check NAME COMMAND...: COMMAND is a program or a function. A function runs in
+# a shell of its own under "set -e", so its first failing command fails it; bash
+# would ignore that "set -e" if check itself stood in a condition, hence it
+# tells nothing by its status.
 check() {
-	local name=$1 status=0 began
+	local name=$1 status=0 began pid late=
 
 	shift
 	began=$(date +%s)
-	if [ "$(type -t "$1")" = function ]; then
-		# In the background, as quietly() does it: "set -e" holds in there.
-		(set -e; trap - EXIT; "$@") >"$vmb_check_log" 2>&1 </dev/null &
-		wait $! || status=$?
-	else
-		timeout --kill-after=10 "$VMB_CHECK_SECONDS" "$@" \
-			>"$vmb_check_log" 2>&1 </dev/null || status=$?
-	fi
+	# A job of its own, so that all it starts can be ended with it.
+	set -m
+	(set -e; "$@") >"$vmb_check_log" 2>&1 </dev/null &
+	set +m
+	pid=$!
+	on_exit vmb_end_group "$pid"
+	while kill -0 "$pid" 2>/dev/null; do
+		if [ $(($(date +%s) - began)) -ge "$VMB_CHECK_SECONDS" ]; then
+			vmb_end_group "$pid"
+			late="ended after $VMB_CHECK_SECONDS s"
+			break
+		fi
+		sleep 0.1
+	done
+	wait "$pid" || status=$?
+	[ -z "$late" ] || status=124
+	unset 'vmb_cleanups[0]'
+	vmb_cleanups=(${vmb_cleanups[@]+"${vmb_cleanups[@]}"})
 	[ $(($(date +%s) - began)) -lt 5 ] ||
 		name="$name ($(($(date +%s) - began)) s)"
 	case $status in
@@ -56,13 +75,11 @@ check() {
 		skipped "$name" "$(tail -n 1 "$vmb_check_log")"
 		;;
 	*)
-		[ "$status" -ne 124 ] ||
-			echo "ended after $VMB_CHECK_SECONDS s" >>"$vmb_check_log"
 		tail -n 60 "$vmb_check_log" | sed 's/^/# /'
+		[ -z "$late" ] || echo "# $late"
 		failed "$name"
 		;;
 	esac
-	[ "$status" -eq 0 ] || [ "$status" -eq 4 ]
 }
 
 # checks_end: prints the count, alone on the last line, and tells whether all
