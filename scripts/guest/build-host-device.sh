@@ -1,0 +1,100 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Compile the host's end of the channel (host_*.c) for the QEMU that is
+# installed, and print the path of the shared object.
+#
+# The device is preloaded into the stock QEMU, so its idea of every structure
+# has to be the binary's. That takes the source of exactly the installed
+# package with the distribution's patches: stable updates do add fields.
+set -eu
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+here=$VMB_TOP/scripts/guest
+protocol=$VMB_TOP/drivers/clients/echo/echo_protocol.h
+
+need_packages qemu-system-x86 gcc make python3 python3-venv meson ninja-build \
+	flex bison pkg-config dpkg-dev bzip2 libglib2.0-dev libpixman-1-dev \
+	libfdt-dev zlib1g-dev
+# shellcheck disable=SC2016
+package=$(dpkg-query -W -f '${Version}' qemu-system-x86)
+# shellcheck disable=SC2016
+source_version=$(dpkg-query -W -f '${source:Version}' qemu-system-x86)
+key=$(printf %s "$package" | tr -c 'A-Za-z0-9.+~\n' _)
+tree=$VMB_CACHE/qemu/$key
+
+# The patched source with those of its headers that configure makes.
+prepare_tree() {
+	local new=$tree.new blob
+
+	rm -rf "$new"
+	mkdir -p "$new"
+	note "  fetching the source of qemu $source_version"
+	apt_suite "$(vmb_own_suite)"
+	(cd "$new" && quietly "$VMB_BUILD/qemu-source.log" 900 \
+		apt-get source --download-only "qemu=$source_version") ||
+		die "the source of qemu $source_version is not in the archive" \
+		    "apt-get update && apt-get install qemu-system-x86, then run this again"
+	quietly "$VMB_BUILD/qemu-source.log" 300 \
+		dpkg-source --no-check -x "$new"/qemu_*.dsc "$new/src" ||
+		die "cannot unpack the source of qemu $source_version" \
+		    "see $VMB_BUILD/qemu-source.log"
+	rm -f "$new"/*.tar.* "$new"/*.dsc
+	# The distribution leaves firmware blobs out; meson wants to see them.
+	sed -nE "s/^ *'(edk2-[^']*\\.fd)',?.*/\\1/p" "$new/src/pc-bios/meson.build" |
+		while read -r blob; do
+			[ -e "$new/src/pc-bios/$blob.bz2" ] ||
+				bzip2 -c </dev/null >"$new/src/pc-bios/$blob.bz2"
+		done
+	note "  configuring it"
+	mkdir "$new/build"
+	(cd "$new/build" && quietly "$VMB_BUILD/qemu-configure.log" 600 \
+		../src/configure --target-list=x86_64-softmmu \
+		--without-default-features --enable-kvm --enable-tcg \
+		--enable-modules --disable-werror --disable-install-blobs \
+		--meson=meson) ||
+		die "qemu's configure failed" "see $VMB_BUILD/qemu-configure.log"
+	# Of all that ninja could build only the generated headers.
+	(cd "$new/build" && ninja -t targets all |
+		sed -nE 's/^([^:]*\.h): .*CUSTOM_COMMAND.*/\1/p' >headers &&
+		xargs -d '\n' timeout 600 ninja <headers >"$VMB_BUILD/qemu-headers.log" 2>&1) ||
+		die "qemu's headers could not be generated" "see $VMB_BUILD/qemu-headers.log"
+	rm -rf "$tree"
+	mv "$new" "$tree"
+	touch "$tree/ready"
+}
+
+# A raw packet needs the ring's place, which only vmbus.c itself knows: its
+# structures are cut out of it, so they are this QEMU's by construction.
+cut_structures() {
+	sed -n '/^struct VMBusGpadl {/,/QTAILQ_ENTRY(VMBusChannel) link;/p' \
+		"$tree/src/hw/hyperv/vmbus.c"
+	echo "};"
+}
+
+compile() {
+	local output=$1 flags
+
+	cut_structures >"$tree/build/vmbus-structs.h"
+	flags=$(pkg-config --cflags glib-2.0 pixman-1)
+	cd "$tree/src"
+	# shellcheck disable=SC2086
+	quietly "$VMB_BUILD/host-device.log" 300 gcc -std=gnu11 -O2 -g -Wall -Werror \
+		-fPIC -shared -fno-strict-aliasing -fwrapv \
+		-I "$tree/build" -I . -I include -I "$(dirname "$protocol")" \
+		-include "$tree/build/config-host.h" $flags \
+		-o "$output.new" "$here"/host_*.c -lz ||
+		die "the host's end of the channel does not compile against qemu $package" \
+		    "see $VMB_BUILD/host-device.log"
+	mv "$output.new" "$output"
+}
+
+mkdir -p "$VMB_CACHE/qemu"
+exec 9>"$VMB_CACHE/qemu/lock"
+flock -w 1800 9 || die "$VMB_CACHE/qemu/lock is held by another" "wait for it to end"
+[ -e "$tree/ready" ] || prepare_tree
+hash=$(cat "$here"/host_*.[ch] "$protocol" "$0" | sha256sum | cut -c1-16)
+object=$tree/vmb-echo-host-$hash.so
+[ -e "$object" ] || compile "$object"
+echo "$object"

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The host's end of the echo client's channel: what its files share.
+ *
+ *   host_device.c     the device type, opening and closing, the worker
+ *   host_plan.c       which packet comes next
+ *   host_external.c   packets with external data, and checking that memory
+ *   host_malformed.c  packets that are wrong on purpose
+ *   host_framing.c    packets written byte by byte, and broken framing
+ *   host_check.c      transactions, completions and the verdict
+ *
+ * Everything runs in QEMU's main loop under its big lock.
+ */
+#ifndef VMB_HOST_DEVICE_H
+#define VMB_HOST_DEVICE_H
+
+#include "qemu/osdep.h"
+#include "qemu/main-loop.h"
+#include "qemu/timer.h"
+#include "qemu/error-report.h"
+#include "qapi/error.h"
+#include "hw/qdev-properties.h"
+#include "hw/hyperv/vmbus.h"
+/* hw/hyperv/hyperv.h pulls in the headers of a target; two lines will do. */
+typedef struct HvSintRoute HvSintRoute;
+int hyperv_set_event_flag(HvSintRoute *sint_route, unsigned int eventno);
+/* Cut out of the same QEMU's vmbus.c: raw packets need the ring's place. */
+#include "vmbus-structs.h"
+#include "echo_protocol.h"
+
+#define ECHO_PAGE_SIZE		4096u
+#define ECHO_MAX_PAGES		(VMB_ECHO_SHARED_SIZE / ECHO_PAGE_SIZE)
+/* A packet with external data has one arena of the shared memory to itself. */
+#define ECHO_ARENA_PAGES	32u
+#define ECHO_ARENAS		(ECHO_MAX_PAGES / ECHO_ARENA_PAGES)
+#define ECHO_NO_ARENA		0xff
+
+/* Transactions are found by sequence number; this many can be outstanding. */
+#define ECHO_TXNS		65536u
+
+enum echo_expect {
+	ECHO_EXPECT_ECHO,		/* status 0 and everything as sent */
+	ECHO_EXPECT_REFUSAL,		/* empty, or a status that is not 0 */
+	ECHO_EXPECT_DESCRIPTION,
+};
+
+enum echo_class {
+	ECHO_CLASS_CONTROL,
+	ECHO_CLASS_INBAND,
+	ECHO_CLASS_EXTERNAL,
+	ECHO_CLASS_MALFORMED,
+};
+
+enum echo_txn_state {
+	ECHO_TXN_FREE,
+	ECHO_TXN_OUTSTANDING,
+	ECHO_TXN_DONE,
+};
+
+struct echo_txn {
+	uint64_t sequence;
+	uint8_t state;
+	uint8_t expect;
+	uint8_t class;
+	uint8_t arena;
+	uint32_t pages;			/* of the arena: bit n is page n */
+	uint32_t payload_length;
+	uint32_t payload_checksum;
+	uint32_t external_checksum;
+	uint32_t external_length;
+	const char *what;
+};
+
+struct echo_packet {
+	bool ready;			/* made, but not in the ring yet */
+	bool raw;			/* QEMU's own sender would not write it */
+	bool need_completion;
+	uint16_t type;
+	uint16_t raw_flags;
+	uint32_t descriptor_length;
+	uint32_t payload_length;
+	struct echo_txn txn;		/* becomes the transaction when sent */
+	uint8_t descriptor[4096];
+	uint8_t payload[VMB_ECHO_MAXIMUM_PACKET_SIZE + 4096];
+};
+
+struct echo_counters {
+	uint64_t inband_sent, inband_completed;
+	uint64_t external_sent, external_completed, external_bytes;
+	uint64_t nocompletion_sent;
+	uint64_t malformed_sent, malformed_refused, malformed_unanswered_sent;
+	uint64_t control_sent, control_completed;
+	uint64_t duplicated, unknown, wrong, unexpected;
+	uint64_t ring_full, holds, holds_that_blocked_guest, guest_ring_errors;
+	uint64_t pages_checked;
+};
+
+enum echo_mode {
+	ECHO_MODE_FINITE,
+	ECHO_MODE_ENDLESS,
+	ECHO_MODE_FRAMING,
+};
+
+struct echo_host {
+	VMBusDevice parent;
+
+	/* properties */
+	char *modes;
+	uint32_t inband, external, hold_every, stall_ms;
+	uint64_t seed;
+
+	/* of the channel as it is open now */
+	VMBusChannel *chan;
+	QEMUTimer *timer;
+	uint32_t opens;
+	enum echo_mode mode;
+	char *mode_name;
+	uint32_t phase, step;
+	bool finished;			/* the verdict is out, or framing is broken */
+	int64_t opened_at, progress_at, hold_until;
+	uint64_t next_sequence, outstanding;
+	uint64_t random;
+	struct echo_counters count;
+	struct echo_txn *txns;
+	struct echo_packet packet;
+
+	/* what the guest shared */
+	VMBusGpadl *gpadl;
+	uint32_t page_count, pages_known;
+	uint64_t pfn[ECHO_MAX_PAGES];
+	uint8_t *mirror;		/* what the shared memory should hold */
+	bool arena_busy[ECHO_ARENAS];
+	uint8_t next_arena;
+	uint8_t forbidden_page[ECHO_PAGE_SIZE];
+};
+
+/* host_device.c */
+int64_t echo_now(void);			/* milliseconds */
+uint64_t echo_random(struct echo_host *host);
+AddressSpace *echo_memory(struct echo_host *host);
+
+/* host_plan.c */
+enum echo_next {
+	ECHO_NEXT_PACKET,		/* host->packet is to be sent */
+	ECHO_NEXT_WAIT,			/* nothing until a completion comes */
+};
+void echo_plan_start(struct echo_host *host);
+enum echo_next echo_plan_next(struct echo_host *host);
+void echo_make_inband(struct echo_host *host, struct echo_packet *packet,
+		      uint32_t length, bool need_completion);
+void echo_make_control(struct echo_host *host, struct echo_packet *packet,
+		       uint32_t command, uint32_t argument);
+
+/* host_external.c */
+bool echo_make_external(struct echo_host *host, struct echo_packet *packet);
+bool echo_check_pages(struct echo_host *host, const struct echo_txn *txn);
+bool echo_take_arena(struct echo_host *host, uint8_t *arena);
+void echo_fill_pages(struct echo_host *host, uint32_t first, uint32_t count);
+void echo_forget_memory(struct echo_host *host);
+void echo_put_range(struct echo_packet *packet, uint32_t bytes, uint32_t offset,
+		    const uint64_t *pfn, uint32_t pfns);
+void echo_put_count(struct echo_packet *packet, uint32_t count);
+
+/* host_malformed.c */
+uint32_t echo_malformed_kinds(void);
+bool echo_make_malformed(struct echo_host *host, struct echo_packet *packet,
+			 uint32_t kind);
+bool echo_forbidden_untouched(struct echo_host *host);
+
+/* host_framing.c */
+bool echo_write_raw(struct echo_host *host, const struct echo_packet *packet);
+bool echo_framing_known(const char *kind);
+void echo_break_framing(struct echo_host *host, const char *kind);
+
+/* host_check.c */
+void echo_begin_txn(struct echo_host *host, struct echo_packet *packet);
+void echo_check(struct echo_host *host, VMBusChanReq *req);
+void echo_wrong(struct echo_host *host, const char *format, ...) G_GNUC_PRINTF(2, 3);
+bool echo_content(struct echo_host *host);
+void echo_report(struct echo_host *host, const char *tag);
+
+#endif

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Packets written into the ring byte by byte, and the lies after which nobody
+ * can know where the next packet begins. The guest has to stop, say so once,
+ * and close the channel.
+ */
+#include "host_device.h"
+
+struct header {
+	uint16_t type, offset8, length8, flags;
+	uint64_t transaction_id;
+};
+
+/* Offsets in the control page of a ring. */
+#define RING_WRITE_INDEX	0
+#define RING_READ_INDEX		4
+
+static bool write_ring(struct echo_host *host, uint32_t index, const void *data, uint32_t length)
+{
+	VMBusRingBufCommon *ring = &host->chan->send_ringbuf.common;
+	VMBusGpadl *gpadl = host->chan->gpadl;
+	const uint8_t *from = data;
+	uint32_t at, part;
+
+	for (; length; length -= part, from += part, index += part) {
+		index %= ring->len;
+		at = ring->base + index;
+		part = MIN(length, ECHO_PAGE_SIZE - at % ECHO_PAGE_SIZE);
+		if (dma_memory_write(ring->as, gpadl->gfns[at / ECHO_PAGE_SIZE] *
+				     ECHO_PAGE_SIZE + at % ECHO_PAGE_SIZE,
+				     from, part, MEMTXATTRS_UNSPECIFIED))
+			return false;
+	}
+	return true;
+}
+
+static bool write_packet(struct echo_host *host, const struct echo_packet *packet,
+			 const struct header *header)
+{
+	VMBusSendRingBuf *ring = &host->chan->send_ringbuf;
+	uint64_t trailer = (uint64_t)ring->wr_idx << 32;
+	uint32_t payload_length = QEMU_ALIGN_UP(packet->payload_length, 8);
+	uint32_t at = ring->wr_idx;
+
+	if (vmbus_channel_reserve(host->chan, packet->descriptor_length, payload_length))
+		return false;
+	write_ring(host, at, header, sizeof(*header));
+	at += sizeof(*header);
+	write_ring(host, at, packet->descriptor, packet->descriptor_length);
+	at += packet->descriptor_length;
+	write_ring(host, at, packet->payload, payload_length);
+	at += payload_length;
+	write_ring(host, at, &trailer, sizeof(trailer));
+	/* The next packet that QEMU sends publishes this one with it. */
+	ring->wr_idx = (at + sizeof(trailer)) % ring->common.len;
+	return true;
+}
+
+static struct header right_header(const struct echo_packet *packet)
+{
+	struct header header = {
+		.type = packet->type,
+		.flags = packet->raw_flags,
+		.offset8 = (sizeof(header) + packet->descriptor_length) / 8,
+		.length8 = (sizeof(header) + packet->descriptor_length +
+			    QEMU_ALIGN_UP(packet->payload_length, 8)) / 8,
+		.transaction_id = packet->txn.sequence,
+	};
+
+	return header;
+}
+
+/* Put into the ring what QEMU's own sender would not; not published yet. */
+bool echo_write_raw(struct echo_host *host, const struct echo_packet *packet)
+{
+	struct header header = right_header(packet);
+
+	return write_packet(host, packet, &header);
+}
+
+static void length_short(struct header *header)
+{
+	header->length8 = 1;
+}
+
+static void length_zero(struct header *header)
+{
+	header->length8 = 0;
+}
+
+static void length_beyond(struct header *header)
+{
+	header->length8 = 0xffff;
+}
+
+static void offset_short(struct header *header)
+{
+	header->offset8 = 1;
+}
+
+static void offset_beyond(struct header *header)
+{
+	header->offset8 = header->length8 + 1;
+}
+
+static uint32_t index_range(struct echo_host *host)
+{
+	return host->chan->send_ringbuf.common.len + 8;
+}
+
+static uint32_t index_unaligned(struct echo_host *host)
+{
+	return (host->chan->send_ringbuf.wr_idx + 36) % host->chan->send_ringbuf.common.len;
+}
+
+static uint32_t index_huge(struct echo_host *host)
+{
+	return 0xfffffff8;
+}
+
+static uint32_t index_ours(struct echo_host *host)
+{
+	return (host->chan->send_ringbuf.wr_idx + 8) % host->chan->send_ringbuf.common.len;
+}
+
+static const struct {
+	const char *name;
+	void (*header)(struct header *header);
+	uint32_t field;
+	uint32_t (*index)(struct echo_host *host);
+} kinds[] = {
+	{ "length-short", length_short },
+	{ "length-zero", length_zero },
+	{ "length-beyond", length_beyond },
+	{ "offset-short", offset_short },
+	{ "offset-beyond", offset_beyond },
+	{ "index-range", NULL, RING_WRITE_INDEX, index_range },
+	{ "index-unaligned", NULL, RING_WRITE_INDEX, index_unaligned },
+	{ "index-huge", NULL, RING_WRITE_INDEX, index_huge },
+	{ "index-ours", NULL, RING_READ_INDEX, index_ours },
+};
+
+bool echo_framing_known(const char *kind)
+{
+	uint32_t i;
+
+	for (i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (!strcmp(kinds[i].name, kind))
+			return true;
+	return false;
+}
+
+static void break_index(struct echo_host *host, uint32_t field, uint32_t value)
+{
+	value = cpu_to_le32(value);
+	dma_memory_write(echo_memory(host), host->chan->send_ringbuf.common.rb_addr + field,
+			 &value, sizeof(value), MEMTXATTRS_UNSPECIFIED);
+	hyperv_set_event_flag(host->chan->notify_route, host->chan->id);
+}
+
+static void break_header(struct echo_host *host, void (*lie)(struct header *header))
+{
+	struct echo_packet *packet = &host->packet;
+	struct header header;
+
+	echo_make_inband(host, packet, 64, false);
+	header = right_header(packet);
+	lie(&header);
+	if (!write_packet(host, packet, &header) ||
+	    vmbus_channel_reserve(host->chan, 0, packet->payload_length) ||
+	    vmbus_channel_send(host->chan, packet->type, NULL, 0, packet->payload,
+			       packet->payload_length, false, packet->txn.sequence) < 0)
+		echo_wrong(host, "no room to break the framing in");
+}
+
+/* To be called when the ring is empty: then there is room, and nothing is lost. */
+void echo_break_framing(struct echo_host *host, const char *kind)
+{
+	uint32_t i;
+
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		if (strcmp(kinds[i].name, kind))
+			continue;
+		if (kinds[i].header)
+			break_header(host, kinds[i].header);
+		else
+			break_index(host, kinds[i].field, kinds[i].index(host));
+	}
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Which packet comes next. A run is a list of phases; each makes one packet at
+ * a time until it is over.
+ */
+#include "host_device.h"
+#include <zlib.h>
+
+/* One packet of so many wants no completion. */
+#define NO_COMPLETION_EVERY 16
+/* A hold ends when both rings are full, and at the latest after this. */
+#define HOLD_MS 1500
+
+enum result {
+	PACKET,			/* made one */
+	WAIT,			/* for completions */
+	OVER,			/* the phase has no more */
+};
+
+/* An ordinary request: any bytes that are not a control request. */
+void echo_make_inband(struct echo_host *host, struct echo_packet *packet,
+		      uint32_t length, bool need_completion)
+{
+	uint64_t value = echo_random(host);
+	uint32_t i;
+
+	packet->raw = false;
+	packet->type = VMBUS_PACKET_DATA_INBAND;
+	packet->need_completion = need_completion;
+	packet->raw_flags = need_completion ? VMBUS_PACKET_FLAG_REQUEST_COMPLETION : 0;
+	packet->descriptor_length = 0;
+	/* The wire counts in units of 8: what pads the last one is ours too. */
+	packet->payload_length = QEMU_ALIGN_UP(length, 8);
+	for (i = 0; i < packet->payload_length; i += 8) {
+		value = value * 6364136223846793005ull + 1442695040888963407ull;
+		memcpy(packet->payload + i, &value, sizeof(value));
+	}
+	packet->txn = (struct echo_txn) {
+		.sequence = ++host->next_sequence,
+		.class = ECHO_CLASS_INBAND,
+		.expect = ECHO_EXPECT_ECHO,
+		.arena = ECHO_NO_ARENA,
+		.payload_length = packet->payload_length,
+		.payload_checksum = crc32(0, packet->payload, packet->payload_length),
+		.what = "in-band",
+	};
+}
+
+void echo_make_control(struct echo_host *host, struct echo_packet *packet,
+		       uint32_t command, uint32_t argument)
+{
+	struct vmb_echo_request request = {
+		.magic = cpu_to_le64(VMB_ECHO_MAGIC),
+		.command = cpu_to_le32(command),
+		.argument = cpu_to_le32(argument),
+	};
+
+	echo_make_inband(host, packet, sizeof(request), true);
+	memcpy(packet->payload, &request, sizeof(request));
+	packet->txn.payload_checksum = crc32(0, packet->payload, packet->payload_length);
+	packet->txn.class = ECHO_CLASS_CONTROL;
+	packet->txn.what = "control";
+}
+
+static enum result describe(struct echo_host *host, struct echo_packet *packet)
+{
+	if (host->outstanding)
+		return WAIT;
+	if (host->page_count && host->pages_known == host->page_count)
+		return OVER;
+	/* A wrong description would be asked for again for ever. */
+	if (host->count.wrong)
+		return WAIT;
+	echo_make_control(host, packet, VMB_ECHO_DESCRIBE, host->pages_known);
+	packet->txn.expect = ECHO_EXPECT_DESCRIPTION;
+	return PACKET;
+}
+
+static void begin_hold(struct echo_host *host)
+{
+	host->hold_until = echo_now() + HOLD_MS;
+}
+
+static enum result next_inband(struct echo_host *host, struct echo_packet *packet)
+{
+	uint64_t sent = host->count.inband_sent + host->count.nocompletion_sent;
+	/* Every size the wire can tell apart, again and again. */
+	uint32_t length = sent % (VMB_ECHO_MAXIMUM_PACKET_SIZE / 8 + 1) * 8;
+
+	echo_make_inband(host, packet, length, host->step % NO_COMPLETION_EVERY);
+	return PACKET;
+}
+
+static enum result inband(struct echo_host *host, struct echo_packet *packet)
+{
+	/* What is left goes between the packets with external data. */
+	if (host->count.inband_sent >= host->inband - host->inband / 8)
+		return OVER;
+	host->step++;
+	if (host->hold_every && host->step % host->hold_every == 0)
+		begin_hold(host);
+	return next_inband(host, packet);
+}
+
+static enum result mixed(struct echo_host *host, struct echo_packet *packet)
+{
+	bool more_inband = host->count.inband_sent < host->inband;
+	bool more_external = host->count.external_sent < host->external;
+
+	if (!more_inband && !more_external)
+		return OVER;
+	host->step++;
+	if (more_external && (host->step % 2 || !more_inband) &&
+	    echo_make_external(host, packet))
+		return PACKET;
+	return more_inband ? next_inband(host, packet) : WAIT;
+}
+
+static enum result endless(struct echo_host *host, struct echo_packet *packet)
+{
+	host->step++;
+	if (host->hold_every && host->step % host->hold_every == 0)
+		begin_hold(host);
+	if (host->step % 8 == 0 && echo_make_external(host, packet))
+		return PACKET;
+	return next_inband(host, packet);
+}
+
+/* Behind each bad packet a good one, which shows that the stream goes on. */
+static enum result malformed(struct echo_host *host, struct echo_packet *packet)
+{
+	if (host->step / 2 >= echo_malformed_kinds())
+		return OVER;
+	if (host->step % 2)
+		echo_make_inband(host, packet, 64, true);
+	else if (!echo_make_malformed(host, packet, host->step / 2))
+		return WAIT;
+	host->step++;
+	return PACKET;
+}
+
+static enum result drained(struct echo_host *host, struct echo_packet *packet)
+{
+	return host->outstanding ? WAIT : OVER;
+}
+
+static enum result finish(struct echo_host *host, struct echo_packet *packet)
+{
+	if (host->step++)
+		return OVER;
+	echo_make_control(host, packet, VMB_ECHO_FINISHED, !echo_content(host));
+	return PACKET;
+}
+
+static enum result verdict(struct echo_host *host, struct echo_packet *packet)
+{
+	host->finished = true;
+	echo_report(host, "VMBHOST-VERDICT");
+	return WAIT;
+}
+
+static enum result some_inband(struct echo_host *host, struct echo_packet *packet)
+{
+	return host->step++ < 100 ? next_inband(host, packet) : OVER;
+}
+
+static enum result break_framing(struct echo_host *host, struct echo_packet *packet)
+{
+	host->finished = true;
+	echo_break_framing(host, host->mode_name + strlen("framing-"));
+	return WAIT;
+}
+
+typedef enum result (*phase)(struct echo_host *host, struct echo_packet *packet);
+
+static const phase finite_run[] = {
+	describe, inband, mixed, drained, malformed, drained, finish, drained, verdict,
+};
+
+static const phase endless_run[] = { describe, endless };
+
+static const phase framing_run[] = { describe, some_inband, drained, break_framing };
+
+static const phase * const runs[] = {
+	[ECHO_MODE_FINITE] = finite_run,
+	[ECHO_MODE_ENDLESS] = endless_run,
+	[ECHO_MODE_FRAMING] = framing_run,
+};
+
+void echo_plan_start(struct echo_host *host)
+{
+	host->phase = 0;
+	host->step = 0;
+}
+
+/* The last phase of each run never ends, so there is always a next one. */
+enum echo_next echo_plan_next(struct echo_host *host)
+{
+	for (;;) {
+		switch (runs[host->mode][host->phase](host, &host->packet)) {
+		case PACKET:
+			return ECHO_NEXT_PACKET;
+		case WAIT:
+			return ECHO_NEXT_WAIT;
+		case OVER:
+			host->phase++;
+			host->step = 0;
+			break;
+		}
+	}
+}

@@ -1,0 +1,71 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Build the initramfs of the Hyper-V guest: busybox, kmod, the bus of the
+# chosen kernel, our modules, and the script that is to run there.
+#
+# usage: l2-initramfs.sh KERNEL_DIRECTORY OUTPUT SCRIPT [FILE...]
+#
+# Every FILE that is a module goes where modprobe finds it, any other into
+# /test beside the script, which l2-init runs.
+set -eu
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+if [ $# -lt 3 ] || [ ! -e "$1/release" ] || [ ! -e "$3" ]; then
+	die "usage: $0 KERNEL_DIRECTORY OUTPUT SCRIPT [FILE...]" "see the head of $0"
+fi
+kernel=$1
+output=$2
+script=$3
+shift 3
+release=$(cat "$kernel/release")
+need_packages busybox-static cpio kmod xz-utils
+
+root=
+scratch_dir root
+modules=$root/lib/modules/$release
+mkdir -p "$root"/{bin,sbin,dev,proc,sys,tmp,run,test} "$modules/updates"
+
+# A module of the kernel's own, and all that it needs.
+kernel_module() {
+	modprobe -d "$kernel/root" -S "$release" --show-depends "$1" 2>/dev/null |
+		sed -n 's/^insmod \([^ ]*\).*/\1/p' |
+		while read -r file; do
+			local to=$modules/kernel/${file##*/kernel/}
+
+			mkdir -p "$(dirname "$to")"
+			case $file in
+			*.xz) xz -dc "$file" >"${to%.xz}" ;;
+			*) cp "$file" "$to" ;;
+			esac
+		done
+}
+
+cp /bin/busybox "$root/bin/busybox"
+install -D /usr/bin/kmod "$root/bin/kmod" 2>/dev/null || install -D /bin/kmod "$root/bin/kmod"
+ldd "$root/bin/kmod" | grep -oE '/[^ ]+' | sort -u | while read -r file; do
+	install -D "$file" "$root$file"
+done
+for name in modprobe insmod rmmod lsmod modinfo depmod; do
+	ln -s ../bin/kmod "$root/sbin/$name"
+done
+install -m 755 "$VMB_TOP/scripts/guest/l2-init" "$root/init"
+install -m 755 "$script" "$root/test/main"
+
+cp "$kernel/root/lib/modules/$release"/modules.{builtin,builtin.modinfo,order} "$modules/"
+kernel_module hv_vmbus
+for file; do
+	case $file in
+	*.ko)
+		cp "$file" "$modules/updates/"
+		for name in $(modinfo -F depends "$file" | tr ',' ' '); do
+			kernel_module "$name"
+		done
+		;;
+	*) cp "$file" "$root/test/" ;;
+	esac
+done
+depmod -b "$root" "$release"
+(cd "$root" && find . | cpio --quiet -o -H newc -R 0:0) >"$output.new"
+mv "$output.new" "$output"

@@ -1,0 +1,148 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Boot a Linux guest on Hyper-V as QEMU and KVM implement it, with the host's
+# end of the echo channel in it, and wait until it is over.
+#
+# usage: run.sh [option...]
+#	--kernel DIRECTORY	the guest's kernel, as kernel.sh prints it
+#	--initrd FILE		its initramfs, as l2-initramfs.sh makes it
+#	--device PROPERTIES	of the host's end, such as inband=1000,modes=endless
+#	--append PARAMETERS	more for the guest's kernel
+#	--cpus N		of the guest (2)
+#	--deadline SECONDS	after which it is ended (180)
+#	--logs DIRECTORY	where the consoles go (build/guest)
+#
+# Status 0 only if the guest said "VMBGUEST-END 0" itself. In the directory:
+# guest.log, its console; host.log, what the host's end said; l1.log, the
+# console of the machine in the middle where one was needed; how, "direct" or
+# "nested".
+set -eu
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+kernel='' initrd='' device='' append='' cpus=2 deadline=180 logs=$VMB_BUILD/guest
+while [ $# -gt 1 ]; do
+	case $1 in
+	--kernel) kernel=$2 ;;
+	--initrd) initrd=$2 ;;
+	--device) device=$2 ;;
+	--append) append=$2 ;;
+	--cpus) cpus=$2 ;;
+	--deadline) deadline=$2 ;;
+	--logs) logs=$2 ;;
+	*) die "unknown option $1" "see the head of $0" ;;
+	esac
+	shift 2
+done
+if [ $# -gt 0 ] || [ ! -e "$kernel/vmlinuz" ] || [ ! -e "$initrd" ]; then
+	die "$0 needs --kernel and --initrd" "see the head of $0"
+fi
+
+here=$VMB_TOP/scripts/guest
+object=$("$here/build-host-device.sh")
+work=
+scratch_dir work
+mkdir -p "$logs"
+rm -f "$logs"/{guest,host,l1}.log "$logs/how"
+touch "$logs/guest.log" "$logs/host.log"
+
+# One option a line.
+guest_options() {
+	local directory=$1
+
+	printf '%s\n' \
+		-machine q35,kernel-irqchip=on -accel kvm \
+		-cpu host,kvm=off,hv-relaxed,hv-vpindex,hv-synic,hv-runtime,hv-time,hv-stimer,hv-reset \
+		-smp "$cpus" -m 512 -nodefaults -display none -no-reboot \
+		-serial stdio -device vmbus-bridge \
+		-device "vmb-echo-host${device:+,$device}" \
+		-kernel "$directory/vmlinuz" -initrd "$directory/initrd" \
+		-append "console=ttyS0 quiet loglevel=4 panic=-1 oops=panic mitigations=off $append"
+}
+
+# The device file says nothing: ask whether KVM implements Hyper-V's SynIC.
+kvm_has_synic() {
+	need_packages python3
+	python3 - 2>/dev/null <<-END
+		import fcntl, os, sys
+		KVM_CHECK_EXTENSION, KVM_CAP_HYPERV_SYNIC2 = 0xAE03, 148
+		kvm = os.open("/dev/kvm", os.O_RDWR)
+		sys.exit(fcntl.ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_HYPERV_SYNIC2) <= 0)
+	END
+}
+
+run_direct() {
+	local options
+
+	echo direct >"$logs/how"
+	ln -s "$kernel/vmlinuz" "$work/vmlinuz"
+	ln -s "$initrd" "$work/initrd"
+	mapfile -t options < <(guest_options "$work")
+	LD_PRELOAD=$object qemu-system-x86_64 "${options[@]}" \
+		>"$logs/guest.log" 2>"$logs/host.log" </dev/null &
+}
+
+run_nested() {
+	local middle image
+
+	echo nested >"$logs/how"
+	middle=$("$here/kernel.sh" 6.12)
+	image=$("$here/l1-initramfs.sh" "$middle")
+	mkdir "$work/l2"
+	cp "$kernel/vmlinuz" "$work/l2/vmlinuz"
+	cp "$initrd" "$work/l2/initrd"
+	cp "$object" "$work/l2/host.so"
+	guest_options /l2 >"$work/l2/options"
+	# The kernel unpacks archives one behind the other.
+	(cat "$image" && cd "$work" && find l2 | cpio --quiet -o -H newc -R 0:0) >"$work/initrd"
+	# One processor: with two, QEMU resets the machine in some runs.
+	qemu-system-x86_64 -machine q35 -accel tcg -cpu EPYC,+svm,+npt -smp 1 -m 1536 \
+		-nodefaults -display none -no-reboot \
+		-serial "file:$logs/l1.log" -serial "file:$logs/guest.log" \
+		-serial "file:$logs/host.log" \
+		-kernel "$middle/vmlinuz" -initrd "$work/initrd" \
+		-append "console=ttyS0 quiet panic=-1 mitigations=off nowatchdog" \
+		>"$logs/qemu.log" 2>&1 </dev/null &
+}
+
+show_consoles() {
+	local log
+
+	for log in l1 guest host qemu; do
+		[ -s "$logs/$log.log" ] || continue
+		printf -- '--- the last lines of %s\n' "$logs/$log.log" >&2
+		tail -n 25 "$logs/$log.log" | tr -d '\r' >&2
+	done
+}
+
+if kvm_has_synic; then
+	run_direct
+else
+	run_nested
+fi
+pid=$!
+on_exit end_process "$pid"
+
+began=$(date +%s)
+told=$began
+while kill -0 "$pid" 2>/dev/null; do
+	sleep 0.2
+	now=$(date +%s)
+	if [ $((now - began)) -ge "$deadline" ]; then
+		show_consoles
+		die "the guest did not end within $deadline s and was ended" \
+		    "look at $logs, or give it longer"
+	fi
+	if [ $((now - told)) -ge 10 ]; then
+		told=$now
+		note "  ... guest for $((now - began)) s: $(tail -n 1 "$logs/guest.log" |
+			tr -cd '[:print:]' | cut -c 1-60)"
+	fi
+done
+wait "$pid" || true
+# Whatever the exit status was: only the guest's own word counts.
+if ! tr -d '\r' <"$logs/guest.log" | grep -q '^VMBGUEST-END 0$'; then
+	show_consoles
+	die "the guest did not say that it succeeded" "look at $logs"
+fi
