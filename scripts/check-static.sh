@@ -1,0 +1,440 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Everything that can be told without running the modules.
+#
+# usage: check-static.sh [PART...]
+#
+#   build       all modules, W=1, no warning; against 6.1 and 6.12
+#   modinfo     licence, version, aliases, dependencies of what was built
+#   sparse      C=2 with endian checks, no finding
+#   checkpatch  --strict, no finding
+#   kernel-doc  no finding; every exported symbol has it
+#   coccicheck  semantic patches of the kernel, no finding
+#   shell       shellcheck, and Python files compile
+#   source      SPDX lines, where kernel versions may be asked for, file sizes
+#
+# Without PART all of them. Each is a numbered result; the last line counts.
+set -eu
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/checks.sh
+. "$VMB_TOP/scripts/checks.sh"
+
+all="build modinfo sparse checkpatch kernel-doc coccicheck shell source"
+case ${1:-} in
+-h | --help)
+	sed -n 's/^# \{0,1\}//; 4,18p' "$0"
+	exit 0
+	;;
+esac
+for part; do
+	case " $all " in
+	*" $part "*) ;;
+	*) die "no such part: $part" "one of: $all" ;;
+	esac
+done
+[ $# -gt 0 ] || eval "set -- $all"
+wanted=" $* "
+
+cd "$VMB_TOP"
+# shellcheck source=dkms.conf
+. ./dkms.conf
+modules=("${BUILT_MODULE_NAME[@]}")
+scratch=
+scratch_dir scratch
+
+# What is ours: in the index or about to be, never what is ignored. A tarball
+# has no index; then everything counts but what is built.
+if git rev-parse --git-dir >/dev/null 2>&1; then
+	git ls-files -co --exclude-standard
+else
+	find . -type f -not -path './build/*' -printf '%P\n'
+fi | sort -u | while read -r name; do [ ! -e "$name" ] || echo "$name"; done >"$scratch/files"
+grep -E '\.[ch]$' "$scratch/files" >"$scratch/c-files" || true
+# The host's end of the channel is a part of QEMU, in QEMU's types.
+grep -vE '^scripts/guest/' "$scratch/c-files" >"$scratch/kernel-files" || true
+
+wants() {
+	case $wanted in
+	*" $1 "*) return 0 ;;
+	esac
+	return 1
+}
+
+# Sets kdir and release to a kernel's, from the cache.
+use_kernel() {
+	local kernel
+
+	kernel=$("$VMB_TOP/scripts/guest/kernel.sh" "$1")
+	kdir=$(cat "$kernel/kdir")
+	release=$(cat "$kernel/release")
+	need_packages make "$(cat "$kernel/compiler")" libelf1 pahole kmod
+}
+
+# Sets linux to a folder with the scripts of the kernel's sources: those of the
+# KUnit kernel, or only what is needed here.
+use_linux_scripts() {
+	local version
+
+	need_packages linux-source-6.12 xz-utils perl
+	version=$(dpkg-query -W -f '${Version}' linux-source-6.12)
+	linux=$VMB_CACHE/linux/source-$version
+	[ ! -e "$linux/Makefile" ] || return 0
+	linux=$VMB_CACHE/linux/scripts-$version
+	[ ! -e "$linux" ] || return 0
+	rm -rf "$linux.part"
+	mkdir -p "$linux.part"
+	quietly "$VMB_BUILD/linux-scripts.log" 600 tar -C "$linux.part" \
+		--strip-components=1 -xf /usr/src/linux-source-6.12.tar.xz \
+		--wildcards 'linux-source-*/scripts' ||
+		die "the kernel's scripts cannot be unpacked" \
+		    "apt-get install --reinstall linux-source-6.12"
+	mv "$linux.part" "$linux"
+}
+
+# build_into FOLDER [ARGUMENT...]: a clean copy, built.
+build_into() {
+	local tree=$1
+
+	shift
+	rm -rf "$tree"
+	scripts/copy-sources.sh "$tree"
+	make -C "$kdir" M="$tree" "$@" modules
+}
+
+# ----------------------------------------------------------------------------
+
+built() {
+	build_into "$scratch/$1" W=1 >"$scratch/$1.log" 2>&1 || {
+		cat "$scratch/$1.log"
+		return 1
+	}
+	for i in "${!modules[@]}"; do
+		test -s "$scratch/$1/${BUILT_MODULE_LOCATION[i]:-}${modules[i]}.ko"
+	done
+}
+
+no_warning() {
+	test -s "$scratch/$1.log"
+	! grep -iE -A 6 'warning|error:' "$scratch/$1.log" || false
+}
+
+module() {
+	local i
+
+	for i in "${!modules[@]}"; do
+		[ "${modules[i]}" != "$2" ] ||
+			echo "$scratch/$1/${BUILT_MODULE_LOCATION[i]:-}$2.ko"
+	done
+}
+
+# field KERNEL MODULE FIELD PATTERN: a line of modinfo matches the expression.
+field() {
+	modinfo "$(module "$1" "$2")"
+	modinfo -F "$3" "$(module "$1" "$2")" | grep -qE "$4"
+}
+
+# The library must load where there is no Hyper-V.
+no_hyperv_symbol() {
+	nm -u "$(module "$1" vmbkmcl)" >"$scratch/undefined"
+	! grep -E ' (vmbus_|__vmbus_|hv_)' "$scratch/undefined" || false
+	! modinfo -F depends "$(module "$1" vmbkmcl)" | grep hv_vmbus || false
+}
+
+only_gpl_exports() {
+	nm "$(module "$1" vmbkmcl)" | sed -n 's/.* __export_symbol_//p' >"$scratch/exports"
+	! grep -rnE '\bEXPORT_SYMBOL(_NS)?\(' drivers || false
+}
+
+# ----------------------------------------------------------------------------
+
+sparse_runs() {
+	local tree=$scratch/sparse objects checked
+
+	build_into "$tree" C=2 CF=-D__CHECK_ENDIAN__ >"$scratch/sparse.log" 2>&1 || {
+		cat "$scratch/sparse.log"
+		return 1
+	}
+	objects=$(find "$tree" -name '*.o' ! -name '*.mod.o' ! -name '.*' |
+		sed 's/o$/c/' | xargs ls 2>/dev/null | wc -l)
+	checked=$(grep -cE "^ *CHECK .*$tree/.*\.c$" "$scratch/sparse.log" || true)
+	echo "$objects files compiled, $checked of them given to sparse"
+	test "$objects" -gt 0
+	test "$checked" -ge "$objects"
+}
+
+# A tool that finds nothing must be seen to find something.
+sparse_sees() {
+	mkdir -p "$scratch/planted"
+	cat >"$scratch/planted/planted.c" <<-'END'
+		#include <linux/types.h>
+		__le32 vmb_planted;
+		u32 vmb_wrong(void);
+		u32 vmb_wrong(void) { return vmb_planted; }
+	END
+	echo 'obj-m := planted.o' >"$scratch/planted/Kbuild"
+	make -C "$kdir" M="$scratch/planted" C=2 CF=-D__CHECK_ENDIAN__ planted.o 2>&1 |
+		tee "$scratch/planted.log"
+	grep -q 'planted.c.*incorrect type' "$scratch/planted.log"
+}
+
+# What sparse says about the kernel's own headers is not ours to mend.
+sparse_silent() {
+	! grep -E "^$scratch/sparse/.*: (warning|error)" "$scratch/sparse.log" || false
+}
+
+checkpatch() {
+	xargs "$linux/scripts/checkpatch.pl" --no-tree --strict --terse --show-types \
+		--no-summary --file <"$1" >"$scratch/checkpatch.log" 2>&1 || true
+	# Where checkpatch cannot know better: the one place that may ask for the
+	# kernel's version; the shape that TRACE_EVENT has everywhere; a macro that
+	# makes declarations, for which there is no do-while.
+	grep -vE -e '^drivers/kmcl/[^/]*compat[^/]*\.h:.*LINUX_VERSION_CODE' \
+		-e '^include/trace/.*(OPEN_ENDED_LINE|PARENTHESIS_ALIGNMENT)' \
+		-e '^include/vmbkmcl\.h:.*MULTISTATEMENT_MACRO_USE_DO_WHILE' \
+		"$scratch/checkpatch.log" >"$scratch/checkpatch.left" || true
+	cat "$scratch/checkpatch.left"
+	test ! -s "$scratch/checkpatch.left"
+}
+
+kernel_doc() {
+	xargs "$linux/scripts/kernel-doc" -none -Wall -Werror \
+		< <(grep -E '^(include/.*\.h|drivers/.*\.[ch])$' "$scratch/kernel-files")
+}
+
+exports_documented() {
+	local symbol without=0 count=0
+
+	grep -E '^(drivers|include)/' "$scratch/kernel-files" >"$scratch/documented"
+	while read -r symbol; do
+		count=$((count + 1))
+		xargs grep -qE "^ \* $symbol\(\) - " <"$scratch/documented" || {
+			echo "$symbol is exported and has no kernel-doc"
+			without=1
+		}
+	done < <(xargs sed -nE 's/^EXPORT_SYMBOL(_NS)?(_GPL)?\((\w+).*/\3/p' \
+		<"$scratch/kernel-files")
+	echo "$count exported symbols"
+	test "$count" -gt 0
+	test "$without" -eq 0
+}
+
+# Everything that the public header declares must be there to link with.
+header_is_exported() {
+	local without=0 symbol
+
+	sed -nE 's/^[a-z].*[ *](__)?(vmb_\w+)\(.*/\1\2/p' include/vmbkmcl.h |
+		grep -v '_init$' | sort -u >"$scratch/declared"
+	test -s "$scratch/declared"
+	while read -r symbol; do
+		grep -qE "static inline .*\b$symbol\(|^$symbol\(" include/vmbkmcl.h && continue
+		grep -qrE "^EXPORT_SYMBOL(_NS)?_GPL\($symbol\b" drivers || {
+			echo "$symbol is declared in vmbkmcl.h and exported nowhere"
+			without=1
+		}
+	done <"$scratch/declared"
+	test "$without" -eq 0
+}
+
+cocci() {
+	local patch status=0
+
+	for patch in "$@"; do
+		timeout 120 spatch --very-quiet -D report --no-show-diff \
+			--cocci-file "$linux/scripts/coccinelle/$patch" \
+			--include-headers --no-includes --jobs 2 --dir drivers \
+			>>"$scratch/cocci.log" 2>>"$scratch/cocci.err" || {
+				echo "$patch could not be run"
+				tail -n 5 "$scratch/cocci.err"
+				status=1
+			}
+	done
+	grep . "$scratch/cocci.log" || return "$status"
+	return 1
+}
+
+cocci_sees() {
+	mkdir -p "$scratch/planted"
+	cat >"$scratch/planted/free.c" <<-'END'
+		void vmb_wrong(void *memory)
+		{
+			if (memory)
+				kfree(memory);
+		}
+	END
+	spatch --very-quiet -D report --no-show-diff --no-includes --cocci-file \
+		"$linux/scripts/coccinelle/free/ifnullfree.cocci" \
+		"$scratch/planted/free.c" | grep NULL
+}
+
+# ----------------------------------------------------------------------------
+
+shell_files() {
+	while read -r name; do
+		case $name in
+		*.sh) echo "$name" ;;
+		*.*) ;;
+		*) ! head -n 1 "$name" | grep -aqE '^#!.*\b(ba)?sh\b' || echo "$name" ;;
+		esac
+	done <"$scratch/files"
+}
+
+shellcheck_all() {
+	shell_files >"$scratch/shell-files"
+	test -s "$scratch/shell-files"
+	xargs shellcheck -x <"$scratch/shell-files"
+}
+
+scripts_strict() {
+	local name bad=0
+
+	while read -r name; do
+		# Sourced ones leave it to who sources them; what runs as a guest's
+		# first process must not end at the first failure.
+		head -n 1 "$name" | grep -qE '^#!/bin/(ba)?sh' || continue
+		grep -qE '^set -eux?$' "$name" || {
+			echo "$name has no set -eu"
+			bad=1
+		}
+		test -x "$name" || {
+			echo "$name is not executable"
+			bad=1
+		}
+	done <"$scratch/shell-files"
+	test "$bad" -eq 0
+}
+
+python_compiles() {
+	grep '\.py$' "$scratch/files" >"$scratch/python-files" || return 0
+	while read -r name; do
+		python3 -W error -c 'import ast, sys; ast.parse(open(sys.argv[1]).read())' "$name"
+	done <"$scratch/python-files"
+}
+
+spdx() {
+	local name bad=0
+
+	while read -r name; do
+		case $name in COPYING) continue ;; esac
+		[ -s "$name" ] || continue
+		head -n 3 "$name" | grep -aq 'SPDX-License-Identifier: GPL-2.0' || {
+			echo "$name has no SPDX line"
+			bad=1
+		}
+	done <"$scratch/files"
+	test "$bad" -eq 0
+}
+
+version_asked_in_one_place() {
+	xargs grep -lE 'LINUX_VERSION_CODE|KERNEL_VERSION\(|linux/version\.h' \
+		<"$scratch/kernel-files" | tee "$scratch/asks" || true
+	! grep -vE '^drivers/kmcl/[^/]*compat[^/]*\.h$' "$scratch/asks" || false
+	test "$(wc -l <"$scratch/asks")" -le 1
+}
+
+clients_see_no_channel() {
+	! grep -rnE 'vmbus_channel|linux/hyperv\.h|drivers/kmcl/' drivers/clients || false
+}
+
+# Who cannot read a file in one sitting cannot judge it.
+sizes() {
+	local name lines bad=0
+
+	while read -r name; do
+		lines=$(wc -l <"$name")
+		[ "$lines" -le 800 ] || {
+			echo "$name has $lines lines"
+			bad=1
+		}
+	done <"$scratch/c-files"
+	test "$bad" -eq 0
+}
+
+no_marker() {
+	! xargs grep -nwE 'TODO|FIXME|XXX' < <(grep -v '^scripts/check-static\.sh$' "$scratch/files") || false
+}
+
+# ----------------------------------------------------------------------------
+
+if wants build || wants modinfo; then
+	for name in 6.1 6.12; do
+		stage "build for Linux $name"
+		use_kernel "$name"
+		check "build: every module for $release, W=1" built "$name"
+		check "build: no warning for $release" no_warning "$name"
+	done
+fi
+
+if wants modinfo; then
+	stage "modinfo"
+	for name in "${modules[@]}"; do
+		check "modinfo: $name has the licence GPL" field 6.12 "$name" license '^GPL( v2)?$'
+		check "modinfo: $name has the version of dkms.conf" \
+			field 6.12 "$name" version "^${PACKAGE_VERSION//./\\.}$"
+		check "modinfo: $name has a description" field 6.12 "$name" description ...
+	done
+	check "modinfo: vmbkmcl has no symbol of Hyper-V's" no_hyperv_symbol 6.12
+	check "modinfo: vmbkmcl_hv depends on vmbkmcl and hv_vmbus" \
+		field 6.12 vmbkmcl_hv depends '^(hv_vmbus,vmbkmcl|vmbkmcl,hv_vmbus)$'
+	check "modinfo: vmb_echo depends on vmbkmcl alone" \
+		field 6.12 vmb_echo depends '^vmbkmcl$'
+	check "modinfo: vmb_echo has an alias of the bus" \
+		field 6.12 vmb_echo alias '^vmbus:[0-9a-f]{32}$'
+	check "modinfo: vmb_echo has modprobe load the transport" \
+		field 6.12 vmb_echo softdep '^pre: vmbkmcl_hv$'
+	check "modinfo: exports are GPL only" only_gpl_exports 6.12
+fi
+
+if wants sparse; then
+	stage "sparse"
+	need_packages sparse
+	use_kernel 6.12
+	check "sparse: reports a planted endian bug" sparse_sees
+	check "sparse: runs over every file" sparse_runs
+	check "sparse: nothing to report" sparse_silent
+fi
+
+if wants checkpatch || wants kernel-doc || wants coccicheck; then
+	stage "the kernel's own checkers"
+	use_linux_scripts
+fi
+if wants checkpatch; then
+	while read -r name; do
+		echo "$name" >"$scratch/one"
+		check "checkpatch: $name" checkpatch "$scratch/one"
+	done <"$scratch/kernel-files"
+fi
+if wants kernel-doc; then
+	check "kernel-doc: no finding" kernel_doc
+	check "kernel-doc: every exported symbol has it" exports_documented
+	check "kernel-doc: what vmbkmcl.h declares is exported" header_is_exported
+fi
+if wants coccicheck; then
+	need_packages coccinelle
+	check "coccicheck: finds a planted bug" cocci_sees
+	for name in free locks null tests iterators misc; do
+		# Those with scripts in OCaml would want its compiler.
+		mapfile -t patches < <(cd "$linux/scripts/coccinelle" &&
+			grep -L 'script:ocaml' "$name"/*.cocci)
+		check "coccicheck: $name (${#patches[@]} semantic patches)" cocci "${patches[@]}"
+	done
+fi
+
+if wants shell; then
+	stage "scripts"
+	need_packages shellcheck python3
+	check "shell: shellcheck" shellcheck_all
+	check "shell: set -eu, executable" scripts_strict
+	check "shell: Python files compile" python_compiles
+fi
+
+if wants source; then
+	stage "sources"
+	check "source: every file has an SPDX line" spdx
+	check "source: the kernel's version is asked for in one header" version_asked_in_one_place
+	check "source: clients know nothing of hv_vmbus" clients_see_no_channel
+	check "source: no file is over 800 lines" sizes
+	check "source: no TODO" no_marker
+fi
+checks_end
