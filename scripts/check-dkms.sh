@@ -59,7 +59,10 @@ add() {
 }
 
 build() {
-	run_dkms build -k "$release" --kernelsourcedir "$kdir"
+	run_dkms build -k "$release" --kernelsourcedir "$kdir" || {
+		cat "$scratch/dkms/vmbkmcl/$version/build/make.log"
+		return 1
+	}
 	for module in "${modules[@]}"; do
 		test -s "$scratch/dkms/vmbkmcl/$version/$release/$arch/module/$module.ko" ||
 			ls "$scratch/dkms/vmbkmcl/$version/$release/$arch/module/$module.ko".*
@@ -123,6 +126,7 @@ client() {
 }
 
 removed() {
+	run_dkms status | grep -q ': installed'
 	run_dkms remove --all
 	find "$scratch/root" "$scratch/dkms" "$scratch/src" -name '*.ko*' -o \
 		-name vmbkmcl.h -o -name Module.symvers -o -name version |

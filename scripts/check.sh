@@ -1,0 +1,114 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The one test command. Runs every part, whatever became of the ones before,
+# and ends with the sum of their counts alone on the last line.
+#
+# usage: check.sh [PART...]
+#
+#   static      check-static.sh: build without a warning, sparse, checkpatch, ...
+#   dkms        check-dkms.sh: add, build, install, remove
+#   kunit       kunit.sh: the KUnit suites on a kernel of their own
+#   kselftest   kselftest.sh: load, bind, traffic, unload in a Hyper-V guest
+#
+# A part passes if its own last line counts what it did, nothing in it failed
+# and it ended with 0. Anything else is a failure: a part that died, that ran
+# out of time, or that counted nothing.
+set -eu
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# Name, script, and the seconds it may take when nothing is in the cache.
+parts=(
+	"static check-static.sh 900"
+	"dkms check-dkms.sh 900"
+	"kunit kunit.sh 2700"
+	"kselftest kselftest.sh 1800"
+)
+
+case ${1:-} in
+-h | --help)
+	sed -n 's/^# \{0,1\}//; 4,17p' "$0"
+	exit 0
+	;;
+esac
+for wanted; do
+	printf '%s\n' "${parts[@]}" | grep -q "^$wanted " ||
+		die "no such part: $wanted" "$0 --help"
+done
+
+need_packages procps
+passed=0
+failed=0
+skipped=0
+rows=()
+
+# Ends whatever is left of a part: it has a session of its own, which also those
+# of its processes stay in that made themselves a process group.
+end_session() {
+	local signal left
+
+	for signal in TERM TERM KILL; do
+		left=$(ps -o pid= --sid "$1") || return 0
+		# shellcheck disable=SC2086
+		kill -$signal $left 2>/dev/null || true
+		sleep 2
+	done
+}
+
+# run_part NAME SCRIPT SECONDS: shows its output as it comes, keeps it, counts.
+run_part() {
+	local log=$VMB_BUILD/check-$1.log status=0 began took count line pid verdict
+
+	stage "$1"
+	began=$(date +%s)
+	: >"$log"
+	setsid timeout --foreground --kill-after=30 "$3" "$VMB_TOP/scripts/$2" \
+		>"$log" </dev/null &
+	pid=$!
+	on_exit end_session "$pid"
+	tail --pid="$pid" --sleep-interval=0.5 -n +1 -f "$log"
+	wait "$pid" || status=$?
+	end_session "$pid"
+	took=$(($(date +%s) - began))
+
+	line=$(tail -n 1 "$log")
+	if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then
+		passed=$((passed + BASH_REMATCH[1]))
+		failed=$((failed + BASH_REMATCH[2]))
+		skipped=$((skipped + BASH_REMATCH[3]))
+		count=$line
+		verdict=ok
+		if [ "${BASH_REMATCH[2]}" -gt 0 ]; then
+			verdict=FAILED
+		elif [ "$status" -ne 0 ]; then
+			verdict="FAILED: it counted no failure, and ended with $status"
+			failed=$((failed + 1))
+		elif [ "${BASH_REMATCH[1]}" -eq 0 ]; then
+			verdict="FAILED: nothing passed"
+			failed=$((failed + 1))
+		fi
+	else
+		count="no count"
+		verdict="FAILED: ended with $status"
+		[ "$status" -ne 124 ] || verdict="FAILED: not done within $3 s"
+		failed=$((failed + 1))
+	fi
+	rows+=("$(printf '%-10s %5d s  %-38s %s' "$1" "$took" "$count" "$verdict")")
+}
+
+for part in "${parts[@]}"; do
+	# shellcheck disable=SC2086
+	set -- $part "$@"
+	name=$1 script=$2 seconds=$3
+	shift 3
+	[ $# -eq 0 ] || [[ " $* " == *" $name "* ]] || continue
+	run_part "$name" "$script" "$seconds"
+done
+stage_end
+
+echo
+printf '%s\n' "${rows[@]}"
+echo
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
