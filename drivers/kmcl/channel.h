@@ -3,13 +3,13 @@
  * The channel object, as its own files see it.
  *
  * Locks, outermost first:
- *   life.lock          state and stop reason; spinlock, any context
  *   memory.mutex       makes GPADL, open and close calls of one channel take
  *                      turns (hv_vmbus wakes one waiter only); sleeps
- *   outbound.lock      outgoing ring, queue, free list; spinlock, any context
- *   memory.lock        who may touch which page; spinlock, any context
- * Of the spinlocks, none is taken while another one is held. No callback of
- * the client is called under any of them.
+ *   outbound.lock      outgoing ring, queue, free list, most counters; spinlock
+ *   life.lock          state and stop reason; spinlock
+ *   memory.lock        who may touch which page; spinlock
+ * Spinlocks are taken with interrupts off, since packets may be completed so.
+ * No callback of the client is called under any of them.
  */
 #ifndef VMB_CHANNEL_H
 #define VMB_CHANNEL_H
@@ -57,7 +57,8 @@ enum vmb_packet_state {
  * @client_context: the client's scratch area, zeroed for each packet.
  * @ranges: its checked range list.
  * @external_known: external data was asked for; the answer is kept.
- * @external_read_only: it was asked for read-only.
+ * @external_read_only: some of it was shared as read-only.
+ * @external_writable: the client asked for more than reading, and got it.
  * @external_result: 0, or the errno of the first answer.
  * @vector_count: entries of @vectors and @owners in use.
  * @vectors: the external data.
@@ -77,6 +78,7 @@ struct vmb_packet_completion {
 	struct vmb_ranges ranges;
 	bool external_known;
 	bool external_read_only;
+	bool external_writable;
 	int external_result;
 	u32 vector_count;
 	struct bio_vec *vectors;
@@ -134,6 +136,8 @@ struct vmb_inbound {
  *	Set by the drain without the lock, cleared with it.
  * @starved: the drain ended for want of a packet object; schedule it when one
  *	comes back.
+ * @abandoned: the channel was closed while the client held packets; the last
+ *	one drops the channel's reference.
  * @queue: completions that wait for room, oldest first. While it is not empty
  *	nothing is written past it.
  * @free: packet objects, longest free first.
@@ -147,6 +151,7 @@ struct vmb_outbound {
 	bool open;
 	bool batching;
 	bool starved;
+	bool abandoned;
 	struct list_head queue;
 	struct list_head free;
 	u64 finished;
@@ -168,11 +173,10 @@ enum vmb_life_state {
 
 /**
  * struct vmb_life - what becomes of a channel
- * @lock: protects @state, @stop, @stop_reason, @abandoned.
+ * @lock: protects @state, @stop and @stop_reason.
  * @state: where it is; changed by enable and by the worker.
  * @stop: it is to be closed.
  * @stop_reason: why; the first reason stays.
- * @abandoned: it was closed while the client held packets.
  * @work: opens and closes; calls the state callbacks, so they never overlap.
  * @worker: the task that runs @work now, to tell a call from a callback.
  * @disabled: completed while @state is VMB_LIFE_DISABLED.
@@ -182,7 +186,6 @@ struct vmb_life {
 	enum vmb_life_state state;
 	bool stop;
 	enum vmb_channel_stop_reason stop_reason;
-	bool abandoned;
 	struct work_struct work;
 	struct task_struct *worker;
 	struct completion disabled;
@@ -199,7 +202,7 @@ struct vmb_life {
  * @pages: its pages, in order.
  * @page_count: how many.
  * @users: vectors in the client's hands that lie in it, under memory.lock.
- * @sets: transfer-page sets that stand for it, under memory.lock.
+ * @sets: transfer-page sets that stand for it, under memory.mutex.
  * @transport_private: the transport's.
  *
  * Allocated by create, freed by delete.
@@ -220,7 +223,7 @@ struct vmb_gpadl {
 /**
  * struct vmb_memory - what the channel may touch for its peer
  * @mutex: makes GPADL, open and close calls take turns.
- * @lock: protects @users and @sets of each GPADL, and look-ups in the arrays
+ * @lock: protects @users of each GPADL, and look-ups in the arrays
  *	against deletion.
  * @gpadls: all of them, under @mutex.
  * @frames: 4 KiB page frame number to struct vmb_gpadl.
@@ -244,8 +247,8 @@ struct vmb_memory {
  * @seen_delivered: &vmb_inbound.delivered at the last look.
  * @seen_read_index: the reader's index at the last look.
  * @seen_progress: &vmb_outbound.progress at the last look.
+ * @inbound_seen_waiting: packets waited at the last look already.
  * @inbound_kicked: it kicked the drain and saw no progress since.
- * @outbound_kicked: it flushed the queue and saw no progress since.
  * @reported: it said so in the log once.
  *
  * Touched by @work only, while that is armed.
@@ -255,8 +258,8 @@ struct vmb_watchdog {
 	u64 seen_delivered;
 	u32 seen_read_index;
 	u64 seen_progress;
+	bool inbound_seen_waiting;
 	bool inbound_kicked;
-	bool outbound_kicked;
 	bool reported;
 };
 
@@ -354,11 +357,12 @@ void vmb_refuse(struct vmb_channel *channel, const struct vmb_ring_packet *packe
 /* outbound.c */
 void vmb_outbound_init(struct vmb_outbound *outbound);
 void vmb_outbound_open(struct vmb_channel *channel);
-void vmb_outbound_close(struct vmb_channel *channel);
+bool vmb_outbound_close(struct vmb_channel *channel);
+bool vmb_outbound_is_abandoned(struct vmb_channel *channel);
 int vmb_outbound_complete(struct vmb_packet_completion *packet,
-			  const void *buffer, u32 length);
+			  const void *buffer, u32 length, u64 *counter);
 void vmb_outbound_flush(struct vmb_channel *channel);
-bool vmb_outbound_end_batch(struct vmb_channel *channel);
+bool vmb_outbound_end_batch(struct vmb_channel *channel, bool signal);
 bool vmb_outbound_take_free(struct vmb_channel *channel, struct list_head *spare);
 bool vmb_outbound_client_is_done(struct vmb_channel *channel);
 bool vmb_outbound_queue_is_empty(struct vmb_channel *channel);
@@ -384,7 +388,9 @@ void vmb_watchdog_stop(struct vmb_channel *channel);
 void vmb_watchdog_look(struct vmb_channel *channel);
 
 /* observe.c */
-extern const struct kobj_type vmb_channel_kobj_type;
+extern const struct sysfs_ops vmb_observe_sysfs_ops;
+extern const struct attribute_group *vmb_observe_groups[];
+void vmb_observe_init(void);
 void vmb_observe_add(struct vmb_channel *channel);
 void vmb_observe_remove(struct vmb_channel *channel);
 

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Devices and channels as a transport sees them.
+ */
+#include "channel.h"
+
+/**
+ * vmb_transport_device_init() - a device that is about to be probed
+ * @device: embedded in the transport's own struct; zeroed.
+ * @dev: the struct device behind it; its drvdata becomes &vmb_device.
+ * @interface_type: type GUID of the offer.
+ * @interface_instance: instance GUID of the offer.
+ * @operations: of the channels on it.
+ *
+ * Context: process context.
+ */
+void vmb_transport_device_init(struct vmb_transport_device *device,
+			       struct device *dev,
+			       const guid_t *interface_type,
+			       const guid_t *interface_instance,
+			       const struct vmb_channel_transport_operations *operations)
+{
+	spin_lock_init(&device->lock);
+	INIT_LIST_HEAD(&device->channels);
+	device->operations = operations;
+	device->device.dev = dev;
+	guid_copy(&device->device.interface_type, interface_type);
+	guid_copy(&device->device.interface_instance, interface_instance);
+	dev_set_drvdata(dev, &device->device);
+}
+EXPORT_SYMBOL_GPL(vmb_transport_device_init);
+
+/**
+ * vmb_transport_device_peer_gone() - the peer took back its offer
+ * @device: the device; its channels begin to close.
+ *
+ * Context: process context.
+ */
+void vmb_transport_device_peer_gone(struct vmb_transport_device *device)
+{
+	struct vmb_channel *channel;
+
+	spin_lock_irq(&device->lock);
+	list_for_each_entry(channel, &device->channels, device_node)
+		vmb_life_stop(channel, VMB_CHANNEL_STOP_PEER_GONE);
+	spin_unlock_irq(&device->lock);
+}
+EXPORT_SYMBOL_GPL(vmb_transport_device_peer_gone);
+
+/**
+ * vmb_transport_device_removing() - the client's remove is about to be called
+ * @device: the device; no channel can be allocated on it any more, and waiting
+ *	for the client is bounded from now on.
+ *
+ * Context: process context.
+ */
+void vmb_transport_device_removing(struct vmb_transport_device *device)
+{
+	spin_lock_irq(&device->lock);
+	WRITE_ONCE(device->removing, true);
+	spin_unlock_irq(&device->lock);
+}
+EXPORT_SYMBOL_GPL(vmb_transport_device_removing);
+
+/**
+ * vmb_transport_device_release() - the client's remove, or a failed probe, is over
+ * @device: the device. Channels that the client forgot are cleaned up, with a
+ *	warning: their memory would outlive the transport's otherwise.
+ *
+ * Context: process context.
+ */
+void vmb_transport_device_release(struct vmb_transport_device *device)
+{
+	struct vmb_channel *channel;
+
+	vmb_transport_device_removing(device);
+	for (;;) {
+		spin_lock_irq(&device->lock);
+		channel = list_first_entry_or_null(&device->channels,
+						   struct vmb_channel,
+						   device_node);
+		spin_unlock_irq(&device->lock);
+		if (!channel)
+			break;
+		WARN_ONCE(1, "vmbkmcl: %s: the driver left its channel behind\n",
+			  channel->name);
+		vmb_channel_disable(channel);
+		vmb_channel_cleanup(channel);
+	}
+	dev_set_drvdata(device->device.dev, NULL);
+}
+EXPORT_SYMBOL_GPL(vmb_transport_device_release);
+
+/**
+ * vmb_channel_transport_device() - the device that a channel is on
+ * @channel: the channel.
+ *
+ * Context: any.
+ * Return: what the transport gave to vmb_transport_device_init().
+ */
+struct vmb_transport_device *
+vmb_channel_transport_device(const struct vmb_channel *channel)
+{
+	return channel->device;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_transport_device);
+
+/**
+ * vmb_channel_set_transport_private() - keep the transport's own in a channel
+ * @channel: the channel.
+ * @private: anything.
+ *
+ * Context: process context, in the transport's operations.
+ */
+void vmb_channel_set_transport_private(struct vmb_channel *channel, void *private)
+{
+	channel->transport_private = private;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_set_transport_private);
+
+/**
+ * vmb_channel_transport_private() - the transport's own
+ * @channel: the channel.
+ *
+ * Context: any, from prepare to unprepare.
+ * Return: what vmb_channel_set_transport_private() was given.
+ */
+void *vmb_channel_transport_private(const struct vmb_channel *channel)
+{
+	return channel->transport_private;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_transport_private);

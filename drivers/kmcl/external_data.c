@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * External data of incoming packets: from a range list to an array of bio_vec.
+ *
+ * Every page frame number was chosen by the peer. A page is handed out only if
+ * this channel has shared it, or if the client asked by name for raw guest
+ * memory and the machine is not isolated.
+ */
+#include <linux/memory_hotplug.h>
+#include <linux/mm.h>
+
+#include "channel.h"
+#include "compat.h"
+
+static bool forbid_raw_guest_memory;
+module_param(forbid_raw_guest_memory, bool, 0444);
+MODULE_PARM_DESC(forbid_raw_guest_memory,
+		 "Let no client have external data in memory that its channel has not shared");
+
+/**
+ * vmb_channel_init_set_raw_guest_memory() - external data may be anywhere
+ * @channel: a disabled channel.
+ *
+ * Without this call the peer may name only pages that the channel has shared
+ * with it by a GPADL. With it, any page of ordinary RAM: the client trusts its
+ * peer with all memory of the machine. Not available in an isolated
+ * (confidential) VM, nor where the administrator forbids it by the module
+ * parameter forbid_raw_guest_memory.
+ *
+ * Context: process context.
+ * Return: 0; -EBUSY: not disabled; -EPERM: isolated, or forbidden.
+ *
+ * KMCL has no such call: there the server may touch all of its guest.
+ */
+int vmb_channel_init_set_raw_guest_memory(struct vmb_channel *channel)
+{
+	if (!vmb_channel_is_configurable(channel))
+		return -EBUSY;
+	if (channel->device->isolated || forbid_raw_guest_memory)
+		return -EPERM;
+	channel->raw_guest_memory = true;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_init_set_raw_guest_memory);
+
+/* Do the ranges of a packet that was just read add up? */
+enum vmb_refusal vmb_external_data_check(struct vmb_packet_completion *packet)
+{
+	return vmb_ranges_check(&packet->ranges, packet->wire.type,
+				packet->buffer, packet->wire.ranges_length,
+				&packet->channel->external);
+}
+
+/* The owner of all 4 KiB frames that a segment touches, or NULL. */
+static struct vmb_gpadl *
+vmb_external_data_owner(struct vmb_memory *memory,
+			const struct vmb_range_segment *segment)
+{
+	u64 frame = segment->frame << (PAGE_SHIFT - VMB_WIRE_PAGE_SHIFT);
+	u64 first = frame + (segment->offset >> VMB_WIRE_PAGE_SHIFT);
+	u64 last = frame + ((segment->offset + segment->length - 1) >>
+			    VMB_WIRE_PAGE_SHIFT);
+	struct vmb_gpadl *owner = xa_load(&memory->frames, first);
+
+	lockdep_assert_held(&memory->lock);
+	while (owner && first++ < last)
+		if (xa_load(&memory->frames, first) != owner)
+			owner = NULL;
+	return owner;
+}
+
+/* A page of ordinary RAM, with a reference, or NULL. */
+static struct page *vmb_external_data_raw_page(u64 frame)
+{
+	struct page *page;
+
+	page = pfn_to_online_page(frame);
+	if (!page || PageReserved(page) || PageOffline(page))
+		return NULL;
+	return get_page_unless_zero(page) ? page : NULL;
+}
+
+static void vmb_external_data_add(struct vmb_packet_completion *packet,
+				  struct page *page, u32 offset, u32 length,
+				  struct vmb_gpadl *owner)
+{
+	u32 n = packet->vector_count++;
+
+	packet->vectors[n].bv_page = page;
+	packet->vectors[n].bv_offset = offset;
+	packet->vectors[n].bv_len = length;
+	packet->owners[n] = owner;
+	if (owner)
+		owner->users++;
+	if (owner && owner->read_only)
+		packet->external_read_only = true;
+}
+
+static enum vmb_refusal
+vmb_external_data_add_gpa(struct vmb_packet_completion *packet,
+			  const struct vmb_range_segment *segment)
+{
+	struct vmb_channel *channel = packet->channel;
+	struct vmb_gpadl *owner;
+	struct page *page;
+
+	owner = vmb_external_data_owner(&channel->memory, segment);
+	if (owner)
+		page = pfn_to_page(segment->frame);
+	else if (channel->raw_guest_memory)
+		page = vmb_external_data_raw_page(segment->frame);
+	else
+		page = NULL;
+	if (!page)
+		return VMB_REFUSAL_PAGE_NOT_SHARED;
+	vmb_external_data_add(packet, page, segment->offset, segment->length,
+			      owner);
+	return VMB_REFUSAL_NONE;
+}
+
+static enum vmb_refusal
+vmb_external_data_add_transfer(struct vmb_packet_completion *packet,
+			       struct vmb_gpadl *set,
+			       const struct vmb_range_segment *segment)
+{
+	u32 offset = segment->offset;
+	u32 left = segment->length;
+
+	if (offset > set->byte_count || left > set->byte_count - offset)
+		return VMB_REFUSAL_TRANSFER_RANGE_BEYOND_SET;
+	while (left) {
+		u32 in_page = offset_in_page(offset);
+		u32 length = min_t(u32, left, PAGE_SIZE - in_page);
+
+		vmb_external_data_add(packet, set->pages[offset >> PAGE_SHIFT],
+				      in_page, length, set);
+		offset += length;
+		left -= length;
+	}
+	return VMB_REFUSAL_NONE;
+}
+
+static enum vmb_refusal
+vmb_external_data_resolve(struct vmb_packet_completion *packet)
+{
+	struct vmb_memory *memory = &packet->channel->memory;
+	enum vmb_refusal refusal = VMB_REFUSAL_NONE;
+	struct vmb_range_segment segment;
+	struct vmb_gpadl *set = NULL;
+	struct vmb_range_walk walk;
+	unsigned long flags;
+
+	vmb_range_walk_init(&walk, &packet->ranges, PAGE_SHIFT);
+	spin_lock_irqsave(&memory->lock, flags);
+	if (packet->ranges.type == VMB_WIRE_TYPE_DATA_TRANSFER_PAGES) {
+		set = xa_load(&memory->sets, packet->ranges.set_id);
+		if (!set)
+			refusal = VMB_REFUSAL_TRANSFER_SET_UNKNOWN;
+	}
+	while (refusal == VMB_REFUSAL_NONE &&
+	       vmb_range_walk_next(&walk, &segment)) {
+		if (set)
+			refusal = vmb_external_data_add_transfer(packet, set,
+								 &segment);
+		else
+			refusal = vmb_external_data_add_gpa(packet, &segment);
+	}
+	spin_unlock_irqrestore(&memory->lock, flags);
+	return refusal;
+}
+
+/* Give back what was handed out. Any context. */
+void vmb_external_data_release(struct vmb_packet_completion *packet)
+{
+	struct vmb_memory *memory = &packet->channel->memory;
+	bool unused = false;
+	unsigned long flags;
+	u32 i;
+
+	spin_lock_irqsave(&memory->lock, flags);
+	for (i = 0; i < packet->vector_count; i++)
+		if (packet->owners[i] && !--packet->owners[i]->users)
+			unused = true;
+	if (unused)
+		wake_up(&memory->unused);
+	spin_unlock_irqrestore(&memory->lock, flags);
+	for (i = 0; i < packet->vector_count; i++)
+		if (!packet->owners[i])
+			put_page(packet->vectors[i].bv_page);
+	packet->vector_count = 0;
+}
+
+static int vmb_external_data_errno(enum vmb_refusal refusal)
+{
+	switch (refusal) {
+	case VMB_REFUSAL_NONE:
+		return 0;
+	case VMB_REFUSAL_TRANSFER_SET_UNKNOWN:
+		return -ENOENT;
+	case VMB_REFUSAL_TRANSFER_RANGE_BEYOND_SET:
+		return -ERANGE;
+	default:
+		return -EACCES;
+	}
+}
+
+/* The first request decides; its answer is kept for the packet's life. */
+static int vmb_external_data_know(struct vmb_packet_completion *packet)
+{
+	struct vmb_channel *channel = packet->channel;
+	enum vmb_refusal refusal;
+
+	if (packet->external_known)
+		return packet->external_result;
+	packet->external_read_only = false;
+	packet->external_writable = false;
+	refusal = vmb_external_data_resolve(packet);
+	if (refusal != VMB_REFUSAL_NONE) {
+		vmb_external_data_release(packet);
+		vmb_refuse(channel, &packet->wire, refusal);
+	}
+	packet->external_result = vmb_external_data_errno(refusal);
+	packet->external_known = true;
+	return packet->external_result;
+}
+
+/**
+ * vmb_channel_packet_get_external_data() - the memory that a packet describes
+ * @packet: a packet that was delivered with
+ *	VMB_CHANNEL_PROCESS_PACKET_FLAG_EXTERNAL_DATA and is not completed.
+ * @flags: 0 to read and write it, or
+ *	VMB_CHANNEL_PACKET_EXTERNAL_DATA_FLAG_READ_ONLY to read it only.
+ * @vectors: gets the array; the packet's, valid until it is completed.
+ * @vector_count: gets the number of its entries, at least 1.
+ *
+ * The peer may change the contents at any time: read each byte once, check
+ * what was read. A second call gives the same answer. The memory stays shared
+ * until the packet is completed: vmb_channel_delete_gpadl() waits for it.
+ *
+ * Context: any but hard interrupt; one thread at a time per packet.
+ * Return: 0; -EINVAL: unknown flags, or a packet without external data;
+ * -EACCES: a page that the channel may not touch; -ENOENT: an unknown
+ * transfer-page set; -ERANGE: outside the set's buffer; -EROFS: shared as
+ * read-only, and @flags asks for more. The packet must be completed all the
+ * same.
+ *
+ * VmbChannelPacketGetExternalData. It never answers "pending" here.
+ */
+int vmb_channel_packet_get_external_data(struct vmb_packet_completion *packet,
+					 u32 flags,
+					 const struct bio_vec **vectors,
+					 u32 *vector_count)
+{
+	bool read_only = flags & VMB_CHANNEL_PACKET_EXTERNAL_DATA_FLAG_READ_ONLY;
+	int ret;
+
+	if (flags & ~VMB_CHANNEL_PACKET_EXTERNAL_DATA_FLAG_READ_ONLY)
+		return -EINVAL;
+	if (packet->wire.type != VMB_WIRE_TYPE_DATA_GPA_DIRECT &&
+	    packet->wire.type != VMB_WIRE_TYPE_DATA_TRANSFER_PAGES)
+		return -EINVAL;
+	ret = vmb_external_data_know(packet);
+	if (ret)
+		return ret;
+	if (!read_only && packet->external_read_only)
+		return -EROFS;
+	if (!read_only)
+		packet->external_writable = true;
+	*vectors = packet->vectors;
+	*vector_count = packet->vector_count;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_packet_get_external_data);
+
+/**
+ * vmb_channel_packet_get_external_data_iter() - the same, as an iov_iter
+ * @packet: a packet whose external data was got before.
+ * @direction: ITER_SOURCE to copy from the external data, ITER_DEST to copy to
+ *	it.
+ * @iter: set up over all of it.
+ *
+ * Context: as vmb_channel_packet_get_external_data().
+ * Return: 0; -EINVAL: it was not got before; -EROFS: ITER_DEST, but it was got
+ * read-only.
+ */
+int vmb_channel_packet_get_external_data_iter(struct vmb_packet_completion *packet,
+					      unsigned int direction,
+					      struct iov_iter *iter)
+{
+	if (!packet->vector_count)
+		return -EINVAL;
+	if (direction == ITER_DEST && !packet->external_writable)
+		return -EROFS;
+	iov_iter_bvec(iter, direction, packet->vectors, packet->vector_count,
+		      packet->ranges.bytes);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_packet_get_external_data_iter);
+
+/**
+ * vmb_channel_packet_get_client_context() - the client's scratch area
+ * @packet: a packet that was delivered and is not completed.
+ *
+ * Zeroed when the packet is delivered; its size is what
+ * vmb_channel_init_set_client_context_size() set.
+ *
+ * Context: any.
+ * Return: the area, 8-aligned; NULL if its size is 0.
+ *
+ * VmbChannelPacketGetClientContext.
+ */
+void *vmb_channel_packet_get_client_context(struct vmb_packet_completion *packet)
+{
+	if (!packet->channel->client_context_size)
+		return NULL;
+	return packet->client_context;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_packet_get_client_context);

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The way in: from the transport's interrupt to process_packet.
+ *
+ * There is one reader of the ring: whoever set VMB_INBOUND_DRAINING. It masks
+ * the peer, delivers, and unmasks only when it found the ring empty; the peer
+ * signals a ring that was empty only, so nobody else would look again.
+ */
+#include <linux/bitops.h>
+
+#include "channel.h"
+
+#include <trace/events/vmbkmcl.h>
+
+/* Packets delivered before the processor is given back. */
+#define VMB_INBOUND_BUDGET	64u
+
+/* Why a batch ended. */
+enum vmb_batch_end {
+	VMB_BATCH_EMPTY,	/* nothing left to read */
+	VMB_BATCH_BUDGET,	/* budget used up */
+	VMB_BATCH_STARVED,	/* no packet object is free */
+	VMB_BATCH_STOPPED,	/* suspended, or packet_fail */
+	VMB_BATCH_LOST,		/* the peer broke the ring */
+};
+
+void vmb_inbound_init(struct vmb_inbound *inbound)
+{
+	init_waitqueue_head(&inbound->idle);
+	INIT_LIST_HEAD(&inbound->spare);
+}
+
+/*
+ * Count and tell that something the peer wrote was not taken. @packet: NULL if
+ * there is none to name. Any context; takes the outbound lock.
+ */
+void vmb_refuse(struct vmb_channel *channel, const struct vmb_ring_packet *packet,
+		enum vmb_refusal refusal)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&channel->outbound.lock, flags);
+	channel->refusals[refusal]++;
+	channel->counters.refused++;
+	spin_unlock_irqrestore(&channel->outbound.lock, flags);
+	trace_vmb_refuse(channel->name, packet ? packet->transaction_id : 0,
+			 packet ? packet->type : 0, vmb_refusal_name(refusal));
+	if (vmb_refusal_loses_framing(refusal))
+		dev_err_ratelimited(channel->device->device.dev,
+				    "%s: framing of the incoming ring lost at offset %u: %s\n",
+				    channel->name, channel->inbound.reader.read_index,
+				    vmb_refusal_name(refusal));
+	else
+		dev_warn_ratelimited(channel->device->device.dev,
+				     "%s: packet refused: %s (type %u, transaction %#llx)\n",
+				     channel->name, vmb_refusal_name(refusal),
+				     packet ? packet->type : 0,
+				     packet ? packet->transaction_id : 0);
+}
+
+/* A packet object to read into, or NULL if the client holds them all. */
+static struct vmb_packet_completion *
+vmb_inbound_spare(struct vmb_channel *channel)
+{
+	struct list_head *spare = &channel->inbound.spare;
+
+	if (unlikely(list_empty(spare)) &&
+	    !vmb_outbound_take_free(channel, spare))
+		return NULL;
+	return list_first_entry(spare, struct vmb_packet_completion, node);
+}
+
+/*
+ * A refused packet whose sender waits gets an empty completion: silence would
+ * leak its transaction.
+ */
+static void vmb_inbound_refuse(struct vmb_packet_completion *packet,
+			       enum vmb_refusal refusal)
+{
+	struct vmb_channel *channel = packet->channel;
+
+	vmb_refuse(channel, &packet->wire, refusal);
+	if (refusal == VMB_REFUSAL_COMPLETION_UNEXPECTED ||
+	    !(packet->wire.flags & VMB_WIRE_FLAG_COMPLETION_REQUESTED))
+		return;
+	list_del(&packet->node);
+	channel->inbound.delivered++;
+	atomic_set(&packet->state, VMB_PACKET_COMPLETED);
+	vmb_outbound_complete(packet, NULL, 0,
+			      &channel->counters.completions_empty);
+}
+
+/* Hand a packet that was read to the client, unless it is to be refused. */
+static bool vmb_inbound_dispatch(struct vmb_packet_completion *packet)
+{
+	struct vmb_channel *channel = packet->channel;
+	struct vmb_inbound *inbound = &channel->inbound;
+	const struct vmb_ring_packet *wire = &packet->wire;
+	enum vmb_refusal refusal;
+	u32 flags = 0;
+
+	trace_vmb_fetch(channel->name, wire->transaction_id, wire->type,
+			wire->flags, wire->ranges_length, wire->payload_length);
+	if (unlikely(wire->type != VMB_WIRE_TYPE_DATA_INBAND)) {
+		if (wire->type == VMB_WIRE_TYPE_COMPLETION)
+			refusal = VMB_REFUSAL_COMPLETION_UNEXPECTED;
+		else
+			refusal = vmb_external_data_check(packet);
+		if (refusal != VMB_REFUSAL_NONE) {
+			vmb_inbound_refuse(packet, refusal);
+			return false;
+		}
+		packet->external_known = false;
+		flags = VMB_CHANNEL_PROCESS_PACKET_FLAG_EXTERNAL_DATA;
+	}
+	packet->vector_count = 0;
+
+	list_del(&packet->node);
+	inbound->delivered++;
+	if (channel->client_context_size)
+		memset(packet->client_context, 0, channel->client_context_size);
+	/* Nobody else knows the packet before the callback does. */
+	atomic_set(&packet->state, VMB_PACKET_DELIVERED);
+	trace_vmb_dispatch(channel->name, wire->transaction_id, wire->type,
+			   wire->flags, wire->ranges_length,
+			   wire->payload_length);
+	inbound->process_packet(channel, inbound->callback_context, packet,
+				(u8 *)packet->buffer + wire->ranges_length,
+				wire->payload_length, flags);
+	return true;
+}
+
+/*
+ * Read and deliver until there is a reason to pause. Returns why; *delivered
+ * is how many packets the client got, *signal whether the peer is to be
+ * signalled for room that it waits for.
+ */
+static enum vmb_batch_end vmb_inbound_batch(struct vmb_channel *channel,
+					    u32 *delivered, bool *signal)
+{
+	struct vmb_inbound *inbound = &channel->inbound;
+	struct vmb_ring_reader *reader = &inbound->reader;
+	u32 budget = VMB_INBOUND_BUDGET;
+
+	while (budget--) {
+		struct vmb_packet_completion *packet;
+		enum vmb_ring_status status;
+		enum vmb_refusal refusal;
+
+		if (unlikely(!test_bit(VMB_INBOUND_RUNNING, &inbound->flags)))
+			return VMB_BATCH_STOPPED;
+		packet = vmb_inbound_spare(channel);
+		if (unlikely(!packet))
+			return VMB_BATCH_STARVED;
+		status = vmb_ring_read(reader, packet->buffer, &packet->wire,
+				       &refusal);
+		if (likely(status == VMB_RING_DONE)) {
+			*delivered += vmb_inbound_dispatch(packet);
+		} else if (status == VMB_RING_REFUSED) {
+			vmb_inbound_refuse(packet, refusal);
+		} else if (status == VMB_RING_EMPTY) {
+			return VMB_BATCH_EMPTY;
+		} else {
+			vmb_refuse(channel, NULL, refusal);
+			return VMB_BATCH_LOST;
+		}
+		/* Let the peer have the room back before it runs out. */
+		if (unlikely(vmb_ring_reader_uncommitted(reader) >=
+			     reader->ring.size / 4))
+			*signal |= vmb_ring_reader_commit(reader);
+	}
+	return VMB_BATCH_BUDGET;
+}
+
+/* One batch with all that belongs to its end. Returns why it ended. */
+static enum vmb_batch_end vmb_inbound_drain(struct vmb_channel *channel)
+{
+	struct vmb_inbound *inbound = &channel->inbound;
+	enum vmb_batch_end end;
+	bool signal = false;
+	u32 delivered = 0;
+
+	/* Completions from now on are published by the end of the batch. */
+	WRITE_ONCE(channel->outbound.batching, true);
+	end = vmb_inbound_batch(channel, &delivered, &signal);
+	signal |= vmb_ring_reader_commit(&inbound->reader);
+	/*
+	 * Outside the lock: whoever closes the channel waits for the drain
+	 * first, so the transport is still there.
+	 */
+	if (vmb_outbound_end_batch(channel, signal))
+		channel->operations->signal(channel);
+	if (delivered) {
+		channel->counters.received += delivered;
+		channel->counters.batches++;
+		if (inbound->processing_complete)
+			inbound->processing_complete(channel,
+						     inbound->callback_context,
+						     delivered);
+	}
+	return end;
+}
+
+/* Become the one reader. False: suspended, or somebody is, who will look again. */
+static bool vmb_inbound_enter(struct vmb_inbound *inbound)
+{
+	if (!test_bit(VMB_INBOUND_RUNNING, &inbound->flags))
+		return false;
+	set_bit(VMB_INBOUND_AGAIN, &inbound->flags);
+	if (test_and_set_bit(VMB_INBOUND_DRAINING, &inbound->flags))
+		return false;
+	clear_bit(VMB_INBOUND_AGAIN, &inbound->flags);
+	/*
+	 * Pairs with vmb_inbound_stop(): either it sees DRAINING and waits, or
+	 * we see that RUNNING is clear.
+	 */
+	smp_mb__after_atomic();
+	return true;
+}
+
+static void vmb_inbound_leave(struct vmb_channel *channel, bool again)
+{
+	struct vmb_inbound *inbound = &channel->inbound;
+
+	clear_bit_unlock(VMB_INBOUND_DRAINING, &inbound->flags);
+	/* Order against vmb_inbound_enter() and vmb_inbound_stop(). */
+	smp_mb__after_atomic();
+	if (!test_bit(VMB_INBOUND_RUNNING, &inbound->flags)) {
+		wake_up(&inbound->idle);
+		return;
+	}
+	if (again || test_bit(VMB_INBOUND_AGAIN, &inbound->flags))
+		channel->operations->schedule(channel);
+}
+
+/**
+ * vmb_channel_interrupt() - the peer signalled, or schedule was asked for
+ * @channel: the channel.
+ *
+ * Called by the transport. Delivers what is in the incoming ring, and writes
+ * what waits for room in the outgoing one. Bounded: asks to be scheduled again
+ * if there is more.
+ *
+ * Context: softirq or process context, not hard interrupt; calls may overlap.
+ */
+void vmb_channel_interrupt(struct vmb_channel *channel)
+{
+	struct vmb_inbound *inbound = &channel->inbound;
+	enum vmb_batch_end end;
+	bool again = false;
+
+	if (!vmb_inbound_enter(inbound))
+		return;
+	/* The same signal also says that there is room to write. */
+	vmb_outbound_flush(channel);
+	vmb_ring_reader_mask(&inbound->reader);
+	end = vmb_inbound_drain(channel);
+	switch (end) {
+	case VMB_BATCH_EMPTY:
+		/* What came in meanwhile would not be signalled again. */
+		if (vmb_ring_reader_unmask(&inbound->reader)) {
+			vmb_ring_reader_mask(&inbound->reader);
+			again = true;
+		}
+		break;
+	case VMB_BATCH_BUDGET:
+		again = true;
+		break;
+	case VMB_BATCH_STARVED:
+		/* The next completion schedules us. */
+		channel->counters.starved++;
+		break;
+	case VMB_BATCH_STOPPED:
+		break;
+	case VMB_BATCH_LOST:
+		clear_bit(VMB_INBOUND_RUNNING, &inbound->flags);
+		vmb_life_stop(channel, VMB_CHANNEL_STOP_FRAMING_LOST);
+		break;
+	}
+	vmb_inbound_leave(channel, again);
+}
+EXPORT_SYMBOL_GPL(vmb_channel_interrupt);
+
+/*
+ * Let packets flow. The ring is looked at once unasked: what the peer wrote
+ * before will not be signalled.
+ */
+void vmb_inbound_start(struct vmb_channel *channel)
+{
+	set_bit(VMB_INBOUND_RUNNING, &channel->inbound.flags);
+	channel->operations->schedule(channel);
+}
+
+/*
+ * Stop the flow. When this returns no process_packet call is running on any
+ * CPU, and none will until the next start. Process context.
+ */
+void vmb_inbound_stop(struct vmb_channel *channel)
+{
+	struct vmb_inbound *inbound = &channel->inbound;
+
+	might_sleep();
+	clear_bit(VMB_INBOUND_RUNNING, &inbound->flags);
+	/* Pairs with vmb_inbound_enter(). */
+	smp_mb__after_atomic();
+	wait_event(inbound->idle,
+		   !test_bit(VMB_INBOUND_DRAINING, &inbound->flags));
+}
+
+/**
+ * vmb_channel_packet_fail() - the packet is malformed beyond answering
+ * @packet: a packet that was delivered and not completed; gone afterwards.
+ *
+ * The peer gets no completion, and the incoming queue stops: nothing more is
+ * delivered until the channel was disabled and enabled again. The channel stays
+ * open, and packets that were delivered before can and must be completed.
+ *
+ * Context: any but hard interrupt.
+ *
+ * VmbChannelPacketFail.
+ */
+void vmb_channel_packet_fail(struct vmb_packet_completion *packet)
+{
+	struct vmb_channel *channel = packet->channel;
+
+	clear_bit(VMB_INBOUND_RUNNING, &channel->inbound.flags);
+	if (atomic_cmpxchg(&packet->state, VMB_PACKET_DELIVERED,
+			   VMB_PACKET_COMPLETED) != VMB_PACKET_DELIVERED) {
+		WARN_ONCE(1, "vmbkmcl: %s: vmb_channel_packet_fail() of a packet that is not the client's\n",
+			  channel->name);
+		return;
+	}
+	dev_warn_ratelimited(channel->device->device.dev,
+			     "%s: the driver failed a packet (transaction %#llx), incoming queue stopped\n",
+			     channel->name, packet->wire.transaction_id);
+	vmb_external_data_release(packet);
+	/* Nobody is told: as a packet whose sender wants no completion. */
+	packet->wire.flags = 0;
+	vmb_outbound_complete(packet, NULL, 0, &channel->counters.failed);
+}
+EXPORT_SYMBOL_GPL(vmb_channel_packet_fail);

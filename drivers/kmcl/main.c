@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * vmbkmcl.ko: everything but the transport to a hypervisor; loads on any Linux.
+ */
+#include <linux/debugfs.h>
+#include <linux/module.h>
+
+#include "channel.h"
+
+#define CREATE_TRACE_POINTS
+#include <trace/events/vmbkmcl.h>
+
+/* Opens and closes channels, which wait for peers and clients. */
+struct workqueue_struct *vmb_workqueue;
+struct dentry *vmb_debugfs_root;
+
+static int __init vmb_init(void)
+{
+	/* Unbound: one channel that waits must not hold up another. */
+	vmb_workqueue = alloc_workqueue("vmbkmcl", WQ_UNBOUND, 0);
+	if (!vmb_workqueue)
+		return -ENOMEM;
+	vmb_observe_init();
+	vmb_debugfs_root = debugfs_create_dir("vmbkmcl", NULL);
+	return 0;
+}
+
+static void __exit vmb_exit(void)
+{
+	debugfs_remove(vmb_debugfs_root);
+	/* Waits for channels that are being freed. */
+	destroy_workqueue(vmb_workqueue);
+}
+
+/* As a subsystem, so that built-in clients and transports come after. */
+subsys_initcall(vmb_init);
+module_exit(vmb_exit);
+
+MODULE_DESCRIPTION("VMBus Kernel Mode Client Library");
+MODULE_LICENSE("GPL");

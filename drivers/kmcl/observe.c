@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What user space sees of a channel: stable counters in sysfs, one file with
+ * everything in debugfs. Both are read-only: with Secure Boot, lockdown hides
+ * debugfs files that could be written.
+ */
+#include <linux/debugfs.h>
+#include <linux/seq_file.h>
+#include <linux/sysfs.h>
+
+#include "channel.h"
+
+/*
+ * sysfs: .../vmbkmcl/<counter>, .../vmbkmcl/refusals/<reason> and
+ * .../vmbkmcl/state.
+ */
+
+/**
+ * struct vmb_observe_attribute - a file that shows one u64 of a channel
+ * @attribute: the file.
+ * @offset: of the u64 in struct vmb_channel.
+ */
+struct vmb_observe_attribute {
+	struct attribute attribute;
+	size_t offset;
+};
+
+#define VMB_OBSERVE_COUNTER(counter)					\
+	static struct vmb_observe_attribute vmb_observe_##counter = {	\
+		.attribute = { .name = #counter, .mode = 0444 },	\
+		.offset = offsetof(struct vmb_channel, counters.counter), \
+	};
+VMB_COUNTERS(VMB_OBSERVE_COUNTER)
+#undef VMB_OBSERVE_COUNTER
+
+/* Filled in by vmb_observe_init(), which takes the names from refusal.c. */
+static struct vmb_observe_attribute vmb_observe_refusals[VMB_REFUSAL_COUNT];
+static struct attribute *vmb_observe_refusal_attributes[VMB_REFUSAL_COUNT];
+
+static struct attribute vmb_observe_state = { .name = "state", .mode = 0444 };
+
+static struct attribute *vmb_observe_counter_attributes[] = {
+	&vmb_observe_state,
+#define VMB_OBSERVE_ENTRY(name) &vmb_observe_##name.attribute,
+	VMB_COUNTERS(VMB_OBSERVE_ENTRY)
+#undef VMB_OBSERVE_ENTRY
+	NULL
+};
+
+static const struct attribute_group vmb_observe_counter_group = {
+	.attrs = vmb_observe_counter_attributes,
+};
+
+static const struct attribute_group vmb_observe_refusal_group = {
+	.name = "refusals",
+	.attrs = vmb_observe_refusal_attributes,
+};
+
+const struct attribute_group *vmb_observe_groups[] = {
+	&vmb_observe_counter_group,
+	&vmb_observe_refusal_group,
+	NULL
+};
+
+/* Every reason but "none" gets a file; the array ends with NULL. */
+void __init vmb_observe_init(void)
+{
+	struct vmb_observe_attribute *which;
+	int i;
+
+	for (i = VMB_REFUSAL_NONE + 1; i < VMB_REFUSAL_COUNT; i++) {
+		which = &vmb_observe_refusals[i];
+		which->attribute.name = vmb_refusal_name(i);
+		which->attribute.mode = 0444;
+		which->offset = offsetof(struct vmb_channel, refusals) +
+				i * sizeof(u64);
+		vmb_observe_refusal_attributes[i - 1] = &which->attribute;
+	}
+}
+
+static const char *vmb_observe_state_name(const struct vmb_channel *channel)
+{
+	switch (READ_ONCE(channel->life.state)) {
+	case VMB_LIFE_DISABLED:
+		return "disabled";
+	case VMB_LIFE_ENABLED:
+		return "enabled";
+	case VMB_LIFE_OPEN:
+		return "open";
+	}
+	return "unknown";
+}
+
+static ssize_t vmb_observe_show(struct kobject *kobject,
+				struct attribute *attribute, char *buffer)
+{
+	struct vmb_channel *channel = container_of(kobject, struct vmb_channel,
+						   kobject);
+	struct vmb_observe_attribute *which;
+
+	if (attribute == &vmb_observe_state)
+		return sysfs_emit(buffer, "%s\n", vmb_observe_state_name(channel));
+	which = container_of(attribute, struct vmb_observe_attribute, attribute);
+	return sysfs_emit(buffer, "%llu\n",
+			  READ_ONCE(*(u64 *)((u8 *)channel + which->offset)));
+}
+
+const struct sysfs_ops vmb_observe_sysfs_ops = {
+	.show = vmb_observe_show,
+};
+
+/* debugfs: vmbkmcl/<device>. */
+
+static void vmb_observe_rings(struct seq_file *file, struct vmb_channel *channel)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+	struct vmb_ring_reader reader;
+	struct vmb_ring_writer writer;
+	struct list_head *position;
+	unsigned int queued = 0;
+	bool open;
+
+	/* A copy under the lock: printing may take long. */
+	spin_lock_irq(&outbound->lock);
+	open = outbound->open;
+	reader = channel->inbound.reader;
+	writer = outbound->writer;
+	list_for_each(position, &outbound->queue)
+		queued++;
+	spin_unlock_irq(&outbound->lock);
+	seq_printf(file, "packet_objects %u\n", channel->pool.count);
+	seq_printf(file, "packets_with_driver %llu\n",
+		   READ_ONCE(channel->inbound.delivered) -
+		   READ_ONCE(outbound->finished));
+	seq_printf(file, "completions_waiting %u\n", queued);
+	if (!open)
+		return;
+	seq_printf(file, "incoming_size %u\n", reader.ring.size);
+	seq_printf(file, "incoming_read_index %u\n", reader.read_index);
+	seq_printf(file, "incoming_write_index_seen %u\n", reader.write_index);
+	seq_printf(file, "outgoing_size %u\n", writer.ring.size);
+	seq_printf(file, "outgoing_write_index %u\n", writer.write_index);
+	seq_printf(file, "outgoing_read_index_seen %u\n", writer.read_index);
+	seq_printf(file, "outgoing_pending_send_size %u\n",
+		   writer.pending_send_size);
+}
+
+static int vmb_observe_channel_show(struct seq_file *file, void *unused)
+{
+	struct vmb_channel *channel = file->private;
+	const struct vmb_counters *counters = &channel->counters;
+	int i;
+
+	seq_printf(file, "name %s\n", channel->name);
+	seq_printf(file, "type %pUl\n", &channel->device->device.interface_type);
+	seq_printf(file, "instance %pUl\n",
+		   &channel->device->device.interface_instance);
+	seq_printf(file, "state %s\n", vmb_observe_state_name(channel));
+	vmb_observe_rings(file, channel);
+#define VMB_OBSERVE_LINE(name) \
+	seq_printf(file, #name " %llu\n", READ_ONCE(counters->name));
+	VMB_COUNTERS(VMB_OBSERVE_LINE)
+#undef VMB_OBSERVE_LINE
+	for (i = VMB_REFUSAL_NONE + 1; i < VMB_REFUSAL_COUNT; i++)
+		seq_printf(file, "refusal_%s %llu\n", vmb_refusal_name(i),
+			   READ_ONCE(channel->refusals[i]));
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(vmb_observe_channel);
+
+/* The channel's directory in sysfs exists. debugfs may be absent: no harm. */
+void vmb_observe_add(struct vmb_channel *channel)
+{
+	channel->debugfs = debugfs_create_file(dev_name(channel->device->device.dev),
+					       0444, vmb_debugfs_root, channel,
+					       &vmb_observe_channel_fops);
+}
+
+/* Returns when nobody reads it any more. Process context. */
+void vmb_observe_remove(struct vmb_channel *channel)
+{
+	debugfs_remove(channel->debugfs);
+}

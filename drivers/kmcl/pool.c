@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Packet objects, all made when a channel is enabled, so that nothing on a
+ * packet's way allocates.
+ */
+#include <linux/mm.h>
+#include <linux/overflow.h>
+#include <linux/slab.h>
+
+#include "channel.h"
+
+/*
+ * How many packets a client may hold at once, unless they are so large that
+ * this much memory holds fewer; never less than the minimum.
+ */
+#define VMB_POOL_COUNT		256u
+#define VMB_POOL_BYTES		SZ_4M
+#define VMB_POOL_COUNT_MINIMUM	32u
+
+/**
+ * struct vmb_pool_layout - where the parts of a packet object lie
+ * @buffer: bytes from its start.
+ * @client_context: likewise.
+ * @vectors: likewise.
+ * @owners: likewise.
+ * @size: bytes of the whole object.
+ */
+struct vmb_pool_layout {
+	size_t buffer;
+	size_t client_context;
+	size_t vectors;
+	size_t owners;
+	size_t size;
+};
+
+static void vmb_pool_lay_out(const struct vmb_channel *channel,
+			     struct vmb_pool_layout *layout)
+{
+	size_t segments = vmb_ranges_maximum_segments(&channel->external);
+	size_t size = ALIGN(sizeof(struct vmb_packet_completion), VMB_WIRE_UNIT);
+
+	/* Every term was limited when it was set; the sum stays under 32 MiB. */
+	layout->buffer = size;
+	size += vmb_ranges_maximum_length(&channel->external);
+	size += ALIGN(channel->maximum_packet_size, VMB_WIRE_UNIT);
+	layout->client_context = size;
+	size += ALIGN(channel->client_context_size, VMB_WIRE_UNIT);
+	layout->vectors = size;
+	size += array_size(segments, sizeof(struct bio_vec));
+	layout->owners = size;
+	size += array_size(segments, sizeof(struct vmb_gpadl *));
+	layout->size = size;
+}
+
+static struct vmb_packet_completion *
+vmb_pool_make_packet(struct vmb_channel *channel,
+		     const struct vmb_pool_layout *layout)
+{
+	struct vmb_packet_completion *packet;
+
+	packet = kvzalloc(layout->size, GFP_KERNEL);
+	if (!packet)
+		return NULL;
+	packet->channel = channel;
+	atomic_set(&packet->state, VMB_PACKET_FREE);
+	packet->buffer = (u8 *)packet + layout->buffer;
+	packet->client_context = (u8 *)packet + layout->client_context;
+	packet->vectors = (void *)((u8 *)packet + layout->vectors);
+	packet->owners = (void *)((u8 *)packet + layout->owners);
+	return packet;
+}
+
+/*
+ * Make the pool of a channel that is being enabled, and put it into the free
+ * list. Nobody else knows of the list yet. 0 or -ENOMEM.
+ */
+int vmb_pool_create(struct vmb_channel *channel)
+{
+	struct vmb_packet_pool *pool = &channel->pool;
+	struct vmb_pool_layout layout;
+	u32 count, i;
+
+	vmb_pool_lay_out(channel, &layout);
+	count = clamp_t(size_t, VMB_POOL_BYTES / layout.size,
+			VMB_POOL_COUNT_MINIMUM, VMB_POOL_COUNT);
+	pool->memory = kvcalloc(count, sizeof(*pool->memory), GFP_KERNEL);
+	if (!pool->memory)
+		return -ENOMEM;
+	pool->count = count;
+	for (i = 0; i < count; i++) {
+		pool->memory[i] = vmb_pool_make_packet(channel, &layout);
+		if (!pool->memory[i]) {
+			vmb_pool_destroy(channel);
+			return -ENOMEM;
+		}
+		list_add_tail(&pool->memory[i]->node, &channel->outbound.free);
+	}
+	return 0;
+}
+
+/* Free all packet objects. The client holds none; may be called twice. */
+void vmb_pool_destroy(struct vmb_channel *channel)
+{
+	struct vmb_packet_pool *pool = &channel->pool;
+	u32 i;
+
+	INIT_LIST_HEAD(&channel->outbound.free);
+	INIT_LIST_HEAD(&channel->inbound.spare);
+	for (i = 0; i < pool->count; i++)
+		kvfree(pool->memory[i]);
+	kvfree(pool->memory);
+	pool->memory = NULL;
+	pool->count = 0;
+}
