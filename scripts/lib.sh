@@ -117,22 +117,36 @@ quietly() {
 	return "$status"
 }
 
-# heavy COMMAND...: one kernel build or nested machine at a time on this machine.
-heavy() {
-	if [ -n "${VMB_HEAVY:-}" ]; then
-		"$@"
-		return
+# heavy_begin: one kernel build or nested machine at a time on this machine.
+# The lock goes with the script, or at heavy_end.
+heavy_begin() {
+	[ -z "${VMB_HEAVY:-}" ] || return 0
+	exec {vmb_heavy_fd}>"$VMB_CACHE/heavy.lock"
+	if ! flock -n "$vmb_heavy_fd"; then
+		note "  waiting for another build or machine ($VMB_CACHE/heavy.lock)"
+		flock -w 3600 "$vmb_heavy_fd" ||
+			die "$VMB_CACHE/heavy.lock was held by another for an hour" \
+			    "see who holds it: fuser -v $VMB_CACHE/heavy.lock"
 	fi
-	(
-		if ! flock -n 9; then
-			note "  waiting for another build or machine ($VMB_CACHE/heavy.lock)"
-			flock -w 3600 9 ||
-				die "$VMB_CACHE/heavy.lock was held by another for an hour" \
-				    "see who holds it: fuser -v $VMB_CACHE/heavy.lock"
-		fi
-		# Whatever outlives the command must not keep the lock.
-		VMB_HEAVY=1 "$@" 9>&-
-	) 9>"$VMB_CACHE/heavy.lock"
+	# So that a script called from here does not wait for us.
+	export VMB_HEAVY=1
+}
+
+heavy_end() {
+	[ -n "${vmb_heavy_fd:-}" ] || return 0
+	exec {vmb_heavy_fd}>&-
+	vmb_heavy_fd=
+	unset VMB_HEAVY
+}
+
+# heavy COMMAND...: the command with that lock.
+heavy() {
+	local status=0
+
+	heavy_begin
+	"$@" || status=$?
+	heavy_end
+	return "$status"
 }
 
 apt_quiet() {

@@ -137,6 +137,11 @@ static void take_description(struct echo_host *host, struct echo_txn *txn, VMBus
 	const struct vmb_echo_description *answer = req->msg;
 	uint32_t first, count, i;
 
+	/* The client had no memory for an answer, and wants to be asked again. */
+	if (!req->msglen) {
+		host->count.control_completed++;
+		return;
+	}
 	if (req->msglen < sizeof(*answer)) {
 		echo_wrong(host, "description of %u bytes", req->msglen);
 		return;

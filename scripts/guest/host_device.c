@@ -17,6 +17,7 @@ DECLARE_INSTANCE_CHECKER(struct echo_host, ECHO_HOST, TYPE_ECHO_HOST)
 
 /* A loop that never yields would keep the virtual CPUs from the big lock. */
 #define PACKETS_PER_TURN 64
+#define HOLD_QUIET_MS 100
 
 int64_t echo_now(void)
 {
@@ -38,13 +39,14 @@ AddressSpace *echo_memory(struct echo_host *host)
 }
 
 /* Read one packet at a time: emptying a full ring at once loses a wake-up. */
-static void read_completions(struct echo_host *host)
+static bool read_batch(struct echo_host *host)
 {
 	VMBusChanReq *req;
+	bool any = false;
 
 	if (vmbus_channel_recv_start(host->chan)) {
 		host->count.guest_ring_errors++;
-		return;
+		return false;
 	}
 	while ((req = vmbus_channel_recv_peek(host->chan, sizeof(*req)))) {
 		vmbus_channel_recv_pop(host->chan);
@@ -52,8 +54,19 @@ static void read_completions(struct echo_host *host)
 		vmbus_free_req(req);
 		if (vmbus_channel_recv_done(host->chan) < 0)
 			host->count.guest_ring_errors++;
-		host->progress_at = echo_now();
+		any = true;
 	}
+	return any;
+}
+
+/*
+ * The guest signals only what it writes into an empty ring, so look again
+ * after the last read index was published.
+ */
+static void read_completions(struct echo_host *host)
+{
+	while (read_batch(host))
+		host->progress_at = echo_now();
 }
 
 static bool send_packet(struct echo_host *host)
@@ -90,11 +103,9 @@ static void send_packets(struct echo_host *host)
 		}
 		if (!send_packet(host)) {
 			host->count.ring_full++;
-			/* Both rings are as full as they get: soon enough. */
-			if (host->hold_until)
-				host->hold_until = MIN(host->hold_until, echo_now() + 60);
 			return;
 		}
+		host->sent_at = echo_now();
 		host->packet.ready = false;
 		/* Its answer cannot overtake this: both are this thread's work. */
 		echo_begin_txn(host, &host->packet);
@@ -112,6 +123,14 @@ static bool guest_waits_for_room(struct echo_host *host)
 	return pending;
 }
 
+/* Both rings are as full as they get when nothing fits for a while. */
+static bool hold_is_over(struct echo_host *host)
+{
+	int64_t now = echo_now();
+
+	return now >= host->hold_until || now - host->sent_at > HOLD_QUIET_MS;
+}
+
 static void end_of_hold(struct echo_host *host)
 {
 	host->hold_until = 0;
@@ -125,7 +144,7 @@ static void echo_notify(VMBusChannel *chan)
 
 	if (host->chan != chan)
 		return;
-	if (host->hold_until && echo_now() >= host->hold_until)
+	if (host->hold_until && hold_is_over(host))
 		end_of_hold(host);
 	if (!host->hold_until)
 		read_completions(host);

@@ -115,9 +115,9 @@ struct echo_host {
 	uint32_t opens;
 	enum echo_mode mode;
 	char *mode_name;
-	uint32_t phase, step;
+	uint32_t phase, step, size_step;
 	bool finished;			/* the verdict is out, or framing is broken */
-	int64_t opened_at, progress_at, hold_until;
+	int64_t opened_at, progress_at, sent_at, hold_until;
 	uint64_t next_sequence, outstanding;
 	uint64_t random;
 	struct echo_counters count;

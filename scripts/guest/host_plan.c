@@ -9,7 +9,7 @@
 /* One packet of so many wants no completion. */
 #define NO_COMPLETION_EVERY 16
 /* A hold ends when both rings are full, and at the latest after this. */
-#define HOLD_MS 1500
+#define HOLD_MS 3000
 
 enum result {
 	PACKET,			/* made one */
@@ -83,10 +83,16 @@ static void begin_hold(struct echo_host *host)
 
 static enum result next_inband(struct echo_host *host, struct echo_packet *packet)
 {
-	uint64_t sent = host->count.inband_sent + host->count.nocompletion_sent;
-	/* Every size the wire can tell apart, again and again. */
-	uint32_t length = sent % (VMB_ECHO_MAXIMUM_PACKET_SIZE / 8 + 1) * 8;
+	uint32_t length;
 
+	/*
+	 * Every size the wire can tell apart, again and again; while the guest's
+	 * completions are held up small ones, of which there can be many.
+	 */
+	if (host->hold_until)
+		length = host->step % 5 * 8;
+	else
+		length = host->size_step++ % (VMB_ECHO_MAXIMUM_PACKET_SIZE / 8 + 1) * 8;
 	echo_make_inband(host, packet, length, host->step % NO_COMPLETION_EVERY);
 	return PACKET;
 }
@@ -191,6 +197,7 @@ void echo_plan_start(struct echo_host *host)
 {
 	host->phase = 0;
 	host->step = 0;
+	host->size_step = 0;
 }
 
 /* The last phase of each run never ends, so there is always a next one. */

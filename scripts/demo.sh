@@ -1,0 +1,76 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+set -eu
+
+usage() {
+	cat <<-END
+		usage: scripts/demo.sh [--help]
+
+		Boots a stock Debian kernel as a Linux guest on Hyper-V, as QEMU and KVM
+		implement it, loads the modules of this repository there, and lets the
+		host send packets through a VMBus channel: in-band packets of every size,
+		GPA-direct and transfer-page packets over shared memory, bursts that fill
+		the rings, packets that want no completion, and malformed ones. The host
+		checks every completion, and its verdict is what counts.
+
+		Needs no Hyper-V and no hardware virtualisation. What is missing is
+		installed (as root) or fetched into the cache; nothing else is changed.
+
+		Environment:
+		  KERNEL     the guest's kernel: 6.1, 6.12 (default), newest, ...
+		  INBAND     in-band packets (10260)
+		  EXTERNAL   packets with external data (1100)
+		  CLIENT     parameters for the echo client's module
+		  DEADLINE   seconds after which the guest is ended (180)
+
+		Writes build/demo.json; the consoles are in build/demo/. Exits 0 only if
+		the host counted every packet exactly once.
+	END
+}
+
+case ${1:-} in
+--help | -h)
+	usage
+	exit 0
+	;;
+'') ;;
+*)
+	usage >&2
+	exit 2
+	;;
+esac
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+version=${KERNEL:-6.12}
+guest=$VMB_TOP/scripts/guest
+logs=$VMB_BUILD/demo
+began=$(date +%s)
+rm -f "$VMB_BUILD/demo.json"
+mkdir -p "$logs"
+
+stage "Linux $version: kernel, modules and headers"
+need_packages python3
+kernel=$("$guest/kernel.sh" "$version")
+
+stage "our modules for Linux $(cat "$kernel/release")"
+modules=$VMB_BUILD/modules/$version
+"$guest/build-modules.sh" "$version" "$modules"
+
+stage "the host's end of the channel, for this machine's QEMU"
+"$guest/build-host-device.sh" >/dev/null
+
+stage "the guest: boot, packets, unload"
+work=
+scratch_dir work
+printf '%s\n' "${CLIENT:-}" >"$work/client-parameters"
+"$guest/l2-initramfs.sh" "$kernel" "$work/initrd" "$guest/demo-guest.sh" \
+	"$modules"/*.ko "$work/client-parameters"
+"$guest/run.sh" --kernel "$kernel" --initrd "$work/initrd" --logs "$logs" \
+	--deadline "${DEADLINE:-180}" \
+	--device "modes=finite,inband=${INBAND:-10260},external=${EXTERNAL:-1100}"
+stage_end
+
+python3 "$guest/verdict.py" "$logs" "$VMB_BUILD/demo.json" \
+	"$(cat "$kernel/release")" "$(($(date +%s) - began))"
