@@ -45,6 +45,8 @@ u32 vmb_ranges_maximum_segments(const struct vmb_range_limits *limits)
 	u64 further = ((u64)rest + (u64)ranges * (VMB_WIRE_PAGE_SIZE - 1)) >>
 		      VMB_WIRE_PAGE_SHIFT;
 
+	if (!ranges)
+		return 0;
 	return ranges + (u32)min_t(u64, rest, further);
 }
 

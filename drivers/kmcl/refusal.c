@@ -32,6 +32,7 @@ static const char * const vmb_refusal_names[] = {
 	[VMB_REFUSAL_TRANSFER_RANGE_BEYOND_SET] = "transfer_range_beyond_set",
 	[VMB_REFUSAL_COMPLETION_UNEXPECTED] = "completion_unexpected",
 };
+
 static_assert(ARRAY_SIZE(vmb_refusal_names) == VMB_REFUSAL_COUNT);
 
 /**
