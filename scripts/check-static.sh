@@ -111,7 +111,7 @@ built() {
 		return 1
 	}
 	for i in "${!modules[@]}"; do
-		test -s "$scratch/$1/${BUILT_MODULE_LOCATION[i]:-}${modules[i]}.ko"
+		test -s "$scratch/$1/${modules[i]}.ko"
 	done
 }
 
@@ -125,7 +125,7 @@ module() {
 
 	for i in "${!modules[@]}"; do
 		[ "${modules[i]}" != "$2" ] ||
-			echo "$scratch/$1/${BUILT_MODULE_LOCATION[i]:-}$2.ko"
+			echo "$scratch/$1/$2.ko"
 	done
 }
 

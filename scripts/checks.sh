@@ -15,18 +15,24 @@ vmb_check_log=$(mktemp "${TMPDIR:-/tmp}/vmbkmcl-check.XXXXXX")
 on_exit rm -f "$vmb_check_log"
 : "${VMB_CHECK_SECONDS:=600}"
 
-# passed NAME, failed NAME, skipped NAME WHY: one result.
+# passed NAME, failed NAME, skipped NAME WHY: one result; vmb_last is what it was.
 passed() {
+	# shellcheck disable=SC2034
+	vmb_last=ok
 	vmb_passed=$((vmb_passed + 1))
 	echo "ok $((vmb_passed + vmb_failed + vmb_skipped)) $1"
 }
 
 failed() {
+	# shellcheck disable=SC2034
+	vmb_last=FAILED
 	vmb_failed=$((vmb_failed + 1))
 	echo "not ok $((vmb_passed + vmb_failed + vmb_skipped)) $1"
 }
 
 skipped() {
+	# shellcheck disable=SC2034
+	vmb_last=skipped
 	vmb_skipped=$((vmb_skipped + 1))
 	echo "ok $((vmb_passed + vmb_failed + vmb_skipped)) $1 # SKIP $2"
 }

@@ -44,7 +44,7 @@ install_all() {
 	# shellcheck source=dkms.conf
 	. ./dkms.conf
 	for i in "${!BUILT_MODULE_NAME[@]}"; do
-		module=${BUILT_MODULE_LOCATION[i]:-}${BUILT_MODULE_NAME[i]}.ko
+		module=${BUILT_MODULE_NAME[i]}.ko
 		[ -e "$module" ] || die "$module is not built" "make modules KDIR=$KDIR"
 		case $(modinfo -F vermagic "$module") in
 		"$release "*) ;;

@@ -1,0 +1,179 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Every kernel that we say we support: builds all modules without a warning
+# against each, with the compiler it was built with, and boots the demo on the
+# oldest and on a newer one.
+#
+# usage: matrix.sh [--no-boot] [CELL...]	(cells are listed by --list)
+#
+# Ends with a table and 'N passed, N failed, N skipped'.
+set -eu
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/checks.sh
+. "$VMB_TOP/scripts/checks.sh"
+
+# Name, suite, series, flavour of the headers; why the cell is here.
+cells=(
+	"6.1          bookworm         6.1    amd64     oldest supported: no cleanup.h, remove() returns int"
+	"6.1-rt       bookworm         6.1    rt-amd64  sleeping spinlocks, the bus in softirq"
+	"6.12-gcc12   bookworm         6.12   amd64     Debian 12's newer kernel"
+	"6.12-gcc14   trixie           6.12   amd64     Debian 13's kernel and compiler"
+	"6.12-rt      trixie           6.12   rt-amd64  sleeping spinlocks, the bus in a thread"
+	"newest       -                newest amd64     HYPERV_VMBUS built in, no MODVERSIONS, UBSAN_BOUNDS"
+	"arm64        -                6.12   arm64     weak ordering, 4 KiB pages"
+	"arm64-16k    trixie           6.12   arm64-16k a page is not a Hyper-V page"
+)
+boots=(6.1 6.12)
+
+usage() {
+	sed -n 's/^# \{0,1\}//; 4,11p' "$0"
+}
+
+boot=yes
+wanted=()
+while [ $# -gt 0 ]; do
+	case $1 in
+	--no-boot) boot= ;;
+	--list)
+		printf '%s\n' "${cells[@]}" "${boots[@]/#/boot-}"
+		exit 0
+		;;
+	-h | --help)
+		usage
+		exit 0
+		;;
+	-*) die "no such option: $1" "$0 --help" ;;
+	*)
+		printf '%s\n' "${cells[@]}" "${boots[@]/#/boot-}" | grep -q "^$1\( \|$\)" ||
+			die "no such cell: $1" "$0 --list"
+		wanted+=("$1")
+		;;
+	esac
+	shift
+done
+
+wants() {
+	[ ${#wanted[@]} -eq 0 ] || [[ " ${wanted[*]} " == *" $1 "* ]]
+}
+
+# shellcheck source=dkms.conf
+. "$VMB_TOP/dkms.conf"
+modules=()
+for i in "${!BUILT_MODULE_NAME[@]}"; do
+	modules+=("${BUILT_MODULE_NAME[i]}.ko")
+done
+scratch=
+scratch_dir scratch
+rows=()
+
+# The suite that has the newest kernel of all: kernels reach unstable first, and
+# from there the backports of stable.
+newest_suite() {
+	local suite
+
+	for suite in trixie-backports sid; do
+		printf '%s %s\n' "$suite" \
+			"$(cat "$("$VMB_TOP/scripts/headers.sh" "$suite" newest amd64)/release")"
+	done | sort -V -k 2 | tail -n 1 | cut -d ' ' -f 1
+}
+
+# What an interrupted build left in a root file system goes with the script.
+on_chroot() {
+	echo "$1" >>"$scratch/roots"
+}
+
+clean_roots() {
+	local root
+
+	[ ! -e "$scratch/roots" ] || while read -r root; do
+		rm -rf "${root:?}$scratch"
+	done <"$scratch/roots"
+}
+on_exit clean_roots
+
+# build SUITE SERIES FLAVOUR TREE: natively if this machine is of that suite, in
+# a root file system of it otherwise. Leaves TREE.log and TREE/*.ko.
+build() {
+	local base=${1%-backports} headers kdir compiler built=0 root='' packages into=()
+
+	headers=$("$VMB_TOP/scripts/headers.sh" "$1" "$2" "$3")
+	kdir=$(cat "$headers/kdir")
+	compiler=$(cat "$headers/compiler")
+	# W=1 runs kernel-doc, which is Perl in older kernels, Python in newer ones.
+	packages=(make "$compiler" pahole kmod perl python3)
+	case $3 in
+	*arm64*) packages+=("$compiler-aarch64-linux-gnu") ;;
+	esac
+	cp "$headers/release" "$4.release"
+	echo "$compiler" >"$4.compiler"
+	if [ "$base" = "$(vmb_own_suite)" ]; then
+		need_packages "${packages[@]}" libelf1
+	else
+		root=$("$VMB_TOP/scripts/chroot.sh" "$base" "${packages[@]}")
+		into=(env -u APT_CONFIG LC_ALL=C chroot "$root")
+		# The headers are seen under their own name in there. Links to
+		# them cost nothing, and their times stay.
+		on_chroot "$root"
+		rm -rf "$root$headers"
+		mkdir -p "$root$headers"
+		cp -al "$headers/root" "$root$headers/"
+	fi
+	# The same path here and in there.
+	"$VMB_TOP/scripts/copy-sources.sh" "$root$4.src"
+	${into[@]+"${into[@]}"} make -C "$kdir" M="$4.src" W=1 modules \
+		>"$4.log" 2>&1 || built=$?
+	cat "$4.log"
+	mkdir "$4"
+	for module in "${modules[@]}"; do
+		mv "$root$4.src/$module" "$4/"
+	done
+	rm -rf "$root$4.src"
+	test "$built" -eq 0
+	! grep -iE 'warning|error:' "$4.log" || false
+	for module in "$4"/*.ko; do
+		modinfo -F vermagic "$module" | grep -F "$(cat "$4.release") "
+	done
+}
+
+# The kernel that the demo reports.
+demo_kernel() {
+	python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["kernel"])' \
+		"$VMB_BUILD/demo.json" 2>/dev/null || echo ?
+}
+
+# row NAME RELEASE COMPILER WHY: a line of the table, for the last result.
+row() {
+	rows+=("$(printf '%-11s %-28s %-7s %-7s %s' "$1" "$2" "$3" "$vmb_last" "$4")")
+}
+
+for cell in "${cells[@]}"; do
+	read -r name suite series flavour why <<<"$cell"
+	wants "$name" || continue
+	stage "$name: $why"
+	case $name in
+	newest) suite=$(newest_suite) ;;
+	esac
+	[ "$suite" != - ] || suite=$(vmb_own_suite)
+	check "matrix: $name builds without a warning" \
+		build "$suite" "$series" "$flavour" "$scratch/$name"
+	row "$name" "$(cat "$scratch/$name.release" 2>/dev/null || echo "$series of $suite")" \
+		"$(cat "$scratch/$name.compiler" 2>/dev/null || echo ?)" "$why"
+done
+
+for version in "${boots[@]}"; do
+	if [ -z "$boot" ] || ! wants "boot-$version"; then
+		continue
+	fi
+	stage "boot-$version: the demo's guest"
+	check "matrix: the demo runs on Linux $version" \
+		env KERNEL="$version" "$VMB_TOP/scripts/demo.sh"
+	row "boot-$version" "$(demo_kernel)" - "packets counted by the host's end"
+done
+stage_end
+
+echo
+printf '%s\n' "${rows[@]}"
+echo
+checks_end
