@@ -21,7 +21,7 @@ usage() {
 		  INBAND     in-band packets (10260)
 		  EXTERNAL   packets with external data (1100)
 		  CLIENT     parameters for the echo client's module
-		  DEADLINE   seconds after which the guest is ended (180)
+		  DEADLINE   seconds after which the guest is ended (150)
 
 		Writes build/demo.json; the consoles are in build/demo/. Exits 0 only if
 		the host counted every packet exactly once.
@@ -68,7 +68,7 @@ printf '%s\n' "${CLIENT:-}" >"$work/client-parameters"
 "$guest/l2-initramfs.sh" "$kernel" "$work/initrd" "$guest/demo-guest.sh" \
 	"$modules"/*.ko "$work/client-parameters"
 "$guest/run.sh" --kernel "$kernel" --initrd "$work/initrd" --logs "$logs" \
-	--deadline "${DEADLINE:-180}" \
+	--deadline "${DEADLINE:-150}" \
 	--device "modes=finite,inband=${INBAND:-10260},external=${EXTERNAL:-1100}"
 stage_end
 

@@ -52,6 +52,7 @@ for name in modprobe insmod rmmod lsmod modinfo depmod; do
 done
 install -m 755 "$VMB_TOP/scripts/guest/l2-init" "$root/init"
 install -m 755 "$script" "$root/test/main"
+cp "$VMB_TOP/scripts/guest/guest-lib.sh" "$root/test/"
 
 cp "$kernel/root/lib/modules/$release"/modules.{builtin,builtin.modinfo,order} "$modules/"
 kernel_module hv_vmbus

@@ -109,7 +109,7 @@ run_nested() {
 show_consoles() {
 	local log
 
-	for log in l1 guest host qemu; do
+	for log in l1 host guest; do
 		[ -s "$logs/$log.log" ] || continue
 		printf -- '--- the last lines of %s\n' "$logs/$log.log" >&2
 		tail -n 25 "$logs/$log.log" | tr -d '\r' >&2

@@ -31,11 +31,26 @@ def first(values):
     return values[0] if values else None
 
 
+def not_arrived(result):
+    """Packets that wanted no completion: only the guest can have counted them."""
+    received = result["guest"].get("received")
+    if received is None:
+        return ["the guest did not say how many packets it received"]
+    # What is refused for its descriptor gets an empty completion, and is not
+    # received; what is refused for its external data is.
+    sent = sum(result[name + "_sent"] for name in (
+        "inband", "external", "control", "nocompletion", "malformed"))
+    owed = sent - result["guest"].get("completions_empty", 0)
+    if received != owed:
+        return ["the guest received %d packets, not %d" % (received, owed)]
+    return []
+
+
 def objections(result, verdicts):
     """Why this is not a success, one reason an entry."""
     if len(verdicts) != 1:
         return ["the host gave %d verdicts, not one" % len(verdicts)]
-    found = []
+    found = not_arrived(result)
     for name in ("inband", "external", "control"):
         if result[name + "_sent"] != result[name + "_completed"]:
             found.append("%s: %d sent, %d completed" % (
@@ -70,7 +85,8 @@ def table(result):
         ("external", "%d sent, %d completed, %.1f MiB checked" % (
             result["external_sent"], result["external_completed"],
             result["external_bytes"] / (1 << 20))),
-        ("no completion", "%d sent" % result["nocompletion_sent"]),
+        ("no completion", "%d sent; the guest received %s packets in all" % (
+            result["nocompletion_sent"], result["guest"].get("received", "?"))),
         ("malformed", "%d sent, %d refused" % (
             result["malformed_sent"], result["malformed_refused"])),
         ("rings full", "%d times inbound, %d times outbound" % (
@@ -101,6 +117,9 @@ def main():
         "how": first(lines(os.path.join(logs, "how"))),
     }
     result.update(json.loads(verdicts[0]))
+    counters = [line.split() for line in tagged(guest, "VMBGUEST-COUNTER")]
+    result["guest"] = {entry[0]: int(entry[1]) for entry in counters
+                       if len(entry) == 2 and entry[1].isdigit()}
     result["total_seconds"] = int(seconds)
     against = objections(result, verdicts)
     result["ok"] = not against
