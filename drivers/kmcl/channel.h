@@ -272,7 +272,7 @@ struct vmb_watchdog {
  * @device_node: in &vmb_transport_device.channels.
  * @operations: the transport's; immutable.
  * @transport_private: the transport's.
- * @name: for log and traces; immutable while enabled.
+ * @name: for traces and debugfs, the device's at first; immutable while enabled.
  * @named: the client gave it a name.
  * @pointer: the client's.
  * @maximum_packet_size: bytes; this and what follows up to the callbacks is
@@ -335,6 +335,12 @@ struct vmb_channel {
 	struct dentry *debugfs;
 	struct work_struct release_work;
 };
+
+/* For the log, where the device's name stands in front of it. */
+static inline const char *vmb_channel_label(const struct vmb_channel *channel)
+{
+	return channel->named ? channel->name : "channel";
+}
 
 /* main.c */
 extern struct workqueue_struct *vmb_workqueue;

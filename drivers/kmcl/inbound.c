@@ -48,12 +48,12 @@ void vmb_refuse(struct vmb_channel *channel, const struct vmb_ring_packet *packe
 	if (vmb_refusal_loses_framing(refusal))
 		dev_err_ratelimited(channel->device->device.dev,
 				    "%s: framing of the incoming ring lost at offset %u: %s\n",
-				    channel->name, channel->inbound.reader.read_index,
+				    vmb_channel_label(channel), channel->inbound.reader.read_index,
 				    vmb_refusal_name(refusal));
 	else
 		dev_warn_ratelimited(channel->device->device.dev,
 				     "%s: packet refused: %s (type %u, transaction %#llx)\n",
-				     channel->name, vmb_refusal_name(refusal),
+				     vmb_channel_label(channel), vmb_refusal_name(refusal),
 				     packet ? packet->type : 0,
 				     packet ? packet->transaction_id : 0);
 }
@@ -332,7 +332,7 @@ void vmb_channel_packet_fail(struct vmb_packet_completion *packet)
 	}
 	dev_warn_ratelimited(channel->device->device.dev,
 			     "%s: the driver failed a packet (transaction %#llx), incoming queue stopped\n",
-			     channel->name, packet->wire.transaction_id);
+			     vmb_channel_label(channel), packet->wire.transaction_id);
 	vmb_external_data_release(packet);
 	/* Nobody is told: as a packet whose sender wants no completion. */
 	packet->wire.flags = 0;

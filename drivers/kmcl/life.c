@@ -96,14 +96,14 @@ static void vmb_life_drain(struct vmb_channel *channel)
 			warned = jiffies;
 			dev_warn(channel->device->device.dev,
 				 "%s: closing waits for the driver to complete %llu packets\n",
-				 channel->name,
+				 vmb_channel_label(channel),
 				 channel->inbound.delivered - outbound->finished);
 		}
 		if (READ_ONCE(channel->device->removing) &&
 		    time_after(jiffies, begun + VMB_DRAIN_REMOVE_LIMIT)) {
 			dev_err(channel->device->device.dev,
 				"%s: the driver did not complete %llu packets, closing without them\n",
-				channel->name,
+				vmb_channel_label(channel),
 				channel->inbound.delivered - outbound->finished);
 			break;
 		}
@@ -157,7 +157,7 @@ static void vmb_life_open_failed(struct vmb_channel *channel, int error)
 
 	callbacks = &channel->callbacks;
 	dev_err(channel->device->device.dev, "%s: cannot open: %pe\n",
-		channel->name, ERR_PTR(error));
+		vmb_channel_label(channel), ERR_PTR(error));
 	trace_vmb_life(channel->name, "open failed", error);
 	if (channel->pnp_failure)
 		channel->pnp_failure(channel, error);
@@ -188,7 +188,7 @@ static void vmb_life_open(struct vmb_channel *channel)
 	if (error) {
 		dev_warn(channel->device->device.dev,
 			 "%s: the driver refuses to open: %pe\n",
-			 channel->name, ERR_PTR(error));
+			 vmb_channel_label(channel), ERR_PTR(error));
 		vmb_life_close_transport(channel);
 		vmb_memory_delete_leftovers(channel);
 		vmb_life_finish(channel);

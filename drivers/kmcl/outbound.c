@@ -158,7 +158,7 @@ static void vmb_outbound_lost(struct vmb_channel *channel)
 	trace_vmb_refuse(channel->name, 0, 0, vmb_refusal_name(refusal));
 	dev_err_ratelimited(channel->device->device.dev,
 			    "%s: framing of the outgoing ring lost at offset %u: %s\n",
-			    channel->name, outbound->writer.write_index,
+			    vmb_channel_label(channel), outbound->writer.write_index,
 			    vmb_refusal_name(refusal));
 	vmb_life_stop(channel, VMB_CHANNEL_STOP_FRAMING_LOST);
 }

@@ -221,7 +221,7 @@ static int vmb_gpadl_delete(struct vmb_channel *channel, struct vmb_gpadl *gpadl
 		spin_unlock_irq(&channel->outbound.lock);
 		dev_err(channel->device->device.dev,
 			"%s: GPADL %#x could not be taken back (%pe), its %u bytes must never be freed\n",
-			channel->name, gpadl->handle, ERR_PTR(ret),
+			vmb_channel_label(channel), gpadl->handle, ERR_PTR(ret),
 			gpadl->byte_count);
 	}
 	list_del(&gpadl->node);
