@@ -52,8 +52,9 @@ else
 	find . -type f -not -path './build/*' -printf '%P\n'
 fi | sort -u | while read -r name; do [ ! -e "$name" ] || echo "$name"; done >"$scratch/files"
 grep -E '\.[ch]$' "$scratch/files" >"$scratch/c-files" || true
-# The host's end of the channel is a part of QEMU, in QEMU's types.
-grep -vE '^scripts/guest/' "$scratch/c-files" >"$scratch/kernel-files" || true
+# Not kernel code: the host's end of the channel is a part of QEMU, in QEMU's
+# types; the fuzzer is a program.
+grep -vE '^scripts/(guest|fuzz)/' "$scratch/c-files" >"$scratch/kernel-files" || true
 
 wants() {
 	case $wanted in
@@ -184,16 +185,30 @@ sparse_silent() {
 	! grep -E "^$scratch/sparse/.*: (warning|error)" "$scratch/sparse.log" || false
 }
 
+# Where checkpatch cannot know better.
+excused=(
+	# the one place that may ask for the kernel's version, and for its types
+	'^drivers/kmcl/compat\.h:.*(LINUX_VERSION_CODE|NEW_TYPEDEFS)'
+	# the shape that TRACE_EVENT has everywhere
+	'^include/trace/.*(OPEN_ENDED_LINE|PARENTHESIS_ALIGNMENT)'
+	# a macro that makes declarations, for which there is no do-while
+	'^include/vmbkmcl\.h:.*MULTISTATEMENT_MACRO_USE_DO_WHILE'
+	# lists for the preprocessor, and what is made of them
+	'^drivers/kmcl/(counters\.h|observe\.c):.*(COMPLEX_MACRO|MACRO_ARG_REUSE|TRAILING_SEMICOLON)'
+	'^drivers/clients/echo/echo_protocol\.h:.*COMPLEX_MACRO'
+	# the argument is the name of a member
+	'^drivers/kmcl/(hv_layout\.h|observe\.c):.*MACRO_ARG_PRECEDENCE'
+	# a size in bytes; the file is also built where there is no BIT()
+	'^drivers/kmcl/wire\.h:.*BIT_MACRO'
+	# a lock is described in the kernel-doc of its struct, which is checked
+	'UNCOMMENTED_DEFINITION'
+)
+
 checkpatch() {
 	xargs "$linux/scripts/checkpatch.pl" --no-tree --strict --terse --show-types \
 		--no-summary --file <"$1" >"$scratch/checkpatch.log" 2>&1 || true
-	# Where checkpatch cannot know better: the one place that may ask for the
-	# kernel's version; the shape that TRACE_EVENT has everywhere; a macro that
-	# makes declarations, for which there is no do-while.
-	grep -vE -e '^drivers/kmcl/[^/]*compat[^/]*\.h:.*LINUX_VERSION_CODE' \
-		-e '^include/trace/.*(OPEN_ENDED_LINE|PARENTHESIS_ALIGNMENT)' \
-		-e '^include/vmbkmcl\.h:.*MULTISTATEMENT_MACRO_USE_DO_WHILE' \
-		"$scratch/checkpatch.log" >"$scratch/checkpatch.left" || true
+	grep -vE "$(IFS='|'; echo "${excused[*]}")" "$scratch/checkpatch.log" \
+		>"$scratch/checkpatch.left" || true
 	cat "$scratch/checkpatch.left"
 	test ! -s "$scratch/checkpatch.left"
 }
@@ -329,8 +344,7 @@ spdx() {
 version_asked_in_one_place() {
 	xargs grep -lE 'LINUX_VERSION_CODE|KERNEL_VERSION\(|linux/version\.h' \
 		<"$scratch/kernel-files" | tee "$scratch/asks" || true
-	! grep -vE '^drivers/kmcl/[^/]*compat[^/]*\.h$' "$scratch/asks" || false
-	test "$(wc -l <"$scratch/asks")" -le 1
+	! grep -vxF drivers/kmcl/compat.h "$scratch/asks" || false
 }
 
 clients_see_no_channel() {
