@@ -3,6 +3,7 @@
  * Transactions, the completions that end them, and the verdict.
  */
 #include "host_device.h"
+#include <zlib.h>
 
 /* The first few say what happened; the counters have the rest. */
 #define COMPLAINTS 20
@@ -113,6 +114,18 @@ static void check_echo(struct echo_host *host, struct echo_txn *txn, VMBusChanRe
 	}
 }
 
+static void check_mirror(struct echo_host *host, struct echo_txn *txn, VMBusChanReq *req)
+{
+	uint32_t checksum = crc32(0, req->msg, req->msglen);
+
+	if (req->msglen != txn->payload_length || checksum != txn->payload_checksum)
+		echo_wrong(host, "%s (%" PRIu64 "): %u/%u bytes, %08x/%08x (got/expected)",
+			   txn->what, txn->sequence, req->msglen, txn->payload_length,
+			   checksum, txn->payload_checksum);
+	else
+		host->count.inband_completed++;
+}
+
 static void check_refusal(struct echo_host *host, struct echo_txn *txn, VMBusChanReq *req)
 {
 	const struct vmb_echo_completion *answer = req->msg;
@@ -187,6 +200,9 @@ void echo_check(struct echo_host *host, VMBusChanReq *req)
 		break;
 	case ECHO_EXPECT_REFUSAL:
 		check_refusal(host, txn, req);
+		break;
+	case ECHO_EXPECT_MIRROR:
+		check_mirror(host, txn, req);
 		break;
 	case ECHO_EXPECT_DESCRIPTION:
 		take_description(host, txn, req);

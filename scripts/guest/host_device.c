@@ -3,6 +3,12 @@
  * The host's end of the echo client's channel, as a QEMU device: its type, its
  * opening and closing, and the worker that runs whenever either side has news.
  *
+ * modes=A:B:C says what the first, second, and every later open is for:
+ *   finite          every kind of packet, so many of each, then a verdict
+ *   endless         traffic until the guest closes the channel
+ *   framing-KIND    a little traffic, then a ring that cannot be followed
+ *   mirror          for a client that sends each payload back
+ *
  * The verdict is the host's, and goes to standard error:
  *   VMBHOST-VERDICT {json}   a finite run is over and everything was counted
  *   VMBHOST-CLOSED {json}    the guest closed the channel; counters of that open
@@ -164,7 +170,7 @@ static void echo_tick(void *opaque)
 		vmbus_channel_notify_host(host->chan);
 	if (!host->finished && now - host->progress_at > host->stall_ms) {
 		host->finished = true;
-		if (host->mode == ECHO_MODE_FINITE)
+		if (host->mode == ECHO_MODE_FINITE || host->mode == ECHO_MODE_MIRROR)
 			echo_report(host, "VMBHOST-VERDICT");
 		else
 			echo_wrong(host, "no progress for %u ms", host->stall_ms);
@@ -188,6 +194,8 @@ static bool choose_mode(struct echo_host *host)
 		host->mode = ECHO_MODE_FINITE;
 	else if (!strcmp(name, "endless"))
 		host->mode = ECHO_MODE_ENDLESS;
+	else if (!strcmp(name, "mirror"))
+		host->mode = ECHO_MODE_MIRROR;
 	else if (g_str_has_prefix(name, "framing-") && echo_framing_known(name + 8))
 		host->mode = ECHO_MODE_FRAMING;
 	else

@@ -42,6 +42,7 @@ enum echo_expect {
 	ECHO_EXPECT_ECHO,		/* status 0 and everything as sent */
 	ECHO_EXPECT_REFUSAL,		/* empty, or a status that is not 0 */
 	ECHO_EXPECT_DESCRIPTION,
+	ECHO_EXPECT_MIRROR,		/* the payload itself */
 };
 
 enum echo_class {
@@ -99,6 +100,7 @@ enum echo_mode {
 	ECHO_MODE_FINITE,
 	ECHO_MODE_ENDLESS,
 	ECHO_MODE_FRAMING,
+	ECHO_MODE_MIRROR,
 };
 
 struct echo_host {

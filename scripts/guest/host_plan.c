@@ -170,6 +170,16 @@ static enum result some_inband(struct echo_host *host, struct echo_packet *packe
 	return host->step++ < 100 ? next_inband(host, packet) : OVER;
 }
 
+static enum result mirrored(struct echo_host *host, struct echo_packet *packet)
+{
+	if (host->count.inband_sent >= host->inband)
+		return OVER;
+	host->step++;
+	next_inband(host, packet);
+	packet->txn.expect = ECHO_EXPECT_MIRROR;
+	return PACKET;
+}
+
 static enum result break_framing(struct echo_host *host, struct echo_packet *packet)
 {
 	host->finished = true;
@@ -187,10 +197,13 @@ static const phase endless_run[] = { describe, endless };
 
 static const phase framing_run[] = { describe, some_inband, drained, break_framing };
 
+static const phase mirror_run[] = { mirrored, drained, verdict };
+
 static const phase * const runs[] = {
 	[ECHO_MODE_FINITE] = finite_run,
 	[ECHO_MODE_ENDLESS] = endless_run,
 	[ECHO_MODE_FRAMING] = framing_run,
+	[ECHO_MODE_MIRROR] = mirror_run,
 };
 
 void echo_plan_start(struct echo_host *host)

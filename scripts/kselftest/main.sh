@@ -1,0 +1,187 @@
+#!/bin/busybox sh
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=dash
+#
+# The kselftests: what an administrator does with a client, in a guest whose
+# host sends all the while. kselftest.sh boots it, and tells the host what each
+# of the channel's opens is for, in the order in which they happen here.
+#
+# One line a test: "VMBGUEST-TEST ok NAME", or "not ok NAME" after the reason.
+
+# shellcheck source=scripts/guest/guest-lib.sh
+. ./guest-lib.sh
+
+bus=/sys/bus/vmbus
+
+# check NAME COMMAND...
+check() {
+	local name=$1 before
+
+	shift
+	before=$(dmesg | wc -l)
+	if "$@" && ! complaints "$before"; then
+		echo "VMBGUEST-TEST ok $name"
+	else
+		log_since "$before" | tail -n 30
+		echo "VMBGUEST-TEST not ok $name"
+	fi
+}
+
+state_is() {
+	[ "$(cat "$device/vmbkmcl/state" 2>/dev/null)" = "$1" ]
+}
+
+counter() {
+	cat "$device/vmbkmcl/$1" 2>/dev/null || echo 0
+}
+
+# grows COUNTER: it does so within two seconds.
+grows() {
+	local first
+
+	first=$(counter "$1")
+	sleep 2
+	[ "$(counter "$1")" -gt "$first" ]
+}
+
+bound_to() {
+	[ "$(basename "$(readlink "$device/driver" 2>/dev/null)")" = "$1" ]
+}
+
+unbind() {
+	echo "$device_name" >"$bus/drivers/$1/unbind"
+}
+
+bind() {
+	echo "$device_name" >"$bus/drivers/$1/bind"
+}
+
+is_unbound() {
+	[ ! -e "$device/driver" ] && [ ! -e "$device/vmbkmcl" ]
+}
+
+load_by_modalias() {
+	modprobe "$(cat "$device/modalias")" && bound_to vmb_echo &&
+		[ -d /sys/module/vmbkmcl_hv ]
+}
+
+opens() {
+	wait_for 10 state_is open
+}
+
+content() {
+	wait_for 60 verdict_is_there && [ "$verdict" = content ]
+}
+
+files_are_read_only() {
+	local file
+
+	for file in "$device"/vmbkmcl/* "$device"/vmbkmcl/refusals/* \
+		    /sys/kernel/debug/vmbkmcl/*; do
+		[ -d "$file" ] || [ "$(stat -c %a "$file")" = 444 ] || {
+			echo "$file has mode $(stat -c %a "$file")"
+			return 1
+		}
+	done
+}
+
+debugfs_tells() {
+	cat /sys/kernel/debug/vmbkmcl/* >/tmp/debugfs && [ -s /tmp/debugfs ]
+}
+
+unbinds() {
+	unbind vmb_echo && is_unbound
+}
+
+rebinds() {
+	bind vmb_echo && opens
+}
+
+is_pinned() {
+	! rmmod vmbkmcl_hv 2>/dev/null && ! rmmod vmbkmcl 2>/dev/null
+}
+
+unloads_under_traffic() {
+	grows received && rmmod vmb_echo && is_unbound
+}
+
+reloads() {
+	modprobe vmb_echo && opens
+}
+
+unloads() {
+	rmmod vmb_echo vmbkmcl_hv vmbkmcl && is_unbound
+}
+
+is_not_open() {
+	! state_is open
+}
+
+# loses_framing REASON: the next open ends with it, and says so in one line.
+loses_framing() {
+	local before lines
+
+	before=$(dmesg | wc -l)
+	bind vmb_echo || return 1
+	wait_for 20 is_not_open || return 1
+	[ "$(counter "refusals/$1")" -eq 1 ] || return 1
+	lines=$(log_since "$before" | grep -c "framing of the incoming ring lost.*$1")
+	[ "$lines" -eq 1 ] || return 1
+	unbinds
+}
+
+# As many as the host sends to a client that only sends back.
+all_received() {
+	[ "$(counter received)" -ge 3000 ]
+}
+
+mirrors_by_new_id() {
+	# A driver of another type, told to take this one.
+	modprobe vmb_hello || return 1
+	bound_to vmb_hello && return 1
+	sed 's/[{}]//g' "$device/class_id" >"$bus/drivers/vmb_hello/new_id"
+	wait_for 5 bound_to vmb_hello && opens && wait_for 20 all_received
+}
+
+binds_by_override() {
+	rmmod vmb_hello && modprobe vmb_hello || return 1
+	echo vmb_hello >"$device/driver_override" || return 1
+	echo "$device_name" >"$bus/drivers/vmb_hello/bind" || return 1
+	bound_to vmb_hello && opens && wait_for 20 all_received
+}
+
+modprobe hv_vmbus || exit 1
+wait_for 30 offer_is_there || exit 1
+device=$(echo "$bus"/devices/*)
+device_name=${device##*/}
+
+check "load: udev's modalias brings client, library and transport" load_by_modalias
+check "bind: the channel opens" opens
+check "traffic: the host is content" content
+check "observe: every file is read-only" files_are_read_only
+check "observe: debugfs tells something" debugfs_tells
+check "load: the library cannot go while a client uses it" is_pinned
+check "unbind: the device is free" unbinds
+check "bind: again, and the channel opens" rebinds
+check "traffic: packets arrive again" grows received
+check "unbind: under traffic" unbinds
+check "bind: after an unbind under traffic" rebinds
+check "unload: under traffic" unloads_under_traffic
+check "load: after an unload under traffic" reloads
+check "traffic: the host is content after all that" content
+check "unbind: after that" unbinds
+check "framing: length below a header" loses_framing length_below_header
+check "framing: length zero" loses_framing length_below_header
+check "framing: length beyond what is there" loses_framing length_beyond_available
+check "framing: offset inside the header" loses_framing offset_below_header
+check "framing: offset behind the packet" loses_framing offset_beyond_length
+check "framing: index outside of the ring" loses_framing index_range
+check "framing: index not a multiple of 8" loses_framing index_alignment
+check "framing: index near 2^32" loses_framing index_range
+check "framing: our own index was changed" loses_framing index_ours_changed
+check "bind: after lost framing, and the channel opens" rebinds
+check "traffic: the host is content after lost framing" content
+check "unload: everything" unloads
+check "new_id: a client from outside of the tree takes the device" mirrors_by_new_id
+check "driver_override: the same, bound by hand" binds_by_override
+rmmod vmb_hello vmbkmcl_hv vmbkmcl
