@@ -49,7 +49,7 @@ vmb_end_group() {
 # would ignore that "set -e" if check itself stood in a condition, hence it
 # tells nothing by its status.
 check() {
-	local name=$1 status=0 began pid late=
+	local name=$1 status=0 began pid late='' waited said=0
 
 	shift
 	began=$(date +%s)
@@ -60,7 +60,12 @@ check() {
 	pid=$!
 	on_exit vmb_end_group "$pid"
 	while kill -0 "$pid" 2>/dev/null; do
-		if [ $(($(date +%s) - began)) -ge "$VMB_CHECK_SECONDS" ]; then
+		waited=$(($(date +%s) - began))
+		if [ $((waited - said)) -ge 20 ]; then
+			said=$waited
+			note "  ... $name, $waited s so far, at most $VMB_CHECK_SECONDS"
+		fi
+		if [ "$waited" -ge "$VMB_CHECK_SECONDS" ]; then
 			vmb_end_group "$pid"
 			late="ended after $VMB_CHECK_SECONDS s"
 			break

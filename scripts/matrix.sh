@@ -3,7 +3,7 @@
 #
 # Every kernel that we say we support: builds all modules without a warning
 # against each, with the compiler it was built with, and boots the demo on the
-# oldest and on a newer one.
+# oldest, on Debian 12's newer one, and on the newest.
 #
 # usage: matrix.sh [--no-boot] [CELL...]	(cells are listed by --list)
 #
@@ -11,8 +11,6 @@
 set -eu
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
-# shellcheck source=scripts/checks.sh
-. "$VMB_TOP/scripts/checks.sh"
 
 # Name, suite, series, flavour of the headers; why the cell is here.
 cells=(
@@ -25,7 +23,11 @@ cells=(
 	"arm64        -                6.12   arm64     weak ordering, 4 KiB pages"
 	"arm64-16k    trixie           6.12   arm64-16k a page is not a Hyper-V page"
 )
-boots=(6.1 6.12)
+boots=(6.1 6.12 newest)
+# A root file system, a kernel or a QEMU may have to be fetched first.
+: "${VMB_CHECK_SECONDS:=1500}"
+# shellcheck source=scripts/checks.sh
+. "$VMB_TOP/scripts/checks.sh"
 
 usage() {
 	sed -n 's/^# \{0,1\}//; 4,11p' "$0"
