@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Shared memory, and the peer at its other end.
+ *
+ * The memory stays poisoned for ASan: only what goes through READ_ONCE() and its
+ * kin may touch it, and a plain access, which a compiler may repeat, is a
+ * finding. Before every fetch the peer may change anything.
+ */
+#define VMB_FUZZ_PEER
+#include <sanitizer/asan_interface.h>
+
+#include "fuzz.h"
+
+#define CONTROL_SIZE	4096
+
+static const u32 sizes[] = { 64, 256, 1024, 4096, 65536 };
+
+static u8 *control;
+static u8 *datas[ARRAY_SIZE(sizes)];
+static u8 *data;
+static u32 data_size;
+/* What the peer does meanwhile, or NULL if it does nothing. */
+static struct fuzz_input *script;
+
+#define UNCHECKED	__attribute__((no_sanitize("address", "undefined"), __noinline__))
+
+UNCHECKED static void set_bytes(volatile u8 *to, u8 value, size_t size)
+{
+	while (size--)
+		*to++ = value;
+}
+
+UNCHECKED static void move_bytes(volatile u8 *to, const volatile u8 *from, size_t size)
+{
+	while (size--)
+		*to++ = *from++;
+}
+
+UNCHECKED u8 peer_peek(u32 index)
+{
+	return ((volatile u8 *)data)[index % data_size];
+}
+
+UNCHECKED void peer_poke(u32 index, u8 value)
+{
+	((volatile u8 *)data)[index % data_size] = value;
+}
+
+u32 peer_get(enum peer_field field)
+{
+	u32 value;
+
+	move_bytes((u8 *)&value, control + field, sizeof(value));
+	return value;
+}
+
+void peer_set(enum peer_field field, u32 value)
+{
+	move_bytes(control + field, (u8 *)&value, sizeof(value));
+}
+
+/* A ring of one of the sizes, empty, and the peer's script for the run. */
+void shared_memory_reset(struct vmb_ring *ring, u8 size_class,
+			 struct fuzz_input *peer_script)
+{
+	u32 class = size_class % ARRAY_SIZE(sizes);
+
+	if (!control) {
+		control = malloc(CONTROL_SIZE);
+		ASAN_POISON_MEMORY_REGION(control, CONTROL_SIZE);
+	}
+	if (!datas[class]) {
+		datas[class] = malloc(sizes[class]);
+		ASAN_POISON_MEMORY_REGION(datas[class], sizes[class]);
+		set_bytes(datas[class], 0xee, sizes[class]);
+	}
+	data = datas[class];
+	data_size = sizes[class];
+	script = peer_script;
+	set_bytes(control, 0, sizeof(struct vmb_wire_ring_control));
+	*ring = (struct vmb_ring) {
+		.control = (void *)control,
+		.data = data,
+		.size = data_size,
+	};
+}
+
+static bool lies_in(const volatile void *where, size_t size, const u8 *area,
+		    size_t area_size)
+{
+	uintptr_t begin = (uintptr_t)where - (uintptr_t)area;
+
+	return begin < area_size && size <= area_size - begin;
+}
+
+static bool is_shared(const volatile void *where, size_t size)
+{
+	return lies_in(where, size, control, CONTROL_SIZE) ||
+	       lies_in(where, size, data, data_size);
+}
+
+/* One byte of the script in four does something; fetched is what is read next. */
+static void let_peer_act(const volatile void *fetched, size_t size)
+{
+	u8 act, how;
+
+	if (!script)
+		return;
+	act = fuzz_take_from_end(script);
+	if (act < 0xc0)
+		return;
+	how = fuzz_take_from_end(script);
+	switch (act % 8) {
+	case 0:
+		peer_set(PEER_WRITE_INDEX, peer_get(PEER_WRITE_INDEX) + (int8_t)how * 8);
+		break;
+	case 1:
+		peer_set(PEER_READ_INDEX, peer_get(PEER_READ_INDEX) + (int8_t)how * 8);
+		break;
+	case 2:
+		peer_set(PEER_PENDING_SEND_SIZE, how * (data_size / 128));
+		break;
+	case 3:
+		peer_set(PEER_INTERRUPT_MASK, how % 2);
+		break;
+	case 4:
+		peer_set(how & 4, (u32)fuzz_take_from_end(script) << how % 25);
+		break;
+	case 5:
+		peer_poke(how << 8 | fuzz_take_from_end(script), fuzz_take_from_end(script));
+		break;
+	default:
+		act = fuzz_take_from_end(script);
+		move_bytes((volatile u8 *)fetched + how % size, &act, 1);
+	}
+}
+
+/* The private side of a copy, whose other side is shared. */
+static void check_private(const volatile void *where, size_t size)
+{
+	FUZZ_CHECK(!__asan_region_is_poisoned((void *)where, size));
+}
+
+void fuzz_load(void *to, const volatile void *from, size_t size)
+{
+	if (!is_shared(from, size)) {
+		memcpy(to, (const void *)from, size);
+		return;
+	}
+	FUZZ_CHECK((uintptr_t)from % size == 0);
+	let_peer_act(from, size);
+	move_bytes(to, from, size);
+}
+
+void fuzz_store(volatile void *to, const void *from, size_t size)
+{
+	if (!is_shared(to, size)) {
+		memcpy((void *)to, from, size);
+		return;
+	}
+	FUZZ_CHECK((uintptr_t)to % size == 0);
+	move_bytes(to, from, size);
+}
+
+void fuzz_copy(void *to, const void *from, size_t size)
+{
+	size_t half = size / 2;
+
+	if (!size)
+		return;
+	if (is_shared(from, size)) {
+		check_private(to, size);
+		let_peer_act(from, size);
+		move_bytes(to, from, half);
+		let_peer_act(from, size);
+		move_bytes(to + half, from + half, size - half);
+	} else if (is_shared(to, size)) {
+		check_private(from, size);
+		move_bytes(to, from, size);
+	} else {
+		memcpy(to, from, size);
+	}
+}
