@@ -26,7 +26,7 @@ tree=$VMB_CACHE/qemu/$key
 
 # The patched source with those of its headers that configure makes.
 prepare_tree() {
-	local new=$tree.new blob
+	local new=$tree.new blob meson=()
 
 	rm -rf "$new"
 	mkdir -p "$new"
@@ -48,12 +48,14 @@ prepare_tree() {
 				bzip2 -c </dev/null >"$new/src/pc-bios/$blob.bz2"
 		done
 	note "  configuring it"
+	# Up to 7.2 it has to be told to take the system's; later ones look for it.
+	! grep -q -- '--meson=' "$new/src/configure" || meson=(--meson=meson)
 	mkdir "$new/build"
 	(cd "$new/build" && quietly "$VMB_BUILD/qemu-configure.log" 600 \
 		../src/configure --target-list=x86_64-softmmu \
 		--without-default-features --enable-kvm --enable-tcg \
 		--enable-modules --disable-werror --disable-install-blobs \
-		--meson=meson) ||
+		${meson[@]+"${meson[@]}"}) ||
 		die "qemu's configure failed" "see $VMB_BUILD/qemu-configure.log"
 	# Of all that ninja could build only the generated headers.
 	(cd "$new/build" && ninja -t targets all |

@@ -18,6 +18,9 @@
 #include "qemu/module.h"
 #include "qemu/uuid.h"
 
+/* The header that declares it has another name in each series. */
+extern AddressSpace address_space_memory;
+
 #define TYPE_ECHO_HOST "vmb-echo-host"
 DECLARE_INSTANCE_CHECKER(struct echo_host, ECHO_HOST, TYPE_ECHO_HOST)
 
@@ -238,12 +241,23 @@ static void echo_close(VMBusChannel *chan)
 	host->chan = NULL;
 }
 
+/*
+ * vmbus.c has just filled in its own part. If that is not where these headers
+ * say, some field before it has another size in this binary, and our fields
+ * would lie on top of QEMU's.
+ */
+static bool is_our_qemu(VMBusDevice *vdev)
+{
+	return vdev->dma_as == &address_space_memory && vdev->num_channels == 1 &&
+	       vmbus_device_channel(vdev, 0) == vdev->channels &&
+	       vmbus_channel_device(vdev->channels) == vdev;
+}
+
 static void echo_realize(VMBusDevice *vdev, Error **errp)
 {
 	struct echo_host *host = ECHO_HOST(vdev);
 
-	/* One's own fields would lie on top of VMBusDevice's otherwise. */
-	if (object_type_get_instance_size(TYPE_VMBUS_DEVICE) != sizeof(VMBusDevice)) {
+	if (!is_our_qemu(vdev)) {
 		error_setg(errp, "%s was built for another QEMU than this one: "
 			   "remove the cache's qemu directory and build it again",
 			   TYPE_ECHO_HOST);
@@ -270,8 +284,8 @@ static void echo_unrealize(VMBusDevice *vdev)
 	g_free(host->mode_name);
 }
 
-/* Not const and ended only where the macro exists: QEMU 10 changed both. */
-static Property echo_properties[] = {
+/* Ended only where the macro exists: since QEMU 10 the array has a length. */
+static const Property echo_properties[] = {
 	DEFINE_PROP_STRING("modes", struct echo_host, modes),
 	DEFINE_PROP_UINT32("inband", struct echo_host, inband, 10260),
 	DEFINE_PROP_UINT32("external", struct echo_host, external, 1100),
@@ -282,6 +296,13 @@ static Property echo_properties[] = {
 	DEFINE_PROP_END_OF_LIST(),
 #endif
 };
+
+/* And only since then does it take the array as const, which it must be. */
+#ifdef DEFINE_PROP_END_OF_LIST
+#define ECHO_PROPERTIES ((Property *)echo_properties)
+#else
+#define ECHO_PROPERTIES echo_properties
+#endif
 
 static void set_uuid(QemuUUID *uuid, const uint32_t *field)
 {
@@ -301,7 +322,7 @@ static void echo_class_init(ObjectClass *klass, void *data)
 	};
 	VMBusDeviceClass *vdc = VMBUS_DEVICE_CLASS(klass);
 
-	device_class_set_props(DEVICE_CLASS(klass), echo_properties);
+	device_class_set_props(DEVICE_CLASS(klass), ECHO_PROPERTIES);
 	set_uuid(&vdc->classid, class_fields);
 	set_uuid(&vdc->instanceid, instance_fields);
 	vdc->vmdev_realize = echo_realize;
