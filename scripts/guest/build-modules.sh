@@ -33,7 +33,7 @@ has_package() {
 }
 
 if [ "$compiler" = gcc-12 ] || has_package "$compiler"; then
-	need_packages make "$compiler" libelf1
+	need_packages make "$compiler" pahole
 	copy=
 	scratch_dir copy
 	run=()

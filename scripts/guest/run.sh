@@ -58,7 +58,7 @@ guest_options() {
 		-serial stdio -device vmbus-bridge \
 		-device "vmb-echo-host${device:+,$device}" \
 		-kernel "$directory/vmlinuz" -initrd "$directory/initrd" \
-		-append "console=ttyS0 quiet loglevel=4 panic=-1 oops=panic mitigations=off cryptomgr.notests $append"
+		-append "console=ttyS0 quiet loglevel=4 panic=-1 oops=panic mitigations=off cryptomgr.notests log_buf_len=4M $append"
 }
 
 # The device file says nothing: ask whether KVM implements Hyper-V's SynIC.
