@@ -24,7 +24,7 @@ esac
 kernel=$("$VMB_TOP/scripts/guest/kernel.sh" "$1")
 kdir=$(cat "$kernel/kdir")
 release=$(cat "$kernel/release")
-need_packages make "$(cat "$kernel/compiler")" libelf1 pahole kmod
+need_packages make "$(cat "$kernel/compiler")" libelf-dev pahole kmod
 scratch=
 scratch_dir scratch
 installed=${3:-}

@@ -33,7 +33,7 @@ scratch=
 scratch_dir scratch
 
 stage "packages for DKMS"
-need_packages dkms make kmod openssl libelf1 pahole
+need_packages dkms make kmod openssl libelf-dev pahole
 
 # run_dkms VERB [ARGUMENT...]: DKMS in the scratch tree. No depmod: it would
 # want the kernel in the machine's own /lib/modules.

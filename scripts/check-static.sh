@@ -70,7 +70,7 @@ use_kernel() {
 	kernel=$("$VMB_TOP/scripts/guest/kernel.sh" "$1")
 	kdir=$(cat "$kernel/kdir")
 	release=$(cat "$kernel/release")
-	need_packages make "$(cat "$kernel/compiler")" libelf1 pahole kmod
+	need_packages make "$(cat "$kernel/compiler")" libelf-dev pahole kmod
 }
 
 # Sets linux to a folder with the scripts of the kernel's sources: those of the
@@ -425,7 +425,9 @@ if wants kernel-doc; then
 	check "kernel-doc: what vmbkmcl.h declares is exported" header_is_exported
 fi
 if wants coccicheck; then
-	need_packages coccinelle
+	need_packages coccinelle python3
+	# spatch loads it by name, its package does not ask for it.
+	need_packages "$(python3 -c 'import sys; print("libpython%d.%d" % sys.version_info[:2])')"
 	check "coccicheck: finds a planted bug" cocci_sees
 	for name in free locks null tests iterators misc; do
 		# Those with scripts in OCaml would want its compiler.

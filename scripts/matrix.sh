@@ -111,7 +111,7 @@ build() {
 	cp "$headers/release" "$4.release"
 	echo "$compiler" >"$4.compiler"
 	if [ "$base" = "$(vmb_own_suite)" ]; then
-		need_packages "${packages[@]}" libelf1
+		need_packages "${packages[@]}" libelf-dev
 	else
 		root=$("$VMB_TOP/scripts/chroot.sh" "$base" "${packages[@]}")
 		into=(env -u APT_CONFIG LC_ALL=C chroot "$root")
