@@ -148,9 +148,14 @@ gated() {
 
 # A kernel that we support, but without Hyper-V.
 without_hyperv() {
+	local file
+
 	cp -rs "$kdir" "$scratch/headers"
-	rm "$scratch/headers/.config"
-	sed 's/^CONFIG_HYPERV.*=.*//' "$kdir/.config" >"$scratch/headers/.config"
+	# dkms reads the one, from 3.1 on the other.
+	for file in .config include/config/auto.conf; do
+		rm "$scratch/headers/$file"
+		sed '/^CONFIG_HYPERV/d' "$kdir/$file" >"$scratch/headers/$file"
+	done
 	gated "$release" "$scratch/headers"
 	gated "7.3.4-none" "$scratch/headers"
 }
