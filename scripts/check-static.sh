@@ -205,6 +205,10 @@ excused=(
 )
 
 checkpatch() {
+	# In a copy: it leaves a list of names in the folder that it runs in.
+	mkdir -p "$scratch/patch"
+	xargs cp --parents -t "$scratch/patch" <"$1"
+	cd "$scratch/patch"
 	xargs "$linux/scripts/checkpatch.pl" --no-tree --strict --terse --show-types \
 		--no-summary --file <"$1" >"$scratch/checkpatch.log" 2>&1 || true
 	grep -vE "$(IFS='|'; echo "${excused[*]}")" "$scratch/checkpatch.log" \
