@@ -47,76 +47,76 @@ clean: headers ## remove what the build left
 
 .PHONY: install
 install: headers ## install modules, header and Module.symvers (DESTDIR)
-	$(RUN) scripts/install.sh install
+	@$(RUN) scripts/install.sh install
 
 .PHONY: uninstall
 uninstall: ## remove what install put down (DESTDIR)
-	$(RUN) scripts/install.sh uninstall
+	@$(RUN) scripts/install.sh uninstall
 
 .PHONY: dkms-install
 dkms-install: ## hand the sources to DKMS; it builds and installs for KVER
-	$(RUN) scripts/dkms.sh install
+	@$(RUN) scripts/dkms.sh install
 
 .PHONY: dkms-remove
 dkms-remove: ## take every registered version out of DKMS
-	$(RUN) scripts/dkms.sh remove
+	@$(RUN) scripts/dkms.sh remove
 
 .PHONY: sign
 sign: ## sign the built modules for Secure Boot (KEY=, CERT=)
-	$(RUN) scripts/sign.sh
+	@$(RUN) scripts/sign.sh
 
 # Seeing it work
 
 .PHONY: demo
 demo: ## boot a Hyper-V guest and watch packets go through
-	$(RUN) scripts/demo.sh
+	@$(RUN) scripts/demo.sh
 
 .PHONY: bench
 bench: ## instructions and allocations per packet
-	$(RUN) scripts/bench.sh
+	@$(RUN) scripts/bench.sh
 
 # Tests
 
 .PHONY: check
 check: ## all tests; ends with 'N passed, N failed, N skipped'
-	$(RUN) scripts/check.sh
+	@$(RUN) scripts/check.sh
 
 .PHONY: matrix
 matrix: ## every supported kernel and compiler, and two guests
-	$(RUN) scripts/matrix.sh
+	@$(RUN) scripts/matrix.sh
 
 .PHONY: kunit
 kunit: ## the KUnit suites on a kernel of their own
-	$(RUN) scripts/kunit.sh
+	@$(RUN) scripts/kunit.sh
 
 .PHONY: kselftest
 kselftest: ## load, bind, traffic, unbind, unload in a guest
-	$(RUN) scripts/kselftest.sh
+	@$(RUN) scripts/kselftest.sh
 
 .PHONY: fuzz
 fuzz: ## the wire code with ASan, UBSan and libFuzzer (FUZZ_SECONDS=60)
-	$(RUN) scripts/fuzz.sh
+	@$(RUN) scripts/fuzz.sh
 
 .PHONY: dkms-check
 dkms-check: ## DKMS add, build, install, remove in a scratch tree
-	$(RUN) scripts/check-dkms.sh
+	@$(RUN) scripts/check-dkms.sh
 
 .PHONY: static
 static: ## every static check; the next ones are part of it
-	$(RUN) scripts/check-static.sh
+	@$(RUN) scripts/check-static.sh
 
 .PHONY: sparse
 sparse: ## sparse, with endian checks
-	$(RUN) scripts/check-static.sh sparse
+	@$(RUN) scripts/check-static.sh sparse
 
 .PHONY: checkpatch
 checkpatch: ## checkpatch --strict on every C file
-	$(RUN) scripts/check-static.sh checkpatch
+	@$(RUN) scripts/check-static.sh checkpatch
 
 .PHONY: kernel-doc
 kernel-doc: ## kernel-doc without a warning
-	$(RUN) scripts/check-static.sh kernel-doc
+	@$(RUN) scripts/check-static.sh kernel-doc
 
 .PHONY: coccicheck
 coccicheck: ## the semantic patches of the kernel
-	$(RUN) scripts/check-static.sh coccicheck
+	@$(RUN) scripts/check-static.sh coccicheck

@@ -101,7 +101,7 @@ build_into() {
 	shift
 	rm -rf "$tree"
 	scripts/copy-sources.sh "$tree"
-	make -C "$kdir" M="$tree" "$@" modules
+	make -C "$kdir" M="$tree" -j "$(nproc)" "$@" modules
 }
 
 # ----------------------------------------------------------------------------

@@ -38,6 +38,7 @@ for wanted; do
 done
 
 need_packages procps
+rm -f "$VMB_BUILD/check.count"
 passed=0
 failed=0
 skipped=0
@@ -58,7 +59,7 @@ end_session() {
 
 # run_part NAME SCRIPT SECONDS: shows its output as it comes, keeps it, counts.
 run_part() {
-	local log=$VMB_BUILD/check-$1.log status=0 began took count line pid verdict
+	local log=$VMB_BUILD/check-$1.log status=0 began took count line pid shown verdict
 
 	stage "$1"
 	began=$(date +%s)
@@ -67,8 +68,11 @@ run_part() {
 		>"$log" </dev/null &
 	pid=$!
 	on_exit end_session "$pid"
-	tail --pid="$pid" --sleep-interval=0.5 -n +1 -f "$log"
+	tail --pid="$pid" --sleep-interval=0.5 -n +1 -f "$log" &
+	shown=$!
+	# Waiting, unlike a command in the foreground, lets a signal through.
 	wait "$pid" || status=$?
+	wait "$shown" || true
 	end_session "$pid"
 	took=$(($(date +%s) - began))
 
@@ -110,5 +114,5 @@ stage_end
 echo
 printf '%s\n' "${rows[@]}"
 echo
-echo "$passed passed, $failed failed, $skipped skipped"
+echo "$passed passed, $failed failed, $skipped skipped" | tee "$VMB_BUILD/check.count"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -124,7 +124,7 @@ build() {
 	fi
 	# The same path here and in there.
 	"$VMB_TOP/scripts/copy-sources.sh" "$root$4.src"
-	${into[@]+"${into[@]}"} make -C "$kdir" M="$4.src" W=1 modules \
+	${into[@]+"${into[@]}"} make -C "$kdir" M="$4.src" -j "$(nproc)" W=1 modules \
 		>"$4.log" 2>&1 || built=$?
 	cat "$4.log"
 	mkdir "$4"
