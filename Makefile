@@ -82,7 +82,7 @@ check: ## all tests; ends with 'N passed, N failed, N skipped'
 	@$(RUN) scripts/check.sh
 
 .PHONY: matrix
-matrix: ## every supported kernel and compiler, and two guests
+matrix: ## every supported kernel and compiler, and three guests
 	@$(RUN) scripts/matrix.sh
 
 .PHONY: kunit
