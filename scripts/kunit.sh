@@ -51,7 +51,8 @@ need_packages "linux-source-$SERIES" gcc make flex bison bc libelf-dev libssl-de
 
 version=$(dpkg-query -W -f '${Version}' "linux-source-$SERIES")
 source_dir=$VMB_CACHE/linux/source-$version
-build_dir=$VMB_CACHE/kunit/$version-gcc$(gcc -dumpversion)
+config=$(sha256sum <"$VMB_TOP/kunit/.kunitconfig" | cut -c 1-8)
+build_dir=$VMB_CACHE/kunit/$version-gcc$(gcc -dumpversion)-$config
 mkdir -p "$VMB_CACHE/linux" "$build_dir"
 
 # One run at a time in one build folder.
