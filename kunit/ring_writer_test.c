@@ -37,6 +37,7 @@ static void start_at(struct fixture *fixture, u32 index)
 	fixture->writer.read_index = index;
 	fixture->writer.published_index = index;
 	fixture->writer.write_index = index;
+	fixture->writer.room = RING_SIZE;
 	ring_image_set(&fixture->image, RING_IMAGE_READ_INDEX, index);
 	ring_image_set(&fixture->image, RING_IMAGE_WRITE_INDEX, index);
 }
@@ -150,6 +151,55 @@ static void every_length_is_written_at_every_index(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, vmb_ring_writer_uncommitted(&fixture->writer), total);
 	}
 	ring_image_expect_guards(test, &fixture->image);
+}
+
+static void every_completion_is_written_at_every_index(struct kunit *test)
+{
+	u32 index = (unsigned long)test->param_value - 8;
+	struct fixture *fixture = test->priv;
+	u32 length;
+
+	for (length = 0; length <= MAXIMUM_PAYLOAD; length += length < 72 ? 1 : 37) {
+		const struct ring_image_packet expected = {
+			.type = 11, .offset8 = 2, .length8 = 2 + (length + 7) / 8,
+			.transaction_id = 0x8877665544332211,
+			.body = length, .body_padding = -length % 8, .seed = (u8)length,
+		};
+
+		start_at(fixture, index);
+		ring_image_fill(fixture->payload + 1, (u8)length, length);
+		KUNIT_ASSERT_EQ(test, vmb_ring_write_completion(&fixture->writer,
+								0x8877665544332211,
+								fixture->payload + 1, length),
+				VMB_RING_DONE);
+		ring_image_expect(test, &fixture->image, index, &expected);
+		KUNIT_ASSERT_EQ(test, vmb_ring_writer_uncommitted(&fixture->writer),
+				16 + (length + 7) / 8 * 8 + 8);
+		KUNIT_ASSERT_EQ(test, vmb_ring_writer_free(&fixture->writer),
+				RING_SIZE - vmb_ring_writer_uncommitted(&fixture->writer));
+	}
+	ring_image_expect_guards(test, &fixture->image);
+}
+
+static void completion_finds_no_room_in_a_full_ring(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+
+	KUNIT_ASSERT_EQ(test, write_one(fixture, 600, 0), VMB_RING_DONE);
+	KUNIT_EXPECT_EQ(test, vmb_ring_write_completion(&fixture->writer, 1, fixture->payload,
+							400 - 24), VMB_RING_FULL);
+	KUNIT_EXPECT_EQ(test, vmb_ring_write_completion(&fixture->writer, 1, fixture->payload,
+							400 - 32), VMB_RING_DONE);
+}
+
+static void completion_of_a_lost_writer_is_lost(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+
+	peer_reads(fixture, 0xffffffff);
+	KUNIT_ASSERT_EQ(test, vmb_ring_writer_free(&fixture->writer), 0);
+	KUNIT_EXPECT_EQ(test, vmb_ring_write_completion(&fixture->writer, 1, NULL, 0),
+			VMB_RING_LOST);
 }
 
 static void range_list_may_cross_the_end(struct kunit *test)
@@ -450,6 +500,9 @@ static struct kunit_case ring_writer_cases[] = {
 	KUNIT_CASE(empty_packet_is_descriptor_and_trailer),
 	KUNIT_CASE(range_list_stands_before_the_payload),
 	KUNIT_CASE_PARAM(every_length_is_written_at_every_index, each_index),
+	KUNIT_CASE_PARAM(every_completion_is_written_at_every_index, each_index),
+	KUNIT_CASE(completion_finds_no_room_in_a_full_ring),
+	KUNIT_CASE(completion_of_a_lost_writer_is_lost),
 	KUNIT_CASE(range_list_may_cross_the_end),
 	KUNIT_CASE(peer_is_shown_nothing_before_commit),
 	KUNIT_CASE(commit_signals_an_empty_ring),

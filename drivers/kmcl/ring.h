@@ -97,7 +97,8 @@ struct vmb_ring_packet {
  * @ring: where it is.
  * @read_index: next byte to read; private, the truth.
  * @published_index: what the peer has been told.
- * @write_index: end of what has been seen of the peer's packets, checked.
+ * @write_index: end of what has been seen of the peer's packets, checked; equal
+ *	to @read_index once framing is lost.
  * @maximum_ranges: longest range list accepted, in bytes.
  * @maximum_payload: longest payload accepted, in bytes.
  * @lost: why framing was lost, VMB_REFUSAL_NONE while it was not.
@@ -164,6 +165,7 @@ struct vmb_ring_outgoing {
  * @write_index: where the next packet goes; private, the truth.
  * @published_index: what the peer has been told.
  * @read_index: how far the peer is known to have read, checked.
+ * @room: bytes from @write_index to there; 0 once framing is lost.
  * @pending_send_size: what the peer was last told we wait for.
  * @lost: why framing was lost, VMB_REFUSAL_NONE while it was not.
  *
@@ -174,6 +176,7 @@ struct vmb_ring_writer {
 	u32 write_index;
 	u32 published_index;
 	u32 read_index;
+	u32 room;
 	u32 pending_send_size;
 	enum vmb_refusal lost;
 };
@@ -184,6 +187,10 @@ int vmb_ring_packet_size(u32 ranges_length, u32 payload_length, u32 *size);
 enum vmb_ring_status vmb_ring_write(struct vmb_ring_writer *writer,
 				    const struct vmb_ring_outgoing *packet,
 				    u32 *needed);
+enum vmb_ring_status vmb_ring_write_completion(struct vmb_ring_writer *writer,
+					       u64 transaction_id,
+					       const void *payload,
+					       u32 payload_length);
 bool vmb_ring_writer_commit(struct vmb_ring_writer *writer);
 void vmb_ring_writer_wait_for_room(struct vmb_ring_writer *writer, u32 needed);
 u32 vmb_ring_writer_free(struct vmb_ring_writer *writer);

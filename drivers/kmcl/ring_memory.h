@@ -21,10 +21,13 @@
 #include "ring.h"
 
 /*
- * Up to here, words copied in a loop are cheaper than the call of memcpy() and
- * what it does to find out how to copy.
+ * A packet of so many bytes or fewer is copied in a loop of words, which is
+ * cheaper than the call of memcpy() and what it does to find out how to copy.
  */
 #define VMB_RING_COPY_INLINE	256u
+
+#define VMB_RING_DESCRIPTOR	((u32)sizeof(struct vmb_wire_descriptor))
+#define VMB_RING_TRAILER	((u32)sizeof(struct vmb_wire_trailer))
 
 /* Bytes from one index forward to another. */
 static inline u32 vmb_ring_distance(const struct vmb_ring *ring, u32 from, u32 to)
@@ -63,7 +66,10 @@ static inline u64 vmb_ring_load_word(const struct vmb_ring *ring, u32 index)
  */
 static inline void vmb_ring_load_words(u64 *to, const u64 *from, u32 bytes)
 {
-	for (; bytes >= 4 * sizeof(*to); bytes -= 4 * sizeof(*to)) {
+	const u64 *fours = from + bytes / sizeof(*from) / 4 * 4;
+	const u64 *end = from + bytes / sizeof(*from);
+
+	while (from != fours) {
 		u64 first = READ_ONCE(from[0]);
 		u64 second = READ_ONCE(from[1]);
 		u64 third = READ_ONCE(from[2]);
@@ -76,66 +82,71 @@ static inline void vmb_ring_load_words(u64 *to, const u64 *from, u32 bytes)
 		from += 4;
 		to += 4;
 	}
-	for (; bytes; bytes -= sizeof(*to))
+	while (from != end)
 		*to++ = READ_ONCE(*from++);
 }
 
-/* Copies out of the ring; index, length and to are multiples of 8. */
-static inline void vmb_ring_copy_out(const struct vmb_ring *ring, u32 index,
-				     void *to, u32 length)
+/* Copies out of the ring, across its end if need be. */
+static inline void vmb_ring_copy_out_split(const struct vmb_ring *ring, u32 index,
+					   void *to, u32 length)
 {
-	u32 first = ring->size - index;
+	u32 first = min(length, ring->size - index);
 
-	if (unlikely(length > first)) {
-		memcpy(to, ring->data + index, first);
+	memcpy(to, ring->data + index, first);
+	if (length > first)
 		memcpy(to + first, ring->data, length - first);
-	} else if (length <= VMB_RING_COPY_INLINE) {
-		vmb_ring_load_words(to, (const u64 *)(ring->data + index), length);
-	} else {
-		memcpy(to, ring->data + index, length);
-	}
+}
+
+/* One word of private memory at any address. */
+static inline u64 vmb_ring_private_word(const u8 *from)
+{
+	u64 word;
+
+	memcpy(&word, from, sizeof(word));
+	return word;
 }
 
 /*
- * Copies whole words into shared memory. The source is private and may lie at
- * any address.
+ * Copies into one piece of the ring, from any address, and fills up the last
+ * word with zeros. Returns where the next word goes.
  */
-static inline void vmb_ring_store_words(u64 *to, const u8 *from, u32 bytes)
+static inline u64 *vmb_ring_store_words(u64 *to, const u8 *from, u32 bytes)
 {
-	for (; bytes; bytes -= sizeof(*to)) {
-		u64 word;
+	u64 *fours = to + bytes / sizeof(*to) / 4 * 4;
+	u64 *end = to + bytes / sizeof(*to);
 
-		memcpy(&word, from, sizeof(word));
-		WRITE_ONCE(*to, word);
-		from += sizeof(word);
-		to++;
+	while (to != fours) {
+		u64 first = vmb_ring_private_word(from);
+		u64 second = vmb_ring_private_word(from + 8);
+		u64 third = vmb_ring_private_word(from + 16);
+		u64 fourth = vmb_ring_private_word(from + 24);
+
+		WRITE_ONCE(to[0], first);
+		WRITE_ONCE(to[1], second);
+		WRITE_ONCE(to[2], third);
+		WRITE_ONCE(to[3], fourth);
+		from += 32;
+		to += 4;
 	}
-}
+	while (to != end) {
+		WRITE_ONCE(*to++, vmb_ring_private_word(from));
+		from += sizeof(*to);
+	}
+	bytes %= sizeof(*to);
+	if (bytes) {
+		u64 last = 0;
 
-/*
- * Copies into one piece of the ring and fills up the last word with zeros.
- * Returns where the next word goes.
- */
-static inline u8 *vmb_ring_copy_in(u8 *to, const void *from, u32 length)
-{
-	u32 whole = round_down(length, VMB_WIRE_UNIT);
-
-	if (whole <= VMB_RING_COPY_INLINE)
-		vmb_ring_store_words((u64 *)to, from, whole);
-	else
-		memcpy(to, from, whole);
-	to += whole;
-	if (length != whole) {
-		u64 word = 0;
-
-		memcpy(&word, from + whole, length - whole);
-		WRITE_ONCE(*(u64 *)to, word);
-		to += sizeof(word);
+		while (bytes--)
+			last = last << 8 | from[bytes];
+		WRITE_ONCE(*(__le64 *)to++, cpu_to_le64(last));
 	}
 	return to;
 }
 
-/* The same where the ring's end may come first. Returns the next index. */
+/*
+ * The same by memcpy(), across the ring's end if need be. Returns the next
+ * index.
+ */
 static inline u32 vmb_ring_copy_in_split(const struct vmb_ring *ring, u32 index,
 					 const void *from, u32 length)
 {

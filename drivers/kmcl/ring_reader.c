@@ -14,13 +14,17 @@
 
 /* The types that carry data to us, as a set of bits. */
 #define VMB_RING_TYPES_KNOWN						\
-	(BIT(VMB_WIRE_TYPE_DATA_INBAND) |				\
-	 BIT(VMB_WIRE_TYPE_DATA_TRANSFER_PAGES) |			\
-	 BIT(VMB_WIRE_TYPE_DATA_GPA_DIRECT) |				\
-	 BIT(VMB_WIRE_TYPE_COMPLETION))
+	(BIT_ULL(VMB_WIRE_TYPE_DATA_INBAND) |				\
+	 BIT_ULL(VMB_WIRE_TYPE_DATA_TRANSFER_PAGES) |			\
+	 BIT_ULL(VMB_WIRE_TYPE_DATA_GPA_DIRECT) |			\
+	 BIT_ULL(VMB_WIRE_TYPE_COMPLETION))
 
-#define VMB_RING_DESCRIPTOR	((u32)sizeof(struct vmb_wire_descriptor))
-#define VMB_RING_TRAILER	((u32)sizeof(struct vmb_wire_trailer))
+/*
+ * Of a descriptor's first word, the type and the flags that must not be set:
+ * what is left is a known type, or the packet is refused.
+ */
+#define VMB_RING_KIND							\
+	(0xffffull | (u64)(u16)~VMB_WIRE_FLAG_COMPLETION_REQUESTED << 48)
 
 /**
  * vmb_ring_reader_init() - start to read a ring from its beginning
@@ -47,10 +51,12 @@ void vmb_ring_reader_init(struct vmb_ring_reader *reader,
 	};
 }
 
-static enum vmb_ring_status vmb_ring_reader_lose(struct vmb_ring_reader *reader,
-						 enum vmb_refusal reason,
-						 enum vmb_refusal *refusal)
+/* From now on there is nothing to read, and every read comes by here again. */
+static noinline enum vmb_ring_status
+vmb_ring_reader_lose(struct vmb_ring_reader *reader, enum vmb_refusal reason,
+		     enum vmb_refusal *refusal)
 {
+	reader->write_index = reader->read_index;
 	reader->lost = reason;
 	*refusal = reason;
 	return VMB_RING_LOST;
@@ -61,27 +67,61 @@ static enum vmb_ring_status vmb_ring_reader_lose(struct vmb_ring_reader *reader,
  * it has been told, so one between that and our own means that it took back
  * what we have already read.
  */
-static enum vmb_refusal vmb_ring_reader_refresh(struct vmb_ring_reader *reader)
+static noinline enum vmb_ring_status
+vmb_ring_reader_refresh(struct vmb_ring_reader *reader, enum vmb_refusal *refusal)
 {
 	const struct vmb_ring *ring = &reader->ring;
-	enum vmb_refusal refusal;
+	enum vmb_refusal reason = reader->lost;
 	u32 write_index;
+
+	if (unlikely(reason != VMB_REFUSAL_NONE))
+		return vmb_ring_reader_lose(reader, reason, refusal);
 
 	/* [A] pairs with the peer's [B]: the packets before the index. */
 	write_index = le32_to_cpu(virt_load_acquire(&ring->control->write_index));
 
-	refusal = vmb_ring_check_index(ring, write_index);
-	if (unlikely(refusal != VMB_REFUSAL_NONE))
-		return refusal;
+	reason = vmb_ring_check_index(ring, write_index);
+	if (unlikely(reason != VMB_REFUSAL_NONE))
+		return vmb_ring_reader_lose(reader, reason, refusal);
 	if (unlikely(le32_to_cpu(READ_ONCE(ring->control->read_index)) !=
 		     reader->published_index))
-		return VMB_REFUSAL_INDEX_OURS_CHANGED;
+		return vmb_ring_reader_lose(reader, VMB_REFUSAL_INDEX_OURS_CHANGED,
+					    refusal);
 	if (unlikely(vmb_ring_distance(ring, reader->published_index, write_index) <
 		     vmb_ring_reader_uncommitted(reader)))
-		return VMB_REFUSAL_INDEX_BACKWARDS;
+		return vmb_ring_reader_lose(reader, VMB_REFUSAL_INDEX_BACKWARDS,
+					    refusal);
 
 	reader->write_index = write_index;
-	return VMB_REFUSAL_NONE;
+	return write_index == reader->read_index ? VMB_RING_EMPTY : VMB_RING_DONE;
+}
+
+/* Which of the things that vmb_ring_read() tests together is not so. */
+static noinline enum vmb_refusal vmb_ring_reader_misframed(u32 offset, u32 length,
+							   u32 available)
+{
+	if (available < VMB_RING_PACKET_MINIMUM || length < VMB_RING_DESCRIPTOR)
+		return VMB_REFUSAL_LENGTH_BELOW_HEADER;
+	if (offset < VMB_RING_DESCRIPTOR)
+		return VMB_REFUSAL_OFFSET_BELOW_HEADER;
+	if (offset > length)
+		return VMB_REFUSAL_OFFSET_BEYOND_LENGTH;
+	return VMB_REFUSAL_LENGTH_BEYOND_AVAILABLE;
+}
+
+static bool vmb_ring_type_is_known(u64 type)
+{
+	return type < BITS_PER_LONG_LONG && VMB_RING_TYPES_KNOWN & BIT_ULL(type);
+}
+
+/* A long packet, or one that crosses the ring's end. */
+static noinline enum vmb_ring_status vmb_ring_read_split(const struct vmb_ring *ring,
+							 u32 index, void *buffer,
+							 u32 length)
+{
+	index = vmb_ring_advance(ring, index, VMB_RING_DESCRIPTOR);
+	vmb_ring_copy_out_split(ring, index, buffer, length - VMB_RING_DESCRIPTOR);
+	return VMB_RING_DONE;
 }
 
 /**
@@ -112,70 +152,59 @@ enum vmb_ring_status vmb_ring_read(struct vmb_ring_reader *reader, void *buffer,
 {
 	const struct vmb_ring *ring = &reader->ring;
 	u32 index = reader->read_index;
-	u32 available, length, offset;
-	enum vmb_refusal reason;
-	u64 head;
+	u32 available, length, offset, size, room;
+	u64 head, kind;
 
-	if (unlikely(reader->lost != VMB_REFUSAL_NONE))
-		return vmb_ring_reader_lose(reader, reader->lost, refusal);
-	if (index == reader->write_index) {
-		reason = vmb_ring_reader_refresh(reader);
-		if (unlikely(reason != VMB_REFUSAL_NONE))
-			return vmb_ring_reader_lose(reader, reason, refusal);
-		if (index == reader->write_index)
-			return VMB_RING_EMPTY;
+	if (unlikely(index == reader->write_index)) {
+		enum vmb_ring_status status = vmb_ring_reader_refresh(reader, refusal);
+
+		if (status != VMB_RING_DONE)
+			return status;
 	}
-
 	available = vmb_ring_distance(ring, index, reader->write_index);
-	if (unlikely(available < VMB_RING_PACKET_MINIMUM))
-		return vmb_ring_reader_lose(reader, VMB_REFUSAL_LENGTH_BELOW_HEADER,
-					    refusal);
-	available -= VMB_RING_TRAILER;
 
 	/* The first word is struct vmb_wire_descriptor up to its flags. */
 	head = vmb_ring_load_word(ring, index);
 	offset = (u16)(head >> 16) * VMB_WIRE_UNIT;
 	length = (u16)(head >> 32) * VMB_WIRE_UNIT;
-	if (unlikely(length < VMB_RING_DESCRIPTOR))
-		return vmb_ring_reader_lose(reader, VMB_REFUSAL_LENGTH_BELOW_HEADER,
-					    refusal);
-	if (unlikely(offset < VMB_RING_DESCRIPTOR))
-		return vmb_ring_reader_lose(reader, VMB_REFUSAL_OFFSET_BELOW_HEADER,
-					    refusal);
-	if (unlikely(offset > length))
-		return vmb_ring_reader_lose(reader, VMB_REFUSAL_OFFSET_BEYOND_LENGTH,
-					    refusal);
-	if (unlikely(length > available))
-		return vmb_ring_reader_lose(reader, VMB_REFUSAL_LENGTH_BEYOND_AVAILABLE,
+	size = length + VMB_RING_TRAILER;
+	if (unlikely(offset < VMB_RING_DESCRIPTOR || offset > length ||
+		     size > available))
+		return vmb_ring_reader_lose(reader,
+					    vmb_ring_reader_misframed(offset, length,
+								      available),
 					    refusal);
 
+	/* Framing is sound: from here on the packet is consumed in any case. */
+	room = ring->size - index;
 	packet->type = (u16)head;
 	packet->flags = (u16)(head >> 48);
 	packet->ranges_length = offset - VMB_RING_DESCRIPTOR;
 	packet->payload_length = length - offset;
 	packet->transaction_id =
-		vmb_ring_load_word(ring, vmb_ring_advance(ring, index, VMB_WIRE_UNIT));
+		vmb_ring_load_word(ring, room > VMB_WIRE_UNIT ?
+					 index + VMB_WIRE_UNIT : 0);
+	reader->read_index = size < room ? index + size : size - room;
 
-	/* Framing is sound: from here on the packet is consumed in any case. */
-	reader->read_index = vmb_ring_advance(ring, index, length + VMB_RING_TRAILER);
-
-	if (unlikely(packet->type >= BITS_PER_LONG ||
-		     !(VMB_RING_TYPES_KNOWN & BIT(packet->type)))) {
-		*refusal = VMB_REFUSAL_TYPE_UNKNOWN;
+	/* Nearly always in-band data, and no flag but the one there is. */
+	kind = head & VMB_RING_KIND;
+	if (unlikely(kind != VMB_WIRE_TYPE_DATA_INBAND &&
+		     !vmb_ring_type_is_known(kind))) {
+		*refusal = vmb_ring_type_is_known((u16)head) ?
+			   VMB_REFUSAL_FLAGS_UNKNOWN : VMB_REFUSAL_TYPE_UNKNOWN;
 		return VMB_RING_REFUSED;
 	}
-	if (unlikely(packet->flags & ~VMB_WIRE_FLAG_COMPLETION_REQUESTED)) {
-		*refusal = VMB_REFUSAL_FLAGS_UNKNOWN;
-		return VMB_RING_REFUSED;
-	}
-	if (unlikely(packet->ranges_length > reader->maximum_ranges ||
-		     packet->payload_length > reader->maximum_payload)) {
+	if (unlikely(offset - VMB_RING_DESCRIPTOR > reader->maximum_ranges ||
+		     length - offset > reader->maximum_payload)) {
 		*refusal = VMB_REFUSAL_PACKET_TOO_LARGE;
 		return VMB_RING_REFUSED;
 	}
 
-	vmb_ring_copy_out(ring, vmb_ring_advance(ring, index, VMB_RING_DESCRIPTOR),
-			  buffer, length - VMB_RING_DESCRIPTOR);
+	if (unlikely(size > min(room, VMB_RING_COPY_INLINE)))
+		return vmb_ring_read_split(ring, index, buffer, length);
+	vmb_ring_load_words(buffer,
+			    (const u64 *)(ring->data + index + VMB_RING_DESCRIPTOR),
+			    length - VMB_RING_DESCRIPTOR);
 	return VMB_RING_DONE;
 }
 

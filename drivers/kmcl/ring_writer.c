@@ -15,9 +15,6 @@
 #include "ring.h"
 #include "ring_memory.h"
 
-#define VMB_RING_DESCRIPTOR	((u32)sizeof(struct vmb_wire_descriptor))
-#define VMB_RING_TRAILER	((u32)sizeof(struct vmb_wire_trailer))
-
 /*
  * A writer that waits gets no signal before this part of the ring is free, so
  * that a full ring does not wake it for every packet.
@@ -39,6 +36,7 @@ void vmb_ring_writer_init(struct vmb_ring_writer *writer,
 {
 	*writer = (struct vmb_ring_writer) {
 		.ring = *ring,
+		.room = ring->size,
 		.lost = VMB_REFUSAL_NONE,
 	};
 }
@@ -66,38 +64,40 @@ int vmb_ring_packet_size(u32 ranges_length, u32 payload_length, u32 *size)
 	return 0;
 }
 
-static u32 vmb_ring_writer_room(const struct vmb_ring_writer *writer)
-{
-	return writer->ring.size - vmb_ring_distance(&writer->ring, writer->read_index,
-						     writer->write_index);
-}
-
 /*
  * Looks how far the peer has read by now: somewhere from where it was to the
- * end of what it has been shown.
+ * end of what it has been shown. A lost writer has no room.
  */
-static enum vmb_refusal vmb_ring_writer_refresh(struct vmb_ring_writer *writer)
+static noinline void vmb_ring_writer_refresh(struct vmb_ring_writer *writer)
 {
 	const struct vmb_ring *ring = &writer->ring;
-	enum vmb_refusal refusal;
 	u32 read_index;
+
+	if (writer->lost != VMB_REFUSAL_NONE)
+		return;
+	writer->room = 0;
 
 	/* [D] pairs with the peer's [C]: it is done with what lies before. */
 	read_index = le32_to_cpu(virt_load_acquire(&ring->control->read_index));
 
-	refusal = vmb_ring_check_index(ring, read_index);
-	if (unlikely(refusal != VMB_REFUSAL_NONE))
-		return refusal;
+	writer->lost = vmb_ring_check_index(ring, read_index);
+	if (unlikely(writer->lost != VMB_REFUSAL_NONE))
+		return;
 	if (unlikely(le32_to_cpu(READ_ONCE(ring->control->write_index)) !=
-		     writer->published_index))
-		return VMB_REFUSAL_INDEX_OURS_CHANGED;
+		     writer->published_index)) {
+		writer->lost = VMB_REFUSAL_INDEX_OURS_CHANGED;
+		return;
+	}
 	if (unlikely(vmb_ring_distance(ring, writer->read_index, read_index) >
 		     vmb_ring_distance(ring, writer->read_index,
-				       writer->published_index)))
-		return VMB_REFUSAL_INDEX_BACKWARDS;
+				       writer->published_index))) {
+		writer->lost = VMB_REFUSAL_INDEX_BACKWARDS;
+		return;
+	}
 
 	writer->read_index = read_index;
-	return VMB_REFUSAL_NONE;
+	writer->room = ring->size - vmb_ring_distance(ring, read_index,
+						      writer->write_index);
 }
 
 /* The first word of struct vmb_wire_descriptor. */
@@ -116,7 +116,7 @@ static inline __le64 vmb_ring_trailer(u32 start_index)
 	return cpu_to_le64((u64)start_index << 32);
 }
 
-/* A packet that crosses the ring's end. */
+/* A long packet, or one that crosses the ring's end. */
 static noinline void vmb_ring_put_split(const struct vmb_ring *ring, u32 start,
 					const struct vmb_ring_outgoing *packet,
 					u32 size)
@@ -138,19 +138,17 @@ static noinline void vmb_ring_put_split(const struct vmb_ring *ring, u32 start,
 	vmb_ring_copy_in_split(ring, index, &trailer, sizeof(trailer));
 }
 
-/* A packet in one piece of the ring. */
+/* A short packet in one piece of the ring. */
 static inline void vmb_ring_put(const struct vmb_ring *ring, u32 start,
 				const struct vmb_ring_outgoing *packet, u32 size)
 {
-	u8 *to = ring->data + start;
+	u64 *to = (u64 *)(ring->data + start);
 
-	WRITE_ONCE(*(__le64 *)to, vmb_ring_head(packet, size));
-	to += sizeof(__le64);
-	WRITE_ONCE(*(__le64 *)to, cpu_to_le64(packet->transaction_id));
-	to += sizeof(__le64);
+	WRITE_ONCE(*(__le64 *)to++, vmb_ring_head(packet, size));
+	WRITE_ONCE(*(__le64 *)to++, cpu_to_le64(packet->transaction_id));
 	if (packet->ranges_length)
-		to = vmb_ring_copy_in(to, packet->ranges, packet->ranges_length);
-	to = vmb_ring_copy_in(to, packet->payload, packet->payload_length);
+		to = vmb_ring_store_words(to, packet->ranges, packet->ranges_length);
+	to = vmb_ring_store_words(to, packet->payload, packet->payload_length);
 	WRITE_ONCE(*(__le64 *)to, vmb_ring_trailer(start));
 }
 
@@ -181,28 +179,81 @@ enum vmb_ring_status vmb_ring_write(struct vmb_ring_writer *writer,
 	u32 start = writer->write_index;
 	u32 size;
 
-	if (unlikely(writer->lost != VMB_REFUSAL_NONE))
-		return VMB_RING_LOST;
 	if (unlikely(vmb_ring_packet_size(packet->ranges_length,
-					  packet->payload_length, &size))) {
-		*needed = U32_MAX;
-		return VMB_RING_FULL;
-	}
-	if (unlikely(size >= vmb_ring_writer_room(writer))) {
-		writer->lost = vmb_ring_writer_refresh(writer);
-		if (unlikely(writer->lost != VMB_REFUSAL_NONE))
+					  packet->payload_length, &size)))
+		size = U32_MAX;
+	if (unlikely(size >= writer->room)) {
+		vmb_ring_writer_refresh(writer);
+		if (writer->lost != VMB_REFUSAL_NONE)
 			return VMB_RING_LOST;
-		if (size >= vmb_ring_writer_room(writer)) {
+		if (size >= writer->room) {
 			*needed = size;
 			return VMB_RING_FULL;
 		}
 	}
-
-	if (likely(size <= ring->size - start))
-		vmb_ring_put(ring, start, packet, size);
-	else
-		vmb_ring_put_split(ring, start, packet, size);
+	writer->room -= size;
 	writer->write_index = vmb_ring_advance(ring, start, size);
+
+	if (size > min(ring->size - start, VMB_RING_COPY_INLINE))
+		vmb_ring_put_split(ring, start, packet, size);
+	else
+		vmb_ring_put(ring, start, packet, size);
+	return VMB_RING_DONE;
+}
+
+/* A completion that is long, crosses the ring's end, or finds no room. */
+static noinline enum vmb_ring_status
+vmb_ring_write_completion_split(struct vmb_ring_writer *writer,
+				u64 transaction_id, const void *payload,
+				u32 payload_length)
+{
+	const struct vmb_ring_outgoing packet = {
+		.transaction_id = transaction_id,
+		.type = VMB_WIRE_TYPE_COMPLETION,
+		.payload = payload,
+		.payload_length = payload_length,
+	};
+	u32 needed;
+
+	return vmb_ring_write(writer, &packet, &needed);
+}
+
+/**
+ * vmb_ring_write_completion() - vmb_ring_write() for the commonest packet
+ * @writer: the ring's writing end.
+ * @transaction_id: of the packet that is completed.
+ * @payload: or NULL.
+ * @payload_length: bytes of @payload; vmb_ring_packet_size() does not refuse it.
+ *
+ * Context: Any. The caller serialises all calls on one writer.
+ * Return: as vmb_ring_write(), which tells how much room is needed where this
+ * finds none.
+ */
+enum vmb_ring_status vmb_ring_write_completion(struct vmb_ring_writer *writer,
+					       u64 transaction_id,
+					       const void *payload,
+					       u32 payload_length)
+{
+	u32 length = round_up(payload_length, VMB_WIRE_UNIT) + VMB_RING_DESCRIPTOR;
+	const struct vmb_ring *ring = &writer->ring;
+	u32 size = length + VMB_RING_TRAILER;
+	u32 start = writer->write_index;
+	u64 *to = (u64 *)(ring->data + start);
+
+	if (unlikely(size >= writer->room || size >= ring->size - start ||
+		     size > VMB_RING_COPY_INLINE))
+		return vmb_ring_write_completion_split(writer, transaction_id,
+						       payload, payload_length);
+	writer->room -= size;
+	writer->write_index = start + size;
+
+	WRITE_ONCE(*(__le64 *)to++,
+		   cpu_to_le64((u64)(length / VMB_WIRE_UNIT) << 32 |
+			       (VMB_RING_DESCRIPTOR / VMB_WIRE_UNIT) << 16 |
+			       VMB_WIRE_TYPE_COMPLETION));
+	WRITE_ONCE(*(__le64 *)to++, cpu_to_le64(transaction_id));
+	to = vmb_ring_store_words(to, payload, payload_length);
+	WRITE_ONCE(*(__le64 *)to, vmb_ring_trailer(start));
 	return VMB_RING_DONE;
 }
 
@@ -272,7 +323,6 @@ void vmb_ring_writer_wait_for_room(struct vmb_ring_writer *writer, u32 needed)
  */
 u32 vmb_ring_writer_free(struct vmb_ring_writer *writer)
 {
-	if (writer->lost == VMB_REFUSAL_NONE)
-		writer->lost = vmb_ring_writer_refresh(writer);
-	return writer->lost == VMB_REFUSAL_NONE ? vmb_ring_writer_room(writer) : 0;
+	vmb_ring_writer_refresh(writer);
+	return writer->room;
 }

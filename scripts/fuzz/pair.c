@@ -62,11 +62,17 @@ static void pair_write(struct pair_run *run, struct fuzz_input *input)
 		.payload_length = packet.payload_length,
 	};
 	u64 room = run->writer.ring.size - (run->written - run->returned);
-	u32 needed = 0, i;
+	u32 needed = space_of(&packet), i;
+	enum vmb_ring_status status;
 
 	for (i = 0; i < length; i++)
 		bytes[i] = byte_of(packet.seed, i);
-	switch (vmb_ring_write(&run->writer, &outgoing, &needed)) {
+	if (outgoing.type == 11 && !outgoing.flags && !outgoing.ranges_length)
+		status = vmb_ring_write_completion(&run->writer, outgoing.transaction_id,
+						   bytes, packet.payload_length);
+	else
+		status = vmb_ring_write(&run->writer, &outgoing, &needed);
+	switch (status) {
 	case VMB_RING_DONE:
 		FUZZ_CHECK(space_of(&packet) < room);
 		run->queue[run->queue_tail++ % QUEUE_LENGTH] = packet;

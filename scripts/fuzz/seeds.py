@@ -110,6 +110,8 @@ def seeds():
 
     write = bytes([0, 5, 2, 100, 0])
     yield "pair-plain", bytes([PAIR, RING_1024]) + (write * 3 + b"\2\3\3\3\3\5") * 8
+    completion = bytes([0, 3, 0, 20, 0])
+    yield "pair-completions", bytes([PAIR, RING_1024]) + (completion * 9 + b"\2" + b"\3" * 9 + b"\5") * 4
     yield "pair-full", bytes([PAIR, RING_1024]) + (write * 9 + b"\2\x86" + b"\3\5" * 9) * 4
     yield "pair-masked", bytes([PAIR, RING_1024]) + (b"\x87" + write + b"\2\3\5\7") * 4
 

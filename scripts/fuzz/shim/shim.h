@@ -27,8 +27,8 @@ typedef u32 __le32;
 typedef u64 __le64;
 
 #define U32_MAX			UINT32_MAX
-#define BITS_PER_LONG		(8 * (int)sizeof(long))
-#define BIT(bit)		(1ul << (bit))
+#define BITS_PER_LONG_LONG	64
+#define BIT_ULL(bit)		(1ull << (bit))
 #define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
 
 #define __packed		__attribute__((packed))
