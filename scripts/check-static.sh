@@ -369,6 +369,14 @@ sizes() {
 	test "$bad" -eq 0
 }
 
+# The README's client is the one that is built, loaded and run; all but its head.
+readme_client() {
+	awk '/^```/ { inside = /^```c$/ } inside && !/^```/' README.md |
+		sed -n '/^#include/,$p' >"$scratch/readme.c"
+	sed -n '/^#include/,$p' scripts/out-of-tree-client/vmb_hello.c |
+		diff "$scratch/readme.c" -
+}
+
 no_marker() {
 	! xargs grep -nwE 'TODO|FIXME|XXX' < <(grep -v '^scripts/check-static\.sh$' "$scratch/files") || false
 }
@@ -456,5 +464,6 @@ if wants source; then
 	check "source: clients know nothing of hv_vmbus" clients_see_no_channel
 	check "source: no file is over 800 lines" sizes
 	check "source: no TODO" no_marker
+	check "source: the README shows the client that is tested" readme_client
 fi
 checks_end
