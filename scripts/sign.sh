@@ -45,7 +45,7 @@ done
 
 if [ $# -eq 0 ]; then
 	cd "$top"
-	mapfile -t modules < <(find drivers -name '*.ko')
+	mapfile -t modules < <(find . -name '*.ko' -not -path './build/*')
 	[ ${#modules[@]} -gt 0 ] || die "no module is built" "make modules KDIR=$KDIR"
 	set -- "${modules[@]}"
 fi
