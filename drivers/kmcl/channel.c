@@ -134,8 +134,8 @@ void vmb_channel_cleanup(struct vmb_channel *channel)
 	struct vmb_transport_device *device = channel->device;
 
 	if (!vmb_channel_is_configurable(channel)) {
-		WARN_ONCE(1, "vmbkmcl: %s: vmb_channel_cleanup() of an enabled channel\n",
-			  channel->name);
+		WARN_ONCE(1, "vmbkmcl: %s: %s() of an enabled channel\n",
+			  channel->name, __func__);
 		if (vmb_channel_disable(channel))
 			return;
 	}

@@ -19,6 +19,7 @@
 #include <linux/kobject.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -46,8 +47,8 @@ enum vmb_packet_state {
 
 /**
  * struct vmb_packet_completion - an incoming packet, and room for its completion
- * @node: in the free list, the drain's spare list or the outgoing queue, never
- *	in two: so a completion always has its place.
+ * @node: in the free list or the outgoing queue, never in both: so a completion
+ *	always has its place.
  * @channel: whose pool it is from; immutable.
  * @state: enum vmb_packet_state; changed by cmpxchg, since a client may
  *	complete twice at once.
@@ -106,14 +107,77 @@ enum vmb_inbound_flag {
 };
 
 /**
+ * struct vmb_spare - packet objects in the drain's hand, longest there first
+ * @packets: array of @mask + 1 places, as many as the pool has objects or more.
+ * @mask: a power of two less one.
+ * @head: the next to take, modulo places.
+ * @tail: the next place to put, modulo places.
+ *
+ * Made and freed with the pool. The drain's alone, so it needs no lock, and
+ * nothing of it is in the packet objects.
+ */
+struct vmb_spare {
+	struct vmb_packet_completion **packets;
+	u32 mask;
+	u32 head;
+	u32 tail;
+};
+
+static inline bool vmb_spare_is_empty(const struct vmb_spare *spare)
+{
+	return spare->head == spare->tail;
+}
+
+static inline struct vmb_packet_completion *
+vmb_spare_first(const struct vmb_spare *spare)
+{
+	return spare->packets[spare->head & spare->mask];
+}
+
+static inline void vmb_spare_take(struct vmb_spare *spare)
+{
+	spare->head++;
+}
+
+/* There is always a place: there are as many as objects. */
+static inline void vmb_spare_put(struct vmb_spare *spare,
+				 struct vmb_packet_completion *packet)
+{
+	spare->packets[spare->tail++ & spare->mask] = packet;
+}
+
+/**
+ * struct vmb_batch - what a drain has done and not yet told
+ * @quarter: of the smaller ring, in bytes: so much is not held back longer.
+ * @written: bytes of completions written since the last publish.
+ * @completed: packets completed inside the callback.
+ * @sent: of these, completions written.
+ * @signal: the peer is to be signalled.
+ * @refusal: where vmb_ring_read() says why.
+ *
+ * The drain's alone. Reset when a batch begins.
+ */
+struct vmb_batch {
+	u32 quarter;
+	u32 written;
+	u32 completed;
+	u32 sent;
+	bool signal;
+	enum vmb_refusal refusal;
+};
+
+/**
  * struct vmb_inbound - the way in
  * @process_packet: the client's; immutable while enabled.
  * @processing_complete: the client's, or NULL; immutable while enabled.
  * @callback_context: of both.
  * @flags: enum vmb_inbound_flag, atomic bits.
  * @idle: woken when DRAINING falls while RUNNING is clear.
+ * @drainer: the task that is draining, with bottom halves off; NULL when nobody
+ *	is. Equal to current only inside the drain itself.
  * @reader: the ring; touched by who set DRAINING only.
  * @spare: packet objects in the drain's hand; likewise.
+ * @batch: of the drain; likewise.
  * @delivered: packets handed to the client since open; written likewise.
  */
 struct vmb_inbound {
@@ -122,18 +186,29 @@ struct vmb_inbound {
 	void *callback_context;
 	unsigned long flags;
 	wait_queue_head_t idle;
+	struct task_struct *drainer;
 	struct vmb_ring_reader reader;
-	struct list_head spare;
+	struct vmb_spare spare;
+	struct vmb_batch batch;
 	u64 delivered;
 };
+
+/*
+ * Is this call made from inside the drain? A softirq on top of it would have
+ * the same current, but bottom halves are off; and a hard interrupt may not
+ * call us.
+ */
+static inline bool vmb_inbound_is_drainer(const struct vmb_inbound *inbound)
+{
+	return READ_ONCE(inbound->drainer) == current;
+}
 
 /**
  * struct vmb_outbound - the way out, and the way back to the pool
  * @lock: protects everything below.
  * @writer: the ring.
  * @open: the ring and the transport's channel may be touched.
- * @batching: a drain is running and will publish what is written meanwhile.
- *	Set by the drain without the lock, cleared with it.
+ * @batching: a drain is running: the writer is its own, not the lock's.
  * @starved: the drain ended for want of a packet object; schedule it when one
  *	comes back.
  * @abandoned: the channel was closed while the client held packets; the last
@@ -368,8 +443,9 @@ bool vmb_outbound_is_abandoned(struct vmb_channel *channel);
 int vmb_outbound_complete(struct vmb_packet_completion *packet,
 			  const void *buffer, u32 length, u64 *counter);
 void vmb_outbound_flush(struct vmb_channel *channel);
-bool vmb_outbound_end_batch(struct vmb_channel *channel, bool signal);
-bool vmb_outbound_take_free(struct vmb_channel *channel, struct list_head *spare);
+void vmb_outbound_begin_batch(struct vmb_channel *channel);
+bool vmb_outbound_end_batch(struct vmb_channel *channel);
+bool vmb_outbound_take_free(struct vmb_channel *channel);
 bool vmb_outbound_client_is_done(struct vmb_channel *channel);
 bool vmb_outbound_queue_is_empty(struct vmb_channel *channel);
 

@@ -131,4 +131,5 @@ module_init(vmb_hv_init);
 module_exit(vmb_hv_exit);
 
 MODULE_DESCRIPTION("VMBus Kernel Mode Client Library over Hyper-V's VMBus");
+MODULE_VERSION(VMB_VERSION);
 MODULE_LICENSE("GPL");

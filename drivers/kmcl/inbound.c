@@ -7,6 +7,7 @@
  * signals a ring that was empty only, so nobody else would look again.
  */
 #include <linux/bitops.h>
+#include <linux/bottom_half.h>
 
 #include "channel.h"
 
@@ -27,7 +28,6 @@ enum vmb_batch_end {
 void vmb_inbound_init(struct vmb_inbound *inbound)
 {
 	init_waitqueue_head(&inbound->idle);
-	INIT_LIST_HEAD(&inbound->spare);
 }
 
 /*
@@ -42,6 +42,10 @@ void vmb_refuse(struct vmb_channel *channel, const struct vmb_ring_packet *packe
 	spin_lock_irqsave(&channel->outbound.lock, flags);
 	channel->refusals[refusal]++;
 	channel->counters.refused++;
+	if (refusal == VMB_REFUSAL_PAGE_NOT_SHARED ||
+	    refusal == VMB_REFUSAL_TRANSFER_SET_UNKNOWN ||
+	    refusal == VMB_REFUSAL_TRANSFER_RANGE_BEYOND_SET)
+		channel->counters.external_refused++;
 	spin_unlock_irqrestore(&channel->outbound.lock, flags);
 	trace_vmb_refuse(channel->name, packet ? packet->transaction_id : 0,
 			 packet ? packet->type : 0, vmb_refusal_name(refusal));
@@ -58,16 +62,11 @@ void vmb_refuse(struct vmb_channel *channel, const struct vmb_ring_packet *packe
 				     packet ? packet->transaction_id : 0);
 }
 
-/* A packet object to read into, or NULL if the client holds them all. */
-static struct vmb_packet_completion *
-vmb_inbound_spare(struct vmb_channel *channel)
+/* Is there a packet object to read into, or does the client hold them all? */
+static bool vmb_inbound_has_spare(struct vmb_channel *channel)
 {
-	struct list_head *spare = &channel->inbound.spare;
-
-	if (unlikely(list_empty(spare)) &&
-	    !vmb_outbound_take_free(channel, spare))
-		return NULL;
-	return list_first_entry(spare, struct vmb_packet_completion, node);
+	return likely(!vmb_spare_is_empty(&channel->inbound.spare)) ||
+	       vmb_outbound_take_free(channel);
 }
 
 /*
@@ -83,7 +82,7 @@ static void vmb_inbound_refuse(struct vmb_packet_completion *packet,
 	if (refusal == VMB_REFUSAL_COMPLETION_UNEXPECTED ||
 	    !(packet->wire.flags & VMB_WIRE_FLAG_COMPLETION_REQUESTED))
 		return;
-	list_del(&packet->node);
+	vmb_spare_take(&channel->inbound.spare);
 	channel->inbound.delivered++;
 	atomic_set(&packet->state, VMB_PACKET_COMPLETED);
 	vmb_outbound_complete(packet, NULL, 0,
@@ -113,9 +112,7 @@ static bool vmb_inbound_dispatch(struct vmb_packet_completion *packet)
 		packet->external_known = false;
 		flags = VMB_CHANNEL_PROCESS_PACKET_FLAG_EXTERNAL_DATA;
 	}
-	packet->vector_count = 0;
-
-	list_del(&packet->node);
+	vmb_spare_take(&inbound->spare);
 	inbound->delivered++;
 	if (channel->client_context_size)
 		memset(packet->client_context, 0, channel->client_context_size);
@@ -132,42 +129,47 @@ static bool vmb_inbound_dispatch(struct vmb_packet_completion *packet)
 
 /*
  * Read and deliver until there is a reason to pause. Returns why; *delivered
- * is how many packets the client got, *signal whether the peer is to be
- * signalled for room that it waits for.
+ * is how many packets the client got.
  */
 static enum vmb_batch_end vmb_inbound_batch(struct vmb_channel *channel,
-					    u32 *delivered, bool *signal)
+					    u32 *delivered)
 {
 	struct vmb_inbound *inbound = &channel->inbound;
 	struct vmb_ring_reader *reader = &inbound->reader;
+	struct vmb_batch *batch = &inbound->batch;
 	u32 budget = VMB_INBOUND_BUDGET;
+	u32 consumed = 0;
 
 	while (budget--) {
 		struct vmb_packet_completion *packet;
 		enum vmb_ring_status status;
-		enum vmb_refusal refusal;
 
 		if (unlikely(!test_bit(VMB_INBOUND_RUNNING, &inbound->flags)))
 			return VMB_BATCH_STOPPED;
-		packet = vmb_inbound_spare(channel);
-		if (unlikely(!packet))
+		if (unlikely(!vmb_inbound_has_spare(channel)))
 			return VMB_BATCH_STARVED;
+		packet = vmb_spare_first(&inbound->spare);
 		status = vmb_ring_read(reader, packet->buffer, &packet->wire,
-				       &refusal);
-		if (likely(status == VMB_RING_DONE)) {
-			*delivered += vmb_inbound_dispatch(packet);
-		} else if (status == VMB_RING_REFUSED) {
-			vmb_inbound_refuse(packet, refusal);
-		} else if (status == VMB_RING_EMPTY) {
-			return VMB_BATCH_EMPTY;
-		} else {
-			vmb_refuse(channel, NULL, refusal);
-			return VMB_BATCH_LOST;
+				       &batch->refusal);
+		if (unlikely(status != VMB_RING_DONE)) {
+			if (status == VMB_RING_EMPTY)
+				return VMB_BATCH_EMPTY;
+			if (status != VMB_RING_REFUSED) {
+				vmb_refuse(channel, NULL, batch->refusal);
+				return VMB_BATCH_LOST;
+			}
+			vmb_inbound_refuse(packet, batch->refusal);
+			continue;
 		}
+		consumed += VMB_RING_PACKET_MINIMUM +
+			    packet->wire.ranges_length +
+			    packet->wire.payload_length;
+		*delivered += vmb_inbound_dispatch(packet);
 		/* Let the peer have the room back before it runs out. */
-		if (unlikely(vmb_ring_reader_uncommitted(reader) >=
-			     reader->ring.size / 4))
-			*signal |= vmb_ring_reader_commit(reader);
+		if (unlikely(consumed >= batch->quarter)) {
+			consumed = 0;
+			batch->signal |= vmb_ring_reader_commit(reader);
+		}
 	}
 	return VMB_BATCH_BUDGET;
 }
@@ -177,19 +179,26 @@ static enum vmb_batch_end vmb_inbound_drain(struct vmb_channel *channel)
 {
 	struct vmb_inbound *inbound = &channel->inbound;
 	enum vmb_batch_end end;
-	bool signal = false;
 	u32 delivered = 0;
 
-	/* Completions from now on are published by the end of the batch. */
-	WRITE_ONCE(channel->outbound.batching, true);
-	end = vmb_inbound_batch(channel, &delivered, &signal);
-	signal |= vmb_ring_reader_commit(&inbound->reader);
+	inbound->batch = (struct vmb_batch) {
+		.quarter = min(inbound->reader.ring.size,
+			       channel->outbound.writer.ring.size) / 4,
+	};
+	/* See vmb_inbound_is_drainer(). */
+	local_bh_disable();
+	vmb_outbound_begin_batch(channel);
+	WRITE_ONCE(inbound->drainer, current);
+	end = vmb_inbound_batch(channel, &delivered);
+	WRITE_ONCE(inbound->drainer, NULL);
+	inbound->batch.signal |= vmb_ring_reader_commit(&inbound->reader);
 	/*
 	 * Outside the lock: whoever closes the channel waits for the drain
 	 * first, so the transport is still there.
 	 */
-	if (vmb_outbound_end_batch(channel, signal))
+	if (vmb_outbound_end_batch(channel))
 		channel->operations->signal(channel);
+	local_bh_enable();
 	if (delivered) {
 		channel->counters.received += delivered;
 		channel->counters.batches++;
@@ -249,10 +258,12 @@ void vmb_channel_interrupt(struct vmb_channel *channel)
 	enum vmb_batch_end end;
 	bool again = false;
 
-	if (!vmb_inbound_enter(inbound))
+	if (!vmb_inbound_enter(inbound)) {
+		/* Stopped or not, there may be room for what waits. */
+		if (!vmb_outbound_queue_is_empty(channel))
+			vmb_outbound_flush(channel);
 		return;
-	/* The same signal also says that there is room to write. */
-	vmb_outbound_flush(channel);
+	}
 	vmb_ring_reader_mask(&inbound->reader);
 	end = vmb_inbound_drain(channel);
 	switch (end) {
@@ -326,8 +337,8 @@ void vmb_channel_packet_fail(struct vmb_packet_completion *packet)
 	clear_bit(VMB_INBOUND_RUNNING, &channel->inbound.flags);
 	if (atomic_cmpxchg(&packet->state, VMB_PACKET_DELIVERED,
 			   VMB_PACKET_COMPLETED) != VMB_PACKET_DELIVERED) {
-		WARN_ONCE(1, "vmbkmcl: %s: vmb_channel_packet_fail() of a packet that is not the client's\n",
-			  channel->name);
+		WARN_ONCE(1, "vmbkmcl: %s: %s() of a packet that is not the client's\n",
+			  channel->name, __func__);
 		return;
 	}
 	dev_warn_ratelimited(channel->device->device.dev,

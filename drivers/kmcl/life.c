@@ -290,6 +290,8 @@ static int vmb_life_prepare(struct vmb_channel *channel)
 	if (incoming < minimum || outgoing < minimum)
 		return -EMSGSIZE;
 
+	/* Of a life that ended while the client held packets; it has none now. */
+	vmb_pool_destroy(channel);
 	ret = vmb_pool_create(channel);
 	if (ret)
 		return ret;
@@ -382,8 +384,8 @@ int vmb_channel_disable(struct vmb_channel *channel)
 
 	might_sleep();
 	if (READ_ONCE(life->worker) == current) {
-		WARN_ONCE(1, "vmbkmcl: %s: vmb_channel_disable() from a state callback\n",
-			  channel->name);
+		WARN_ONCE(1, "vmbkmcl: %s: %s() from a state callback\n",
+			  channel->name, __func__);
 		return -EDEADLK;
 	}
 	vmb_life_stop(channel, VMB_CHANNEL_STOP_DISABLED);

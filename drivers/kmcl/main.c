@@ -37,4 +37,5 @@ subsys_initcall(vmb_init);
 module_exit(vmb_exit);
 
 MODULE_DESCRIPTION("VMBus Kernel Mode Client Library");
+MODULE_VERSION(VMB_VERSION);
 MODULE_LICENSE("GPL");

@@ -5,7 +5,14 @@
  * A completion is written straight into the ring if there is room and nothing
  * waits; else it waits in the packet object, which it owns until then. So it
  * always has a place, and is never overtaken.
+ *
+ * While a drain runs, the writer is the drain's: what is completed inside the
+ * callback is written without a lock and published with the batch; what others
+ * complete meanwhile waits in the queue until the batch ends. At all other
+ * times the writer belongs to whoever holds the lock.
  */
+#include <linux/sched.h>
+
 #include "channel.h"
 
 #include <trace/events/vmbkmcl.h>
@@ -35,18 +42,19 @@ bool vmb_outbound_queue_is_empty(struct vmb_channel *channel)
  * Move all free packet objects into the drain's hand. False: there are none,
  * and the next one that comes back will have the drain scheduled.
  */
-bool vmb_outbound_take_free(struct vmb_channel *channel, struct list_head *spare)
+bool vmb_outbound_take_free(struct vmb_channel *channel)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
+	struct vmb_packet_completion *packet, *next;
 	unsigned long flags;
 	bool taken;
 
 	spin_lock_irqsave(&outbound->lock, flags);
 	taken = !list_empty(&outbound->free);
-	if (taken)
-		list_splice_tail_init(&outbound->free, spare);
-	else
-		outbound->starved = true;
+	outbound->starved = !taken;
+	list_for_each_entry_safe(packet, next, &outbound->free, node)
+		vmb_spare_put(&channel->inbound.spare, packet);
+	INIT_LIST_HEAD(&outbound->free);
 	spin_unlock_irqrestore(&outbound->lock, flags);
 	return taken;
 }
@@ -85,7 +93,7 @@ vmb_outbound_write(struct vmb_channel *channel,
 
 	lockdep_assert_held(&outbound->lock);
 	status = vmb_ring_write(&outbound->writer, &outgoing, needed);
-	if (likely(status == VMB_RING_DONE)) {
+	if (status == VMB_RING_DONE) {
 		channel->counters.completions_sent++;
 		outbound->progress++;
 	}
@@ -163,6 +171,14 @@ static void vmb_outbound_lost(struct vmb_channel *channel)
 	vmb_life_stop(channel, VMB_CHANNEL_STOP_FRAMING_LOST);
 }
 
+/* May the holder of the lock write? Not while a drain does, unless it is us. */
+static bool vmb_outbound_may_write(const struct vmb_channel *channel)
+{
+	lockdep_assert_held(&channel->outbound.lock);
+	return !channel->outbound.batching ||
+	       vmb_inbound_is_drainer(&channel->inbound);
+}
+
 /* Put a completion where it belongs: ring, queue, or nowhere. */
 static int vmb_outbound_send(struct vmb_channel *channel,
 			     struct vmb_packet_completion *packet,
@@ -177,7 +193,7 @@ static int vmb_outbound_send(struct vmb_channel *channel,
 		     outbound->writer.lost != VMB_REFUSAL_NONE))
 		goto drop;
 
-	if (likely(list_empty(&outbound->queue))) {
+	if (list_empty(&outbound->queue) && vmb_outbound_may_write(channel)) {
 		status = vmb_outbound_write(channel, packet, buffer, length,
 					    &needed);
 		if (likely(status == VMB_RING_DONE)) {
@@ -195,15 +211,15 @@ static int vmb_outbound_send(struct vmb_channel *channel,
 	packet->completion_length = length;
 	list_add_tail(&packet->node, &outbound->queue);
 	channel->counters.completions_queued++;
+	if (!vmb_outbound_may_write(channel))
+		return 0;
 	if (!vmb_outbound_flush_queue(channel)) {
 		vmb_outbound_lost(channel);
 		return -ENODEV;
 	}
 publish:
-	/* The drain does it at its end, unless a quarter of the ring waits. */
-	if (!READ_ONCE(outbound->batching) ||
-	    vmb_ring_writer_uncommitted(&outbound->writer) >=
-	    outbound->writer.ring.size / 4)
+	/* The drain publishes at its end. */
+	if (!outbound->batching)
 		vmb_outbound_publish(channel);
 	return 0;
 drop:
@@ -246,6 +262,52 @@ int vmb_outbound_complete(struct vmb_packet_completion *packet,
 	return ret;
 }
 
+/*
+ * The same inside the packet callback, where the writer and the drain's spare
+ * objects are ours: no lock. False: there is no room, or something waits, or
+ * framing is lost; nothing was done.
+ */
+static bool vmb_outbound_complete_inline(struct vmb_channel *channel,
+					 struct vmb_packet_completion *packet,
+					 const void *buffer, u32 length)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+	struct vmb_batch *batch = &channel->inbound.batch;
+
+	if (likely(packet->wire.flags & VMB_WIRE_FLAG_COMPLETION_REQUESTED)) {
+		if (unlikely(!list_empty(&outbound->queue)))
+			return false;
+		if (unlikely(vmb_ring_write_completion(&outbound->writer,
+						       packet->wire.transaction_id,
+						       buffer, length) !=
+			     VMB_RING_DONE))
+			return false;
+		batch->sent++;
+		batch->written += VMB_RING_PACKET_MINIMUM + length;
+		/* Let the peer begin before the ring is full. */
+		if (unlikely(batch->written >= batch->quarter)) {
+			batch->written = 0;
+			batch->signal |= vmb_ring_writer_commit(&outbound->writer);
+		}
+	}
+	atomic_set(&packet->state, VMB_PACKET_FREE);
+	vmb_spare_put(&channel->inbound.spare, packet);
+	batch->completed++;
+	return true;
+}
+
+static noinline int vmb_outbound_completed_twice(struct vmb_channel *channel)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&channel->outbound.lock, flags);
+	channel->counters.completed_twice++;
+	spin_unlock_irqrestore(&channel->outbound.lock, flags);
+	WARN_ONCE(1, "vmbkmcl: %s: vmb_channel_packet_complete() of a packet that is completed already\n",
+		  channel->name);
+	return -EALREADY;
+}
+
 /**
  * vmb_channel_packet_complete() - the client is finished with a packet
  * @packet: a packet that was delivered; gone when this returns 0 or -ENODEV,
@@ -271,29 +333,38 @@ int vmb_channel_packet_complete(struct vmb_packet_completion *packet,
 				const void *buffer, u32 length)
 {
 	struct vmb_channel *channel = packet->channel;
-	unsigned long flags;
 
 	if (unlikely(length > channel->maximum_packet_size))
 		return -EMSGSIZE;
 	if (unlikely(atomic_cmpxchg(&packet->state, VMB_PACKET_DELIVERED,
 				    VMB_PACKET_COMPLETED) !=
-		     VMB_PACKET_DELIVERED)) {
-		spin_lock_irqsave(&channel->outbound.lock, flags);
-		channel->counters.completed_twice++;
-		spin_unlock_irqrestore(&channel->outbound.lock, flags);
-		WARN_ONCE(1, "vmbkmcl: %s: vmb_channel_packet_complete() of a packet that is completed already\n",
-			  channel->name);
-		return -EALREADY;
-	}
+		     VMB_PACKET_DELIVERED))
+		return vmb_outbound_completed_twice(channel);
 	trace_vmb_complete(channel->name, packet->wire.transaction_id,
 			   packet->wire.type, packet->wire.flags,
 			   packet->wire.ranges_length, length);
 	if (unlikely(packet->vector_count))
 		vmb_external_data_release(packet);
+	if (vmb_inbound_is_drainer(&channel->inbound) &&
+	    vmb_outbound_complete_inline(channel, packet, buffer, length))
+		return 0;
 	return vmb_outbound_complete(packet, buffer, length,
 				     &channel->counters.completed);
 }
 EXPORT_SYMBOL_GPL(vmb_channel_packet_complete);
+
+/* Write what waits, if the writer is ours. Signals if it has to. */
+static void vmb_outbound_flush_locked(struct vmb_channel *channel)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+
+	lockdep_assert_held(&outbound->lock);
+	if (list_empty(&outbound->queue) || !outbound->open ||
+	    outbound->writer.lost != VMB_REFUSAL_NONE)
+		return;
+	if (!vmb_outbound_flush_queue(channel))
+		vmb_outbound_lost(channel);
+}
 
 /* There may be room: write what waits. Any context but hard interrupt. */
 void vmb_outbound_flush(struct vmb_channel *channel)
@@ -301,30 +372,47 @@ void vmb_outbound_flush(struct vmb_channel *channel)
 	struct vmb_outbound *outbound = &channel->outbound;
 	unsigned long flags;
 
-	if (vmb_outbound_queue_is_empty(channel))
-		return;
 	spin_lock_irqsave(&outbound->lock, flags);
-	if (outbound->open && outbound->writer.lost == VMB_REFUSAL_NONE) {
-		if (vmb_outbound_flush_queue(channel))
+	/* A drain that is running does it at its end. */
+	if (!outbound->batching) {
+		vmb_outbound_flush_locked(channel);
+		if (outbound->open)
 			vmb_outbound_publish(channel);
-		else
-			vmb_outbound_lost(channel);
 	}
 	spin_unlock_irqrestore(&outbound->lock, flags);
 }
 
-/*
- * The drain is done: publish what was completed meanwhile. @signal: the drain
- * wants the peer to be signalled. Returns whether it is to be, for both: it
- * looks at both rings.
- */
-bool vmb_outbound_end_batch(struct vmb_channel *channel, bool signal)
+/* The drain takes the writer, and uses the room that there may be. */
+void vmb_outbound_begin_batch(struct vmb_channel *channel)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
 	unsigned long flags;
 
 	spin_lock_irqsave(&outbound->lock, flags);
-	WRITE_ONCE(outbound->batching, false);
+	vmb_outbound_flush_locked(channel);
+	outbound->batching = true;
+	spin_unlock_irqrestore(&outbound->lock, flags);
+}
+
+/*
+ * The drain gives the writer back: publish what was completed meanwhile, by it
+ * and by others. Returns whether the peer is to be signalled, for the drain's
+ * own reasons too: it looks at both rings.
+ */
+bool vmb_outbound_end_batch(struct vmb_channel *channel)
+{
+	const struct vmb_batch *batch = &channel->inbound.batch;
+	struct vmb_outbound *outbound = &channel->outbound;
+	bool signal = batch->signal;
+	unsigned long flags;
+
+	spin_lock_irqsave(&outbound->lock, flags);
+	channel->counters.completed += batch->completed;
+	channel->counters.completions_sent += batch->sent;
+	outbound->finished += batch->completed;
+	outbound->progress += batch->sent;
+	vmb_outbound_flush_locked(channel);
+	outbound->batching = false;
 	signal |= vmb_ring_writer_commit(&outbound->writer);
 	if (signal)
 		channel->counters.signals++;

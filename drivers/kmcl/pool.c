@@ -3,6 +3,7 @@
  * Packet objects, all made when a channel is enabled, so that nothing on a
  * packet's way allocates.
  */
+#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
 #include <linux/slab.h>
@@ -70,6 +71,17 @@ vmb_pool_make_packet(struct vmb_channel *channel,
 	return packet;
 }
 
+static bool vmb_pool_make_spare(struct vmb_spare *spare, u32 count)
+{
+	u32 places = roundup_pow_of_two(count);
+
+	spare->packets = kvcalloc(places, sizeof(*spare->packets), GFP_KERNEL);
+	spare->mask = places - 1;
+	spare->head = 0;
+	spare->tail = 0;
+	return spare->packets;
+}
+
 /*
  * Make the pool of a channel that is being enabled, and put it into the free
  * list. Nobody else knows of the list yet. 0 or -ENOMEM.
@@ -87,6 +99,10 @@ int vmb_pool_create(struct vmb_channel *channel)
 	if (!pool->memory)
 		return -ENOMEM;
 	pool->count = count;
+	if (!vmb_pool_make_spare(&channel->inbound.spare, count)) {
+		vmb_pool_destroy(channel);
+		return -ENOMEM;
+	}
 	for (i = 0; i < count; i++) {
 		pool->memory[i] = vmb_pool_make_packet(channel, &layout);
 		if (!pool->memory[i]) {
@@ -105,7 +121,8 @@ void vmb_pool_destroy(struct vmb_channel *channel)
 	u32 i;
 
 	INIT_LIST_HEAD(&channel->outbound.free);
-	INIT_LIST_HEAD(&channel->inbound.spare);
+	kvfree(channel->inbound.spare.packets);
+	channel->inbound.spare = (struct vmb_spare) {};
 	for (i = 0; i < pool->count; i++)
 		kvfree(pool->memory[i]);
 	kvfree(pool->memory);

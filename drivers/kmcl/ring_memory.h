@@ -112,26 +112,13 @@ static inline u64 vmb_ring_private_word(const u8 *from)
  */
 static inline u64 *vmb_ring_store_words(u64 *to, const u8 *from, u32 bytes)
 {
-	u64 *fours = to + bytes / sizeof(*to) / 4 * 4;
-	u64 *end = to + bytes / sizeof(*to);
+	u32 words = bytes / sizeof(*to);
+	u32 i;
 
-	while (to != fours) {
-		u64 first = vmb_ring_private_word(from);
-		u64 second = vmb_ring_private_word(from + 8);
-		u64 third = vmb_ring_private_word(from + 16);
-		u64 fourth = vmb_ring_private_word(from + 24);
-
-		WRITE_ONCE(to[0], first);
-		WRITE_ONCE(to[1], second);
-		WRITE_ONCE(to[2], third);
-		WRITE_ONCE(to[3], fourth);
-		from += 32;
-		to += 4;
-	}
-	while (to != end) {
-		WRITE_ONCE(*to++, vmb_ring_private_word(from));
-		from += sizeof(*to);
-	}
+	for (i = 0; i < words; i++)
+		WRITE_ONCE(to[i], vmb_ring_private_word(from + i * sizeof(*to)));
+	to += words;
+	from += words * sizeof(*to);
 	bytes %= sizeof(*to);
 	if (bytes) {
 		u64 last = 0;
