@@ -412,4 +412,5 @@ static struct vmb_driver echo_driver = {
 module_vmb_driver(echo_driver);
 
 MODULE_DESCRIPTION("Echo client of the VMBus Kernel Mode Client Library");
+MODULE_VERSION(VMB_VERSION);
 MODULE_LICENSE("GPL");
