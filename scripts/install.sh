@@ -23,9 +23,12 @@ DESTDIR=${DESTDIR:-}
 DESTDIR=${DESTDIR%/}
 
 # The release that the headers in KDIR are of, or KVER where there are none.
+# Not include/config/kernel.release: Debian's 6.1 has its source version there.
 release() {
-	if [ -e "$KDIR/include/config/kernel.release" ]; then
-		cat "$KDIR/include/config/kernel.release"
+	local header=$KDIR/include/generated/utsrelease.h
+
+	if [ -e "$header" ]; then
+		sed -n 's/.*UTS_RELEASE "\(.*\)".*/\1/p' "$header"
 	else
 		echo "$KVER"
 	fi
