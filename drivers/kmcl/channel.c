@@ -198,7 +198,7 @@ EXPORT_SYMBOL_GPL(vmb_channel_init_set_maximum_packet_size);
  *
  * Context: process context.
  * Return: 0; -EBUSY: not disabled; -EINVAL: a zero; -EMSGSIZE: the range list
- * would not fit into a packet.
+ * would not fit into a packet that has a payload, too.
  *
  * VmbChannelInitSetMaximumExternalData.
  */
@@ -214,7 +214,9 @@ int vmb_channel_init_set_maximum_external_data(struct vmb_channel *channel,
 		return -EBUSY;
 	if (!data_size || !chain_length)
 		return -EINVAL;
-	if (vmb_ranges_maximum_length(&limits) > VMB_WIRE_MAXIMUM_LENGTH)
+	/* Never more than a packet can hold: if as much, no payload fits. */
+	if (vmb_ranges_maximum_length(&limits) >= VMB_WIRE_MAXIMUM_LENGTH -
+	    sizeof(struct vmb_wire_descriptor))
 		return -EMSGSIZE;
 	channel->external = limits;
 	return 0;
