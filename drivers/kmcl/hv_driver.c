@@ -119,6 +119,12 @@ static struct vmb_transport vmb_hv_transport = {
 
 static int __init vmb_hv_init(void)
 {
+	/*
+	 * Where hv_vmbus is built in, it is there on any machine and refuses
+	 * every driver: better no transport, for which drivers wait.
+	 */
+	if (!hv_is_hyperv_initialized())
+		return -ENODEV;
 	return vmb_transport_register(&vmb_hv_transport);
 }
 
