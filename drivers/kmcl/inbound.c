@@ -71,7 +71,7 @@ static bool vmb_inbound_has_spare(struct vmb_channel *channel)
 
 /*
  * A refused packet whose sender waits gets an empty completion: silence would
- * leak its transaction.
+ * leak its transaction. A completion is never answered, whatever its flags say.
  */
 static void vmb_inbound_refuse(struct vmb_packet_completion *packet,
 			       enum vmb_refusal refusal)
@@ -79,7 +79,7 @@ static void vmb_inbound_refuse(struct vmb_packet_completion *packet,
 	struct vmb_channel *channel = packet->channel;
 
 	vmb_refuse(channel, &packet->wire, refusal);
-	if (refusal == VMB_REFUSAL_COMPLETION_UNEXPECTED ||
+	if (packet->wire.type == VMB_WIRE_TYPE_COMPLETION ||
 	    !(packet->wire.flags & VMB_WIRE_FLAG_COMPLETION_REQUESTED))
 		return;
 	vmb_spare_take(&channel->inbound.spare);
