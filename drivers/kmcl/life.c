@@ -127,6 +127,8 @@ static void vmb_life_close_transport(struct vmb_channel *channel)
 {
 	vmb_outbound_close(channel);
 	mutex_lock(&channel->memory.mutex);
+	/* From here on memory can be taken back, but no more be shared. */
+	channel->memory.accepting = false;
 	channel->operations->close(channel);
 	mutex_unlock(&channel->memory.mutex);
 }
