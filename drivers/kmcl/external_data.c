@@ -72,12 +72,22 @@ vmb_external_data_owner(struct vmb_memory *memory,
 /* A page of ordinary RAM, with a reference, or NULL. */
 static struct page *vmb_external_data_raw_page(u64 frame)
 {
+	struct folio *folio;
 	struct page *page;
 
 	page = pfn_to_online_page(frame);
 	if (!page || PageReserved(page) || PageOffline(page))
 		return NULL;
-	return get_page_unless_zero(page) ? page : NULL;
+	/* Pages inside a larger one are counted with its first. */
+	folio = page_folio(page);
+	if (!folio_try_get(folio))
+		return NULL;
+	/* It may have been split, or freed and used anew, in between. */
+	if (page_folio(page) != folio) {
+		folio_put(folio);
+		return NULL;
+	}
+	return page;
 }
 
 static void vmb_external_data_add(struct vmb_packet_completion *packet,
