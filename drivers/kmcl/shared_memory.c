@@ -99,6 +99,7 @@ static void vmb_gpadl_free(struct vmb_gpadl *gpadl)
 	kfree(gpadl);
 }
 
+/* An ERR_PTR if there is no memory for it, or none behind all of the buffer. */
 static struct vmb_gpadl *vmb_gpadl_make(void *buffer, u32 byte_count,
 					bool read_only)
 {
@@ -107,23 +108,28 @@ static struct vmb_gpadl *vmb_gpadl_make(void *buffer, u32 byte_count,
 
 	gpadl = kzalloc(sizeof(*gpadl), GFP_KERNEL);
 	if (!gpadl)
-		return NULL;
+		return ERR_PTR(-ENOMEM);
 	gpadl->buffer = buffer;
 	gpadl->byte_count = byte_count;
 	gpadl->read_only = read_only;
 	gpadl->page_count = byte_count >> PAGE_SHIFT;
-	gpadl->pages = kvmalloc_array(gpadl->page_count, sizeof(*gpadl->pages),
-				      GFP_KERNEL);
+	gpadl->pages = kvcalloc(gpadl->page_count, sizeof(*gpadl->pages),
+				GFP_KERNEL);
 	if (!gpadl->pages) {
 		kfree(gpadl);
-		return NULL;
+		return ERR_PTR(-ENOMEM);
 	}
 	for (i = 0; i < gpadl->page_count; i++) {
 		u8 *address = (u8 *)buffer + (size_t)i * PAGE_SIZE;
 
-		gpadl->pages[i] = is_vmalloc_addr(address) ?
-				  vmalloc_to_page(address) :
-				  virt_to_page(address);
+		if (is_vmalloc_addr(address))
+			gpadl->pages[i] = vmalloc_to_page(address);
+		else if (virt_addr_valid(address))
+			gpadl->pages[i] = virt_to_page(address);
+		if (!gpadl->pages[i]) {
+			vmb_gpadl_free(gpadl);
+			return ERR_PTR(-EINVAL);
+		}
 	}
 	return gpadl;
 }
@@ -161,15 +167,13 @@ int vmb_channel_create_gpadl_from_buffer(struct vmb_channel *channel, u32 flags,
 		return -EINVAL;
 	if (!byte_count || !PAGE_ALIGNED(buffer) || !PAGE_ALIGNED(byte_count))
 		return -EINVAL;
-	if (!is_vmalloc_addr(buffer) && !virt_addr_valid(buffer))
-		return -EINVAL;
 	if (byte_count >> VMB_WIRE_PAGE_SHIFT > VMB_GPADL_MAXIMUM_PAGES)
 		return -E2BIG;
 
 	gpadl = vmb_gpadl_make(buffer, byte_count,
 			       flags & VMB_CHANNEL_GPADL_FLAG_READ_ONLY);
-	if (!gpadl)
-		return -ENOMEM;
+	if (IS_ERR(gpadl))
+		return PTR_ERR(gpadl);
 
 	mutex_lock(&memory->mutex);
 	ret = -ENODEV;
