@@ -228,7 +228,11 @@ static void vmb_life_work(struct work_struct *work)
 		return;
 	}
 	if (state == VMB_LIFE_ENABLED && stop) {
-		vmb_life_finish(channel);
+		/* Who disables knows it; of a peer nobody else would tell. */
+		if (vmb_life_reason(channel) == VMB_CHANNEL_STOP_DISABLED)
+			vmb_life_finish(channel);
+		else
+			vmb_life_open_failed(channel, -ENODEV);
 		return;
 	}
 	if (state == VMB_LIFE_ENABLED)
