@@ -23,7 +23,7 @@ static void vmb_watchdog_stalled(struct vmb_channel *channel, bool outbound)
 	watchdog->reported = true;
 	dev_warn(channel->device->device.dev,
 		 "%s: %s stood still, the peer's signal did not come; further times are only counted\n",
-		 channel->name, outbound ? "outgoing queue" : "incoming ring");
+		 vmb_channel_label(channel), outbound ? "outgoing queue" : "incoming ring");
 }
 
 /*
