@@ -334,13 +334,13 @@ void vmb_channel_packet_fail(struct vmb_packet_completion *packet)
 {
 	struct vmb_channel *channel = packet->channel;
 
-	clear_bit(VMB_INBOUND_RUNNING, &channel->inbound.flags);
 	if (atomic_cmpxchg(&packet->state, VMB_PACKET_DELIVERED,
 			   VMB_PACKET_COMPLETED) != VMB_PACKET_DELIVERED) {
 		WARN_ONCE(1, "vmbkmcl: %s: %s() of a packet that is not the client's\n",
 			  channel->name, __func__);
 		return;
 	}
+	clear_bit(VMB_INBOUND_RUNNING, &channel->inbound.flags);
 	dev_warn_ratelimited(channel->device->device.dev,
 			     "%s: the driver failed a packet (transaction %#llx), incoming queue stopped\n",
 			     vmb_channel_label(channel), packet->wire.transaction_id);
