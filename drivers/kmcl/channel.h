@@ -208,6 +208,7 @@ static inline bool vmb_inbound_is_drainer(const struct vmb_inbound *inbound)
  * @lock: protects everything below.
  * @writer: the ring.
  * @open: the ring and the transport's channel may be touched.
+ * @lost: framing is lost, and that was said.
  * @batching: a drain is running: the writer is its own, not the lock's.
  * @starved: the drain ended for want of a packet object; schedule it when one
  *	comes back.
@@ -224,6 +225,7 @@ struct vmb_outbound {
 	spinlock_t lock;
 	struct vmb_ring_writer writer;
 	bool open;
+	bool lost;
 	bool batching;
 	bool starved;
 	bool abandoned;

@@ -154,13 +154,19 @@ static bool vmb_outbound_flush_queue(struct vmb_channel *channel)
 	return true;
 }
 
-/* The peer broke the outgoing ring. Nothing more can be written. */
+/*
+ * The peer broke the outgoing ring. Nothing more can be written. Found out by
+ * whoever writes, in the drain without the lock; said once.
+ */
 static void vmb_outbound_lost(struct vmb_channel *channel)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
 	enum vmb_refusal refusal = outbound->writer.lost;
 
 	lockdep_assert_held(&outbound->lock);
+	if (outbound->lost)
+		return;
+	outbound->lost = true;
 	channel->refusals[refusal]++;
 	channel->counters.refused++;
 	trace_vmb_refuse(channel->name, 0, 0, vmb_refusal_name(refusal));
@@ -189,9 +195,10 @@ static int vmb_outbound_send(struct vmb_channel *channel,
 	u32 needed;
 
 	lockdep_assert_held(&outbound->lock);
-	if (unlikely(!outbound->open ||
-		     outbound->writer.lost != VMB_REFUSAL_NONE))
+	if (unlikely(!outbound->open))
 		goto drop;
+	if (unlikely(outbound->writer.lost != VMB_REFUSAL_NONE))
+		goto lost;
 
 	if (list_empty(&outbound->queue) && vmb_outbound_may_write(channel)) {
 		status = vmb_outbound_write(channel, packet, buffer, length,
@@ -200,10 +207,8 @@ static int vmb_outbound_send(struct vmb_channel *channel,
 			vmb_outbound_recycle(channel, packet);
 			goto publish;
 		}
-		if (status == VMB_RING_LOST) {
-			vmb_outbound_lost(channel);
-			goto drop;
-		}
+		if (status == VMB_RING_LOST)
+			goto lost;
 	}
 	/* The payload is dead now that the packet is completed: use its room. */
 	if (length)
@@ -222,6 +227,8 @@ publish:
 	if (!outbound->batching)
 		vmb_outbound_publish(channel);
 	return 0;
+lost:
+	vmb_outbound_lost(channel);
 drop:
 	channel->counters.completions_dropped++;
 	vmb_outbound_recycle(channel, packet);
@@ -427,6 +434,7 @@ void vmb_outbound_open(struct vmb_channel *channel)
 
 	spin_lock_irq(&outbound->lock);
 	outbound->open = true;
+	outbound->lost = false;
 	outbound->starved = false;
 	outbound->finished = 0;
 	outbound->progress = 0;
