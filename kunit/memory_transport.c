@@ -3,6 +3,7 @@
  * A transport in memory, for tests. See memory_transport.h.
  */
 #include <linux/err.h>
+#include <linux/string.h>
 #include <linux/vmalloc.h>
 
 #include "memory_transport.h"
@@ -10,10 +11,20 @@
 /* The largest completion that a peer reads, and no range lists. */
 #define MEMORY_TRANSPORT_PAYLOAD	SZ_64K
 
+/* What closed rings are filled with. */
+#define MEMORY_TRANSPORT_POISON		0xee
+
 static struct memory_transport *memory_transport_of(struct vmb_channel *channel)
 {
 	return container_of(vmb_channel_transport_device(channel),
 			    struct memory_transport, device);
+}
+
+static void memory_transport_observe(struct memory_transport *transport,
+				     enum memory_transport_operation operation)
+{
+	if (transport->observe)
+		transport->observe(transport->observer, operation);
 }
 
 static int memory_transport_prepare(struct vmb_channel *channel,
@@ -24,6 +35,7 @@ static int memory_transport_prepare(struct vmb_channel *channel,
 
 	if (transport->prepare_error)
 		return transport->prepare_error;
+	transport->closed = false;
 	transport->incoming_size = *incoming_size;
 	transport->outgoing_size = *outgoing_size;
 	transport->memory = vzalloc(*incoming_size + *outgoing_size);
@@ -34,6 +46,10 @@ static void memory_transport_unprepare(struct vmb_channel *channel)
 {
 	struct memory_transport *transport = memory_transport_of(channel);
 
+	if (transport->closed &&
+	    memchr_inv(transport->memory, MEMORY_TRANSPORT_POISON,
+		       transport->incoming_size + transport->outgoing_size))
+		transport->touched_after_close = true;
 	vfree(transport->memory);
 	transport->memory = NULL;
 }
@@ -64,6 +80,7 @@ static int memory_transport_open(struct vmb_channel *channel)
 			     MEMORY_TRANSPORT_PAYLOAD);
 	vmb_channel_attach_rings(channel, &incoming, &outgoing);
 	transport->opens++;
+	memory_transport_observe(transport, MEMORY_TRANSPORT_OPEN);
 	return 0;
 }
 
@@ -73,12 +90,20 @@ static int memory_transport_close(struct vmb_channel *channel)
 
 	transport->scheduled = false;
 	transport->closes++;
+	memory_transport_observe(transport, MEMORY_TRANSPORT_CLOSE);
+	/* From here on the rings are somebody else's. */
+	memset(transport->memory, MEMORY_TRANSPORT_POISON,
+	       transport->incoming_size + transport->outgoing_size);
+	transport->closed = true;
 	return 0;
 }
 
 static void memory_transport_signal(struct vmb_channel *channel)
 {
-	memory_transport_of(channel)->signals++;
+	struct memory_transport *transport = memory_transport_of(channel);
+
+	transport->signals++;
+	memory_transport_observe(transport, MEMORY_TRANSPORT_SIGNAL);
 }
 
 static void memory_transport_schedule(struct vmb_channel *channel)
@@ -109,6 +134,7 @@ static int memory_transport_delete_gpadl(struct vmb_channel *channel,
 {
 	struct memory_transport *transport = memory_transport_of(channel);
 
+	memory_transport_observe(transport, MEMORY_TRANSPORT_DELETE_GPADL);
 	if (transport->delete_gpadl_error)
 		return transport->delete_gpadl_error;
 	transport->gpadls--;

@@ -12,6 +12,14 @@
 
 #include "../drivers/kmcl/channel.h"
 
+/* What the channel layer asks of the transport and a test may want to see. */
+enum memory_transport_operation {
+	MEMORY_TRANSPORT_OPEN,
+	MEMORY_TRANSPORT_CLOSE,
+	MEMORY_TRANSPORT_SIGNAL,
+	MEMORY_TRANSPORT_DELETE_GPADL,
+};
+
 /**
  * struct memory_transport - one device with one channel, and the peer's ends
  * @device: the library's half.
@@ -32,6 +40,11 @@
  * @create_gpadl_error: what create_gpadl shall return.
  * @delete_gpadl_error: what delete_gpadl shall return.
  * @gone: the peer has taken back its offer.
+ * @closed: it was open and is not any more.
+ * @touched_after_close: somebody wrote into the rings after close.
+ * @observe: called by each operation, in its context, with @observer; or NULL.
+ *	What the peer does there comes at that very moment.
+ * @observer: handed to it.
  *
  * Owned by the test.
  */
@@ -54,6 +67,10 @@ struct memory_transport {
 	int create_gpadl_error;
 	int delete_gpadl_error;
 	bool gone;
+	bool closed;
+	bool touched_after_close;
+	void (*observe)(void *observer, enum memory_transport_operation operation);
+	void *observer;
 };
 
 int memory_transport_init(struct memory_transport *transport, const char *name);
