@@ -366,4 +366,5 @@ static struct kunit_suite bench_suite = {
 	.name = "bench_vmbkmcl",
 	.test_cases = bench_cases,
 };
+
 kunit_test_suite(bench_suite);

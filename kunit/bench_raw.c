@@ -17,15 +17,14 @@ unsigned long bench_raw_signals;
  * Stands in for the hypercall page: off Hyper-V there is none, and signalling
  * would jump to address 0. Says "success".
  */
-void bench_raw_hypercall(void);
-asm(".pushsection .text\n"
-    ".global bench_raw_hypercall\n"
-    "bench_raw_hypercall:\n"
-    ASM_ENDBR
-    "	incq bench_raw_signals(%rip)\n"
-    "	xorl %eax, %eax\n"
-    ASM_RET
-    ".popsection\n");
+asm(".pushsection .text\n\t"
+	".global bench_raw_hypercall\n"
+	"bench_raw_hypercall:\n\t"
+	ASM_ENDBR
+	"incq bench_raw_signals(%rip)\n\t"
+	"xorl %eax, %eax\n\t"
+	ASM_RET
+	".popsection\n");
 
 /* As hv_vmbus maps a ring: the control page, the data, the data once more. */
 static int bench_raw_map(struct hv_ring_buffer_info *info, struct page **pages,

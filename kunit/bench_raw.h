@@ -28,6 +28,7 @@ struct bench_raw {
 
 extern unsigned long bench_raw_signals;
 
+void bench_raw_hypercall(void);
 int bench_raw_make(struct bench_raw *raw, u32 ring_size, u32 maximum_packet);
 void bench_raw_free(struct bench_raw *raw);
 
