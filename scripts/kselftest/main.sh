@@ -12,6 +12,7 @@
 . ./guest-lib.sh
 
 bus=/sys/bus/vmbus
+tracing=/sys/kernel/tracing
 
 # check NAME COMMAND...
 check() {
@@ -105,8 +106,28 @@ unloads_under_traffic() {
 	grows received && rmmod vmb_echo && is_unbound
 }
 
+# Everything is traced from then on.
 reloads() {
+	echo 8192 >$tracing/buffer_size_kb
+	echo 1 >$tracing/events/vmbkmcl/enable
 	modprobe vmb_echo && opens
+}
+
+# traced EVENT COUNTER: as many of the one as the other says.
+traced() {
+	local events
+
+	events=$(grep -c " $1:" $tracing/trace)
+	[ "$events" -eq "$(counter "$2")" ] || {
+		echo "$events $1, but $2 is $(counter "$2")"
+		return 1
+	}
+}
+
+every_step_is_traced() {
+	echo 0 >$tracing/events/vmbkmcl/enable
+	traced vmb_dispatch received && traced vmb_complete completed &&
+		traced vmb_refuse refused
 }
 
 unloads() {
@@ -169,6 +190,7 @@ check "bind: after an unbind under traffic" rebinds
 check "unload: under traffic" unloads_under_traffic
 check "load: after an unload under traffic" reloads
 check "traffic: the host is content after all that" content
+check "trace: an event for each packet, completion and refusal" every_step_is_traced
 check "unbind: after that" unbinds
 check "framing: length below a header" loses_framing length_below_header
 check "framing: length zero" loses_framing length_below_header
