@@ -87,6 +87,8 @@ static void vmb_hv_unprepare(struct vmb_channel *channel)
 {
 	struct vmb_hv_channel *hv = vmb_channel_transport_private(channel);
 
+	/* As it was found, for the device's next driver may be another's. */
+	set_channel_read_mode(hv->channel, HV_CALL_BATCHED);
 	if (!hv->leaked)
 		__free_pages(hv->pages, hv->order);
 	vmb_channel_set_transport_private(channel, NULL);
@@ -106,11 +108,23 @@ static void vmb_hv_ring(const struct hv_ring_buffer_info *info,
 	ring->size = info->ring_datasize;
 }
 
+/*
+ * May the host still reach the memory of a GPADL that hv_vmbus says is torn
+ * down? It says so also when it could not post the message; but only the host's
+ * answer clears the handle. A rescinded offer gets no answer and needs none.
+ */
+static bool vmb_hv_gpadl_is_alive(const struct vmb_hv_channel *hv,
+				  const struct vmbus_gpadl *gpadl)
+{
+	return gpadl->decrypted ||
+	       (gpadl->gpadl_handle && !READ_ONCE(hv->channel->rescind));
+}
+
 /* The ring memory is ours again, unless the host may still reach it. */
 static void vmb_hv_take_pages_back(struct vmb_hv_channel *hv)
 {
 	hv->channel->ringbuffer_page = NULL;
-	hv->leaked = hv->channel->ringbuffer_gpadlhandle.decrypted;
+	hv->leaked = vmb_hv_gpadl_is_alive(hv, &hv->channel->ringbuffer_gpadlhandle);
 }
 
 static int vmb_hv_open(struct vmb_channel *channel)
@@ -126,6 +140,8 @@ static int vmb_hv_open(struct vmb_channel *channel)
 	set_channel_read_mode(hv->channel, HV_CALL_DIRECT);
 	ret = vmbus_connect_ring(hv->channel, vmb_hv_on_channel, channel);
 	if (ret) {
+		/* It leaves our callback set; this takes it back, and no more. */
+		vmbus_disconnect_ring(hv->channel);
 		vmb_hv_take_pages_back(hv);
 		return ret;
 	}
@@ -149,7 +165,7 @@ static int vmb_hv_close(struct vmb_channel *channel)
 	vmb_hv_take_pages_back(hv);
 	/* Drops the mappings, which disconnect leaves and connect forgets. */
 	vmbus_free_ring(hv->channel);
-	return 0;
+	return hv->leaked ? -EIO : 0;
 }
 
 static void vmb_hv_signal(struct vmb_channel *channel)
@@ -187,6 +203,9 @@ static int vmb_hv_create_gpadl(struct vmb_channel *channel, void *buffer,
 		return -ENOMEM;
 	ret = vmbus_establish_gpadl(hv->channel, buffer, byte_count, gpadl);
 	if (ret) {
+		/* Could not be hidden from the host again: not to be freed. */
+		if (gpadl->decrypted)
+			ret = -EIO;
 		kfree(gpadl);
 		return ret;
 	}
@@ -202,8 +221,7 @@ static int vmb_hv_delete_gpadl(struct vmb_channel *channel, void *private)
 	int ret;
 
 	ret = vmbus_teardown_gpadl(hv->channel, gpadl);
-	/* A failed post may be overwritten with success; this flag is not. */
-	if (!ret && gpadl->decrypted)
+	if (!ret && vmb_hv_gpadl_is_alive(hv, gpadl))
 		ret = -EIO;
 	kfree(gpadl);
 	return ret;

@@ -267,6 +267,9 @@ static int echo_opened(struct vmb_channel *channel, void *callback_context)
 	ret = vmb_channel_create_gpadl_from_buffer(channel, 0, echo->shared,
 						   VMB_ECHO_SHARED_SIZE,
 						   &echo->gpadl);
+	/* The peer may write to it although it refused it. */
+	if (ret == -EIO)
+		echo->shared = NULL;
 	if (ret)
 		goto free_shared;
 	ret = vmb_channel_register_transfer_page_set(channel,
