@@ -9,7 +9,7 @@
  *
  * "Process context" below means: may sleep, so no lock is held and no bottom
  * half or interrupt is disabled. "Any context but hard interrupt" includes
- * softirq and interrupts disabled.
+ * softirq and interrupts disabled (the latter not on PREEMPT_RT).
  */
 #ifndef VMBKMCL_H
 #define VMBKMCL_H
@@ -77,6 +77,7 @@ static inline struct vmb_device *dev_to_vmb_device(struct device *dev)
  * @device_groups: sysfs attributes of every bound device, NULL-ended, or NULL.
  * @probe: a device was found. Process context. Allocates, configures and
  *	enables a channel as a rule. 0, or an errno that leaves the device alone.
+ *	Must not wait for another driver of the library to be loaded.
  * @remove: the device goes. Process context. Must leave no channel of the
  *	device enabled, and clean up all of them.
  * @node: the library's.
@@ -140,7 +141,7 @@ void vmb_driver_unregister(struct vmb_driver *driver);
 /**
  * enum vmb_channel_stop_reason - why a channel was suspended, or closed
  * @VMB_CHANNEL_STOP_DISABLED: vmb_channel_disable() was called.
- * @VMB_CHANNEL_STOP_PEER_GONE: the peer closed, or took back its offer.
+ * @VMB_CHANNEL_STOP_PEER_GONE: the peer took back its offer.
  * @VMB_CHANNEL_STOP_FRAMING_LOST: the peer broke the ring.
  * @VMB_CHANNEL_STOP_OPEN_FAILED: the peer, or memory, refused the open; given to
  *	closed only, without opened or suspend before it.
@@ -224,7 +225,8 @@ typedef void (*vmb_channel_pnp_failure_fn)(struct vmb_channel *channel,
  *	this returns. All GPADLs must be deleted by then.
  * @suspend: packets stopped, for the reason given: no process-packet callback
  *	is running, none will until started. All packets delivered must be
- *	completed now, not necessarily in here: closed waits for them.
+ *	completed now, not necessarily in here: closed waits for them (not
+ *	longer than 30 seconds when the device is being removed).
  * @started: the channel is about to deliver packets. Must not wait for any.
  * @post_started: packets are being delivered, possibly already while this runs.
  *

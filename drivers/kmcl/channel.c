@@ -23,6 +23,7 @@ static void vmb_channel_release_work(struct work_struct *work)
 
 	vmb_pool_destroy(channel);
 	vmb_memory_destroy(&channel->memory);
+	put_device(channel->dev);
 	kfree(channel);
 }
 
@@ -76,6 +77,7 @@ int vmb_channel_allocate(struct vmb_device *device, bool is_server,
 	if (!new)
 		return -ENOMEM;
 	new->device = transport_device;
+	new->dev = get_device(device->dev);
 	new->operations = transport_device->operations;
 	new->maximum_packet_size = VMB_DEFAULT_MAXIMUM_PACKET_SIZE;
 	strscpy(new->name, dev_name(device->dev), sizeof(new->name));

@@ -345,7 +345,8 @@ struct vmb_watchdog {
  * @kobject: its directory in sysfs, and its reference count: one for the
  *	client, from allocate to cleanup, and one while the client holds packets
  *	that it was closed without.
- * @device: the device it is on; immutable.
+ * @device: the device it is on; immutable, gone after cleanup.
+ * @dev: to log with; referenced, for packets may outlive @device.
  * @device_node: in &vmb_transport_device.channels.
  * @operations: the transport's; immutable.
  * @transport_private: the transport's.
@@ -381,6 +382,7 @@ struct vmb_watchdog {
 struct vmb_channel {
 	struct kobject kobject;
 	struct vmb_transport_device *device;
+	struct device *dev;
 	struct list_head device_node;
 	const struct vmb_channel_transport_operations *operations;
 	void *transport_private;
@@ -442,6 +444,7 @@ void vmb_outbound_init(struct vmb_outbound *outbound);
 void vmb_outbound_open(struct vmb_channel *channel);
 bool vmb_outbound_close(struct vmb_channel *channel);
 bool vmb_outbound_is_abandoned(struct vmb_channel *channel);
+void vmb_outbound_count_leak(struct vmb_channel *channel);
 int vmb_outbound_complete(struct vmb_packet_completion *packet,
 			  const void *buffer, u32 length, u64 *counter);
 void vmb_outbound_flush(struct vmb_channel *channel);

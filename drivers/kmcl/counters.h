@@ -15,7 +15,8 @@
  *  received               packets handed to process_packet
  *  completed              packets the client has completed
  *  completions_sent       completions put into the outgoing ring
- *  completions_queued     of these, how many had to wait for room
+ *  completions_queued     how many had to wait: for room, or for the end of a
+ *                         batch on another processor
  *  completions_empty      empty ones, sent for packets that were refused
  *  completions_dropped    that the channel's end, or a broken ring, swallowed
  *  completed_twice        second completions by the client, ignored

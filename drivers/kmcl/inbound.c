@@ -50,12 +50,12 @@ void vmb_refuse(struct vmb_channel *channel, const struct vmb_ring_packet *packe
 	trace_vmb_refuse(channel->name, packet ? packet->transaction_id : 0,
 			 packet ? packet->type : 0, vmb_refusal_name(refusal));
 	if (vmb_refusal_loses_framing(refusal))
-		dev_err_ratelimited(channel->device->device.dev,
+		dev_err_ratelimited(channel->dev,
 				    "%s: framing of the incoming ring lost at offset %u: %s\n",
 				    vmb_channel_label(channel), channel->inbound.reader.read_index,
 				    vmb_refusal_name(refusal));
 	else
-		dev_warn_ratelimited(channel->device->device.dev,
+		dev_warn_ratelimited(channel->dev,
 				     "%s: packet refused: %s (type %u, transaction %#llx)\n",
 				     vmb_channel_label(channel), vmb_refusal_name(refusal),
 				     packet ? packet->type : 0,
@@ -341,7 +341,7 @@ void vmb_channel_packet_fail(struct vmb_packet_completion *packet)
 		return;
 	}
 	clear_bit(VMB_INBOUND_RUNNING, &channel->inbound.flags);
-	dev_warn_ratelimited(channel->device->device.dev,
+	dev_warn_ratelimited(channel->dev,
 			     "%s: the driver failed a packet (transaction %#llx), incoming queue stopped\n",
 			     vmb_channel_label(channel), packet->wire.transaction_id);
 	vmb_external_data_release(packet);

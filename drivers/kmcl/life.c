@@ -94,14 +94,15 @@ static void vmb_life_drain(struct vmb_channel *channel)
 				   VMB_PEER_GONE_POLL)) {
 		if (time_after(jiffies, warned + VMB_DRAIN_WARN_PERIOD)) {
 			warned = jiffies;
-			dev_warn(channel->device->device.dev,
+			dev_warn(channel->dev,
 				 "%s: closing waits for the driver to complete %llu packets\n",
 				 vmb_channel_label(channel),
 				 channel->inbound.delivered - outbound->finished);
 		}
-		if (READ_ONCE(channel->device->removing) &&
-		    time_after(jiffies, begun + VMB_DRAIN_REMOVE_LIMIT)) {
-			dev_err(channel->device->device.dev,
+		if (!READ_ONCE(channel->device->removing)) {
+			begun = jiffies;
+		} else if (time_after(jiffies, begun + VMB_DRAIN_REMOVE_LIMIT)) {
+			dev_err(channel->dev,
 				"%s: the driver did not complete %llu packets, closing without them\n",
 				vmb_channel_label(channel),
 				channel->inbound.delivered - outbound->finished);
@@ -125,12 +126,20 @@ static void vmb_life_drain(struct vmb_channel *channel)
 /* Close ring and transport; no packet flows any more, the client has them all back. */
 static void vmb_life_close_transport(struct vmb_channel *channel)
 {
+	int ret;
+
 	vmb_outbound_close(channel);
 	mutex_lock(&channel->memory.mutex);
 	/* From here on memory can be taken back, but no more be shared. */
 	channel->memory.accepting = false;
-	channel->operations->close(channel);
+	ret = channel->operations->close(channel);
 	mutex_unlock(&channel->memory.mutex);
+	if (!ret)
+		return;
+	vmb_outbound_count_leak(channel);
+	dev_err(channel->dev,
+		"%s: the host may not have let go of the rings (%pe), their memory is leaked\n",
+		vmb_channel_label(channel), ERR_PTR(ret));
 }
 
 static void vmb_life_close(struct vmb_channel *channel)
@@ -158,7 +167,7 @@ static void vmb_life_open_failed(struct vmb_channel *channel, int error)
 	const struct vmb_channel_state_change_callbacks *callbacks;
 
 	callbacks = &channel->callbacks;
-	dev_err(channel->device->device.dev, "%s: cannot open: %pe\n",
+	dev_err(channel->dev, "%s: cannot open: %pe\n",
 		vmb_channel_label(channel), ERR_PTR(error));
 	trace_vmb_life(channel->name, "open failed", error);
 	if (channel->pnp_failure)
@@ -188,7 +197,7 @@ static void vmb_life_open(struct vmb_channel *channel)
 	if (callbacks->opened)
 		error = callbacks->opened(channel, callbacks->callback_context);
 	if (error) {
-		dev_warn(channel->device->device.dev,
+		dev_warn(channel->dev,
 			 "%s: the driver refuses to open: %pe\n",
 			 vmb_channel_label(channel), ERR_PTR(error));
 		vmb_life_close_transport(channel);
@@ -376,7 +385,8 @@ EXPORT_SYMBOL_GPL(vmb_channel_enable);
  * channel is closed and closed has returned: no callback runs after it. It
  * waits for the client without limit, with a line in the log every 10 seconds;
  * only when the device is being removed for no more than 30 seconds, since all
- * rescinds of the machine wait behind that.
+ * rescinds of the machine wait behind that. It waits for a peer that does not
+ * answer without limit too, unless that takes back its offer.
  *
  * Context: process context.
  * Return: 0; -EDEADLK: called from within a state callback of the channel, which

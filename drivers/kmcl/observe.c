@@ -171,7 +171,7 @@ DEFINE_SHOW_ATTRIBUTE(vmb_observe_channel);
 /* The channel's directory in sysfs exists. debugfs may be absent: no harm. */
 void vmb_observe_add(struct vmb_channel *channel)
 {
-	channel->debugfs = debugfs_create_file(dev_name(channel->device->device.dev),
+	channel->debugfs = debugfs_create_file(dev_name(channel->dev),
 					       0444, vmb_debugfs_root, channel,
 					       &vmb_observe_channel_fops);
 }

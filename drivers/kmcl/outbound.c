@@ -170,7 +170,7 @@ static void vmb_outbound_lost(struct vmb_channel *channel)
 	channel->refusals[refusal]++;
 	channel->counters.refused++;
 	trace_vmb_refuse(channel->name, 0, 0, vmb_refusal_name(refusal));
-	dev_err_ratelimited(channel->device->device.dev,
+	dev_err_ratelimited(channel->dev,
 			    "%s: framing of the outgoing ring lost at offset %u: %s\n",
 			    vmb_channel_label(channel), outbound->writer.write_index,
 			    vmb_refusal_name(refusal));
@@ -261,7 +261,8 @@ int vmb_outbound_complete(struct vmb_packet_completion *packet,
 	    vmb_outbound_client_is_done(channel)) {
 		wake_up(&outbound->drained);
 		last_abandoned = outbound->abandoned;
-		outbound->abandoned = false;
+		/* Pairs with vmb_outbound_is_abandoned(). */
+		smp_store_release(&outbound->abandoned, false);
 	}
 	spin_unlock_irqrestore(&outbound->lock, flags);
 	if (unlikely(last_abandoned))
@@ -465,11 +466,23 @@ bool vmb_outbound_close(struct vmb_channel *channel)
 	if (abandoned)
 		kobject_get(&channel->kobject);
 	spin_unlock_irq(&outbound->lock);
+	/* Who waits for a GPADL to fall out of use waits no longer. */
+	if (abandoned)
+		wake_up(&channel->memory.unused);
 	return abandoned;
 }
 
 /* Does the client hold packets from a life that is over? */
 bool vmb_outbound_is_abandoned(struct vmb_channel *channel)
 {
-	return READ_ONCE(channel->outbound.abandoned);
+	/* Pairs with the release by the last packet: it is back in the pool. */
+	return smp_load_acquire(&channel->outbound.abandoned);
+}
+
+/* Memory that somebody else may still write to is given up for good. */
+void vmb_outbound_count_leak(struct vmb_channel *channel)
+{
+	spin_lock_irq(&channel->outbound.lock);
+	channel->counters.leaked++;
+	spin_unlock_irq(&channel->outbound.lock);
 }

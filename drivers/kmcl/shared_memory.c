@@ -150,7 +150,8 @@ static struct vmb_gpadl *vmb_gpadl_make(void *buffer, u32 byte_count,
  * Context: process context; waits for the peer. Not from the packet callbacks.
  * Return: 0; -EINVAL: flags, alignment, or memory of another kind; -E2BIG: more
  * than the protocol can say; -EEXIST: a page is shared by this channel already;
- * -ENODEV: not open; -ENOMEM; or what the transport said.
+ * -ENODEV: not open; -ENOMEM; -EIO: refused, and the peer may write to the memory
+ * all the same, so it must never be freed; or what else the transport said.
  *
  * VmbChannelCreateGpadlFromBuffer.
  */
@@ -185,6 +186,8 @@ int vmb_channel_create_gpadl_from_buffer(struct vmb_channel *channel, u32 flags,
 	ret = channel->operations->create_gpadl(channel, buffer, byte_count,
 						&gpadl->handle,
 						&gpadl->transport_private);
+	if (ret == -EIO)
+		vmb_outbound_count_leak(channel);
 	if (ret)
 		goto erase_frames;
 	vmb_gpadl_store_frames(memory, gpadl);
@@ -202,10 +205,15 @@ unlock:
 }
 EXPORT_SYMBOL_GPL(vmb_channel_create_gpadl_from_buffer);
 
-/* Nobody uses it any more, nobody will: tell the peer. */
+/*
+ * Tell the peer, once nobody uses it and nobody will. A client that was closed
+ * without still points into it, and nobody waits for that client any more: its
+ * memory is leaked.
+ */
 static int vmb_gpadl_delete(struct vmb_channel *channel, struct vmb_gpadl *gpadl)
 {
 	struct vmb_memory *memory = &channel->memory;
+	bool used;
 	int ret;
 
 	lockdep_assert_held(&memory->mutex);
@@ -215,21 +223,26 @@ static int vmb_gpadl_delete(struct vmb_channel *channel, struct vmb_gpadl *gpadl
 	 */
 	vmb_gpadl_erase_frames(memory, gpadl, vmb_gpadl_frame_count(gpadl));
 	spin_lock_irq(&memory->lock);
-	wait_event_lock_irq(memory->unused, !gpadl->users, memory->lock);
+	wait_event_lock_irq(memory->unused,
+			    !gpadl->users || vmb_outbound_is_abandoned(channel),
+			    memory->lock);
+	used = gpadl->users;
 	spin_unlock_irq(&memory->lock);
 
 	ret = channel->operations->delete_gpadl(channel, gpadl->transport_private);
+	if (!ret && used)
+		ret = -EBUSY;
 	if (ret) {
-		spin_lock_irq(&channel->outbound.lock);
-		channel->counters.leaked++;
-		spin_unlock_irq(&channel->outbound.lock);
-		dev_err(channel->device->device.dev,
+		vmb_outbound_count_leak(channel);
+		dev_err(channel->dev,
 			"%s: GPADL %#x could not be taken back (%pe), its %u bytes must never be freed\n",
 			vmb_channel_label(channel), gpadl->handle, ERR_PTR(ret),
 			gpadl->byte_count);
 	}
 	list_del(&gpadl->node);
-	vmb_gpadl_free(gpadl);
+	/* The packets that point into it have it among their owners. */
+	if (!used)
+		vmb_gpadl_free(gpadl);
 	return ret ? -EIO : 0;
 }
 
@@ -243,7 +256,8 @@ static int vmb_gpadl_delete(struct vmb_channel *channel, struct vmb_gpadl *gpadl
  *
  * Context: process context. Not from the packet callbacks.
  * Return: 0; -ENOENT: no such GPADL; -EBUSY: a transfer-page set stands for it;
- * -EIO: the peer may still write to the memory, so it must never be freed.
+ * -EIO: the peer may still write to the memory, or a packet that the channel was
+ * closed without may still point into it, so it must never be freed.
  *
  * VmbChannelDeleteGpadl.
  */

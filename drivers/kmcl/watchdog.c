@@ -21,7 +21,7 @@ static void vmb_watchdog_stalled(struct vmb_channel *channel, bool outbound)
 	if (watchdog->reported)
 		return;
 	watchdog->reported = true;
-	dev_warn(channel->device->device.dev,
+	dev_warn(channel->dev,
 		 "%s: %s stood still, the peer's signal did not come; further times are only counted\n",
 		 vmb_channel_label(channel), outbound ? "outgoing queue" : "incoming ring");
 }
