@@ -315,6 +315,25 @@ static void delete_fails(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, get_external(fixture, fixture->packets[0].packet, 0), -EACCES);
 }
 
+/*
+ * Remove does not wait for the client for ever. If it still holds a packet that
+ * points into the memory, nobody must wait for that either, nor free it.
+ */
+static void closed_without_a_packet_that_uses_it(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	share_memory(fixture, 0);
+	get_all(fixture, peer_send_direct(fixture, shared_of(fixture)->memory, 0, 64));
+	vmb_inbound_stop(fixture->channel);
+	KUNIT_ASSERT_TRUE(test, vmb_outbound_close(fixture->channel));
+	KUNIT_EXPECT_EQ(test, delete(fixture), -EIO);
+	KUNIT_EXPECT_EQ(test, fixture->channel->counters.leaked, 1);
+	/* The packet's memory is all still there. */
+	expect_memory(fixture, shared_of(fixture)->memory, 64);
+	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, NULL, 0), -ENODEV);
+}
+
 static void delete_in_closed(struct channel_fixture *fixture, enum channel_event event)
 {
 	if (event == CLOSED)
@@ -430,6 +449,7 @@ static struct kunit_case gpadl_cases[] = {
 	KUNIT_CASE(failed_packet_lets_go_of_the_memory),
 	KUNIT_CASE(packet_that_never_asked_holds_up_nobody),
 	KUNIT_CASE(delete_fails),
+	KUNIT_CASE(closed_without_a_packet_that_uses_it),
 	KUNIT_CASE(in_the_closed_callback),
 	KUNIT_CASE(left_behind),
 	KUNIT_CASE(set_of_unknown_memory),
