@@ -321,7 +321,8 @@ static noinline int vmb_outbound_completed_twice(struct vmb_channel *channel)
  * @packet: a packet that was delivered; gone when this returns 0 or -ENODEV,
  *	with its buffer, external data and client context.
  * @buffer: payload of the completion, or NULL; copied during the call; may lie
- *	in the packet's own buffer.
+ *	in the packet's own buffer, not in its external data, which is let go of
+ *	first.
  * @length: bytes of @buffer, at most the channel's maximum packet size.
  *
  * Sends a completion if the sender asked for one, and only then. From inside
