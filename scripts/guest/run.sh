@@ -39,6 +39,8 @@ if [ $# -gt 0 ] || [ ! -e "$kernel/vmlinuz" ] || [ ! -e "$initrd" ]; then
 	die "$0 needs --kernel and --initrd" "see the head of $0"
 fi
 
+# Some 20 s on an idle machine.
+BOOT_SECONDS=100
 here=$VMB_TOP/scripts/guest
 object=$("$here/build-host-device.sh")
 work=
@@ -76,8 +78,8 @@ run_direct() {
 	local options
 
 	echo direct >"$logs/how"
-	ln -s "$kernel/vmlinuz" "$work/vmlinuz"
-	ln -s "$initrd" "$work/initrd"
+	ln -sf "$kernel/vmlinuz" "$work/vmlinuz"
+	ln -sf "$initrd" "$work/initrd"
 	mapfile -t options < <(guest_options "$work")
 	LD_PRELOAD=$object qemu-system-x86_64 "${options[@]}" \
 		>"$logs/guest.log" 2>"$logs/host.log" </dev/null &
@@ -89,7 +91,7 @@ run_nested() {
 	echo nested >"$logs/how"
 	middle=$("$here/kernel.sh" 6.12)
 	image=$("$here/l1-initramfs.sh" "$middle")
-	mkdir "$work/l2"
+	mkdir -p "$work/l2"
 	cp "$kernel/vmlinuz" "$work/l2/vmlinuz"
 	cp "$initrd" "$work/l2/initrd"
 	cp "$object" "$work/l2/host.so"
@@ -117,30 +119,54 @@ show_consoles() {
 	done
 }
 
-heavy_begin
-if kvm_has_synic; then
-	run_direct
-else
-	run_nested
-fi
-pid=$!
-on_exit end_process "$pid"
+start_guest() {
+	if kvm_has_synic; then
+		run_direct
+	else
+		run_nested
+	fi
+	pid=$!
+	on_exit end_process "$pid"
+	began=$(date +%s)
+	told=$began
+}
 
-began=$(date +%s)
-told=$began
-while kill -0 "$pid" 2>/dev/null; do
-	sleep 0.2
-	now=$(date +%s)
-	if [ $((now - began)) -ge "$deadline" ]; then
-		show_consoles
-		die "the guest did not end within $deadline s and was ended" \
-		    "look at $logs, or give it longer"
-	fi
-	if [ $((now - told)) -ge 10 ]; then
-		told=$now
-		note "  ... guest for $((now - began)) s: $(tail -n 1 "$logs/guest.log" |
-			tr -cd '[:print:]' | cut -c 1-60)"
-	fi
+has_booted() {
+	grep -q '^VMBGUEST-BOOTED' "$logs/guest.log"
+}
+
+# Until it is over. False if it never booted: it died, or stood still.
+wait_for_guest() {
+	local now
+
+	while kill -0 "$pid" 2>/dev/null; do
+		sleep 0.2
+		now=$(date +%s)
+		if [ $((now - began)) -ge "$BOOT_SECONDS" ] && ! has_booted; then
+			return 1
+		fi
+		if [ $((now - began)) -ge "$deadline" ]; then
+			show_consoles
+			die "the guest did not end within $deadline s and was ended" \
+			    "look at $logs, or give it longer"
+		fi
+		if [ $((now - told)) -ge 10 ]; then
+			told=$now
+			note "  ... guest for $((now - began)) s: $(tail -n 1 "$logs/guest.log" |
+				tr -cd '[:print:]' | cut -c 1-60)"
+		fi
+	done
+	has_booted
+}
+
+heavy_begin
+# Emulation in emulation: now and then a guest does not come up. Nothing of ours
+# runs before it says that it has booted, so trying again hides nothing.
+for try in 1 2 3; do
+	start_guest
+	wait_for_guest && break
+	end_process "$pid"
+	note "  ... the guest did not boot within $BOOT_SECONDS s (try $try of 3)"
 done
 wait "$pid" || true
 # Whatever the exit status was: only the guest's own word counts.
