@@ -7,6 +7,7 @@
 #ifndef VMB_COMPAT_H
 #define VMB_COMPAT_H
 
+#include <linux/device.h>
 #include <linux/uio.h>
 
 #if IS_ENABLED(CONFIG_HYPERV)
@@ -19,6 +20,28 @@
 typedef typeof(((struct hv_driver *)0)->remove((struct hv_device *)0))
 	vmb_hv_remove_result;
 #endif
+
+/* The first type where the condition holds, else the second. */
+#define VMB_TYPE_IF(condition, first, second) \
+	typeof(*__builtin_choose_expr(condition, (typeof(first) *)0, \
+				      (typeof(second) *)0))
+/* Is it of this type, but for a const of its own? */
+#define VMB_IS(expression, type) \
+	__builtin_types_compatible_p(typeof(expression), type)
+
+/*
+ * What a bus is asked with became const: uevent's device in 6.3 (2a81ada32f0e),
+ * match's driver in 6.11 (d69d80484598); and the bus itself.
+ */
+typedef typeof(*((struct device *)0)->bus) vmb_bus_type;
+typedef VMB_TYPE_IF(VMB_IS(((vmb_bus_type *)0)->uevent,
+			   int (*)(const struct device *,
+				   struct kobj_uevent_env *)),
+		    const struct device, struct device) vmb_bus_uevent_device;
+typedef VMB_TYPE_IF(VMB_IS(((vmb_bus_type *)0)->match,
+			   int (*)(struct device *, const struct device_driver *)),
+		    const struct device_driver, struct device_driver)
+	vmb_bus_match_driver;
 
 /* Before 6.2: the same values under other names (de4eda9de2d9). */
 #ifndef ITER_SOURCE

@@ -32,7 +32,8 @@ EXPORT_SYMBOL_GPL(vmb_transport_device_init);
 
 /**
  * vmb_transport_device_peer_gone() - the peer took back its offer
- * @device: the device; its channels begin to close.
+ * @device: the device; its channels begin to close. A server that is on it has
+ *	another peer, and stays.
  *
  * Context: process context.
  */
@@ -42,7 +43,8 @@ void vmb_transport_device_peer_gone(struct vmb_transport_device *device)
 
 	spin_lock_irq(&device->lock);
 	list_for_each_entry(channel, &device->channels, device_node)
-		vmb_life_stop(channel, VMB_CHANNEL_STOP_PEER_GONE);
+		if (!channel->is_server)
+			vmb_life_stop(channel, VMB_CHANNEL_STOP_PEER_GONE);
 	spin_unlock_irq(&device->lock);
 }
 EXPORT_SYMBOL_GPL(vmb_transport_device_peer_gone);
@@ -106,15 +108,77 @@ vmb_channel_transport_device(const struct vmb_channel *channel)
 EXPORT_SYMBOL_GPL(vmb_channel_transport_device);
 
 /**
+ * vmb_channel_is_server() - which end of the channel this is
+ * @channel: the channel.
+ *
+ * Context: any.
+ * Return: what vmb_channel_allocate() was told.
+ */
+bool vmb_channel_is_server(const struct vmb_channel *channel)
+{
+	return channel->is_server;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_is_server);
+
+/**
+ * vmb_channel_target_type() - what a server offers, or a client wants
+ * @channel: the channel.
+ *
+ * Context: any, from prepare to unprepare.
+ * Return: the type GUID that was set; NULL: none was.
+ */
+const guid_t *vmb_channel_target_type(const struct vmb_channel *channel)
+{
+	return channel->target_set ? &channel->target_type : NULL;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_target_type);
+
+/**
+ * vmb_channel_target_instance() - which one a server offers, or a client wants
+ * @channel: the channel.
+ *
+ * Context: any, from prepare to unprepare.
+ * Return: the instance GUID that was set; NULL: none was, any will do.
+ */
+const guid_t *vmb_channel_target_instance(const struct vmb_channel *channel)
+{
+	return channel->target_instance_set ? &channel->target_instance : NULL;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_target_instance);
+
+/**
+ * vmb_channel_set_interface() - the offer that a channel is bound to
+ * @channel: the channel, being prepared or opened.
+ * @interface_type: type GUID of the offer.
+ * @interface_instance: instance GUID of the offer.
+ *
+ * Only where the device does not say it.
+ *
+ * Context: process context, in the transport's operations.
+ */
+void vmb_channel_set_interface(struct vmb_channel *channel,
+			       const guid_t *interface_type,
+			       const guid_t *interface_instance)
+{
+	guid_copy(&channel->interface_type, interface_type);
+	guid_copy(&channel->interface_instance, interface_instance);
+}
+EXPORT_SYMBOL_GPL(vmb_channel_set_interface);
+
+/**
  * vmb_channel_set_transport_private() - keep the transport's own in a channel
  * @channel: the channel.
  * @private: anything.
+ *
+ * Whoever reads the pointer elsewhere at the same time finds what it points to
+ * complete, or NULL.
  *
  * Context: process context, in the transport's operations.
  */
 void vmb_channel_set_transport_private(struct vmb_channel *channel, void *private)
 {
-	channel->transport_private = private;
+	/* pairs with the dependent load in vmb_channel_transport_private() */
+	smp_store_release(&channel->transport_private, private);
 }
 EXPORT_SYMBOL_GPL(vmb_channel_set_transport_private);
 
@@ -122,11 +186,12 @@ EXPORT_SYMBOL_GPL(vmb_channel_set_transport_private);
  * vmb_channel_transport_private() - the transport's own
  * @channel: the channel.
  *
- * Context: any, from prepare to unprepare.
+ * Context: any; what it points to is the transport's to keep, from prepare to
+ * unprepare as a rule.
  * Return: what vmb_channel_set_transport_private() was given.
  */
 void *vmb_channel_transport_private(const struct vmb_channel *channel)
 {
-	return channel->transport_private;
+	return READ_ONCE(channel->transport_private);
 }
 EXPORT_SYMBOL_GPL(vmb_channel_transport_private);

@@ -6,6 +6,7 @@
 #include <linux/module.h>
 
 #include "channel.h"
+#include "loopback.h"
 
 #define CREATE_TRACE_POINTS
 #include <trace/events/vmbkmcl.h>
@@ -16,19 +17,27 @@ struct dentry *vmb_debugfs_root;
 
 static int __init vmb_init(void)
 {
+	int ret;
+
 	/* Unbound: one channel that waits must not hold up another. */
 	vmb_workqueue = alloc_workqueue("vmbkmcl", WQ_UNBOUND, 0);
 	if (!vmb_workqueue)
 		return -ENOMEM;
 	vmb_observe_init();
 	vmb_debugfs_root = debugfs_create_dir("vmbkmcl", NULL);
-	return 0;
+	ret = vmb_loopback_init();
+	if (ret) {
+		debugfs_remove(vmb_debugfs_root);
+		destroy_workqueue(vmb_workqueue);
+	}
+	return ret;
 }
 
 static void __exit vmb_exit(void)
 {
+	vmb_loopback_exit();
 	debugfs_remove(vmb_debugfs_root);
-	/* Waits for channels that are being freed. */
+	/* Waits for channels that are being freed, and offers with them. */
 	destroy_workqueue(vmb_workqueue);
 }
 

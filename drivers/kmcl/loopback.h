@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The loopback: a server and a client of the same kernel, joined by two rings.
+ *
+ * The life of a connection; each column is the worker of that channel:
+ *
+ *	client				server
+ *
+ *	prepare: makes the rings	prepare: makes the offer
+ *	find_peer: is it free?		find_peer: it is; the device appears
+ *	   waits for an offer <--------	   peer_arrived(client)
+ *	open: asks for it
+ *	   peer_arrived(server) ------>	find_peer: somebody asks
+ *	   waits for the answer		open: attaches the rings
+ *					the driver's opened
+ *	   attaches the rings <--------	opened: the answer, yes or an errno
+ *	the driver's opened
+ *	   ... packets, in softirq, in both directions ...
+ *
+ * The client ends it:
+ *	close: detaches itself
+ *	   peer_gone(server) --------->	suspend; the driver completes its packets
+ *	   waits until the server	close: detaches itself
+ *	   has let go <---------------	   lets go
+ *	closed, unprepare		closed, find_peer: the offer is free
+ *
+ * The server ends it:
+ *					suspend; the driver completes its packets
+ *	suspend <---------------------	close: detaches itself, lets go,
+ *	close: waits for nobody		   peer_gone(client)
+ *	closed, unprepare		closed, unprepare: the offer goes
+ *
+ * So the client always waits for the server and never the other way round: if
+ * both end at once, nobody waits for himself. The connection and its rings are
+ * the client's memory, and the client does not leave before the server has let
+ * go. Nobody waits with vmb_loopback_lock held.
+ */
+#ifndef VMB_LOOPBACK_H
+#define VMB_LOOPBACK_H
+
+#include <linux/completion.h>
+#include <linux/device.h>
+#include <linux/interrupt.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/rcupdate.h>
+#include <linux/workqueue.h>
+
+#include "ring.h"
+#include "transport.h"
+
+/**
+ * struct vmb_loopback_side - where one side of a connection hears the other
+ * @tasklet: runs vmb_channel_interrupt(). The peer's signal and the side's own
+ *	schedule do no more than schedule it, so that nobody ever runs inside
+ *	the other's call.
+ * @channel: whose; NULL unless attached, and then a run does nothing.
+ */
+struct vmb_loopback_side {
+	struct tasklet_struct tasklet;
+	struct vmb_channel *channel;
+};
+
+/**
+ * struct vmb_loopback_connection - a client and a server, joined
+ * @client: the client's ear.
+ * @server: the server's ear.
+ * @to_server: the ring that the client writes.
+ * @to_client: the ring that the server writes.
+ * @offer: whose server was asked or has joined; NULL when it has let go.
+ *	Under vmb_loopback_lock.
+ * @joined: the server's answer was yes; written before @answered.
+ * @error: what the client gets if the answer is no.
+ * @answered: the server has answered, or let go without.
+ * @parted: the server has let go: it touches nothing of this any more.
+ *
+ * Part of struct vmb_loopback_client, which outlives the server's interest in
+ * it: open and close return when @parted is complete, open also when it joined.
+ */
+struct vmb_loopback_connection {
+	struct vmb_loopback_side client;
+	struct vmb_loopback_side server;
+	struct vmb_ring to_server;
+	struct vmb_ring to_client;
+	struct vmb_loopback_offer *offer;
+	bool joined;
+	int error;
+	struct completion answered;
+	struct completion parted;
+};
+
+/**
+ * struct vmb_loopback_client - an enabled client channel
+ * @rcu: frees it after who asks whether the peer is gone.
+ * @node: in the list of clients, under vmb_loopback_lock.
+ * @channel: the channel; immutable.
+ * @incoming: memory of a ring, control page first; immutable.
+ * @outgoing: likewise.
+ * @incoming_size: bytes of @incoming; immutable.
+ * @outgoing_size: bytes of @outgoing; immutable.
+ * @server_gone: the server that it was joined with has let go.
+ * @connection: used from open to close.
+ *
+ * Made by prepare, freed by unprepare: the channel's transport_private.
+ */
+struct vmb_loopback_client {
+	struct rcu_head rcu;
+	struct list_head node;
+	struct vmb_channel *channel;
+	void *incoming;
+	void *outgoing;
+	u32 incoming_size;
+	u32 outgoing_size;
+	bool server_gone;
+	struct vmb_loopback_connection connection;
+};
+
+/**
+ * struct vmb_loopback_device - where channels on loopback are
+ * @transport: the library's half.
+ * @offer: the one that a driver is bound to; NULL: channels that were allocated
+ *	without a device.
+ *
+ * One stays as long as the module. The others are made by the bus's probe and
+ * freed by its remove.
+ */
+struct vmb_loopback_device {
+	struct vmb_transport_device transport;
+	struct vmb_loopback_offer *offer;
+};
+
+/**
+ * struct vmb_loopback_offer - an enabled server channel, and its device
+ * @dev: the device on our bus; its references keep the offer.
+ * @rcu: frees it after who asks whether the peer is gone.
+ * @node: in the list of offers, under vmb_loopback_lock.
+ * @channel: the server; not to be touched once @withdrawn.
+ * @type: type GUID; immutable.
+ * @instance: instance GUID; immutable.
+ * @announce: adds @dev. Not the server's own worker: a driver's probe may wait
+ *	until its channel is open, and it is the server that has to open it.
+ * @announced: @announce was queued; under vmb_loopback_lock.
+ * @added: @dev was added; @announce's, then unprepare's.
+ * @bound: of the driver that is bound to @dev, or NULL; under vmb_loopback_lock.
+ * @available: the server waits for a client; likewise.
+ * @withdrawn: the server is being disabled; written likewise.
+ * @connection: of the client that asked, until the server has let go; written
+ *	likewise, and read by the server's worker and packets.
+ * @client_gone: that client is closing; written likewise.
+ * @memory_owner: the client channel whose GPADLs may be mapped, with a
+ *	reference: from open until the closed callback has returned, when the
+ *	client itself may be gone for long. Under vmb_loopback_lock.
+ *
+ * Made by prepare; freed when unprepare, and whoever else has a reference to
+ * @dev, has dropped it. The server's transport_private.
+ */
+struct vmb_loopback_offer {
+	struct device dev;
+	struct rcu_head rcu;
+	struct list_head node;
+	struct vmb_channel *channel;
+	guid_t type;
+	guid_t instance;
+	struct work_struct announce;
+	bool announced;
+	bool added;
+	struct vmb_loopback_device *bound;
+	bool available;
+	bool withdrawn;
+	struct vmb_loopback_connection *connection;
+	bool client_gone;
+	struct vmb_channel *memory_owner;
+};
+
+/*
+ * Who is joined with whom, and who waits. Innermost of what sleeps; life.lock
+ * and the lock of a transport device are taken inside.
+ */
+extern struct mutex vmb_loopback_lock;
+
+/* loopback_bus.c */
+extern struct list_head vmb_loopback_offers;
+int vmb_loopback_init(void);
+void vmb_loopback_exit(void);
+struct vmb_device *vmb_loopback_device(void);
+struct vmb_loopback_offer *vmb_loopback_offer_make(struct vmb_channel *server);
+void vmb_loopback_offer_announce(struct vmb_loopback_offer *offer);
+void vmb_loopback_offer_withdraw(struct vmb_loopback_offer *offer);
+
+/* loopback_channel.c */
+extern const struct vmb_channel_transport_operations vmb_loopback_client_operations;
+extern const struct vmb_channel_transport_operations vmb_loopback_server_operations;
+
+#endif

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What only a server channel is told.
+ */
+#include "channel.h"
+
+/**
+ * vmb_server_channel_init_set_flags() - how the channel is offered
+ * @channel: a disabled server channel.
+ * @flags: VMB_SERVER_CHANNEL_INIT_FLAG_LOOPBACK_OFFER: to clients of this
+ *	kernel. Without it enable fails with -EOPNOTSUPP: a guest has nobody else
+ *	to offer to.
+ *
+ * The last call counts.
+ *
+ * Context: process context.
+ * Return: 0; -EBUSY: not disabled; -EINVAL: not a server, or unknown flags.
+ *
+ * VmbServerChannelInitSetFlags.
+ */
+int vmb_server_channel_init_set_flags(struct vmb_channel *channel, u32 flags)
+{
+	if (!channel->is_server)
+		return -EINVAL;
+	if (!vmb_channel_is_configurable(channel))
+		return -EBUSY;
+	if (flags & ~VMB_SERVER_CHANNEL_INIT_FLAG_LOOPBACK_OFFER)
+		return -EINVAL;
+	channel->server_flags = flags;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(vmb_server_channel_init_set_flags);
+
+/**
+ * vmb_server_channel_init_set_target_interface_id() - what the channel offers
+ * @channel: a disabled server channel.
+ * @interface_type: type GUID: what kind of device clients find.
+ * @interface_instance: instance GUID: which of them.
+ *
+ * Required. While the channel is enabled no other server of this kernel can
+ * offer the same pair. The last call counts.
+ *
+ * Context: process context.
+ * Return: 0; -EBUSY: not disabled; -EINVAL: not a server, or a GUID is missing
+ * or all zeros.
+ *
+ * VmbServerChannelInitSetTargetInterfaceId.
+ */
+int vmb_server_channel_init_set_target_interface_id(struct vmb_channel *channel,
+						    const guid_t *interface_type,
+						    const guid_t *interface_instance)
+{
+	if (!channel->is_server)
+		return -EINVAL;
+	if (!vmb_channel_is_configurable(channel))
+		return -EBUSY;
+	if (!interface_type || !interface_instance ||
+	    guid_is_null(interface_type) || guid_is_null(interface_instance))
+		return -EINVAL;
+	channel->target_set = true;
+	guid_copy(&channel->target_type, interface_type);
+	channel->target_instance_set = true;
+	guid_copy(&channel->target_instance, interface_instance);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(vmb_server_channel_init_set_target_interface_id);
