@@ -23,17 +23,40 @@
 #include <linux/uuid.h>
 
 /* Goes up whenever a struct or a meaning in this header changes. */
-#define VMB_INTERFACE_VERSION	1
+#define VMB_INTERFACE_VERSION	2
 
 struct vmb_channel;
+struct vmb_packet;
 struct vmb_packet_completion;
 
 /* Flags of the process-packet callback. */
 #define VMB_CHANNEL_PROCESS_PACKET_FLAG_EXTERNAL_DATA	0x1u
 /* Flags of vmb_channel_packet_get_external_data(). */
 #define VMB_CHANNEL_PACKET_EXTERNAL_DATA_FLAG_READ_ONLY	0x1u
-/* Flags of vmb_channel_create_gpadl_from_buffer(). */
+/* Flags of vmb_channel_create_gpadl_from_buffer() and its relatives. */
 #define VMB_CHANNEL_GPADL_FLAG_READ_ONLY		0x1u
+/*
+ * Flags of vmb_packet_send() and its relatives.
+ *
+ * WAIT_FOR_COMPLETION	the packet ends with the peer's completion, not when it
+ *			is in the ring; required with external data
+ * FORCE_MDL_LENGTH	the length given counts, also if it exceeds the first
+ *			vector, up to the end of that vector's last page; the
+ *			other vectors are not used
+ * PAGED_BUFFER		allowed, without effect: kernel memory is never paged
+ * DATA_IN_ONLY		external data goes from the peer to us only
+ * DATA_OUT_ONLY	external data goes from us to the peer only
+ */
+#define VMB_CHANNEL_FORMAT_FLAG_WAIT_FOR_COMPLETION	0x1u
+#define VMB_CHANNEL_FORMAT_FLAG_FORCE_MDL_LENGTH	0x2u
+#define VMB_CHANNEL_FORMAT_FLAG_PAGED_BUFFER		0x4u
+#define VMB_CHANNEL_FORMAT_FLAG_DATA_IN_ONLY		0x8u
+#define VMB_CHANNEL_FORMAT_FLAG_DATA_OUT_ONLY		0x10u
+/*
+ * Flags of vmb_server_channel_init_set_flags(). A guest can offer channels to
+ * its own kernel only; KMCL's other flags are for hosts.
+ */
+#define VMB_SERVER_CHANNEL_INIT_FLAG_LOOPBACK_OFFER	0x1u
 
 /* ------------------------------------------------------------------------- */
 /* Devices and drivers                                                        */
@@ -145,6 +168,8 @@ void vmb_driver_unregister(struct vmb_driver *driver);
  * @VMB_CHANNEL_STOP_FRAMING_LOST: the peer broke the ring.
  * @VMB_CHANNEL_STOP_OPEN_FAILED: the peer, or memory, refused the open; given to
  *	closed only, without opened or suspend before it.
+ * @VMB_CHANNEL_STOP_PAUSED: vmb_channel_pause() was called; given to suspend
+ *	only, the channel stays open.
  *
  * KMCL has no such argument; here enable is asynchronous and has no other way
  * to tell.
@@ -154,6 +179,7 @@ enum vmb_channel_stop_reason {
 	VMB_CHANNEL_STOP_PEER_GONE,
 	VMB_CHANNEL_STOP_FRAMING_LOST,
 	VMB_CHANNEL_STOP_OPEN_FAILED,
+	VMB_CHANNEL_STOP_PAUSED,
 };
 
 /**
@@ -211,6 +237,34 @@ typedef void (*vmb_channel_processing_complete_fn)(struct vmb_channel *channel,
  */
 typedef void (*vmb_channel_pnp_failure_fn)(struct vmb_channel *channel,
 					   int failure);
+
+/**
+ * typedef vmb_packet_completion_routine_fn - an outgoing packet has ended
+ * @packet: the packet; the client's again, to be sent again or freed, also from
+ *	in here.
+ * @callback_context: from vmb_packet_set_completion_routine().
+ * @status: 0: the peer has completed it, or, if no completion was asked for, it
+ *	is in the ring; -ENODEV: the channel went first; -EPROTO: the peer's
+ *	completion is malformed or longer than the channel's maximum packet size;
+ *	-EIO: the channel went, and the peer may still write to the packet's
+ *	external data, which must never be freed.
+ * @buffer: payload of the completion, 8-aligned; valid during the call only.
+ *	NULL if there is none.
+ * @buffer_length: bytes of @buffer, a multiple of 8: up to 7 of them are the
+ *	peer's padding.
+ *
+ * Called exactly once for each packet that a send has accepted, before disable
+ * returns; possibly before the send returns.
+ *
+ * Context: softirq, or process context, or the context of any send, complete or
+ * disable on the channel; must not sleep.
+ *
+ * EVT_VMB_PACKET_COMPLETION_ROUTINE_EX.
+ */
+typedef void (*vmb_packet_completion_routine_fn)(struct vmb_packet *packet,
+						 void *callback_context,
+						 int status, const void *buffer,
+						 u32 buffer_length);
 
 #define VMB_CHANNEL_STATE_CHANGE_CALLBACKS_VERSION	1
 
@@ -298,8 +352,19 @@ int vmb_client_channel_init_set_target_pnp(struct vmb_channel *channel,
 					   const guid_t *interface_instance,
 					   vmb_channel_pnp_failure_fn pnp_failure);
 
+int vmb_channel_init_set_inline_packet_context_size(struct vmb_channel *channel,
+						    u32 context_size);
+int vmb_channel_init_set_maximum_packet_count(struct vmb_channel *channel,
+					      u32 packet_count);
+int vmb_server_channel_init_set_flags(struct vmb_channel *channel, u32 flags);
+int vmb_server_channel_init_set_target_interface_id(struct vmb_channel *channel,
+						    const guid_t *interface_type,
+						    const guid_t *interface_instance);
+
 int __must_check vmb_channel_enable(struct vmb_channel *channel);
 int vmb_channel_disable(struct vmb_channel *channel);
+int vmb_channel_start(struct vmb_channel *channel);
+int vmb_channel_pause(struct vmb_channel *channel);
 
 void vmb_channel_set_pointer(struct vmb_channel *channel, void *pointer);
 void *vmb_channel_get_pointer(const struct vmb_channel *channel);
@@ -323,14 +388,76 @@ int vmb_channel_packet_get_external_data_iter(struct vmb_packet_completion *pack
 					      struct iov_iter *iter);
 
 /* ------------------------------------------------------------------------- */
+/* Outgoing packets                                                           */
+/* ------------------------------------------------------------------------- */
+
+struct vmb_packet *vmb_packet_allocate(struct vmb_channel *channel);
+void vmb_packet_free(struct vmb_packet *packet);
+u32 vmb_channel_sizeof_packet(const struct vmb_channel *channel);
+int vmb_packet_initialize(struct vmb_channel *channel, struct vmb_packet *packet,
+			  u32 byte_count);
+void vmb_packet_set_completion_routine(struct vmb_packet *packet,
+				       void *callback_context,
+				       vmb_packet_completion_routine_fn routine);
+void vmb_packet_set_pointer(struct vmb_packet *packet, void *pointer);
+void *vmb_packet_get_pointer(const struct vmb_packet *packet);
+struct vmb_channel *vmb_packet_get_channel(const struct vmb_packet *packet);
+void *vmb_packet_get_inline_packet_context_pointer(struct vmb_packet *packet);
+
+int __must_check vmb_packet_send(struct vmb_packet *packet, const void *buffer,
+				 u32 buffer_length,
+				 const struct bio_vec *vectors, u32 vector_count,
+				 u32 flags);
+int __must_check vmb_packet_send_with_external_mdl(struct vmb_packet *packet,
+						   const void *buffer,
+						   u32 buffer_length,
+						   const struct bio_vec *vectors,
+						   u32 vector_count,
+						   u32 mdl_offset, u32 mdl_length,
+						   u32 flags);
+int __must_check vmb_packet_send_with_external_iter(struct vmb_packet *packet,
+						    const void *buffer,
+						    u32 buffer_length,
+						    const struct iov_iter *iter,
+						    u32 flags);
+int __must_check vmb_packet_send_with_external_pfns(struct vmb_packet *packet,
+						    const void *buffer,
+						    u32 buffer_length,
+						    const u64 *pfns, u32 pfn_count,
+						    u32 flags);
+int vmb_channel_send_synchronous_request(struct vmb_channel *channel,
+					 const void *buffer, u32 buffer_size,
+					 const struct bio_vec *vectors,
+					 u32 vector_count, u32 flags,
+					 void *completion_buffer,
+					 u32 *completion_buffer_size,
+					 long timeout);
+
+/* ------------------------------------------------------------------------- */
 /* Memory shared with the peer                                                */
 /* ------------------------------------------------------------------------- */
 
 int vmb_channel_create_gpadl_from_buffer(struct vmb_channel *channel, u32 flags,
 					 void *buffer, u32 byte_count,
 					 u32 *gpadl_handle);
+int vmb_channel_create_gpadl_from_mdl(struct vmb_channel *channel, u32 flags,
+				      const struct bio_vec *vectors,
+				      u32 vector_count, u32 mdl_offset,
+				      u32 mdl_length, u32 *gpadl_handle);
+int vmb_channel_create_gpadl_from_pfn_list(struct vmb_channel *channel, u32 flags,
+					   const u64 *pfns, u32 pfn_count,
+					   u32 *gpadl_handle);
+int vmb_channel_create_gpadl(struct vmb_channel *channel, u32 flags,
+			     u32 page_count, u32 *gpadl_handle);
+int vmb_channel_get_system_address_for_gpadl(struct vmb_channel *channel,
+					     u32 flags, u32 gpadl_handle,
+					     void **system_address);
 int __must_check vmb_channel_delete_gpadl(struct vmb_channel *channel,
 					  u32 gpadl_handle);
+int vmb_channel_map_gpadl(struct vmb_channel *channel, u32 flags,
+			  u32 gpadl_handle, const struct bio_vec **vectors,
+			  u32 *vector_count);
+void vmb_channel_unmap_gpadl(struct vmb_channel *channel, u32 gpadl_handle);
 int vmb_channel_register_transfer_page_set(struct vmb_channel *channel,
 					   u16 set_id, u32 gpadl_handle);
 int vmb_channel_unregister_transfer_page_set(struct vmb_channel *channel,

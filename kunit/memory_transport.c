@@ -68,6 +68,7 @@ static int memory_transport_open(struct vmb_channel *channel)
 {
 	struct memory_transport *transport = memory_transport_of(channel);
 	struct vmb_ring incoming, outgoing;
+	int error;
 
 	if (transport->open_error)
 		return transport->open_error;
@@ -78,7 +79,9 @@ static int memory_transport_open(struct vmb_channel *channel)
 	vmb_ring_writer_init(&transport->peer_writer, &incoming);
 	vmb_ring_reader_init(&transport->peer_reader, &outgoing, 0,
 			     MEMORY_TRANSPORT_PAYLOAD);
-	vmb_channel_attach_rings(channel, &incoming, &outgoing);
+	error = vmb_channel_attach_rings(channel, &incoming, &outgoing);
+	if (error)
+		return error;
 	transport->opens++;
 	memory_transport_observe(transport, MEMORY_TRANSPORT_OPEN);
 	return 0;

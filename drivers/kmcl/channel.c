@@ -7,9 +7,11 @@
 #include <linux/slab.h>
 
 #include "channel.h"
+#include "loopback.h"
 
 /* What a client gets that sets nothing. KMCL names no defaults. */
 #define VMB_DEFAULT_MAXIMUM_PACKET_SIZE	4096u
+#define VMB_DEFAULT_MAXIMUM_PACKET_COUNT	256u
 /*
  * A client context is meant for a few words. Without a limit a typing error
  * would be multiplied by the number of packet objects.
@@ -22,6 +24,8 @@ static void vmb_channel_release_work(struct work_struct *work)
 						   release_work);
 
 	vmb_pool_destroy(channel);
+	vmb_packets_drop_spare(channel);
+	vmb_transactions_destroy(&channel->outbound.transactions);
 	vmb_memory_destroy(&channel->memory);
 	put_device(channel->dev);
 	kfree(channel);
@@ -42,21 +46,86 @@ static const struct kobj_type vmb_channel_kobj_type = {
 	.default_groups = vmb_observe_groups,
 };
 
+/*
+ * The first channel of a device has its directory to itself, under a name that
+ * scripts can know; the others are numbered.
+ */
+static int vmb_channel_add(struct vmb_channel *channel)
+{
+	struct vmb_transport_device *device = channel->device;
+	struct kobject *parent = &device->device.dev->kobj;
+	u32 number = 0;
+
+	spin_lock_irq(&device->lock);
+	if (device->removing) {
+		spin_unlock_irq(&device->lock);
+		return -ENODEV;
+	}
+	if (!list_empty(&device->channels))
+		number = ++device->channel_number;
+	list_add_tail(&channel->device_node, &device->channels);
+	spin_unlock_irq(&device->lock);
+	if (number)
+		return kobject_add(&channel->kobject, parent, "vmbkmcl.%u", number);
+	return kobject_add(&channel->kobject, parent, "vmbkmcl");
+}
+
+static void vmb_channel_remove(struct vmb_channel *channel)
+{
+	spin_lock_irq(&channel->device->lock);
+	list_del(&channel->device_node);
+	spin_unlock_irq(&channel->device->lock);
+}
+
+static struct vmb_channel *vmb_channel_make(struct vmb_transport_device *device,
+					    bool is_server)
+{
+	struct vmb_channel *channel;
+
+	channel = kzalloc(sizeof(*channel), GFP_KERNEL);
+	if (!channel)
+		return NULL;
+	if (vmb_transactions_create(&channel->outbound.transactions,
+				    VMB_DEFAULT_MAXIMUM_PACKET_COUNT)) {
+		kfree(channel);
+		return NULL;
+	}
+	channel->device = device;
+	channel->dev = get_device(device->device.dev);
+	channel->operations = is_server ? &vmb_loopback_server_operations :
+					  device->operations;
+	channel->is_server = is_server;
+	guid_copy(&channel->interface_type, &device->device.interface_type);
+	guid_copy(&channel->interface_instance, &device->device.interface_instance);
+	channel->maximum_packet_size = VMB_DEFAULT_MAXIMUM_PACKET_SIZE;
+	strscpy(channel->name, dev_name(channel->dev), sizeof(channel->name));
+	INIT_WORK(&channel->release_work, vmb_channel_release_work);
+	vmb_inbound_init(&channel->inbound);
+	vmb_outbound_init(&channel->outbound);
+	vmb_life_init(channel);
+	vmb_memory_init(&channel->memory);
+	vmb_watchdog_init(&channel->watchdog);
+	kobject_init(&channel->kobject, &vmb_channel_kobj_type);
+	return channel;
+}
+
 /**
  * vmb_channel_allocate() - make a channel object
- * @device: the device it is on; must outlive the channel's cleanup.
- * @is_server: must be false: a guest cannot offer a channel to itself on this
- *	transport.
+ * @device: the device it is on; must outlive the channel's cleanup. NULL: the
+ *	loopback, where a client waits for an offer of its target, see
+ *	vmb_client_channel_init_set_target_pnp(). A server is always there.
+ * @is_server: which end of the channel: the one that offers it.
  * @channel: where to put it.
  *
  * The channel is disabled, with default settings: packets of up to 4,096 bytes,
  * no external data, no callbacks. It belongs to the caller, who gives it back
  * with vmb_channel_cleanup(). Its counters appear in the device's directory in
- * sysfs, in "vmbkmcl".
+ * sysfs, in "vmbkmcl"; of further channels of the device in "vmbkmcl.1" and so
+ * on. A device that a transport found has one channel.
  *
  * Context: process context.
- * Return: 0; -EOPNOTSUPP: @is_server; -ENODEV: the device is being removed;
- * -EEXIST: the device has a channel already; -ENOMEM.
+ * Return: 0; -ENODEV: the device is being removed; -EEXIST: the device has a
+ * channel already; -ENOMEM.
  *
  * VmbChannelAllocate.
  */
@@ -65,54 +134,28 @@ int vmb_channel_allocate(struct vmb_device *device, bool is_server,
 {
 	struct vmb_transport_device *transport_device;
 	struct vmb_channel *new;
-	int ret = 0;
+	int ret;
 
+	if (is_server || !device)
+		device = vmb_loopback_device();
 	transport_device = to_vmb_transport_device(device);
-	if (is_server) {
-		dev_err(device->dev, "a server channel cannot be offered from a guest\n");
-		return -EOPNOTSUPP;
-	}
-
-	new = kzalloc(sizeof(*new), GFP_KERNEL);
+	/* Two at once on one device: the driver's own doing, it will see it fail. */
+	if (device != vmb_loopback_device() &&
+	    !list_empty_careful(&transport_device->channels))
+		return -EEXIST;
+	new = vmb_channel_make(transport_device, is_server);
 	if (!new)
 		return -ENOMEM;
-	new->device = transport_device;
-	new->dev = get_device(device->dev);
-	new->operations = transport_device->operations;
-	new->maximum_packet_size = VMB_DEFAULT_MAXIMUM_PACKET_SIZE;
-	strscpy(new->name, dev_name(device->dev), sizeof(new->name));
-	INIT_WORK(&new->release_work, vmb_channel_release_work);
-	vmb_inbound_init(&new->inbound);
-	vmb_outbound_init(&new->outbound);
-	vmb_life_init(&new->life);
-	vmb_memory_init(&new->memory);
-	vmb_watchdog_init(&new->watchdog);
-
-	kobject_init(&new->kobject, &vmb_channel_kobj_type);
-
-	spin_lock_irq(&transport_device->lock);
-	if (transport_device->removing)
-		ret = -ENODEV;
-	else if (!list_empty(&transport_device->channels))
-		ret = -EEXIST;
-	else
-		list_add_tail(&new->device_node, &transport_device->channels);
-	spin_unlock_irq(&transport_device->lock);
+	ret = vmb_channel_add(new);
 	if (ret)
 		goto put_channel;
-
-	ret = kobject_add(&new->kobject, &device->dev->kobj, "vmbkmcl");
-	if (ret)
-		goto remove_from_device;
 	vmb_observe_add(new);
 	*channel = new;
 	return 0;
 
-remove_from_device:
-	spin_lock_irq(&transport_device->lock);
-	list_del(&new->device_node);
-	spin_unlock_irq(&transport_device->lock);
 put_channel:
+	if (ret != -ENODEV)
+		vmb_channel_remove(new);
 	kobject_put(&new->kobject);
 	return ret;
 }
@@ -125,7 +168,9 @@ EXPORT_SYMBOL_GPL(vmb_channel_allocate);
  * An enabled one is disabled first, with a warning, since the client's
  * callbacks may be gone by now. If the client still holds packets (which
  * disable waits for, except when the device is being removed), their memory
- * stays until they are completed.
+ * stays until they are completed. All packets from vmb_packet_allocate() must
+ * have been freed: if not, there is a warning, and the channel's memory stays
+ * for good.
  *
  * Context: process context.
  *
@@ -133,8 +178,6 @@ EXPORT_SYMBOL_GPL(vmb_channel_allocate);
  */
 void vmb_channel_cleanup(struct vmb_channel *channel)
 {
-	struct vmb_transport_device *device = channel->device;
-
 	if (!vmb_channel_is_configurable(channel)) {
 		WARN_ONCE(1, "vmbkmcl: %s: %s() of an enabled channel\n",
 			  channel->name, __func__);
@@ -143,12 +186,13 @@ void vmb_channel_cleanup(struct vmb_channel *channel)
 	}
 	/* A channel that closed by itself: its worker may be on its last line. */
 	flush_work(&channel->life.work);
-	spin_lock_irq(&device->lock);
-	list_del(&channel->device_node);
-	spin_unlock_irq(&device->lock);
-
+	vmb_channel_remove(channel);
 	vmb_observe_remove(channel);
 	kobject_del(&channel->kobject);
+	if (WARN_ONCE(vmb_packets_are_allocated(channel),
+		      "vmbkmcl: %s: %s() before %u packets were freed\n",
+		      channel->name, __func__, channel->outbound.allocated))
+		return;
 	kobject_put(&channel->kobject);
 }
 EXPORT_SYMBOL_GPL(vmb_channel_cleanup);
@@ -159,6 +203,13 @@ bool vmb_channel_is_configurable(struct vmb_channel *channel)
 	return READ_ONCE(channel->life.state) == VMB_LIFE_DISABLED;
 }
 
+/* Settings that outgoing packet objects are made to, also not while there are any. */
+bool vmb_channel_is_resizable(struct vmb_channel *channel)
+{
+	return vmb_channel_is_configurable(channel) &&
+	       !vmb_packets_are_allocated(channel);
+}
+
 /**
  * vmb_channel_init_set_maximum_packet_size() - the largest packet
  * @channel: a disabled channel.
@@ -166,8 +217,8 @@ bool vmb_channel_is_configurable(struct vmb_channel *channel)
  *	as the payload of a completion.
  *
  * Context: process context.
- * Return: 0; -EBUSY: not disabled; -EINVAL: zero; -EMSGSIZE: more than a packet
- * on the wire can have.
+ * Return: 0; -EBUSY: not disabled, or packets are allocated; -EINVAL: zero;
+ * -EMSGSIZE: more than a packet on the wire can have.
  *
  * VmbChannelInitSetMaximumPacketSize.
  */
@@ -177,13 +228,14 @@ int vmb_channel_init_set_maximum_packet_size(struct vmb_channel *channel,
 	u32 size;
 	int ret;
 
-	if (!vmb_channel_is_configurable(channel))
+	if (!vmb_channel_is_resizable(channel))
 		return -EBUSY;
 	if (!packet_size)
 		return -EINVAL;
 	ret = vmb_ring_packet_size(0, packet_size, &size);
 	if (ret)
 		return ret;
+	vmb_packets_drop_spare(channel);
 	channel->maximum_packet_size = packet_size;
 	return 0;
 }
@@ -199,8 +251,8 @@ EXPORT_SYMBOL_GPL(vmb_channel_init_set_maximum_packet_size);
  * rings unless their size is set, grow with the limits.
  *
  * Context: process context.
- * Return: 0; -EBUSY: not disabled; -EINVAL: a zero; -EMSGSIZE: the range list
- * would not fit into a packet that has a payload, too.
+ * Return: 0; -EBUSY: not disabled, or packets are allocated; -EINVAL: a zero;
+ * -EMSGSIZE: the range list would not fit into a packet that has a payload, too.
  *
  * VmbChannelInitSetMaximumExternalData.
  */
@@ -212,7 +264,7 @@ int vmb_channel_init_set_maximum_external_data(struct vmb_channel *channel,
 		.chain = chain_length,
 	};
 
-	if (!vmb_channel_is_configurable(channel))
+	if (!vmb_channel_is_resizable(channel))
 		return -EBUSY;
 	if (!data_size || !chain_length)
 		return -EINVAL;
@@ -220,6 +272,7 @@ int vmb_channel_init_set_maximum_external_data(struct vmb_channel *channel,
 	if (vmb_ranges_maximum_length(&limits) >= VMB_WIRE_MAXIMUM_LENGTH -
 	    sizeof(struct vmb_wire_descriptor))
 		return -EMSGSIZE;
+	vmb_packets_drop_spare(channel);
 	channel->external = limits;
 	return 0;
 }
@@ -348,7 +401,7 @@ EXPORT_SYMBOL_GPL(vmb_channel_init_set_friendly_name);
  *
  * Context: process context.
  * Return: 0; -EBUSY: not disabled; -EINVAL: less than 2 pages, or more than
- * 2 MiB, each.
+ * 2 MiB, each, or a server: the client brings the rings.
  *
  * VmbClientChannelInitSetRingBufferPageCount.
  */
@@ -360,6 +413,8 @@ int vmb_client_channel_init_set_ring_buffer_page_count(struct vmb_channel *chann
 
 	if (!vmb_channel_is_configurable(channel))
 		return -EBUSY;
+	if (channel->is_server)
+		return -EINVAL;
 	if (incoming_page_count < 2 || incoming_page_count > most ||
 	    outgoing_page_count < 2 || outgoing_page_count > most)
 		return -EINVAL;
@@ -377,10 +432,11 @@ EXPORT_SYMBOL_GPL(vmb_client_channel_init_set_ring_buffer_page_count);
  * @pnp_failure: told when an open fails later; or NULL.
  *
  * The device that was probed is checked against it by enable. Without this call
- * any device will do, as with new_id and driver_override.
+ * any device will do, as with new_id and driver_override. A client on loopback
+ * that no device was probed for needs it: it waits for such an offer.
  *
  * Context: process context.
- * Return: 0; -EBUSY: not disabled.
+ * Return: 0; -EBUSY: not disabled; -EINVAL: a server.
  *
  * VmbClientChannelInitSetTargetPnp.
  */
@@ -391,6 +447,8 @@ int vmb_client_channel_init_set_target_pnp(struct vmb_channel *channel,
 {
 	if (!vmb_channel_is_configurable(channel))
 		return -EBUSY;
+	if (channel->is_server)
+		return -EINVAL;
 	channel->target_set = true;
 	guid_copy(&channel->target_type, interface_type);
 	channel->target_instance_set = interface_instance;
@@ -434,7 +492,8 @@ EXPORT_SYMBOL_GPL(vmb_channel_get_pointer);
 /**
  * vmb_channel_get_interface_instance() - which offer the channel is bound to
  * @channel: the channel.
- * @interface_instance: gets the instance GUID.
+ * @interface_instance: gets the instance GUID; on loopback, where a client is
+ *	bound when it is open, that of the last offer, zero before.
  *
  * Context: any.
  *
@@ -443,6 +502,6 @@ EXPORT_SYMBOL_GPL(vmb_channel_get_pointer);
 void vmb_channel_get_interface_instance(const struct vmb_channel *channel,
 					guid_t *interface_instance)
 {
-	guid_copy(interface_instance, &channel->device->device.interface_instance);
+	guid_copy(interface_instance, &channel->interface_instance);
 }
 EXPORT_SYMBOL_GPL(vmb_channel_get_interface_instance);

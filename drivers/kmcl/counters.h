@@ -23,6 +23,11 @@
  *  refused                packets and indices refused, all reasons together
  *  external_refused       of these, requests for external data
  *  failed                 packets given to packet_fail
+ *  discarded              packets that came in while the channel was closing
+ *  sends                  packets the client has sent
+ *  sends_queued           of these, how many had to wait
+ *  sends_completed        of these, ended by the peer, or by being in the ring
+ *  sends_failed           of these, ended with an error
  *  batches                runs of process_packet calls
  *  starved                batches that ended for want of a packet object
  *  signals                signals sent to the peer
@@ -40,6 +45,11 @@
 	X(refused)		\
 	X(external_refused)	\
 	X(failed)		\
+	X(discarded)		\
+	X(sends)		\
+	X(sends_queued)		\
+	X(sends_completed)	\
+	X(sends_failed)		\
 	X(batches)		\
 	X(starved)		\
 	X(signals)		\

@@ -114,6 +114,12 @@ vmb_external_data_add_gpa(struct vmb_packet_completion *packet,
 	struct vmb_gpadl *owner;
 	struct page *page;
 
+	/* A peer in this kernel keeps the memory, and may be trusted with it. */
+	if (channel->device->local) {
+		page = pfn_to_online_page(segment->frame);
+		owner = NULL;
+		goto found;
+	}
 	owner = vmb_external_data_owner(&channel->memory, segment);
 	if (owner)
 		page = pfn_to_page(segment->frame);
@@ -121,6 +127,7 @@ vmb_external_data_add_gpa(struct vmb_packet_completion *packet,
 		page = vmb_external_data_raw_page(segment->frame);
 	else
 		page = NULL;
+found:
 	if (!page)
 		return VMB_REFUSAL_PAGE_NOT_SHARED;
 	vmb_external_data_add(packet, page, segment->offset, segment->length,
@@ -194,7 +201,7 @@ void vmb_external_data_release(struct vmb_packet_completion *packet)
 	if (unused)
 		wake_up(&memory->unused);
 	spin_unlock_irqrestore(&memory->lock, flags);
-	for (i = 0; i < packet->vector_count; i++)
+	for (i = 0; i < packet->vector_count && !packet->channel->device->local; i++)
 		if (!packet->owners[i])
 			put_page(packet->vectors[i].bv_page);
 	packet->vector_count = 0;

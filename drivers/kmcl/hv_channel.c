@@ -127,6 +127,23 @@ static void vmb_hv_take_pages_back(struct vmb_hv_channel *hv)
 	hv->leaked = vmb_hv_gpadl_is_alive(hv, &hv->channel->ringbuffer_gpadlhandle);
 }
 
+static int vmb_hv_close(struct vmb_channel *channel)
+{
+	struct vmb_hv_channel *hv = vmb_channel_transport_private(channel);
+	int ret;
+
+	ret = vmbus_disconnect_ring(hv->channel);
+	if (ret) {
+		/* The host did not give it up: neither pages nor mapping can go. */
+		hv->leaked = true;
+		return ret;
+	}
+	vmb_hv_take_pages_back(hv);
+	/* Drops the mappings, which disconnect leaves and connect forgets. */
+	vmbus_free_ring(hv->channel);
+	return hv->leaked ? -EIO : 0;
+}
+
 static int vmb_hv_open(struct vmb_channel *channel)
 {
 	struct vmb_hv_channel *hv = vmb_channel_transport_private(channel);
@@ -147,25 +164,10 @@ static int vmb_hv_open(struct vmb_channel *channel)
 	}
 	vmb_hv_ring(&hv->channel->inbound, &incoming);
 	vmb_hv_ring(&hv->channel->outbound, &outgoing);
-	vmb_channel_attach_rings(channel, &incoming, &outgoing);
-	return 0;
-}
-
-static int vmb_hv_close(struct vmb_channel *channel)
-{
-	struct vmb_hv_channel *hv = vmb_channel_transport_private(channel);
-	int ret;
-
-	ret = vmbus_disconnect_ring(hv->channel);
-	if (ret) {
-		/* The host did not give it up: neither pages nor mapping can go. */
-		hv->leaked = true;
-		return ret;
-	}
-	vmb_hv_take_pages_back(hv);
-	/* Drops the mappings, which disconnect leaves and connect forgets. */
-	vmbus_free_ring(hv->channel);
-	return hv->leaked ? -EIO : 0;
+	ret = vmb_channel_attach_rings(channel, &incoming, &outgoing);
+	if (ret)
+		vmb_hv_close(channel);
+	return ret;
 }
 
 static void vmb_hv_signal(struct vmb_channel *channel)

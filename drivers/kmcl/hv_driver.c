@@ -4,6 +4,7 @@
  * client's name, so that new_id, bind, unbind, driver_override and the module
  * link in sysfs are the client's own.
  */
+#include <linux/dma-mapping.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <asm/mshyperv.h>
@@ -52,6 +53,9 @@ static int vmb_hv_probe(struct hv_device *hv, const struct hv_vmbus_device_id *i
 		return -ENOMEM;
 	device->hv = hv;
 	device->transport.isolated = hv_is_isolation_supported();
+	/* A bounced buffer keeps its offset in the page: the packet says it. */
+	dma_set_min_align_mask(&hv->device, HV_HYP_PAGE_SIZE - 1);
+	device->transport.dma_device = &hv->device;
 	vmb_transport_device_init(&device->transport, &hv->device, &hv->dev_type,
 				  &hv->dev_instance, &vmb_hv_channel_operations);
 	ret = driver->probe(&device->transport.device);

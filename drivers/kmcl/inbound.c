@@ -79,14 +79,31 @@ static void vmb_inbound_refuse(struct vmb_packet_completion *packet,
 	struct vmb_channel *channel = packet->channel;
 
 	vmb_refuse(channel, &packet->wire, refusal);
-	if (packet->wire.type == VMB_WIRE_TYPE_COMPLETION ||
-	    !(packet->wire.flags & VMB_WIRE_FLAG_COMPLETION_REQUESTED))
+	/* But it ends what it completes: it would never be completed again. */
+	if (packet->wire.type == VMB_WIRE_TYPE_COMPLETION) {
+		if (refusal != VMB_REFUSAL_COMPLETION_UNEXPECTED)
+			vmb_send_completed(channel, packet->wire.transaction_id,
+					   -EPROTO, NULL, 0);
+		return;
+	}
+	if (!(packet->wire.flags & VMB_WIRE_FLAG_COMPLETION_REQUESTED))
 		return;
 	vmb_spare_take(&channel->inbound.spare);
 	channel->inbound.delivered++;
 	atomic_set(&packet->state, VMB_PACKET_COMPLETED);
 	vmb_outbound_complete(packet, NULL, 0,
 			      &channel->counters.completions_empty);
+}
+
+/* A packet that was read is a completion: end what it completes. */
+static void vmb_inbound_completion(struct vmb_packet_completion *packet)
+{
+	const struct vmb_ring_packet *wire = &packet->wire;
+
+	if (unlikely(!vmb_send_completed(packet->channel, wire->transaction_id, 0,
+					 (u8 *)packet->buffer + wire->ranges_length,
+					 wire->payload_length)))
+		vmb_inbound_refuse(packet, VMB_REFUSAL_COMPLETION_UNEXPECTED);
 }
 
 /* Hand a packet that was read to the client, unless it is to be refused. */
@@ -100,11 +117,16 @@ static bool vmb_inbound_dispatch(struct vmb_packet_completion *packet)
 
 	trace_vmb_fetch(channel->name, wire->transaction_id, wire->type,
 			wire->flags, wire->ranges_length, wire->payload_length);
+	if (wire->type == VMB_WIRE_TYPE_COMPLETION) {
+		vmb_inbound_completion(packet);
+		return false;
+	}
+	if (unlikely(test_bit(VMB_INBOUND_DISCARDING, &inbound->flags))) {
+		channel->counters.discarded++;
+		return false;
+	}
 	if (unlikely(wire->type != VMB_WIRE_TYPE_DATA_INBAND)) {
-		if (wire->type == VMB_WIRE_TYPE_COMPLETION)
-			refusal = VMB_REFUSAL_COMPLETION_UNEXPECTED;
-		else
-			refusal = vmb_external_data_check(packet);
+		refusal = vmb_external_data_check(packet);
 		if (refusal != VMB_REFUSAL_NONE) {
 			vmb_inbound_refuse(packet, refusal);
 			return false;
@@ -298,6 +320,19 @@ EXPORT_SYMBOL_GPL(vmb_channel_interrupt);
  */
 void vmb_inbound_start(struct vmb_channel *channel)
 {
+	clear_bit(VMB_INBOUND_DISCARDING, &channel->inbound.flags);
+	set_bit(VMB_INBOUND_RUNNING, &channel->inbound.flags);
+	channel->operations->schedule(channel);
+}
+
+/*
+ * The channel is closing, and has packets out whose memory the peer may write
+ * to: hear of their completions, and drop everything else. Suspend was called,
+ * so nothing is delivered.
+ */
+void vmb_inbound_start_discarding(struct vmb_channel *channel)
+{
+	set_bit(VMB_INBOUND_DISCARDING, &channel->inbound.flags);
 	set_bit(VMB_INBOUND_RUNNING, &channel->inbound.flags);
 	channel->operations->schedule(channel);
 }

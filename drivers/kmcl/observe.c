@@ -12,7 +12,7 @@
 
 /*
  * sysfs: .../vmbkmcl/<counter>, .../vmbkmcl/refusals/<reason> and
- * .../vmbkmcl/state.
+ * .../vmbkmcl/state and .../vmbkmcl/flow.
  */
 
 /**
@@ -38,9 +38,11 @@ static struct vmb_observe_attribute vmb_observe_refusals[VMB_REFUSAL_COUNT];
 static struct attribute *vmb_observe_refusal_attributes[VMB_REFUSAL_COUNT];
 
 static struct attribute vmb_observe_state = { .name = "state", .mode = 0444 };
+static struct attribute vmb_observe_flow = { .name = "flow", .mode = 0444 };
 
 static struct attribute *vmb_observe_counter_attributes[] = {
 	&vmb_observe_state,
+	&vmb_observe_flow,
 #define VMB_OBSERVE_ENTRY(name) &vmb_observe_##name.attribute,
 	VMB_COUNTERS(VMB_OBSERVE_ENTRY)
 #undef VMB_OBSERVE_ENTRY
@@ -78,19 +80,6 @@ void __init vmb_observe_init(void)
 	}
 }
 
-static const char *vmb_observe_state_name(const struct vmb_channel *channel)
-{
-	switch (READ_ONCE(channel->life.state)) {
-	case VMB_LIFE_DISABLED:
-		return "disabled";
-	case VMB_LIFE_ENABLED:
-		return "enabled";
-	case VMB_LIFE_OPEN:
-		return "open";
-	}
-	return "unknown";
-}
-
 static ssize_t vmb_observe_show(struct kobject *kobject,
 				struct attribute *attribute, char *buffer)
 {
@@ -99,7 +88,11 @@ static ssize_t vmb_observe_show(struct kobject *kobject,
 	struct vmb_observe_attribute *which;
 
 	if (attribute == &vmb_observe_state)
-		return sysfs_emit(buffer, "%s\n", vmb_observe_state_name(channel));
+		return sysfs_emit(buffer, "%s\n",
+				  vmb_life_state_name(READ_ONCE(channel->life.state)));
+	if (attribute == &vmb_observe_flow)
+		return sysfs_emit(buffer, "%s\n",
+				  vmb_flow_state_name(READ_ONCE(channel->life.flow)));
 	which = container_of(attribute, struct vmb_observe_attribute, attribute);
 	return sysfs_emit(buffer, "%llu\n",
 			  READ_ONCE(*(u64 *)((u8 *)channel + which->offset)));
@@ -132,7 +125,8 @@ static void vmb_observe_rings(struct seq_file *file, struct vmb_channel *channel
 	seq_printf(file, "packets_with_driver %llu\n",
 		   READ_ONCE(channel->inbound.delivered) -
 		   READ_ONCE(outbound->finished));
-	seq_printf(file, "completions_waiting %u\n", queued);
+	seq_printf(file, "packets_allocated %u\n", READ_ONCE(outbound->allocated));
+	seq_printf(file, "queue_length %u\n", queued);
 	if (!open)
 		return;
 	seq_printf(file, "incoming_size %u\n", reader.ring.size);
@@ -152,10 +146,12 @@ static int vmb_observe_channel_show(struct seq_file *file, void *unused)
 	int i;
 
 	seq_printf(file, "name %s\n", channel->name);
-	seq_printf(file, "type %pUl\n", &channel->device->device.interface_type);
-	seq_printf(file, "instance %pUl\n",
-		   &channel->device->device.interface_instance);
-	seq_printf(file, "state %s\n", vmb_observe_state_name(channel));
+	seq_printf(file, "type %pUl\n", &channel->interface_type);
+	seq_printf(file, "instance %pUl\n", &channel->interface_instance);
+	seq_printf(file, "state %s\n",
+		   vmb_life_state_name(READ_ONCE(channel->life.state)));
+	seq_printf(file, "flow %s\n",
+		   vmb_flow_state_name(READ_ONCE(channel->life.flow)));
 	vmb_observe_rings(file, channel);
 #define VMB_OBSERVE_LINE(name) \
 	seq_printf(file, #name " %llu\n", READ_ONCE(counters->name));

@@ -62,6 +62,7 @@ vmb_pool_make_packet(struct vmb_channel *channel,
 	packet = kvzalloc(layout->size, GFP_KERNEL);
 	if (!packet)
 		return NULL;
+	packet->queue.kind = VMB_QUEUE_COMPLETION;
 	packet->channel = channel;
 	atomic_set(&packet->state, VMB_PACKET_FREE);
 	packet->buffer = (u8 *)packet + layout->buffer;
@@ -109,10 +110,67 @@ int vmb_pool_create(struct vmb_channel *channel)
 			vmb_pool_destroy(channel);
 			return -ENOMEM;
 		}
-		list_add_tail(&pool->memory[i]->node, &channel->outbound.free);
+		list_add_tail(&pool->memory[i]->queue.node, &channel->outbound.free);
 	}
 	return 0;
 }
+
+/**
+ * vmb_channel_reserve_packets() - have at least so many packet objects
+ * @channel: a channel that is being opened: nobody delivers packets yet.
+ * @count: how many.
+ *
+ * Context: process context, in the transport's open.
+ * Return: 0 or -ENOMEM.
+ */
+int vmb_channel_reserve_packets(struct vmb_channel *channel, u32 count)
+{
+	struct vmb_packet_pool *pool = &channel->pool;
+	struct vmb_packet_completion **memory;
+	struct vmb_pool_layout layout;
+	struct vmb_spare spare;
+	u32 i;
+
+	if (count <= pool->count)
+		return 0;
+	vmb_pool_lay_out(channel, &layout);
+	memory = kvcalloc(count, sizeof(*memory), GFP_KERNEL);
+	if (!memory)
+		return -ENOMEM;
+	if (!vmb_pool_make_spare(&spare, count))
+		goto free_memory;
+	memcpy(memory, pool->memory, array_size(pool->count, sizeof(*memory)));
+	for (i = pool->count; i < count; i++) {
+		memory[i] = vmb_pool_make_packet(channel, &layout);
+		if (!memory[i])
+			goto free_packets;
+	}
+
+	/* What the last life left in the drain's hand stays there. */
+	while (!vmb_spare_is_empty(&channel->inbound.spare)) {
+		vmb_spare_put(&spare, vmb_spare_first(&channel->inbound.spare));
+		vmb_spare_take(&channel->inbound.spare);
+	}
+	swap(spare, channel->inbound.spare);
+	spin_lock_irq(&channel->outbound.lock);
+	for (i = pool->count; i < count; i++)
+		list_add_tail(&memory[i]->queue.node, &channel->outbound.free);
+	swap(memory, pool->memory);
+	pool->count = count;
+	spin_unlock_irq(&channel->outbound.lock);
+	kvfree(spare.packets);
+	kvfree(memory);
+	return 0;
+
+free_packets:
+	while (i-- > pool->count)
+		kvfree(memory[i]);
+	kvfree(spare.packets);
+free_memory:
+	kvfree(memory);
+	return -ENOMEM;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_reserve_packets);
 
 /* Free all packet objects. The client holds none; may be called twice. */
 void vmb_pool_destroy(struct vmb_channel *channel)

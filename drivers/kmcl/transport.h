@@ -21,23 +21,39 @@
  *	transport may give less, down to @minimum_size each, and says what it
  *	gave. Process context.
  * @unprepare: undo prepare; never fails. Process context.
+ * @find_peer: the channel is enabled, or its peer has gone: look for the peer's
+ *	offer, or make one. True: open may be called. False: it will be told by
+ *	vmb_channel_peer_arrived(). Undone by unprepare. NULL: a peer is always
+ *	there. Process context.
  * @open: open the channel, and call vmb_channel_attach_rings() before the peer
- *	can be heard. Process context; may wait for the peer.
+ *	can be heard. -EAGAIN: the peer went again, find_peer is to be called
+ *	anew. Process context; may wait for the peer.
+ * @opened: what the client's opened callback said, 0 or an errno (then close
+ *	follows). NULL: the peer does not want to know. Process context.
  * @close: close it; when it returns, vmb_channel_interrupt() neither runs nor
- *	will. May wait for the peer. Process context.
+ *	will, and the peer touches neither the rings nor external data of what it
+ *	was sent. May wait for the peer. Non-zero: it may still touch both.
+ *	Process context.
  * @signal: ring the peer's bell. Any context.
  * @schedule: have vmb_channel_interrupt() called soon, elsewhere. Any context.
- * @peer_gone: the peer took back its offer. Any context.
+ * @peer_gone: the peer took back its offer, and touches neither the rings nor
+ *	external data any more. Any context.
  * @create_gpadl: share @byte_count bytes at @buffer, both whole pages, with the
  *	peer, who has confirmed it when this returns. Process context.
- * @delete_gpadl: undo it. Non-zero: the memory may still be written to and must
- *	never be freed. Process context.
+ * @delete_gpadl: undo it; may wait for the peer. Non-zero: the memory may still
+ *	be written to and must never be freed. Process context.
+ * @map_gpadl: the memory that the peer calls @gpadl_handle, as an array that is
+ *	valid until unmap_gpadl. NULL: only the peer can be the server.
+ *	Process context.
+ * @unmap_gpadl: undo it. Process context.
  */
 struct vmb_channel_transport_operations {
 	int (*prepare)(struct vmb_channel *channel, u32 *incoming_size,
 		       u32 *outgoing_size, u32 minimum_size);
 	void (*unprepare)(struct vmb_channel *channel);
+	bool (*find_peer)(struct vmb_channel *channel);
 	int (*open)(struct vmb_channel *channel);
+	void (*opened)(struct vmb_channel *channel, int error);
 	int (*close)(struct vmb_channel *channel);
 	void (*signal)(struct vmb_channel *channel);
 	void (*schedule)(struct vmb_channel *channel);
@@ -45,6 +61,9 @@ struct vmb_channel_transport_operations {
 	int (*create_gpadl)(struct vmb_channel *channel, void *buffer,
 			    u32 byte_count, u32 *gpadl_handle, void **private);
 	int (*delete_gpadl)(struct vmb_channel *channel, void *private);
+	int (*map_gpadl)(struct vmb_channel *channel, u32 flags, u32 gpadl_handle,
+			 const struct bio_vec **vectors, u32 *vector_count);
+	void (*unmap_gpadl)(struct vmb_channel *channel, u32 gpadl_handle);
 };
 
 /**
@@ -53,8 +72,13 @@ struct vmb_channel_transport_operations {
  * @operations: of the channels on it.
  * @isolated: the peer is the adversary (a confidential VM): raw guest memory is
  *	never touched.
+ * @local: the peer is a channel of this kernel: page frames that its packets
+ *	name are memory that it keeps until they are completed.
+ * @dma_device: external data of outgoing packets is mapped for it; NULL: the
+ *	peer takes physical addresses as they are.
  * @lock: protects @channels.
  * @channels: the channels allocated on it, by &vmb_channel.device_node.
+ * @channel_number: of the last that was not the only one.
  * @removing: set before the client's remove is called; waiting for the client
  *	is bounded from then on.
  *
@@ -65,8 +89,11 @@ struct vmb_transport_device {
 	struct vmb_device device;
 	const struct vmb_channel_transport_operations *operations;
 	bool isolated;
+	bool local;
+	struct device *dma_device;
 	spinlock_t lock;
 	struct list_head channels;
+	u32 channel_number;
 	bool removing;
 };
 
@@ -107,11 +134,21 @@ to_vmb_transport_device(struct vmb_device *device)
 
 struct vmb_transport_device *
 vmb_channel_transport_device(const struct vmb_channel *channel);
+bool vmb_channel_is_server(const struct vmb_channel *channel);
+u32 vmb_channel_maximum_packet_count(const struct vmb_channel *channel);
+const guid_t *vmb_channel_target_type(const struct vmb_channel *channel);
+const guid_t *vmb_channel_target_instance(const struct vmb_channel *channel);
+void vmb_channel_set_interface(struct vmb_channel *channel,
+			       const guid_t *interface_type,
+			       const guid_t *interface_instance);
 void vmb_channel_set_transport_private(struct vmb_channel *channel, void *private);
 void *vmb_channel_transport_private(const struct vmb_channel *channel);
-void vmb_channel_attach_rings(struct vmb_channel *channel,
-			      const struct vmb_ring *incoming,
-			      const struct vmb_ring *outgoing);
+int vmb_channel_attach_rings(struct vmb_channel *channel,
+			     const struct vmb_ring *incoming,
+			     const struct vmb_ring *outgoing);
 void vmb_channel_interrupt(struct vmb_channel *channel);
+void vmb_channel_peer_arrived(struct vmb_channel *channel);
+void vmb_channel_peer_gone(struct vmb_channel *channel);
+int vmb_channel_reserve_packets(struct vmb_channel *channel, u32 count);
 
 #endif

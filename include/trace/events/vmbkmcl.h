@@ -81,6 +81,46 @@ TRACE_EVENT(vmb_refuse,
 		  __entry->transaction_id, __entry->type, __entry->reason)
 );
 
+/* The client sends a packet. */
+TRACE_EVENT(vmb_send,
+	TP_PROTO(const char *channel, u32 external, bool waits, u32 length),
+	TP_ARGS(channel, external, waits, length),
+	TP_STRUCT__entry(
+		__array(char, channel, VMB_TRACE_NAME_SIZE)
+		__field(u32, external)
+		__field(bool, waits)
+		__field(u32, length)
+	),
+	TP_fast_assign(
+		strscpy(__entry->channel, channel, VMB_TRACE_NAME_SIZE);
+		__entry->external = external;
+		__entry->waits = waits;
+		__entry->length = length;
+	),
+	TP_printk("%s external=%u waits=%d length=%u", __entry->channel,
+		  __entry->external, __entry->waits, __entry->length)
+);
+
+/* Its completion routine is about to be called. */
+TRACE_EVENT(vmb_sent,
+	TP_PROTO(const char *channel, u64 transaction_id, int status, u32 length),
+	TP_ARGS(channel, transaction_id, status, length),
+	TP_STRUCT__entry(
+		__array(char, channel, VMB_TRACE_NAME_SIZE)
+		__field(u64, transaction_id)
+		__field(int, status)
+		__field(u32, length)
+	),
+	TP_fast_assign(
+		strscpy(__entry->channel, channel, VMB_TRACE_NAME_SIZE);
+		__entry->transaction_id = transaction_id;
+		__entry->status = status;
+		__entry->length = length;
+	),
+	TP_printk("%s transaction=%#llx status=%d length=%u", __entry->channel,
+		  __entry->transaction_id, __entry->status, __entry->length)
+);
+
 /* The watchdog found work that nobody did. */
 TRACE_EVENT(vmb_stall,
 	TP_PROTO(const char *channel, bool outbound),

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How packets come to rest: for a pause, and when a channel closes.
+ *
+ * In the order of a close: no packet is delivered any more; suspend; what the
+ * client has sent ends; the client completes what it holds; the transport is
+ * closed; what the peer could write to until then ends, too; closed.
+ */
+#include <linux/jiffies.h>
+
+#include "channel.h"
+
+#include <trace/events/vmbkmcl.h>
+
+/* How often to say that a close waits for the client. */
+#define VMB_DRAIN_WARN_PERIOD	(10 * HZ)
+/*
+ * How long remove waits for the client to complete what it holds. All rescinds
+ * of the machine queue behind it.
+ */
+#define VMB_DRAIN_REMOVE_LIMIT	(30 * HZ)
+/* How long a close waits for the peer to make room for queued completions. */
+#define VMB_FLUSH_LIMIT		HZ
+/* A peer that is gone is noticed this soon by who waits for it. */
+#define VMB_PEER_GONE_POLL	(HZ / 10)
+
+static u64 vmb_life_packets_with_client(const struct vmb_channel *channel)
+{
+	return READ_ONCE(channel->inbound.delivered) -
+	       READ_ONCE(channel->outbound.finished);
+}
+
+/*
+ * Wait until the client has completed all it holds; bounded only in remove. A
+ * peer that goes meanwhile writes to nothing any more: what waited for that
+ * ends, for the client may need it. False: it was a pause, and the channel is to
+ * be closed.
+ */
+bool vmb_life_drain(struct vmb_channel *channel, bool closing)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+	unsigned long begun = jiffies;
+	unsigned long warned = jiffies;
+
+	while (!wait_event_timeout(outbound->drained,
+				   vmb_outbound_client_is_done(channel),
+				   VMB_PEER_GONE_POLL)) {
+		if (closing && channel->operations->peer_gone(channel))
+			vmb_send_stop(channel, true);
+		if (!closing && READ_ONCE(channel->life.stop))
+			return false;
+		if (time_after(jiffies, warned + VMB_DRAIN_WARN_PERIOD)) {
+			warned = jiffies;
+			dev_warn(channel->dev,
+				 "%s: %s waits for the driver to complete %llu packets\n",
+				 vmb_channel_label(channel),
+				 closing ? "closing" : "pausing",
+				 vmb_life_packets_with_client(channel));
+		}
+		if (!READ_ONCE(channel->device->removing)) {
+			begun = jiffies;
+		} else if (time_after(jiffies, begun + VMB_DRAIN_REMOVE_LIMIT)) {
+			dev_err(channel->dev,
+				"%s: the driver did not complete %llu packets, going on without them\n",
+				vmb_channel_label(channel),
+				vmb_life_packets_with_client(channel));
+			break;
+		}
+	}
+	return true;
+}
+
+/* Completions already accepted: give the peer time to take them. */
+static void vmb_life_flush(struct vmb_channel *channel)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+	unsigned long begun = jiffies;
+
+	while (!vmb_outbound_queue_is_empty(channel) &&
+	       outbound->writer.lost == VMB_REFUSAL_NONE &&
+	       !channel->operations->peer_gone(channel) &&
+	       time_before(jiffies, begun + VMB_FLUSH_LIMIT)) {
+		wait_event_timeout(outbound->drained,
+				   vmb_outbound_queue_is_empty(channel),
+				   VMB_PEER_GONE_POLL / 4);
+		/* The drain may be stopped, and then nobody else hears of room. */
+		vmb_outbound_flush(channel);
+	}
+}
+
+/*
+ * Close ring and transport; no packet flows any more, the client has completed
+ * all, or is not waited for. What it has sent ends in any case.
+ */
+void vmb_life_close_transport(struct vmb_channel *channel)
+{
+	int ret;
+
+	vmb_outbound_close(channel);
+	mutex_lock(&channel->memory.mutex);
+	/* From here on memory can be taken back, but no more be shared. */
+	channel->memory.accepting = false;
+	ret = channel->operations->close(channel);
+	mutex_unlock(&channel->memory.mutex);
+	vmb_send_stop(channel, false);
+	vmb_send_fail(channel, ret ? -EIO : -ENODEV);
+	if (!ret)
+		return;
+	vmb_outbound_count_leak(channel);
+	dev_err(channel->dev,
+		"%s: the host may not have let go of the rings (%pe), their memory is leaked\n",
+		vmb_channel_label(channel), ERR_PTR(ret));
+}
+
+/* Close a channel whose opened callback has returned 0. */
+void vmb_life_close(struct vmb_channel *channel)
+{
+	const struct vmb_channel_state_change_callbacks *callbacks;
+	enum vmb_channel_stop_reason reason = READ_ONCE(channel->life.stop_reason);
+	bool left;
+
+	callbacks = &channel->callbacks;
+	vmb_watchdog_stop(channel);
+	vmb_inbound_stop(channel);
+	/* It may have been suspended by a pause, or never started. */
+	if (!channel->life.suspended) {
+		channel->life.suspended = true;
+		trace_vmb_life(channel->name, "suspend", reason);
+		if (callbacks->suspend)
+			callbacks->suspend(channel, callbacks->callback_context,
+					   reason);
+	}
+	left = vmb_send_stop(channel, channel->operations->peer_gone(channel));
+	/* What is left needs the peer's word, or the transport's close. */
+	if (left && channel->inbound.reader.lost == VMB_REFUSAL_NONE)
+		vmb_inbound_start_discarding(channel);
+	vmb_life_drain(channel, true);
+	vmb_life_flush(channel);
+	vmb_inbound_stop(channel);
+	vmb_life_close_transport(channel);
+	trace_vmb_life(channel->name, "closed", reason);
+	if (callbacks->closed)
+		callbacks->closed(channel, callbacks->callback_context, reason);
+	if (channel->is_server)
+		vmb_memory_unmap_leftovers(channel);
+	vmb_memory_delete_leftovers(channel);
+}

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Completing incoming packets. A completion has its place in the packet object,
+ * so it can always wait: completing never fails for want of room.
+ */
+#include "channel.h"
+
+#include <trace/events/vmbkmcl.h>
+
+static enum vmb_ring_status
+vmb_completion_write_buffer(struct vmb_channel *channel,
+			    const struct vmb_packet_completion *packet,
+			    const void *buffer, u32 length, u32 *needed)
+{
+	const struct vmb_ring_outgoing outgoing = {
+		.transaction_id = packet->wire.transaction_id,
+		.type = VMB_WIRE_TYPE_COMPLETION,
+		.payload = buffer,
+		.payload_length = length,
+	};
+	enum vmb_ring_status status;
+
+	status = vmb_outbound_write(channel, &outgoing, needed);
+	if (status == VMB_RING_DONE)
+		channel->counters.completions_sent++;
+	return status;
+}
+
+/* Write a completion whose turn has come in the queue. */
+enum vmb_ring_status
+vmb_completion_write(struct vmb_channel *channel,
+		     const struct vmb_packet_completion *packet, u32 *needed)
+{
+	return vmb_completion_write_buffer(channel, packet, packet->buffer,
+					   packet->completion_length, needed);
+}
+
+/* Put a completion where it belongs: ring, queue, or nowhere. */
+static int vmb_outbound_place(struct vmb_channel *channel,
+			      struct vmb_packet_completion *packet,
+			      const void *buffer, u32 length,
+			      struct list_head *ended)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+	enum vmb_ring_status status;
+	u32 needed;
+
+	lockdep_assert_held(&outbound->lock);
+	if (unlikely(!outbound->open))
+		goto drop;
+	if (unlikely(outbound->writer.lost != VMB_REFUSAL_NONE))
+		goto lost;
+
+	if (list_empty(&outbound->queue) && vmb_outbound_may_write(channel)) {
+		status = vmb_completion_write_buffer(channel, packet, buffer,
+						     length, &needed);
+		if (likely(status == VMB_RING_DONE)) {
+			vmb_outbound_recycle(channel, packet);
+			goto publish;
+		}
+		if (status == VMB_RING_LOST)
+			goto lost;
+	}
+	/* The payload is dead now that the packet is completed: use its room. */
+	if (length)
+		memmove(packet->buffer, buffer, length);
+	packet->completion_length = length;
+	list_add_tail(&packet->queue.node, &outbound->queue);
+	channel->counters.completions_queued++;
+	if (!vmb_outbound_may_write(channel))
+		return 0;
+	if (!vmb_outbound_flush_queue(channel, ended)) {
+		vmb_outbound_lost(channel);
+		return -ENODEV;
+	}
+publish:
+	/* The drain publishes at its end. */
+	if (!outbound->batching)
+		vmb_outbound_publish(channel);
+	return 0;
+lost:
+	vmb_outbound_lost(channel);
+drop:
+	channel->counters.completions_dropped++;
+	vmb_outbound_recycle(channel, packet);
+	return -ENODEV;
+}
+
+/*
+ * End a packet whose state is VMB_PACKET_COMPLETED: send its completion if the
+ * sender wants one, now or when there is room; the packet object is the pool's
+ * afterwards. @counter is what this end counts as. 0; -ENODEV: the channel is
+ * closed, or its ring is broken.
+ */
+int vmb_outbound_complete(struct vmb_packet_completion *packet,
+			  const void *buffer, u32 length, u64 *counter)
+{
+	struct vmb_channel *channel = packet->channel;
+	struct vmb_outbound *outbound = &channel->outbound;
+	bool last_abandoned = false;
+	LIST_HEAD(ended);
+	unsigned long flags;
+	int ret = 0;
+
+	spin_lock_irqsave(&outbound->lock, flags);
+	(*counter)++;
+	if (packet->wire.flags & VMB_WIRE_FLAG_COMPLETION_REQUESTED)
+		ret = vmb_outbound_place(channel, packet, buffer, length, &ended);
+	else
+		vmb_outbound_recycle(channel, packet);
+	outbound->finished++;
+	if (unlikely(!test_bit(VMB_INBOUND_RUNNING, &channel->inbound.flags)) &&
+	    vmb_outbound_client_is_done(channel)) {
+		wake_up(&outbound->drained);
+		last_abandoned = outbound->abandoned;
+		/* Pairs with vmb_outbound_is_abandoned(). */
+		smp_store_release(&outbound->abandoned, false);
+	}
+	spin_unlock_irqrestore(&outbound->lock, flags);
+	if (unlikely(!list_empty(&ended)))
+		vmb_send_run_ended(channel, &ended);
+	if (unlikely(last_abandoned))
+		kobject_put(&channel->kobject);
+	return ret;
+}
+
+/*
+ * The same inside the packet callback, where the writer and the drain's spare
+ * objects are ours: no lock. False: there is no room, or something waits, or
+ * framing is lost; nothing was done.
+ */
+static bool vmb_outbound_complete_inline(struct vmb_channel *channel,
+					 struct vmb_packet_completion *packet,
+					 const void *buffer, u32 length)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+	struct vmb_batch *batch = &channel->inbound.batch;
+
+	if (likely(packet->wire.flags & VMB_WIRE_FLAG_COMPLETION_REQUESTED)) {
+		if (unlikely(!list_empty(&outbound->queue)))
+			return false;
+		if (unlikely(vmb_ring_write_completion(&outbound->writer,
+						       packet->wire.transaction_id,
+						       buffer, length) !=
+			     VMB_RING_DONE))
+			return false;
+		batch->sent++;
+		batch->written += VMB_RING_PACKET_MINIMUM + length;
+		/* Let the peer begin before the ring is full. */
+		if (unlikely(batch->written >= batch->quarter)) {
+			batch->written = 0;
+			batch->signal |= vmb_ring_writer_commit(&outbound->writer);
+		}
+	}
+	atomic_set(&packet->state, VMB_PACKET_FREE);
+	vmb_spare_put(&channel->inbound.spare, packet);
+	batch->completed++;
+	return true;
+}
+
+static noinline int vmb_outbound_completed_twice(struct vmb_channel *channel)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&channel->outbound.lock, flags);
+	channel->counters.completed_twice++;
+	spin_unlock_irqrestore(&channel->outbound.lock, flags);
+	WARN_ONCE(1, "vmbkmcl: %s: vmb_channel_packet_complete() of a packet that is completed already\n",
+		  channel->name);
+	return -EALREADY;
+}
+
+/**
+ * vmb_channel_packet_complete() - the client is finished with a packet
+ * @packet: a packet that was delivered; gone when this returns 0 or -ENODEV,
+ *	with its buffer, external data and client context.
+ * @buffer: payload of the completion, or NULL; copied during the call; may lie
+ *	in the packet's own buffer, not in its external data, which is let go of
+ *	first.
+ * @length: bytes of @buffer, at most the channel's maximum packet size.
+ *
+ * Sends a completion if the sender asked for one, and only then. From inside
+ * the process-packet callback or later, any thread, any CPU, any order, also
+ * between suspend and closed. Never blocks and never fails for want of room:
+ * if the ring is full the completion waits its turn in the channel.
+ *
+ * Context: any but hard interrupt.
+ * Return: 0; -EMSGSIZE: @length is too large, the packet is still the client's;
+ * -EALREADY: it was completed before (noticed until the packet object is used
+ * again, which it is as late as possible); -ENODEV: the channel is closed or
+ * broken, nobody will see the completion.
+ *
+ * VmbChannelPacketComplete.
+ */
+int vmb_channel_packet_complete(struct vmb_packet_completion *packet,
+				const void *buffer, u32 length)
+{
+	struct vmb_channel *channel = packet->channel;
+
+	if (unlikely(length > channel->maximum_packet_size))
+		return -EMSGSIZE;
+	if (unlikely(atomic_cmpxchg(&packet->state, VMB_PACKET_DELIVERED,
+				    VMB_PACKET_COMPLETED) !=
+		     VMB_PACKET_DELIVERED))
+		return vmb_outbound_completed_twice(channel);
+	trace_vmb_complete(channel->name, packet->wire.transaction_id,
+			   packet->wire.type, packet->wire.flags,
+			   packet->wire.ranges_length, length);
+	if (unlikely(packet->vector_count))
+		vmb_external_data_release(packet);
+	if (vmb_inbound_is_drainer(&channel->inbound) &&
+	    vmb_outbound_complete_inline(channel, packet, buffer, length))
+		return 0;
+	return vmb_outbound_complete(packet, buffer, length,
+				     &channel->counters.completed);
+}
+EXPORT_SYMBOL_GPL(vmb_channel_packet_complete);

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a client asks of a channel's life: enable, disable, start, pause. The
+ * worker in life.c does it.
+ */
+#include <linux/sched.h>
+
+#include "channel.h"
+
+/* A ring holds at least this many of the largest packets, if not set. */
+#define VMB_RING_PACKETS	4u
+#define VMB_RING_SIZE_DEFAULT	SZ_64K
+#define VMB_RING_SIZE_LIMIT	SZ_2M
+
+/*
+ * The room that the largest packet needs in a ring, with control page; 0 or
+ * -EMSGSIZE. A ring is never filled completely, hence the unit on top.
+ */
+static int vmb_life_minimum_ring(const struct vmb_channel *channel, u32 *size)
+{
+	int ret;
+
+	ret = vmb_ring_packet_size(vmb_ranges_maximum_length(&channel->external),
+				   channel->maximum_packet_size, size);
+	if (ret)
+		return ret;
+	*size = PAGE_ALIGN(*size + VMB_WIRE_UNIT) + PAGE_SIZE;
+	return *size > VMB_RING_SIZE_LIMIT ? -EMSGSIZE : 0;
+}
+
+static u32 vmb_life_ring_size(u32 page_count, u32 minimum)
+{
+	u32 size;
+
+	if (page_count)
+		return page_count * PAGE_SIZE;
+	size = min_t(u32, VMB_RING_PACKETS * (minimum - PAGE_SIZE) + PAGE_SIZE,
+		     VMB_RING_SIZE_LIMIT);
+	return max_t(u32, size, PAGE_ALIGN(VMB_RING_SIZE_DEFAULT));
+}
+
+static int vmb_life_prepare(struct vmb_channel *channel)
+{
+	u32 minimum, incoming, outgoing;
+	int ret;
+
+	ret = vmb_life_minimum_ring(channel, &minimum);
+	if (ret)
+		return ret;
+	incoming = vmb_life_ring_size(channel->incoming_page_count, minimum);
+	outgoing = vmb_life_ring_size(channel->outgoing_page_count, minimum);
+	if (incoming < minimum || outgoing < minimum)
+		return -EMSGSIZE;
+
+	/* Of a life that ended while the client held packets; it has none now. */
+	vmb_pool_destroy(channel);
+	ret = vmb_pool_create(channel);
+	if (ret)
+		return ret;
+	ret = channel->operations->prepare(channel, &incoming, &outgoing, minimum);
+	if (ret)
+		vmb_pool_destroy(channel);
+	return ret;
+}
+
+/* On loopback a client waits for its target, and a server is one. */
+static int vmb_life_check_target(const struct vmb_channel *channel)
+{
+	const struct vmb_device *device = &channel->device->device;
+
+	if (!channel->target_set || channel->is_server ||
+	    guid_is_null(&device->interface_type))
+		return 0;
+	if (!guid_equal(&channel->target_type, &device->interface_type))
+		return -ENODEV;
+	if (channel->target_instance_set &&
+	    !guid_equal(&channel->target_instance, &device->interface_instance))
+		return -ENODEV;
+	return 0;
+}
+
+/**
+ * vmb_channel_enable() - bring the channel to life
+ * @channel: a disabled channel, configured.
+ *
+ * Allocates all that the channel will need, and returns; a worker waits for the
+ * peer, opens the channel and calls opened, started and post_started. A server
+ * does not start by itself, see vmb_channel_start(). If the open fails, closed is
+ * called with VMB_CHANNEL_STOP_OPEN_FAILED. A client is disabled again then, as
+ * it is after the peer has gone: it may be enabled anew. A server waits for the
+ * next open. Calls of enable, disable and the setters must not overlap each
+ * other.
+ *
+ * Context: process context.
+ * Return: 0; -EBUSY: not disabled, or the client still holds packets from
+ * before; -EINVAL: no process-packet callback, or nothing to offer or to wait
+ * for; -EMSGSIZE: the largest packet does not fit the rings; -ENODEV: the device
+ * is not the target, or is gone; -EOPNOTSUPP: a server channel without
+ * VMB_SERVER_CHANNEL_INIT_FLAG_LOOPBACK_OFFER; -ENOMEM.
+ *
+ * VmbChannelEnable.
+ */
+int vmb_channel_enable(struct vmb_channel *channel)
+{
+	struct vmb_life *life = &channel->life;
+	int ret;
+
+	if (!vmb_channel_is_configurable(channel) ||
+	    vmb_outbound_is_abandoned(channel))
+		return -EBUSY;
+	if (!channel->inbound.process_packet)
+		return -EINVAL;
+	ret = vmb_life_check_target(channel);
+	if (ret)
+		return ret;
+	if (channel->operations->peer_gone(channel))
+		return -ENODEV;
+	ret = vmb_life_prepare(channel);
+	if (ret)
+		return ret;
+
+	vmb_send_accept(channel);
+	spin_lock_irq(&life->lock);
+	life->stop = false;
+	life->peer = false;
+	life->searched = false;
+	ret = vmb_life_step(channel, VMB_LIFE_ENABLE);
+	reinit_completion(&life->disabled);
+	queue_work(vmb_workqueue, &life->work);
+	spin_unlock_irq(&life->lock);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_enable);
+
+/* Calls that wait for the worker would wait for themselves in its callbacks. */
+static bool vmb_life_would_deadlock(const struct vmb_channel *channel,
+				    const char *function)
+{
+	return WARN_ONCE(vmb_life_is_callback(channel),
+			 "vmbkmcl: %s: %s() from a state callback\n",
+			 channel->name, function);
+}
+
+/**
+ * vmb_channel_disable() - end the channel's life
+ * @channel: the channel; if disabled, nothing happens.
+ *
+ * Returns when suspend was called, the client has completed every packet, every
+ * packet of its own has ended, the channel is closed and closed has returned: no
+ * callback runs after it. It waits for the client without limit, with a line in
+ * the log every 10 seconds; only when the device is being removed for no more
+ * than 30 seconds, since all rescinds of the machine wait behind that. It waits
+ * for a peer that does not answer without limit too, unless that takes back its
+ * offer.
+ *
+ * The client's own packets end with -ENODEV at once; those with external data
+ * when the peer can no longer write to it.
+ *
+ * Context: process context.
+ * Return: 0; -EDEADLK: called from within a state callback of the channel, which
+ * would wait for itself.
+ *
+ * VmbChannelDisable.
+ */
+int vmb_channel_disable(struct vmb_channel *channel)
+{
+	struct vmb_life *life = &channel->life;
+
+	might_sleep();
+	if (vmb_life_would_deadlock(channel, __func__))
+		return -EDEADLK;
+	vmb_life_stop(channel, VMB_CHANNEL_STOP_DISABLED);
+	wait_for_completion(&life->disabled);
+	/* The worker may still be on its way out of the lock. */
+	flush_work(&life->work);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_disable);
+
+/**
+ * vmb_channel_start() - let packets flow
+ * @channel: an enabled channel.
+ *
+ * A server has to be started after each enable, and whoever was paused. Does not
+ * wait: as soon as the channel is open, started and post_started are called. If
+ * packets flow already, nothing happens.
+ *
+ * Context: process context.
+ * Return: 0; -EINVAL: disabled; -EBUSY: pause has not returned yet; -EDEADLK:
+ * called from within a state callback of the channel.
+ *
+ * VmbChannelStart.
+ */
+int vmb_channel_start(struct vmb_channel *channel)
+{
+	struct vmb_life *life = &channel->life;
+	int ret = -EINVAL;
+
+	if (vmb_life_would_deadlock(channel, __func__))
+		return -EDEADLK;
+	spin_lock_irq(&life->lock);
+	if (life->state != VMB_LIFE_DISABLED) {
+		ret = vmb_flow_step(channel, VMB_FLOW_START);
+		queue_work(vmb_workqueue, &life->work);
+	}
+	spin_unlock_irq(&life->lock);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_start);
+
+/**
+ * vmb_channel_pause() - stop packets, and wait until none is in hand
+ * @channel: the channel. If it is disabled, it comes up paused at the next
+ *	enable, and only at that.
+ *
+ * Returns when suspend was called and the client has completed every packet that
+ * was delivered, or the channel has closed. It waits for the client without
+ * limit. Packets that the client sends while paused are held until it is
+ * started; those that were sent before stay in flight, and the peer's
+ * completions of them wait until then.
+ *
+ * Context: process context.
+ * Return: 0; -EDEADLK: called from within a state callback of the channel.
+ *
+ * VmbChannelPause.
+ */
+int vmb_channel_pause(struct vmb_channel *channel)
+{
+	struct vmb_life *life = &channel->life;
+	int ret;
+
+	might_sleep();
+	if (vmb_life_would_deadlock(channel, __func__))
+		return -EDEADLK;
+	spin_lock_irq(&life->lock);
+	ret = vmb_flow_step(channel, VMB_FLOW_PAUSE);
+	if (life->state != VMB_LIFE_DISABLED)
+		queue_work(vmb_workqueue, &life->work);
+	spin_unlock_irq(&life->lock);
+	wait_event(life->changed, READ_ONCE(life->flow) != VMB_FLOW_PAUSING);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_pause);
+
+/**
+ * vmb_channel_attach_rings() - the rings of a channel that is being opened
+ * @channel: the channel.
+ * @incoming: the ring that the peer writes; empty.
+ * @outgoing: the ring that we write; empty.
+ *
+ * Called by the transport in open; both are copied.
+ *
+ * Context: process context.
+ * Return: 0; -EMSGSIZE: the outgoing ring cannot hold the channel's largest
+ * completion.
+ */
+int vmb_channel_attach_rings(struct vmb_channel *channel,
+			     const struct vmb_ring *incoming,
+			     const struct vmb_ring *outgoing)
+{
+	u32 size;
+	int ret;
+
+	ret = vmb_ring_packet_size(0, channel->maximum_packet_size, &size);
+	if (ret)
+		return ret;
+	if (size >= outgoing->size)
+		return -EMSGSIZE;
+	vmb_ring_reader_init(&channel->inbound.reader, incoming,
+			     vmb_ranges_maximum_length(&channel->external),
+			     ALIGN(channel->maximum_packet_size, VMB_WIRE_UNIT));
+	channel->inbound.delivered = 0;
+	vmb_ring_writer_init(&channel->outbound.writer, outgoing);
+	/* Until started, the peer's signals would be for nothing. */
+	vmb_ring_reader_mask(&channel->inbound.reader);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_attach_rings);

@@ -1,0 +1,417 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Outgoing packet objects: got, given back, and what the client may ask of one.
+ *
+ * An object has room for the largest packet with all its external data, and a
+ * place in the transaction table, so that a send needs nothing more.
+ */
+#include <linux/mm.h>
+#include <linux/overflow.h>
+#include <linux/slab.h>
+
+#include "channel.h"
+
+/* The most that ids leave room for, with 16 bits of generation above them. */
+#define VMB_MAXIMUM_PACKET_COUNT	65536u
+/* Like a client context: a few words are meant. */
+#define VMB_MAXIMUM_INLINE_CONTEXT_SIZE	65536u
+
+/**
+ * struct vmb_packet_layout - where the parts of a packet object lie
+ * @payload: bytes from its start.
+ * @ranges: likewise.
+ * @table: likewise.
+ * @context: likewise; the last part, which objects in the client's memory lack.
+ * @size: bytes of the whole object.
+ */
+struct vmb_packet_layout {
+	size_t payload;
+	size_t ranges;
+	size_t table;
+	size_t context;
+	size_t size;
+};
+
+static void vmb_packet_lay_out(const struct vmb_channel *channel,
+			       struct vmb_packet_layout *layout)
+{
+	size_t size = ALIGN(sizeof(struct vmb_packet), VMB_WIRE_UNIT);
+
+	/* Every term was limited when it was set. */
+	layout->payload = size;
+	size += ALIGN(channel->maximum_packet_size, VMB_WIRE_UNIT);
+	layout->ranges = size;
+	size += vmb_ranges_maximum_length(&channel->external);
+	layout->table = size;
+	size += array_size(vmb_ranges_maximum_segments(&channel->external),
+			   sizeof(struct scatterlist));
+	layout->context = size;
+	size += ALIGN(channel->inline_packet_context_size, VMB_WIRE_UNIT);
+	layout->size = size;
+}
+
+static void vmb_packet_build(struct vmb_channel *channel,
+			     struct vmb_packet *packet,
+			     const struct vmb_packet_layout *layout)
+{
+	*packet = (struct vmb_packet) {
+		.queue = { .kind = VMB_QUEUE_PACKET },
+		.channel = channel,
+		.slot = VMB_NO_SLOT,
+		.external = {
+			.table = (void *)((u8 *)packet + layout->table),
+			.capacity = vmb_ranges_maximum_segments(&channel->external),
+			.ranges = (u8 *)packet + layout->ranges,
+		},
+		.payload = (u8 *)packet + layout->payload,
+		.payload_maximum = channel->maximum_packet_size,
+	};
+	INIT_LIST_HEAD(&packet->queue.node);
+}
+
+/* What an allocated packet does if its client does not say otherwise. */
+static void vmb_packet_free_routine(struct vmb_packet *packet,
+				    void *callback_context, int status,
+				    const void *buffer, u32 buffer_length)
+{
+	vmb_packet_free(packet);
+}
+
+/**
+ * vmb_packet_allocate() - get a packet object
+ * @channel: the channel that it is to be sent on.
+ *
+ * With it, all that sending it needs is acquired: no send of it fails for want
+ * of memory. Objects that were freed are kept by the channel, so that getting
+ * one again costs no allocation. Its inline context is zeroed; its completion
+ * routine is one that frees it.
+ *
+ * The object is the caller's until vmb_packet_free(), which must come before
+ * vmb_channel_cleanup(). While there are any, settings that determine their
+ * size cannot be changed.
+ *
+ * Context: any but hard interrupt.
+ * Return: the packet; NULL: there are as many as the channel's maximum packet
+ * count already, or no memory.
+ *
+ * VmbPacketAllocate.
+ */
+struct vmb_packet *vmb_packet_allocate(struct vmb_channel *channel)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+	struct vmb_packet_layout layout;
+	struct vmb_packet *packet;
+	unsigned long flags;
+	u32 slot;
+
+	spin_lock_irqsave(&outbound->lock, flags);
+	slot = vmb_transaction_take_slot(channel);
+	if (slot == VMB_NO_SLOT) {
+		spin_unlock_irqrestore(&outbound->lock, flags);
+		return NULL;
+	}
+	outbound->allocated++;
+	packet = list_first_entry_or_null(&outbound->spare, struct vmb_packet,
+					  queue.node);
+	if (packet)
+		list_del_init(&packet->queue.node);
+	spin_unlock_irqrestore(&outbound->lock, flags);
+
+	if (!packet) {
+		vmb_packet_lay_out(channel, &layout);
+		packet = kmalloc(layout.size, GFP_ATOMIC | __GFP_NOWARN);
+		if (!packet)
+			goto put_slot;
+		vmb_packet_build(channel, packet, &layout);
+		packet->allocated = true;
+		if (channel->inline_packet_context_size)
+			packet->context = (u8 *)packet + layout.context;
+	}
+	packet->slot = slot;
+	packet->routine = vmb_packet_free_routine;
+	packet->routine_context = NULL;
+	packet->pointer = NULL;
+	if (packet->context)
+		memset(packet->context, 0, channel->inline_packet_context_size);
+	return packet;
+
+put_slot:
+	spin_lock_irqsave(&outbound->lock, flags);
+	outbound->allocated--;
+	vmb_transaction_put_slot(channel, slot);
+	spin_unlock_irqrestore(&outbound->lock, flags);
+	return NULL;
+}
+EXPORT_SYMBOL_GPL(vmb_packet_allocate);
+
+static bool vmb_packet_is_idle(struct vmb_packet *packet)
+{
+	enum vmb_send_state state = READ_ONCE(packet->state);
+
+	return !WARN_ONCE(state != VMB_SEND_IDLE,
+			  "vmbkmcl: %s: a packet in flight is freed or initialized\n",
+			  packet->channel->name);
+}
+
+/**
+ * vmb_packet_free() - give a packet object back
+ * @packet: from vmb_packet_allocate(), not in flight; also from inside its
+ *	completion routine.
+ *
+ * Needed for a packet that was never sent, or whose completion routine was
+ * replaced. One that is in flight is not freed, with a warning.
+ *
+ * Context: any but hard interrupt.
+ *
+ * VmbPacketFree.
+ */
+void vmb_packet_free(struct vmb_packet *packet)
+{
+	struct vmb_channel *channel = packet->channel;
+	struct vmb_outbound *outbound = &channel->outbound;
+	unsigned long flags;
+
+	if (!vmb_packet_is_idle(packet))
+		return;
+	if (WARN_ONCE(!packet->allocated || packet->slot == VMB_NO_SLOT,
+		      "vmbkmcl: %s: %s() of a packet that is not allocated\n",
+		      channel->name, __func__))
+		return;
+	spin_lock_irqsave(&outbound->lock, flags);
+	vmb_transaction_put_slot(channel, packet->slot);
+	packet->slot = VMB_NO_SLOT;
+	outbound->allocated--;
+	/* The last one that was used is the one the processor remembers. */
+	list_add(&packet->queue.node, &outbound->spare);
+	spin_unlock_irqrestore(&outbound->lock, flags);
+}
+EXPORT_SYMBOL_GPL(vmb_packet_free);
+
+/* Free the objects that are kept for re-use; new ones have the new size. */
+void vmb_packets_drop_spare(struct vmb_channel *channel)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+	struct vmb_packet *packet, *next;
+	LIST_HEAD(spare);
+
+	spin_lock_irq(&outbound->lock);
+	list_splice_init(&outbound->spare, &spare);
+	spin_unlock_irq(&outbound->lock);
+	list_for_each_entry_safe(packet, next, &spare, queue.node)
+		kfree(packet);
+}
+
+/* Does the client have packets whose size is what it is? */
+bool vmb_packets_are_allocated(struct vmb_channel *channel)
+{
+	return READ_ONCE(channel->outbound.allocated);
+}
+
+/**
+ * vmb_channel_sizeof_packet() - memory that vmb_packet_initialize() wants
+ * @channel: a channel whose settings are final.
+ *
+ * Context: any.
+ * Return: bytes.
+ *
+ * VmbChannelSizeofPacket.
+ */
+u32 vmb_channel_sizeof_packet(const struct vmb_channel *channel)
+{
+	struct vmb_packet_layout layout;
+
+	vmb_packet_lay_out(channel, &layout);
+	return layout.context;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_sizeof_packet);
+
+/**
+ * vmb_packet_initialize() - make a packet object in the caller's memory
+ * @channel: a channel whose settings are final.
+ * @packet: memory, 8-aligned; stays the caller's. What it held is not looked at.
+ * @byte_count: bytes of it, at least vmb_channel_sizeof_packet().
+ *
+ * The packet has no completion routine until vmb_packet_set_completion_routine()
+ * is called, and no inline context. It needs no undoing: once it is not in
+ * flight the memory may be used for something else.
+ *
+ * Its place in the transaction table is taken by each send that waits for a
+ * completion.
+ *
+ * Context: any but hard interrupt.
+ * Return: 0; -EINVAL: too small, or not aligned.
+ *
+ * VmbPacketInitialize.
+ */
+int vmb_packet_initialize(struct vmb_channel *channel, struct vmb_packet *packet,
+			  u32 byte_count)
+{
+	struct vmb_packet_layout layout;
+
+	vmb_packet_lay_out(channel, &layout);
+	if (byte_count < layout.context ||
+	    !IS_ALIGNED((unsigned long)packet, VMB_WIRE_UNIT))
+		return -EINVAL;
+	vmb_packet_build(channel, packet, &layout);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(vmb_packet_initialize);
+
+/**
+ * vmb_packet_set_completion_routine() - who hears of the packet's end
+ * @packet: a packet that is not in flight.
+ * @callback_context: handed to it.
+ * @routine: the routine; replaces the one before.
+ *
+ * A packet from vmb_packet_allocate() is no longer freed by itself then.
+ *
+ * Context: any.
+ *
+ * VmbPacketSetCompletionRoutineEx.
+ */
+void vmb_packet_set_completion_routine(struct vmb_packet *packet,
+				       void *callback_context,
+				       vmb_packet_completion_routine_fn routine)
+{
+	packet->routine = routine;
+	packet->routine_context = callback_context;
+}
+EXPORT_SYMBOL_GPL(vmb_packet_set_completion_routine);
+
+/**
+ * vmb_packet_set_pointer() - keep a pointer in the packet
+ * @packet: the packet.
+ * @pointer: anything; never touched by the library. NULL at first.
+ *
+ * Context: any.
+ *
+ * VmbPacketSetPointer.
+ */
+void vmb_packet_set_pointer(struct vmb_packet *packet, void *pointer)
+{
+	packet->pointer = pointer;
+}
+EXPORT_SYMBOL_GPL(vmb_packet_set_pointer);
+
+/**
+ * vmb_packet_get_pointer() - the pointer kept in the packet
+ * @packet: the packet.
+ *
+ * Context: any.
+ * Return: what vmb_packet_set_pointer() was given last, NULL at first.
+ *
+ * VmbPacketGetPointer.
+ */
+void *vmb_packet_get_pointer(const struct vmb_packet *packet)
+{
+	return packet->pointer;
+}
+EXPORT_SYMBOL_GPL(vmb_packet_get_pointer);
+
+/**
+ * vmb_packet_get_channel() - the channel that a packet belongs to
+ * @packet: the packet.
+ *
+ * Context: any.
+ * Return: the channel.
+ *
+ * VmbPacketGetChannel.
+ */
+struct vmb_channel *vmb_packet_get_channel(const struct vmb_packet *packet)
+{
+	return packet->channel;
+}
+EXPORT_SYMBOL_GPL(vmb_packet_get_channel);
+
+/**
+ * vmb_packet_get_inline_packet_context_pointer() - the packet's scratch area
+ * @packet: a packet from vmb_packet_allocate().
+ *
+ * Zeroed by vmb_packet_allocate(); its size is what
+ * vmb_channel_init_set_inline_packet_context_size() set.
+ *
+ * Context: any.
+ * Return: the area, 8-aligned; NULL if its size is 0, and for a packet in the
+ * client's memory.
+ *
+ * VmbPacketGetInlinePacketContextPointer.
+ */
+void *vmb_packet_get_inline_packet_context_pointer(struct vmb_packet *packet)
+{
+	return packet->context;
+}
+EXPORT_SYMBOL_GPL(vmb_packet_get_inline_packet_context_pointer);
+
+/**
+ * vmb_channel_init_set_inline_packet_context_size() - a scratch area for each
+ * outgoing packet
+ * @channel: a disabled channel.
+ * @context_size: bytes, at most 65,536; 0: none.
+ *
+ * Context: process context.
+ * Return: 0; -EBUSY: not disabled, or packets are allocated; -EINVAL: too large.
+ *
+ * VmbChannelInitSetInlinePacketContextSize.
+ */
+int vmb_channel_init_set_inline_packet_context_size(struct vmb_channel *channel,
+						    u32 context_size)
+{
+	if (!vmb_channel_is_resizable(channel))
+		return -EBUSY;
+	if (context_size > VMB_MAXIMUM_INLINE_CONTEXT_SIZE)
+		return -EINVAL;
+	vmb_packets_drop_spare(channel);
+	channel->inline_packet_context_size = context_size;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_init_set_inline_packet_context_size);
+
+/**
+ * vmb_channel_init_set_maximum_packet_count() - how many packets may be in flight
+ * @channel: a disabled channel.
+ * @packet_count: packets from vmb_packet_allocate(), in flight or not, and others
+ *	that wait for a completion; at most 65,536.
+ *
+ * Without this call it is 256. Beyond it vmb_packet_allocate() has no more, and
+ * a send of a packet in the client's memory is refused with -EAGAIN. A server on
+ * loopback gets a packet object for each, so that neither end can starve.
+ *
+ * Context: process context.
+ * Return: 0; -EBUSY: not disabled, or packets are allocated; -EINVAL: 0, or too
+ * many; -ENOMEM.
+ *
+ * VmbChannelInitSetMaximumPacketCount.
+ */
+int vmb_channel_init_set_maximum_packet_count(struct vmb_channel *channel,
+					      u32 packet_count)
+{
+	struct vmb_transactions transactions;
+	int ret;
+
+	if (!vmb_channel_is_resizable(channel))
+		return -EBUSY;
+	if (!packet_count || packet_count > VMB_MAXIMUM_PACKET_COUNT)
+		return -EINVAL;
+	ret = vmb_transactions_create(&transactions, packet_count);
+	if (ret)
+		return ret;
+	spin_lock_irq(&channel->outbound.lock);
+	swap(transactions, channel->outbound.transactions);
+	spin_unlock_irq(&channel->outbound.lock);
+	vmb_transactions_destroy(&transactions);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_init_set_maximum_packet_count);
+
+/**
+ * vmb_channel_maximum_packet_count() - how many packets may be in flight
+ * @channel: the channel.
+ *
+ * Context: any, while the channel is enabled.
+ * Return: what vmb_channel_init_set_maximum_packet_count() set.
+ */
+u32 vmb_channel_maximum_packet_count(const struct vmb_channel *channel)
+{
+	return channel->outbound.transactions.limit;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_maximum_packet_count);

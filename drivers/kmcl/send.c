@@ -1,0 +1,457 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Sending: a packet goes into the ring if there is room and nothing waits, else
+ * into the outgoing queue, where nothing overtakes it. Whatever becomes of it,
+ * its completion routine is called once.
+ *
+ * Routines are called without a lock. What ends under the lock is put into a
+ * list, and its routine called when the lock is gone; disable waits for that.
+ */
+#include "channel.h"
+
+#include <trace/events/vmbkmcl.h>
+
+#define VMB_SEND_FLAGS	(VMB_CHANNEL_FORMAT_FLAG_WAIT_FOR_COMPLETION |	\
+			 VMB_CHANNEL_FORMAT_FLAG_FORCE_MDL_LENGTH |	\
+			 VMB_CHANNEL_FORMAT_FLAG_PAGED_BUFFER |		\
+			 VMB_CHANNEL_FORMAT_FLAG_DATA_IN_ONLY |		\
+			 VMB_CHANNEL_FORMAT_FLAG_DATA_OUT_ONLY)
+
+/* The packet's way is over; what is left is to tell the client. */
+static void vmb_send_account(struct vmb_channel *channel,
+			     struct vmb_packet *packet, int status)
+{
+	lockdep_assert_held(&channel->outbound.lock);
+	if (status)
+		channel->counters.sends_failed++;
+	else
+		channel->counters.sends_completed++;
+	if (!packet->allocated && packet->slot != VMB_NO_SLOT) {
+		vmb_transaction_put_slot(channel, packet->slot);
+		packet->slot = VMB_NO_SLOT;
+	}
+}
+
+/* Tell the client. The packet is the client's with the call. */
+static void vmb_send_finish(struct vmb_packet *packet, int status,
+			    const void *buffer, u32 length)
+{
+	trace_vmb_sent(packet->channel->name, packet->transaction_id, status,
+		       length);
+	if (packet->external.count)
+		vmb_outgoing_data_release(packet, status == -EIO);
+	WRITE_ONCE(packet->state, VMB_SEND_IDLE);
+	packet->routine(packet, packet->routine_context, status, buffer, length);
+}
+
+/* End a packet that is in no list, under the lock; its routine comes later. */
+void vmb_send_end(struct vmb_channel *channel, struct vmb_packet *packet,
+		  int status, struct list_head *ended)
+{
+	lockdep_assert_held(&channel->outbound.lock);
+	vmb_send_account(channel, packet, status);
+	packet->state = VMB_SEND_ENDED;
+	packet->status = status;
+	list_add_tail(&packet->queue.node, ended);
+	atomic_inc(&channel->outbound.ending);
+}
+
+/* Call the routines of what has ended. No lock is held. */
+void vmb_send_run_ended(struct vmb_channel *channel, struct list_head *ended)
+{
+	struct vmb_packet *packet;
+
+	while (!list_empty(ended)) {
+		packet = list_first_entry(ended, struct vmb_packet, queue.node);
+		list_del_init(&packet->queue.node);
+		vmb_send_finish(packet, packet->status, NULL, 0);
+		if (atomic_dec_and_test(&channel->outbound.ending))
+			wake_up(&channel->outbound.drained);
+	}
+}
+
+/* It is in the ring. */
+void vmb_send_written(struct vmb_channel *channel, struct vmb_packet *packet,
+		      struct list_head *ended)
+{
+	lockdep_assert_held(&channel->outbound.lock);
+	if (!packet->waits) {
+		vmb_send_end(channel, packet, 0, ended);
+		return;
+	}
+	packet->state = VMB_SEND_SENT;
+	vmb_transaction_sent(channel, packet);
+}
+
+/*
+ * The drain has read a completion. False: nobody waits for it. The payload is
+ * the client's during the routine.
+ */
+bool vmb_send_completed(struct vmb_channel *channel, u64 transaction_id,
+			int status, const void *buffer, u32 length)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+	struct vmb_packet *packet;
+	unsigned long flags;
+
+	spin_lock_irqsave(&outbound->lock, flags);
+	packet = vmb_transaction_end(channel, transaction_id);
+	if (likely(packet)) {
+		vmb_send_account(channel, packet, status);
+		packet->state = VMB_SEND_ENDED;
+	}
+	spin_unlock_irqrestore(&outbound->lock, flags);
+	if (unlikely(!packet))
+		return false;
+	vmb_send_finish(packet, status, length ? buffer : NULL, length);
+	return true;
+}
+
+/* How the packet looks in the ring. */
+static void vmb_send_describe(const struct vmb_packet *packet,
+			      const void *payload, u32 length,
+			      struct vmb_ring_outgoing *outgoing)
+{
+	*outgoing = (struct vmb_ring_outgoing) {
+		.transaction_id = packet->waits ? packet->transaction_id : 0,
+		.type = packet->external.count ? VMB_WIRE_TYPE_DATA_GPA_DIRECT :
+						 VMB_WIRE_TYPE_DATA_INBAND,
+		.flags = packet->waits ? VMB_WIRE_FLAG_COMPLETION_REQUESTED : 0,
+		.ranges = packet->external.ranges,
+		.ranges_length = packet->external.count ?
+				 packet->external.ranges_length : 0,
+		.payload = payload,
+		.payload_length = length,
+	};
+}
+
+/* Write a packet whose turn has come in the queue. */
+enum vmb_ring_status vmb_send_write(struct vmb_channel *channel,
+				    const struct vmb_packet *packet, u32 *needed)
+{
+	struct vmb_ring_outgoing outgoing;
+
+	vmb_send_describe(packet, packet->payload, packet->payload_length, &outgoing);
+	return vmb_outbound_write(channel, &outgoing, needed);
+}
+
+/* May it ever be sent through this ring? */
+static bool vmb_send_fits_ring(const struct vmb_channel *channel,
+			       const struct vmb_packet *packet, u32 length)
+{
+	u32 ranges_length = packet->external.count ?
+			    packet->external.ranges_length : 0;
+	u32 size;
+
+	return !vmb_ring_packet_size(ranges_length, length, &size) &&
+	       size < channel->outbound.writer.ring.size;
+}
+
+/*
+ * Not now: keep a copy, in the queue, or, while the channel does not run, with
+ * what is held.
+ */
+static int vmb_send_queue(struct vmb_channel *channel, struct vmb_packet *packet,
+			  const void *buffer, u32 length, struct list_head *ended)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+
+	lockdep_assert_held(&outbound->lock);
+	if (outbound->open && !vmb_send_fits_ring(channel, packet, length))
+		return -EMSGSIZE;
+	if (length)
+		memcpy(packet->payload, buffer, length);
+	packet->payload_length = length;
+	channel->counters.sends_queued++;
+	if (!outbound->sending) {
+		packet->state = VMB_SEND_HELD;
+		list_add_tail(&packet->queue.node, &outbound->held);
+		return 0;
+	}
+	packet->state = VMB_SEND_QUEUED;
+	list_add_tail(&packet->queue.node, &outbound->queue);
+	/* Has the peer told that somebody waits, and looks once more. */
+	if (vmb_outbound_may_write(channel) &&
+	    !vmb_outbound_flush_queue(channel, ended))
+		vmb_outbound_lost(channel);
+	return 0;
+}
+
+/* Ring, queue, or an errno, after which nothing was done. */
+static int vmb_send_place(struct vmb_channel *channel, struct vmb_packet *packet,
+			  const void *buffer, u32 length, bool may_wait,
+			  struct list_head *ended)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+	struct vmb_ring_outgoing outgoing;
+	enum vmb_ring_status status;
+	u32 needed;
+
+	lockdep_assert_held(&outbound->lock);
+	if (likely(outbound->sending)) {
+		if (unlikely(outbound->writer.lost != VMB_REFUSAL_NONE))
+			return -ENODEV;
+		if (likely(list_empty(&outbound->queue) &&
+			   vmb_outbound_may_write(channel))) {
+			vmb_send_describe(packet, buffer, length, &outgoing);
+			status = vmb_outbound_write(channel, &outgoing, &needed);
+			if (likely(status == VMB_RING_DONE)) {
+				vmb_send_written(channel, packet, ended);
+				return 0;
+			}
+			if (status == VMB_RING_LOST) {
+				vmb_outbound_lost(channel);
+				return -ENODEV;
+			}
+		}
+	}
+	if (!may_wait)
+		return -EAGAIN;
+	return vmb_send_queue(channel, packet, buffer, length, ended);
+}
+
+/* Take what a packet needs that waits for a completion. */
+static int vmb_send_begin(struct vmb_channel *channel, struct vmb_packet *packet)
+{
+	lockdep_assert_held(&channel->outbound.lock);
+	if (packet->slot == VMB_NO_SLOT)
+		packet->slot = vmb_transaction_take_slot(channel);
+	if (packet->slot == VMB_NO_SLOT)
+		return -EAGAIN;
+	vmb_transaction_begin(channel, packet);
+	return 0;
+}
+
+static int vmb_send_submit_locked(struct vmb_channel *channel,
+				  struct vmb_packet *packet, const void *buffer,
+				  u32 length, bool may_wait,
+				  struct list_head *ended)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+	int ret;
+
+	lockdep_assert_held(&outbound->lock);
+	if (unlikely(!outbound->accepting))
+		return -ENODEV;
+	if (packet->waits) {
+		ret = vmb_send_begin(channel, packet);
+		if (unlikely(ret))
+			return ret;
+	}
+	ret = vmb_send_place(channel, packet, buffer, length, may_wait, ended);
+	if (unlikely(ret)) {
+		if (!packet->allocated && packet->slot != VMB_NO_SLOT) {
+			vmb_transaction_put_slot(channel, packet->slot);
+			packet->slot = VMB_NO_SLOT;
+		}
+		return ret;
+	}
+	channel->counters.sends++;
+	/* A drain publishes when it ends. */
+	if (outbound->sending && !outbound->batching)
+		vmb_outbound_publish(channel);
+	return 0;
+}
+
+/*
+ * Send a packet that is described: @waits and external data are set. If not
+ * @may_wait it is not queued. 0 or an errno, with which the packet is the
+ * caller's as before.
+ */
+int vmb_send_submit(struct vmb_packet *packet, const void *buffer, u32 length,
+		    bool may_wait)
+{
+	struct vmb_channel *channel = packet->channel;
+	struct vmb_outbound *outbound = &channel->outbound;
+	LIST_HEAD(ended);
+	unsigned long flags;
+	int ret;
+
+	trace_vmb_send(channel->name, packet->external.count, packet->waits, length);
+	spin_lock_irqsave(&outbound->lock, flags);
+	ret = vmb_send_submit_locked(channel, packet, buffer, length, may_wait,
+				     &ended);
+	spin_unlock_irqrestore(&outbound->lock, flags);
+	if (!list_empty(&ended))
+		vmb_send_run_ended(channel, &ended);
+	return ret;
+}
+
+/* What every send checks first. */
+int vmb_send_check(struct vmb_packet *packet, u32 length, u32 flags,
+		   bool external)
+{
+	bool waits = flags & VMB_CHANNEL_FORMAT_FLAG_WAIT_FOR_COMPLETION;
+
+	if (unlikely(flags & ~VMB_SEND_FLAGS))
+		return -EINVAL;
+	if (unlikely(external && !waits))
+		return -EINVAL;
+	if (unlikely(external && packet->channel->is_server))
+		return -EOPNOTSUPP;
+	if (unlikely(length > packet->payload_maximum))
+		return -EMSGSIZE;
+	if (unlikely(!packet->routine))
+		return -EINVAL;
+	if (WARN_ONCE(READ_ONCE(packet->state) != VMB_SEND_IDLE,
+		      "vmbkmcl: %s: a packet in flight is sent again\n",
+		      packet->channel->name))
+		return -EBUSY;
+	packet->waits = waits;
+	return 0;
+}
+
+static int vmb_send_external(struct vmb_packet *packet, const void *buffer,
+			     u32 length)
+{
+	int ret;
+
+	ret = vmb_send_submit(packet, buffer, length, true);
+	if (ret)
+		vmb_outgoing_data_release(packet, false);
+	return ret;
+}
+
+/**
+ * vmb_packet_send() - send a packet
+ * @packet: a packet that is not in flight, with a completion routine.
+ * @buffer: payload, or NULL; copied during the call.
+ * @buffer_length: bytes of @buffer, at most the channel's maximum packet size.
+ * @vectors: external data, or NULL; the array is not used after the call, the
+ *	memory must stay until the completion routine. Client channels only.
+ * @vector_count: entries of @vectors.
+ * @flags: VMB_CHANNEL_FORMAT_FLAG_*.
+ *
+ * If there is no room in the ring, the packet waits in the channel for its turn;
+ * nothing that is sent later overtakes it, nor any completion. A packet that is
+ * sent before the channel runs, or while it is paused, goes out when it runs.
+ *
+ * If this returns 0, the completion routine is called once: when the peer
+ * completes the packet, or, without WAIT_FOR_COMPLETION, when it is in the ring,
+ * which may be before this returns. If not, it is not called.
+ *
+ * Context: any but hard interrupt.
+ * Return: 0; -EINVAL: unknown flags, no completion routine, or external data
+ * that is empty or without WAIT_FOR_COMPLETION; -EMSGSIZE: payload or external
+ * data over the channel's limits, or a packet that the ring cannot hold; -EBUSY:
+ * the packet is in flight; -ENODEV: the channel is disabled, closing or broken;
+ * -EAGAIN: a packet in the caller's memory, and as many wait for completions as
+ * the channel's maximum packet count; -ENOMEM: external data could not be mapped
+ * for the device, which happens where it has to be copied (in a confidential
+ * VM); -EOPNOTSUPP: external data on a server channel.
+ *
+ * VmbPacketSend.
+ */
+int vmb_packet_send(struct vmb_packet *packet, const void *buffer,
+		    u32 buffer_length, const struct bio_vec *vectors,
+		    u32 vector_count, u32 flags)
+{
+	int ret;
+
+	if (vectors)
+		return vmb_packet_send_with_external_mdl(packet, buffer,
+							 buffer_length, vectors,
+							 vector_count, 0, 0,
+							 flags);
+	ret = vmb_send_check(packet, buffer_length, flags, false);
+	if (unlikely(ret))
+		return ret;
+	return vmb_send_submit(packet, buffer, buffer_length, true);
+}
+EXPORT_SYMBOL_GPL(vmb_packet_send);
+
+/**
+ * vmb_packet_send_with_external_mdl() - send a packet with part of a memory list
+ * @packet: as in vmb_packet_send().
+ * @buffer: likewise.
+ * @buffer_length: likewise.
+ * @vectors: memory, such that its pieces one behind the other are the list.
+ * @vector_count: entries of @vectors.
+ * @mdl_offset: bytes into the list at which the external data begins.
+ * @mdl_length: bytes of external data; 0: to the end of the list.
+ * @flags: as in vmb_packet_send(); WAIT_FOR_COMPLETION is required.
+ *
+ * With FORCE_MDL_LENGTH @mdl_length may go beyond the first vector, up to the
+ * end of that vector's last page, and the other vectors are not used.
+ *
+ * Context: any but hard interrupt.
+ * Return: as vmb_packet_send(); -EINVAL, too, if the list is shorter than offset
+ * and length say.
+ *
+ * VmbPacketSendWithExternalMdl.
+ */
+int vmb_packet_send_with_external_mdl(struct vmb_packet *packet,
+				      const void *buffer, u32 buffer_length,
+				      const struct bio_vec *vectors,
+				      u32 vector_count, u32 mdl_offset,
+				      u32 mdl_length, u32 flags)
+{
+	int ret;
+
+	ret = vmb_send_check(packet, buffer_length, flags, true);
+	if (unlikely(ret))
+		return ret;
+	ret = vmb_outgoing_data_from_vectors(packet, vectors, vector_count,
+					     mdl_offset, mdl_length, flags);
+	if (unlikely(ret))
+		return ret;
+	return vmb_send_external(packet, buffer, buffer_length);
+}
+EXPORT_SYMBOL_GPL(vmb_packet_send_with_external_mdl);
+
+/**
+ * vmb_packet_send_with_external_iter() - the same, with an iov_iter
+ * @packet: as in vmb_packet_send().
+ * @buffer: likewise.
+ * @buffer_length: likewise.
+ * @iter: over bio_vecs (ITER_BVEC); all that is left in it. Not advanced.
+ * @flags: as in vmb_packet_send(); WAIT_FOR_COMPLETION is required.
+ *
+ * Context: any but hard interrupt.
+ * Return: as vmb_packet_send(); -EINVAL, too, for an iterator of another kind.
+ */
+int vmb_packet_send_with_external_iter(struct vmb_packet *packet,
+				       const void *buffer, u32 buffer_length,
+				       const struct iov_iter *iter, u32 flags)
+{
+	if (!iov_iter_is_bvec(iter) || iter->count > U32_MAX ||
+	    iter->iov_offset > U32_MAX || !iter->count)
+		return -EINVAL;
+	return vmb_packet_send_with_external_mdl(packet, buffer, buffer_length,
+						 iter->bvec, iter->nr_segs,
+						 iter->iov_offset, iter->count,
+						 flags);
+}
+EXPORT_SYMBOL_GPL(vmb_packet_send_with_external_iter);
+
+/**
+ * vmb_packet_send_with_external_pfns() - send a packet with whole pages
+ * @packet: as in vmb_packet_send().
+ * @buffer: likewise.
+ * @buffer_length: likewise.
+ * @pfns: numbers of 4 KiB pages of ordinary memory that the caller keeps until
+ *	the completion routine; the array is not used after the call.
+ * @pfn_count: entries of @pfns.
+ * @flags: as in vmb_packet_send(); WAIT_FOR_COMPLETION is required,
+ *	FORCE_MDL_LENGTH not allowed.
+ *
+ * Context: any but hard interrupt.
+ * Return: as vmb_packet_send(); -EINVAL, too, for a number that is no memory.
+ *
+ * VmbPacketSendWithExternalPfns.
+ */
+int vmb_packet_send_with_external_pfns(struct vmb_packet *packet,
+				       const void *buffer, u32 buffer_length,
+				       const u64 *pfns, u32 pfn_count, u32 flags)
+{
+	int ret;
+
+	ret = vmb_send_check(packet, buffer_length, flags, true);
+	if (unlikely(ret))
+		return ret;
+	ret = vmb_outgoing_data_from_pfns(packet, pfns, pfn_count, flags);
+	if (unlikely(ret))
+		return ret;
+	return vmb_send_external(packet, buffer, buffer_length);
+}
+EXPORT_SYMBOL_GPL(vmb_packet_send_with_external_pfns);

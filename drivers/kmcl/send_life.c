@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the channel's life does to the packets that its client sends: held
+ * before it runs, sent when it does, ended when it is over.
+ */
+#include "channel.h"
+
+/* The channel is enabled: the client may send; what it sends is held. */
+void vmb_send_accept(struct vmb_channel *channel)
+{
+	spin_lock_irq(&channel->outbound.lock);
+	channel->outbound.accepting = true;
+	spin_unlock_irq(&channel->outbound.lock);
+}
+
+/* The channel runs: what was held goes out first. */
+void vmb_send_start(struct vmb_channel *channel)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+	struct vmb_packet *packet;
+
+	spin_lock_irq(&outbound->lock);
+	outbound->sending = true;
+	list_for_each_entry(packet, &outbound->held, queue.node)
+		packet->state = VMB_SEND_QUEUED;
+	list_splice_tail_init(&outbound->held, &outbound->queue);
+	spin_unlock_irq(&outbound->lock);
+	vmb_outbound_flush(channel);
+}
+
+/* The channel is paused: what is in the queue still goes out, no more. */
+void vmb_send_hold(struct vmb_channel *channel)
+{
+	spin_lock_irq(&channel->outbound.lock);
+	channel->outbound.sending = false;
+	spin_unlock_irq(&channel->outbound.lock);
+}
+
+/* End what the peer has never seen. */
+static void vmb_send_end_unsent(struct vmb_channel *channel,
+				struct list_head *from, struct list_head *ended)
+{
+	struct vmb_queue_entry *entry, *next;
+
+	lockdep_assert_held(&channel->outbound.lock);
+	list_for_each_entry_safe(entry, next, from, node) {
+		if (entry->kind != VMB_QUEUE_PACKET)
+			continue;
+		list_del_init(&entry->node);
+		vmb_send_end(channel,
+			     container_of(entry, struct vmb_packet, queue),
+			     -ENODEV, ended);
+	}
+}
+
+/*
+ * End what the peer has and owes a completion for; of packets with external
+ * data only if @external, for the peer may still write to that. Returns whether
+ * some are left.
+ */
+static bool vmb_send_end_sent(struct vmb_channel *channel, bool external,
+			      int status, struct list_head *ended)
+{
+	struct vmb_transactions *transactions = &channel->outbound.transactions;
+	bool left = false;
+	u32 i;
+
+	lockdep_assert_held(&channel->outbound.lock);
+	for (i = 0; i < transactions->count; i++) {
+		struct vmb_packet *packet = transactions->table[i].packet;
+
+		if (!packet)
+			continue;
+		if (packet->external.count && !external) {
+			left = true;
+			continue;
+		}
+		transactions->table[i].packet = NULL;
+		vmb_send_end(channel, packet, packet->external.count ?
+			     status : -ENODEV, ended);
+	}
+	return left;
+}
+
+/*
+ * The channel is closing: nothing more is accepted, and everything ends but what
+ * the peer may still write to; that too if @all. Returns whether packets are
+ * left. Process context.
+ */
+bool vmb_send_stop(struct vmb_channel *channel, bool all)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+	LIST_HEAD(ended);
+	bool left;
+
+	spin_lock_irq(&outbound->lock);
+	outbound->accepting = false;
+	outbound->sending = false;
+	vmb_send_end_unsent(channel, &outbound->held, &ended);
+	vmb_send_end_unsent(channel, &outbound->queue, &ended);
+	left = vmb_send_end_sent(channel, all, -ENODEV, &ended);
+	spin_unlock_irq(&outbound->lock);
+	vmb_send_run_ended(channel, &ended);
+	/* The peer was told how much room the head of the queue waits for. */
+	vmb_outbound_flush(channel);
+	return left;
+}
+
+/*
+ * The peer is gone, or may not be: end what is left with @status, and wait until
+ * every routine has returned, wherever it runs. Process context.
+ */
+void vmb_send_fail(struct vmb_channel *channel, int status)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+	LIST_HEAD(ended);
+
+	spin_lock_irq(&outbound->lock);
+	vmb_send_end_sent(channel, true, status, &ended);
+	spin_unlock_irq(&outbound->lock);
+	vmb_send_run_ended(channel, &ended);
+	wait_event(outbound->drained, !atomic_read(&outbound->ending));
+}
+
+/*
+ * Nobody waits for the packet any more. If the peer has not seen it, it is the
+ * caller's again (VMB_SEND_IDLE). If it has (VMB_SEND_SENT), it stays in flight
+ * and its external pages are referenced until the peer completes it. Else its
+ * end is on the way (VMB_SEND_ENDED).
+ */
+enum vmb_send_state vmb_send_abandon(struct vmb_packet *packet)
+{
+	struct vmb_channel *channel = packet->channel;
+	struct vmb_outbound *outbound = &channel->outbound;
+	enum vmb_send_state state;
+	unsigned long flags;
+
+	spin_lock_irqsave(&outbound->lock, flags);
+	switch (packet->state) {
+	case VMB_SEND_HELD:
+	case VMB_SEND_QUEUED:
+		list_del_init(&packet->queue.node);
+		channel->counters.sends_failed++;
+		packet->state = VMB_SEND_IDLE;
+		state = VMB_SEND_IDLE;
+		break;
+	case VMB_SEND_SENT:
+		vmb_outgoing_data_pin(packet);
+		state = VMB_SEND_SENT;
+		break;
+	default:
+		state = VMB_SEND_ENDED;
+		break;
+	}
+	spin_unlock_irqrestore(&outbound->lock, flags);
+	if (state == VMB_SEND_IDLE) {
+		vmb_outgoing_data_release(packet, false);
+		/* It may have been the head that others wait behind. */
+		vmb_outbound_flush(channel);
+	}
+	return state;
+}

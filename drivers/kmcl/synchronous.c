@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Requests that wait for their answer.
+ *
+ * The caller may give up before the peer answers. What the answer needs then,
+ * the transaction and the external pages, stays until it comes or the channel
+ * goes; whoever is the last of the two frees it.
+ */
+#include <linux/completion.h>
+#include <linux/kref.h>
+#include <linux/slab.h>
+
+#include "channel.h"
+
+/* How soon a waiter notices a peer that is gone, where nobody tells. */
+#define VMB_SYNCHRONOUS_POLL	(HZ / 10)
+
+/**
+ * struct vmb_synchronous - a request and who waits for it
+ * @references: the waiter's and the completion routine's.
+ * @packet: its packet, freed with it; once answered, its payload is the answer.
+ * @done: the routine has run.
+ * @status: what it was told.
+ * @length: bytes of the answer.
+ */
+struct vmb_synchronous {
+	struct kref references;
+	struct vmb_packet *packet;
+	struct completion done;
+	int status;
+	u32 length;
+};
+
+static void vmb_synchronous_release(struct kref *references)
+{
+	struct vmb_synchronous *request = container_of(references,
+						       struct vmb_synchronous,
+						       references);
+
+	vmb_packet_free(request->packet);
+	kfree(request);
+}
+
+static void vmb_synchronous_routine(struct vmb_packet *packet,
+				    void *callback_context, int status,
+				    const void *buffer, u32 buffer_length)
+{
+	struct vmb_synchronous *request = callback_context;
+
+	request->status = status;
+	/* The reader took no more than a packet of the channel holds. */
+	request->length = buffer_length;
+	if (buffer_length)
+		memcpy(packet->payload, buffer, buffer_length);
+	complete(&request->done);
+	kref_put(&request->references, vmb_synchronous_release);
+}
+
+static struct vmb_synchronous *vmb_synchronous_make(struct vmb_channel *channel)
+{
+	struct vmb_synchronous *request;
+
+	request = kzalloc(sizeof(*request), GFP_ATOMIC);
+	if (!request)
+		return NULL;
+	request->packet = vmb_packet_allocate(channel);
+	if (!request->packet) {
+		kfree(request);
+		return NULL;
+	}
+	kref_init(&request->references);
+	init_completion(&request->done);
+	vmb_packet_set_completion_routine(request->packet, request,
+					  vmb_synchronous_routine);
+	return request;
+}
+
+/*
+ * Wait in short steps, for a peer that has gone may have nobody who says so.
+ * 0: it is done; -ETIMEDOUT; -ENODEV: the peer is gone.
+ */
+static int vmb_synchronous_wait(struct vmb_channel *channel,
+				struct vmb_synchronous *request, long timeout)
+{
+	while (timeout) {
+		long step = min_t(long, timeout, VMB_SYNCHRONOUS_POLL);
+
+		if (wait_for_completion_timeout(&request->done, step))
+			return 0;
+		if (channel->operations->peer_gone(channel)) {
+			vmb_life_stop(channel, VMB_CHANNEL_STOP_PEER_GONE);
+			return -ENODEV;
+		}
+		if (timeout != MAX_SCHEDULE_TIMEOUT)
+			timeout -= step;
+	}
+	return try_wait_for_completion(&request->done) ? 0 : -ETIMEDOUT;
+}
+
+/* The answer, or as much of it as there is room for. */
+static int vmb_synchronous_answer(const struct vmb_synchronous *request,
+				  void *buffer, u32 *size)
+{
+	u32 room = buffer && size ? *size : 0;
+
+	if (request->status)
+		return request->status;
+	if (buffer)
+		memcpy(buffer, request->packet->payload, min(room, request->length));
+	if (size)
+		*size = request->length;
+	return buffer && request->length > room ? -EOVERFLOW : 0;
+}
+
+/* Give up. 0: the answer came at the last moment. */
+static int vmb_synchronous_cancel(struct vmb_synchronous *request, int error)
+{
+	switch (vmb_send_abandon(request->packet)) {
+	case VMB_SEND_IDLE:
+		/* Its routine will not run: drop its reference, too. */
+		kref_put(&request->references, vmb_synchronous_release);
+		return error;
+	case VMB_SEND_SENT:
+		return error;
+	default:
+		wait_for_completion(&request->done);
+		return 0;
+	}
+}
+
+/* Is this form of request allowed here? */
+static int vmb_synchronous_check(struct vmb_channel *channel, u32 flags,
+				 void *completion_buffer,
+				 const u32 *completion_buffer_size, long timeout)
+{
+	bool waits = flags & VMB_CHANNEL_FORMAT_FLAG_WAIT_FOR_COMPLETION;
+
+	if (timeout < 0 || (completion_buffer && !completion_buffer_size))
+		return -EINVAL;
+	if (completion_buffer && *completion_buffer_size % VMB_WIRE_UNIT)
+		return -EINVAL;
+	if (!waits && !timeout)
+		return 0;
+	if (channel->is_server)
+		return -EOPNOTSUPP;
+	/* Where nothing is read from the ring, no answer would ever come. */
+	if (vmb_inbound_is_drainer(&channel->inbound) ||
+	    (vmb_life_is_callback(channel) &&
+	     !test_bit(VMB_INBOUND_RUNNING, &channel->inbound.flags)))
+		return -EDEADLK;
+	might_sleep();
+	return 0;
+}
+
+/* Memory that the caller may free on a time-out, and the peer write to later. */
+static int vmb_synchronous_check_data(struct vmb_packet *packet, long timeout)
+{
+	if (!packet->external.count || timeout == MAX_SCHEDULE_TIMEOUT ||
+	    vmb_outgoing_data_can_be_pinned(packet))
+		return 0;
+	vmb_outgoing_data_release(packet, false);
+	return -EINVAL;
+}
+
+static int vmb_synchronous_send(struct vmb_synchronous *request,
+				const void *buffer, u32 length,
+				const struct bio_vec *vectors, u32 vector_count,
+				u32 flags, long timeout)
+{
+	struct vmb_packet *packet = request->packet;
+	int ret;
+
+	ret = vmb_send_check(packet, length, flags, vectors);
+	if (ret)
+		return ret;
+	if (vectors) {
+		ret = vmb_outgoing_data_from_vectors(packet, vectors,
+						     vector_count, 0, 0, flags);
+		if (!ret)
+			ret = vmb_synchronous_check_data(packet, timeout);
+		if (ret)
+			return ret;
+	}
+	ret = vmb_send_submit(packet, buffer, length, timeout);
+	if (ret)
+		vmb_outgoing_data_release(packet, false);
+	return ret;
+}
+
+/**
+ * vmb_channel_send_synchronous_request() - send a packet and wait for its end
+ * @channel: the channel.
+ * @buffer: payload, or NULL.
+ * @buffer_size: bytes of @buffer, at most the channel's maximum packet size.
+ * @vectors: external data, or NULL. If the request may time out, pages that are
+ *	counted one by one (from the page allocator or vmalloc, not kmalloc).
+ * @vector_count: entries of @vectors.
+ * @flags: VMB_CHANNEL_FORMAT_FLAG_*. With WAIT_FOR_COMPLETION it waits for the
+ *	peer's completion, without it until the packet is in the ring.
+ * @completion_buffer: gets the payload of the completion; or NULL.
+ * @completion_buffer_size: bytes of @completion_buffer, a multiple of 8; gets
+ *	the bytes that the completion has; or NULL if @completion_buffer is NULL.
+ * @timeout: jiffies to wait; MAX_SCHEDULE_TIMEOUT: without limit; 0: not at all,
+ *	then the packet is not queued if it finds no room.
+ *
+ * A request that has timed out before it was in the ring was never sent. If it
+ * was, it cannot be recalled: the peer may still answer, which is ignored, and
+ * use the external data, whose pages stay until then.
+ *
+ * A server may only use a time-out of 0, without WAIT_FOR_COMPLETION.
+ *
+ * Context: process context; any but hard interrupt for a time-out of 0 without
+ * WAIT_FOR_COMPLETION. Not from opened, started, suspend and closed, nor from
+ * the packet callbacks, where no answer can come.
+ * Return: 0; -EAGAIN: no room, with a time-out of 0; -ETIMEDOUT: the time is
+ * over, with WAIT_FOR_COMPLETION and a time-out of 0 always unless the answer is
+ * there at once; -EOVERFLOW: the completion is larger than @completion_buffer,
+ * which has its beginning; -EDEADLK: called where it would wait for itself;
+ * -ENODEV: the channel is disabled or closing, or went meanwhile; -EINVAL: also
+ * a negative time-out, a size that is no multiple of 8, or kmalloc memory that
+ * the peer could write to after a time-out; -EOPNOTSUPP: a server that would
+ * have to wait; -ENOMEM; or as vmb_packet_send().
+ *
+ * VmbChannelSendSynchronousRequest. STATUS_BUFFER_OVERFLOW is -EAGAIN,
+ * STATUS_CANCELLED is -ETIMEDOUT, STATUS_DEVICE_REMOVED is -ENODEV.
+ */
+int vmb_channel_send_synchronous_request(struct vmb_channel *channel,
+					 const void *buffer, u32 buffer_size,
+					 const struct bio_vec *vectors,
+					 u32 vector_count, u32 flags,
+					 void *completion_buffer,
+					 u32 *completion_buffer_size,
+					 long timeout)
+{
+	struct vmb_synchronous *request;
+	int ret;
+
+	ret = vmb_synchronous_check(channel, flags, completion_buffer,
+				    completion_buffer_size, timeout);
+	if (ret)
+		return ret;
+	request = vmb_synchronous_make(channel);
+	if (!request)
+		return -ENOMEM;
+	/* The routine's. */
+	kref_get(&request->references);
+	ret = vmb_synchronous_send(request, buffer, buffer_size, vectors,
+				   vector_count, flags, timeout);
+	if (ret) {
+		kref_put(&request->references, vmb_synchronous_release);
+		goto put_request;
+	}
+	ret = vmb_synchronous_wait(channel, request, timeout);
+	if (ret)
+		ret = vmb_synchronous_cancel(request, ret);
+	if (!ret)
+		ret = vmb_synchronous_answer(request, completion_buffer,
+					     completion_buffer_size);
+put_request:
+	kref_put(&request->references, vmb_synchronous_release);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_send_synchronous_request);
