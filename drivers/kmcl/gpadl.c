@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * GPADLs: memory that a channel has shared with its peer, from create to
+ * delete. Which memory that can be is gpadl_pages.c's; what the peer may do
+ * with it in the meantime is external_data.c's and gpadl_map.c's.
+ */
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "channel.h"
+
+void vmb_memory_init(struct vmb_memory *memory)
+{
+	mutex_init(&memory->mutex);
+	spin_lock_init(&memory->lock);
+	INIT_LIST_HEAD(&memory->gpadls);
+	xa_init(&memory->frames);
+	xa_init(&memory->sets);
+	xa_init(&memory->mapped);
+	init_waitqueue_head(&memory->unused);
+}
+
+void vmb_memory_destroy(struct vmb_memory *memory)
+{
+	xa_destroy(&memory->frames);
+	xa_destroy(&memory->sets);
+	xa_destroy(&memory->mapped);
+}
+
+/* The number of the 4 KiB frame @index of a GPADL. */
+static unsigned long vmb_gpadl_frame(const struct vmb_gpadl *gpadl, u32 index)
+{
+	u32 in_page = PAGE_SIZE >> VMB_WIRE_PAGE_SHIFT;
+
+	return page_to_pfn(gpadl->pages[index / in_page]) * in_page +
+	       index % in_page;
+}
+
+static u32 vmb_gpadl_frame_count(const struct vmb_gpadl *gpadl)
+{
+	return gpadl->byte_count >> VMB_WIRE_PAGE_SHIFT;
+}
+
+static void vmb_gpadl_erase_frames(struct vmb_memory *memory,
+				   struct vmb_gpadl *gpadl, u32 count)
+{
+	while (count--)
+		xa_erase(&memory->frames, vmb_gpadl_frame(gpadl, count));
+}
+
+/*
+ * Reserve a place for each frame, so that storing them cannot fail once the
+ * peer knows the memory. One entry a frame, not ranges: not every kernel's
+ * xarray has those, and memory of vmalloc has few.
+ */
+static int vmb_gpadl_reserve_frames(struct vmb_memory *memory,
+				    struct vmb_gpadl *gpadl)
+{
+	u32 i;
+	int ret;
+
+	for (i = 0; i < vmb_gpadl_frame_count(gpadl); i++) {
+		ret = xa_insert(&memory->frames, vmb_gpadl_frame(gpadl, i), NULL,
+				GFP_KERNEL);
+		if (ret) {
+			vmb_gpadl_erase_frames(memory, gpadl, i);
+			return ret == -EBUSY ? -EEXIST : ret;
+		}
+	}
+	return 0;
+}
+
+static void vmb_gpadl_store_frames(struct vmb_memory *memory,
+				   struct vmb_gpadl *gpadl)
+{
+	u32 i;
+
+	for (i = 0; i < vmb_gpadl_frame_count(gpadl); i++)
+		xa_store(&memory->frames, vmb_gpadl_frame(gpadl, i), gpadl,
+			 GFP_KERNEL);
+}
+
+/* Either lock keeps it from being freed; whoever changes the list has both. */
+struct vmb_gpadl *vmb_gpadl_find(struct vmb_memory *memory, u32 handle)
+{
+	struct vmb_gpadl *gpadl;
+
+	lockdep_assert(lockdep_is_held(&memory->mutex) ||
+		       lockdep_is_held(&memory->lock));
+	list_for_each_entry(gpadl, &memory->gpadls, node)
+		if (gpadl->handle == handle)
+			return gpadl;
+	return NULL;
+}
+
+static void vmb_gpadl_link(struct vmb_memory *memory, struct vmb_gpadl *gpadl)
+{
+	spin_lock_irq(&memory->lock);
+	list_add_tail(&gpadl->node, &memory->gpadls);
+	spin_unlock_irq(&memory->lock);
+}
+
+static void vmb_gpadl_unlink(struct vmb_memory *memory, struct vmb_gpadl *gpadl)
+{
+	spin_lock_irq(&memory->lock);
+	list_del(&gpadl->node);
+	spin_unlock_irq(&memory->lock);
+}
+
+/* The peer gets to know it. -EIO: and may write to it though it was refused. */
+static int vmb_gpadl_share(struct vmb_channel *channel, struct vmb_gpadl *gpadl)
+{
+	struct vmb_memory *memory = &channel->memory;
+	int ret;
+
+	lockdep_assert_held(&memory->mutex);
+	if (!memory->accepting)
+		return -ENODEV;
+	ret = vmb_gpadl_reserve_frames(memory, gpadl);
+	if (ret)
+		return ret;
+	ret = channel->operations->create_gpadl(channel, gpadl->buffer,
+						gpadl->byte_count,
+						&gpadl->handle,
+						&gpadl->transport_private);
+	if (ret) {
+		vmb_gpadl_erase_frames(memory, gpadl, vmb_gpadl_frame_count(gpadl));
+		return ret;
+	}
+	vmb_gpadl_store_frames(memory, gpadl);
+	vmb_gpadl_link(memory, gpadl);
+	return 0;
+}
+
+/* Takes @gpadl over: if the peer does not get it, it is gone. */
+int vmb_gpadl_create(struct vmb_channel *channel, struct vmb_gpadl *gpadl,
+		     u32 *gpadl_handle)
+{
+	struct vmb_memory *memory = &channel->memory;
+	int ret;
+
+	mutex_lock(&memory->mutex);
+	ret = vmb_gpadl_share(channel, gpadl);
+	if (!ret) {
+		/* What was private to an isolated VM is noise once it is not. */
+		if (gpadl->origin == VMB_GPADL_ALLOCATED && channel->device->isolated)
+			memset(gpadl->buffer, 0, gpadl->byte_count);
+		*gpadl_handle = gpadl->handle;
+	}
+	mutex_unlock(&memory->mutex);
+	if (!ret)
+		return 0;
+	if (ret == -EIO)
+		vmb_outbound_count_leak(channel);
+	vmb_gpadl_free(gpadl, ret == -EIO);
+	return ret;
+}
+
+/* Does anybody still use it that is worth waiting for? */
+static bool vmb_gpadl_is_busy(struct vmb_channel *channel,
+			      const struct vmb_gpadl *gpadl)
+{
+	lockdep_assert_held(&channel->memory.lock);
+	return gpadl->mapped ||
+	       (gpadl->users && !vmb_outbound_is_abandoned(channel));
+}
+
+/*
+ * Tell the peer, once nobody uses it and nobody will. A client that was closed
+ * without still points into it, and nobody waits for that client any more: its
+ * memory is leaked. A server's mapping is waited for, however long it takes:
+ * the library itself undoes it when the server has been closed.
+ */
+static int vmb_gpadl_delete(struct vmb_channel *channel, struct vmb_gpadl *gpadl)
+{
+	struct vmb_memory *memory = &channel->memory;
+	bool used;
+	int ret;
+
+	lockdep_assert_held(&memory->mutex);
+	/*
+	 * No frame leads to it after this. Who found it before has counted
+	 * itself in under the lock that the condition takes.
+	 */
+	vmb_gpadl_erase_frames(memory, gpadl, vmb_gpadl_frame_count(gpadl));
+	spin_lock_irq(&memory->lock);
+	gpadl->deleting = true;
+	wait_event_lock_irq(memory->unused, !vmb_gpadl_is_busy(channel, gpadl),
+			    memory->lock);
+	used = gpadl->users;
+	spin_unlock_irq(&memory->lock);
+
+	ret = channel->operations->delete_gpadl(channel, gpadl->transport_private);
+	if (!ret && used)
+		ret = -EBUSY;
+	if (ret) {
+		vmb_outbound_count_leak(channel);
+		dev_err(channel->dev,
+			"%s: GPADL %#x could not be taken back (%pe), its %u bytes must never be freed\n",
+			vmb_channel_label(channel), gpadl->handle, ERR_PTR(ret),
+			gpadl->byte_count);
+	}
+	vmb_gpadl_unlink(memory, gpadl);
+	/* The packets that point into it have it among their owners. */
+	if (!used)
+		vmb_gpadl_free(gpadl, ret);
+	return ret ? -EIO : 0;
+}
+
+/**
+ * vmb_channel_delete_gpadl() - stop sharing memory
+ * @channel: the channel, open, or in its closed callback at the latest.
+ * @gpadl_handle: from create.
+ *
+ * Waits until no uncompleted packet has external data in the memory, until a
+ * server on the same machine has unmapped it, and for the peer. Afterwards the
+ * caller may free it; but not if this fails with -EIO. Memory that
+ * vmb_channel_create_gpadl() allocated is freed here, or, with -EIO, leaked.
+ *
+ * Context: process context. Not from the packet callbacks.
+ * Return: 0; -ENOENT: no such GPADL; -EBUSY: a transfer-page set stands for it;
+ * -EIO: the peer may still write to the memory, or a packet that the channel was
+ * closed without may still point into it, so it must never be freed.
+ *
+ * VmbChannelDeleteGpadl.
+ */
+int vmb_channel_delete_gpadl(struct vmb_channel *channel, u32 gpadl_handle)
+{
+	struct vmb_memory *memory = &channel->memory;
+	struct vmb_gpadl *gpadl;
+	int ret;
+
+	might_sleep();
+	mutex_lock(&memory->mutex);
+	gpadl = vmb_gpadl_find(memory, gpadl_handle);
+	if (!gpadl)
+		ret = -ENOENT;
+	else if (gpadl->sets)
+		ret = -EBUSY;
+	else
+		ret = vmb_gpadl_delete(channel, gpadl);
+	mutex_unlock(&memory->mutex);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_delete_gpadl);
+
+/*
+ * The closed callback has returned: what the client forgot is undone. Its
+ * memory may be freed already, so this is the client's fault, and said.
+ */
+void vmb_memory_delete_leftovers(struct vmb_channel *channel)
+{
+	struct vmb_memory *memory = &channel->memory;
+	struct vmb_gpadl *gpadl, *next;
+
+	mutex_lock(&memory->mutex);
+	WARN_ONCE(!list_empty(&memory->gpadls),
+		  "vmbkmcl: %s: the driver left a GPADL behind when the channel closed\n",
+		  channel->name);
+	xa_destroy(&memory->sets);
+	list_for_each_entry_safe(gpadl, next, &memory->gpadls, node)
+		vmb_gpadl_delete(channel, gpadl);
+	mutex_unlock(&memory->mutex);
+}

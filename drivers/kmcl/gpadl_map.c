@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A server on the same machine maps its client's GPADLs.
+ *
+ * Two channels are in it: the client's, which owns the GPADL, and the server's,
+ * which maps it and writes down that it did. The transport joins them. The
+ * owner's delete waits for unmap with its mutex held, so nothing here takes that
+ * one.
+ */
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "channel.h"
+
+/*
+ * Nobody but the one who said that it is mapped touches its vectors. One vector
+ * a page, as external data has it: what works for the one works for the other.
+ */
+static struct bio_vec *vmb_gpadl_make_vectors(const struct vmb_gpadl *gpadl)
+{
+	struct bio_vec *vectors;
+	u32 i;
+
+	vectors = kvcalloc(gpadl->page_count, sizeof(*vectors), GFP_KERNEL);
+	if (!vectors)
+		return NULL;
+	for (i = 0; i < gpadl->page_count; i++) {
+		vectors[i].bv_page = gpadl->pages[i];
+		vectors[i].bv_len = PAGE_SIZE;
+	}
+	return vectors;
+}
+
+/* Delete may go on, if it was for this that it waited. */
+static void vmb_gpadl_end_mapping(struct vmb_memory *memory,
+				  struct vmb_gpadl *gpadl)
+{
+	lockdep_assert_held(&memory->lock);
+	gpadl->mapped = false;
+	gpadl->vectors = NULL;
+	wake_up(&memory->unused);
+}
+
+/*
+ * The owner's half, for the transport: process context. -ENOENT: no such GPADL,
+ * or it is being deleted; -EBUSY: it is mapped; -EACCES: it was created as
+ * read-only, and more is asked for; -ENOMEM.
+ */
+int vmb_gpadl_map(struct vmb_channel *owner, u32 flags, u32 gpadl_handle,
+		  const struct bio_vec **vectors, u32 *vector_count)
+{
+	struct vmb_memory *memory = &owner->memory;
+	struct vmb_gpadl *gpadl;
+	struct bio_vec *made;
+	int ret = 0;
+
+	might_sleep();
+	spin_lock_irq(&memory->lock);
+	gpadl = vmb_gpadl_find(memory, gpadl_handle);
+	if (!gpadl || gpadl->deleting)
+		ret = -ENOENT;
+	else if (gpadl->mapped)
+		ret = -EBUSY;
+	else if (gpadl->read_only && !(flags & VMB_CHANNEL_GPADL_FLAG_READ_ONLY))
+		ret = -EACCES;
+	else
+		gpadl->mapped = true;
+	spin_unlock_irq(&memory->lock);
+	if (ret)
+		return ret;
+
+	/* Delete waits from here on. */
+	made = vmb_gpadl_make_vectors(gpadl);
+	if (made) {
+		*vectors = made;
+		*vector_count = gpadl->page_count;
+	}
+	spin_lock_irq(&memory->lock);
+	if (made)
+		gpadl->vectors = made;
+	else
+		vmb_gpadl_end_mapping(memory, gpadl);
+	spin_unlock_irq(&memory->lock);
+	return made ? 0 : -ENOMEM;
+}
+
+/* Likewise. The owner may be gone as soon as this has said so. */
+void vmb_gpadl_unmap(struct vmb_channel *owner, u32 gpadl_handle)
+{
+	struct vmb_memory *memory = &owner->memory;
+	const struct bio_vec *vectors = NULL;
+	struct vmb_gpadl *gpadl;
+
+	spin_lock_irq(&memory->lock);
+	gpadl = vmb_gpadl_find(memory, gpadl_handle);
+	if (gpadl && gpadl->vectors) {
+		vectors = gpadl->vectors;
+		vmb_gpadl_end_mapping(memory, gpadl);
+	}
+	WARN_ONCE(!vectors, "vmbkmcl: %s: GPADL %#x is not mapped\n", owner->name,
+		  gpadl_handle);
+	spin_unlock_irq(&memory->lock);
+	kvfree(vectors);
+}
+
+/* The place in the server's record is got first, so that it is there after. */
+static int vmb_channel_map_and_record(struct vmb_channel *channel, u32 flags,
+				      u32 gpadl_handle,
+				      const struct bio_vec **vectors,
+				      u32 *vector_count)
+{
+	struct vmb_memory *memory = &channel->memory;
+	int ret;
+
+	lockdep_assert_held(&memory->mutex);
+	ret = xa_insert(&memory->mapped, gpadl_handle, NULL, GFP_KERNEL);
+	if (ret)
+		return ret;
+	ret = channel->operations->map_gpadl(channel, flags, gpadl_handle, vectors,
+					     vector_count);
+	if (ret)
+		xa_erase(&memory->mapped, gpadl_handle);
+	else
+		xa_store(&memory->mapped, gpadl_handle, channel, GFP_KERNEL);
+	return ret;
+}
+
+/**
+ * vmb_channel_map_gpadl() - get at memory that the client shares
+ * @channel: a server's end, open.
+ * @flags: 0, or VMB_CHANNEL_GPADL_FLAG_READ_ONLY to read it only. Nobody is
+ *	stopped from writing.
+ * @gpadl_handle: the client's name for the memory, from one of its messages.
+ * @vectors: gets the array, one entry a page; the GPADL's, valid until unmap.
+ * @vector_count: gets the number of its entries.
+ *
+ * The memory stays the client's, and the client may change it at any time: read
+ * each byte once, check what was read. The client's
+ * vmb_channel_delete_gpadl() waits until it is unmapped; a mapping that is left
+ * when the server's closed callback has returned is undone, with a warning.
+ *
+ * Context: process context. Not from the packet callbacks.
+ * Return: 0; -EINVAL: flags, or not a server channel; -ENODEV: not open;
+ * -EOPNOTSUPP: the transport cannot map; -ENOENT: no such GPADL, or it is being
+ * deleted; -EBUSY: mapped already; -EACCES: the client shares it as read-only,
+ * and @flags asks for more; -ENOMEM; or what else the transport said.
+ *
+ * VmbChannelMapGpadl.
+ */
+int vmb_channel_map_gpadl(struct vmb_channel *channel, u32 flags,
+			  u32 gpadl_handle, const struct bio_vec **vectors,
+			  u32 *vector_count)
+{
+	struct vmb_memory *memory = &channel->memory;
+	int ret;
+
+	might_sleep();
+	if (!channel->is_server || flags & ~VMB_CHANNEL_GPADL_FLAG_READ_ONLY)
+		return -EINVAL;
+	mutex_lock(&memory->mutex);
+	if (!memory->accepting)
+		ret = -ENODEV;
+	else if (!channel->operations->map_gpadl)
+		ret = -EOPNOTSUPP;
+	else
+		ret = vmb_channel_map_and_record(channel, flags, gpadl_handle,
+						 vectors, vector_count);
+	mutex_unlock(&memory->mutex);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_map_gpadl);
+
+/**
+ * vmb_channel_unmap_gpadl() - have done with memory that the client shares
+ * @channel: the server's end that mapped it; until its closed callback returns.
+ * @gpadl_handle: what was mapped.
+ *
+ * The server must not touch the memory any more, nor the array that map gave
+ * it. If it is not mapped, nothing happens but a warning.
+ *
+ * Context: process context.
+ *
+ * VmbChannelUnmapGpadl.
+ */
+void vmb_channel_unmap_gpadl(struct vmb_channel *channel, u32 gpadl_handle)
+{
+	might_sleep();
+	/*
+	 * No mutex: an open or close that waits for the client must not keep
+	 * what the client's delete may be waiting for.
+	 */
+	if (xa_erase(&channel->memory.mapped, gpadl_handle))
+		channel->operations->unmap_gpadl(channel, gpadl_handle);
+	else
+		WARN_ONCE(1, "vmbkmcl: %s: %s() of GPADL %#x, which it has not mapped\n",
+			  channel->name, __func__, gpadl_handle);
+}
+EXPORT_SYMBOL_GPL(vmb_channel_unmap_gpadl);
+
+/*
+ * The server's closed callback has returned: what it forgot is undone. It may
+ * still be using the memory, so this is the server's fault, and said.
+ */
+void vmb_memory_unmap_leftovers(struct vmb_channel *server)
+{
+	struct vmb_memory *memory = &server->memory;
+	unsigned long handle;
+	void *entry;
+
+	xa_for_each(&memory->mapped, handle, entry) {
+		WARN_ONCE(1, "vmbkmcl: %s: the driver left GPADL %#lx mapped when the channel closed\n",
+			  server->name, handle);
+		vmb_channel_unmap_gpadl(server, handle);
+	}
+}

@@ -1,0 +1,457 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Which memory a GPADL can be made of.
+ *
+ * The peer gets whole pages, and must not see more than the client meant: no
+ * neighbour in a page of the slab allocator, no rest of a larger page of this
+ * kernel. A transport wants the memory in one piece, at one address; lists of
+ * pages are mapped for it.
+ *
+ * In an isolated VM sharing makes the memory readable to the host by changing
+ * how it is mapped. The kernel does that for the direct map alone: a page list
+ * has mappings that we do not know of, and vmalloc memory is not to be given to
+ * set_memory_decrypted() (arm64 and TDX). So there only memory of the page
+ * allocator, or of kmalloc, is shared.
+ */
+#include <linux/gfp.h>
+#include <linux/memory_hotplug.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include "channel.h"
+
+/*
+ * The most 4 KiB pages in a GPADL: the protocol counts the bytes of the page
+ * list, with 16 bytes in front, in 16 bits.
+ */
+#define VMB_GPADL_MAXIMUM_PAGES	8189u
+
+static void vmb_gpadl_release_memory(struct vmb_gpadl *gpadl)
+{
+	if (gpadl->origin == VMB_GPADL_PAGES)
+		vunmap(gpadl->buffer);
+	else if (gpadl->origin == VMB_GPADL_ALLOCATED &&
+		 is_vmalloc_addr(gpadl->buffer))
+		vfree(gpadl->buffer);
+	else if (gpadl->origin == VMB_GPADL_ALLOCATED && gpadl->buffer)
+		free_pages_exact(gpadl->buffer, gpadl->byte_count);
+}
+
+/* @leaked: the peer may still write to the memory. */
+void vmb_gpadl_free(struct vmb_gpadl *gpadl, bool leaked)
+{
+	if (!leaked)
+		vmb_gpadl_release_memory(gpadl);
+	kvfree(gpadl->pages);
+	kfree(gpadl);
+}
+
+/* What every create checks. Only the client's end of a channel has GPADLs. */
+static bool vmb_gpadl_flags_are_valid(const struct vmb_channel *channel, u32 flags)
+{
+	return !channel->is_server && !(flags & ~VMB_CHANNEL_GPADL_FLAG_READ_ONLY);
+}
+
+/* Room for that much and no page yet; or an ERR_PTR. */
+static struct vmb_gpadl *vmb_gpadl_allocate(enum vmb_gpadl_origin origin,
+					    u64 byte_count, u32 flags)
+{
+	struct vmb_gpadl *gpadl;
+
+	if (!byte_count)
+		return ERR_PTR(-EINVAL);
+	if (byte_count >> VMB_WIRE_PAGE_SHIFT > VMB_GPADL_MAXIMUM_PAGES)
+		return ERR_PTR(-E2BIG);
+	if (!PAGE_ALIGNED(byte_count))
+		return ERR_PTR(-EINVAL);
+	gpadl = kzalloc(sizeof(*gpadl), GFP_KERNEL);
+	if (!gpadl)
+		return ERR_PTR(-ENOMEM);
+	gpadl->origin = origin;
+	gpadl->byte_count = byte_count;
+	gpadl->read_only = flags & VMB_CHANNEL_GPADL_FLAG_READ_ONLY;
+	gpadl->pages = kvcalloc(byte_count >> PAGE_SHIFT, sizeof(*gpadl->pages),
+				GFP_KERNEL);
+	if (!gpadl->pages) {
+		kfree(gpadl);
+		return ERR_PTR(-ENOMEM);
+	}
+	return gpadl;
+}
+
+static bool vmb_page_is_slab(struct page *page)
+{
+	return folio_test_slab(page_folio(page));
+}
+
+/* Memory that is RAM, is there, and is in use by slab or not as expected. */
+static int vmb_gpadl_add_frame(struct vmb_gpadl *gpadl, u64 frame, bool slab)
+{
+	struct page *page = NULL;
+
+	if (frame == (unsigned long)frame)
+		page = pfn_to_online_page(frame);
+	if (!page || PageOffline(page) || vmb_page_is_slab(page) != slab)
+		return -EINVAL;
+	gpadl->pages[gpadl->page_count++] = page;
+	return 0;
+}
+
+static int vmb_gpadl_add_buffer(struct vmb_gpadl *gpadl, u8 *buffer)
+{
+	bool slab = !is_vmalloc_addr(buffer) && virt_addr_valid(buffer) &&
+		    vmb_page_is_slab(virt_to_page(buffer));
+	u32 done;
+	int ret;
+
+	gpadl->buffer = buffer;
+	/* The rest of the page is somebody else's. */
+	if (slab && ksize(buffer) < gpadl->byte_count)
+		return -EINVAL;
+	for (done = 0; done < gpadl->byte_count; done += PAGE_SIZE) {
+		u8 *address = buffer + done;
+		struct page *page = NULL;
+
+		if (is_vmalloc_addr(address))
+			page = vmalloc_to_page(address);
+		else if (virt_addr_valid(address))
+			page = virt_to_page(address);
+		if (!page)
+			return -EINVAL;
+		ret = vmb_gpadl_add_frame(gpadl, page_to_pfn(page), slab);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/**
+ * vmb_channel_create_gpadl_from_buffer() - share memory with the peer
+ * @channel: a channel that is open, from opened on; a client's end.
+ * @flags: 0 or VMB_CHANNEL_GPADL_FLAG_READ_ONLY: the peer should not write. The
+ *	peer is not stopped from it, but external data in this memory is handed
+ *	out read-only, and a server on the same machine can map it as such only.
+ * @buffer: page-aligned, from vmalloc, the page allocator, or kmalloc: then as
+ *	kmalloc returned it, and whole pages; stays the caller's, who must not
+ *	free it before delete.
+ * @byte_count: a multiple of PAGE_SIZE, at most 8,189 pages of 4 KiB.
+ * @gpadl_handle: gets the peer's name for it.
+ *
+ * When this returns the peer has confirmed and may use the memory.
+ *
+ * Context: process context; waits for the peer. Not from the packet callbacks.
+ * Return: 0; -EINVAL: flags, a server channel, alignment, or memory of another
+ * kind; -E2BIG: more than the protocol can say; -EOPNOTSUPP: vmalloc memory in
+ * an isolated VM; -EEXIST: a page is shared by this channel already; -ENODEV:
+ * not open; -ENOMEM; -EIO: refused, and the peer may write to the memory all the
+ * same, so it must never be freed; or what else the transport said.
+ *
+ * VmbChannelCreateGpadlFromBuffer.
+ */
+int vmb_channel_create_gpadl_from_buffer(struct vmb_channel *channel, u32 flags,
+					 void *buffer, u32 byte_count,
+					 u32 *gpadl_handle)
+{
+	struct vmb_gpadl *gpadl;
+	int ret;
+
+	might_sleep();
+	if (!vmb_gpadl_flags_are_valid(channel, flags) || !PAGE_ALIGNED(buffer))
+		return -EINVAL;
+	gpadl = vmb_gpadl_allocate(VMB_GPADL_BUFFER, byte_count, flags);
+	if (IS_ERR(gpadl))
+		return PTR_ERR(gpadl);
+	ret = vmb_gpadl_add_buffer(gpadl, buffer);
+	if (!ret && channel->device->isolated && is_vmalloc_addr(buffer))
+		ret = -EOPNOTSUPP;
+	if (ret) {
+		vmb_gpadl_free(gpadl, false);
+		return ret;
+	}
+	return vmb_gpadl_create(channel, gpadl, gpadl_handle);
+}
+EXPORT_SYMBOL_GPL(vmb_channel_create_gpadl_from_buffer);
+
+/* All pages are there: have them in one piece, and tell the peer. */
+static int vmb_gpadl_create_from_pages(struct vmb_channel *channel,
+				       struct vmb_gpadl *gpadl,
+				       u32 *gpadl_handle)
+{
+	int ret = -EOPNOTSUPP;
+
+	if (channel->device->isolated)
+		goto free_gpadl;
+	ret = -ENOMEM;
+	gpadl->buffer = vmap(gpadl->pages, gpadl->page_count, VM_MAP, PAGE_KERNEL);
+	if (!gpadl->buffer)
+		goto free_gpadl;
+	return vmb_gpadl_create(channel, gpadl, gpadl_handle);
+
+free_gpadl:
+	vmb_gpadl_free(gpadl, false);
+	return ret;
+}
+
+static u64 vmb_mdl_length(const struct bio_vec *vectors, u32 vector_count)
+{
+	u64 length = 0;
+	u32 i;
+
+	for (i = 0; i < vector_count; i++)
+		length += vectors[i].bv_len;
+	return length;
+}
+
+/* As many bytes as the GPADL has room for, from an offset into the chain on. */
+static int vmb_gpadl_add_mdl(struct vmb_gpadl *gpadl,
+			     const struct bio_vec *vector, u32 mdl_offset)
+{
+	u32 left = gpadl->byte_count;
+
+	for (; left; vector++) {
+		u32 skipped = min(mdl_offset, vector->bv_len);
+		u32 length = min(vector->bv_len - skipped, left);
+		u64 offset = (u64)vector->bv_offset + skipped;
+		u32 i;
+
+		mdl_offset -= skipped;
+		left -= length;
+		if (!length)
+			continue;
+		if (!PAGE_ALIGNED(offset) || !PAGE_ALIGNED(length) || !vector->bv_page)
+			return -EINVAL;
+		for (i = 0; i < length >> PAGE_SHIFT; i++) {
+			int ret = vmb_gpadl_add_frame(gpadl, page_to_pfn(vector->bv_page) +
+						      (offset >> PAGE_SHIFT) + i, false);
+
+			if (ret)
+				return ret;
+		}
+	}
+	return 0;
+}
+
+/**
+ * vmb_channel_create_gpadl_from_mdl() - share the pages of an MDL with the peer
+ * @channel: as for vmb_channel_create_gpadl_from_buffer().
+ * @flags: likewise.
+ * @vectors: the MDL chain. The array is the caller's again when this returns;
+ *	the pages stay the caller's, who must not free them before delete.
+ * @vector_count: number of its entries.
+ * @mdl_offset: bytes of the chain to leave out at its beginning.
+ * @mdl_length: bytes to share from there on; 0: to the end of the chain.
+ * @gpadl_handle: gets the peer's name for it.
+ *
+ * The peer gets whole pages, so what is shared of each vector must begin with a
+ * page and be whole pages. Pages of the slab allocator are refused: nobody can
+ * tell whether a neighbour is in them. Memory of kmalloc is shared with
+ * vmb_channel_create_gpadl_from_buffer().
+ *
+ * Context: process context; waits for the peer. Not from the packet callbacks.
+ * Return: 0; -EINVAL: flags, a server channel, bytes that are not in the chain,
+ * parts of pages, or memory of another kind; -EOPNOTSUPP: in an isolated VM,
+ * since the pages have mappings that we do not know of and that would not be
+ * changed when the memory is decrypted; -E2BIG, -EEXIST, -ENODEV, -ENOMEM, -EIO:
+ * as for vmb_channel_create_gpadl_from_buffer().
+ *
+ * VmbChannelCreateGpadlFromMdl.
+ */
+int vmb_channel_create_gpadl_from_mdl(struct vmb_channel *channel, u32 flags,
+				      const struct bio_vec *vectors,
+				      u32 vector_count, u32 mdl_offset,
+				      u32 mdl_length, u32 *gpadl_handle)
+{
+	struct vmb_gpadl *gpadl;
+	u64 available, length;
+	int ret;
+
+	might_sleep();
+	if (!vmb_gpadl_flags_are_valid(channel, flags))
+		return -EINVAL;
+	available = vmb_mdl_length(vectors, vector_count);
+	if (mdl_offset > available)
+		return -EINVAL;
+	available -= mdl_offset;
+	length = mdl_length ? mdl_length : available;
+	if (length > available)
+		return -EINVAL;
+	gpadl = vmb_gpadl_allocate(VMB_GPADL_PAGES, length, flags);
+	if (IS_ERR(gpadl))
+		return PTR_ERR(gpadl);
+	ret = vmb_gpadl_add_mdl(gpadl, vectors, mdl_offset);
+	if (ret) {
+		vmb_gpadl_free(gpadl, false);
+		return ret;
+	}
+	return vmb_gpadl_create_from_pages(channel, gpadl, gpadl_handle);
+}
+EXPORT_SYMBOL_GPL(vmb_channel_create_gpadl_from_mdl);
+
+/*
+ * The page that 4 KiB frames make up: those from @pfns on, as many as a page of
+ * 1 << @page_shift bytes has, must be it, all of it and in order.
+ */
+int vmb_gpadl_page_of_pfns(const u64 *pfns, u32 page_shift, u64 *frame)
+{
+	u32 shift = page_shift - VMB_WIRE_PAGE_SHIFT;
+	u32 i;
+
+	*frame = pfns[0] >> shift;
+	for (i = 0; i < 1u << shift; i++)
+		if (pfns[i] != (*frame << shift) + i)
+			return -EINVAL;
+	return 0;
+}
+
+static int vmb_gpadl_add_pfns(struct vmb_gpadl *gpadl, const u64 *pfns)
+{
+	u32 count = gpadl->byte_count >> PAGE_SHIFT;
+	u64 frame;
+	int ret;
+
+	while (count--) {
+		ret = vmb_gpadl_page_of_pfns(pfns, PAGE_SHIFT, &frame);
+		if (!ret)
+			ret = vmb_gpadl_add_frame(gpadl, frame, false);
+		if (ret)
+			return ret;
+		pfns += PAGE_SIZE >> VMB_WIRE_PAGE_SHIFT;
+	}
+	return 0;
+}
+
+/**
+ * vmb_channel_create_gpadl_from_pfn_list() - share page frames with the peer
+ * @channel: as for vmb_channel_create_gpadl_from_buffer().
+ * @flags: likewise.
+ * @pfns: numbers of 4 KiB Hyper-V page frames. The array is the caller's again
+ *	when this returns; the pages stay the caller's, who must not free them
+ *	before delete.
+ * @pfn_count: number of its entries, at most 8,189.
+ * @gpadl_handle: gets the peer's name for it.
+ *
+ * Where a page of this kernel is larger, only whole ones can be shared: the
+ * frames of each must be all there, in order.
+ *
+ * Context: process context; waits for the peer. Not from the packet callbacks.
+ * Return: 0; -EINVAL: flags, a server channel, no frames, parts of pages, frames
+ * that are not RAM, or are the slab allocator's; -EOPNOTSUPP, -E2BIG, -EEXIST,
+ * -ENODEV, -ENOMEM, -EIO: as for vmb_channel_create_gpadl_from_mdl().
+ *
+ * VmbChannelCreateGpadlFromPfnList.
+ */
+int vmb_channel_create_gpadl_from_pfn_list(struct vmb_channel *channel, u32 flags,
+					   const u64 *pfns, u32 pfn_count,
+					   u32 *gpadl_handle)
+{
+	struct vmb_gpadl *gpadl;
+	int ret;
+
+	might_sleep();
+	if (!vmb_gpadl_flags_are_valid(channel, flags))
+		return -EINVAL;
+	gpadl = vmb_gpadl_allocate(VMB_GPADL_PAGES,
+				   (u64)pfn_count << VMB_WIRE_PAGE_SHIFT, flags);
+	if (IS_ERR(gpadl))
+		return PTR_ERR(gpadl);
+	ret = vmb_gpadl_add_pfns(gpadl, pfns);
+	if (ret) {
+		vmb_gpadl_free(gpadl, false);
+		return ret;
+	}
+	return vmb_gpadl_create_from_pages(channel, gpadl, gpadl_handle);
+}
+EXPORT_SYMBOL_GPL(vmb_channel_create_gpadl_from_pfn_list);
+
+/* Zeroed pages; where they must lie in the direct map, in one block. */
+static void *vmb_gpadl_allocate_memory(const struct vmb_channel *channel, u32 byte_count)
+{
+	const gfp_t flags = GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN;
+
+	if (channel->device->isolated)
+		return alloc_pages_exact(byte_count, flags);
+	return __vmalloc(byte_count, flags);
+}
+
+/**
+ * vmb_channel_create_gpadl() - allocate memory and share it with the peer
+ * @channel: as for vmb_channel_create_gpadl_from_buffer().
+ * @flags: likewise.
+ * @page_count: number of pages of PAGE_SIZE, at most 8,189 of 4 KiB.
+ * @gpadl_handle: gets the peer's name for it.
+ *
+ * The memory is zeroed, and belongs to the GPADL: vmb_channel_delete_gpadl()
+ * frees it, unless the peer may still write to it. In an isolated VM it has to
+ * be in one block, so some MiB are the most that can be had.
+ *
+ * Context: process context; waits for the peer. Not from the packet callbacks.
+ * Return: 0; -EINVAL: flags, a server channel, or no pages; -E2BIG: more than the
+ * protocol can say; -ENODEV: not open; -ENOMEM; -EIO: refused, and the memory is
+ * leaked, since the peer may write to it all the same; or what else the
+ * transport said.
+ *
+ * VmbChannelCreateGpadl.
+ */
+int vmb_channel_create_gpadl(struct vmb_channel *channel, u32 flags,
+			     u32 page_count, u32 *gpadl_handle)
+{
+	struct vmb_gpadl *gpadl;
+	void *buffer;
+	int ret = -ENOMEM;
+
+	might_sleep();
+	if (!vmb_gpadl_flags_are_valid(channel, flags))
+		return -EINVAL;
+	gpadl = vmb_gpadl_allocate(VMB_GPADL_ALLOCATED, (u64)page_count << PAGE_SHIFT,
+				   flags);
+	if (IS_ERR(gpadl))
+		return PTR_ERR(gpadl);
+	buffer = vmb_gpadl_allocate_memory(channel, gpadl->byte_count);
+	if (buffer)
+		ret = vmb_gpadl_add_buffer(gpadl, buffer);
+	if (ret) {
+		vmb_gpadl_free(gpadl, false);
+		return ret;
+	}
+	return vmb_gpadl_create(channel, gpadl, gpadl_handle);
+}
+EXPORT_SYMBOL_GPL(vmb_channel_create_gpadl);
+
+/**
+ * vmb_channel_get_system_address_for_gpadl() - where a GPADL's memory is
+ * @channel: the channel.
+ * @flags: 0.
+ * @gpadl_handle: from vmb_channel_create_gpadl(). Of any other memory the client
+ *	has the address, or the pages, itself.
+ * @system_address: gets the address of its first byte; valid until delete.
+ *
+ * Context: any but hard interrupt.
+ * Return: 0; -EINVAL: flags, or a GPADL of memory of the client's; -ENOENT: no
+ * such GPADL, or it is being deleted.
+ *
+ * VmbChannelGetSystemAddressForGpadl.
+ */
+int vmb_channel_get_system_address_for_gpadl(struct vmb_channel *channel,
+					     u32 flags, u32 gpadl_handle,
+					     void **system_address)
+{
+	struct vmb_memory *memory = &channel->memory;
+	struct vmb_gpadl *gpadl;
+	unsigned long irq_flags;
+	int ret = 0;
+
+	if (flags)
+		return -EINVAL;
+	spin_lock_irqsave(&memory->lock, irq_flags);
+	gpadl = vmb_gpadl_find(memory, gpadl_handle);
+	if (!gpadl || gpadl->deleting)
+		ret = -ENOENT;
+	else if (gpadl->origin != VMB_GPADL_ALLOCATED)
+		ret = -EINVAL;
+	else
+		*system_address = gpadl->buffer;
+	spin_unlock_irqrestore(&memory->lock, irq_flags);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_get_system_address_for_gpadl);
