@@ -320,15 +320,19 @@ static void raw_memory_in_an_isolated_machine(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, set_raw_memory(fixture->channel), -EPERM);
 }
 
-static void allocate_a_server(struct kunit *test)
+/* The client brings the rings, and looks for the other end. */
+static void server_has_nothing_of_a_client(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
+	const guid_t *type = &fixture->transport.device.device.interface_type;
 	struct vmb_channel *channel;
 
-	vmb_channel_cleanup(fixture->channel);
-	fixture->channel = NULL;
-	KUNIT_EXPECT_EQ(test, vmb_channel_allocate(&fixture->transport.device.device,
-						   true, &channel), -EOPNOTSUPP);
+	KUNIT_ASSERT_EQ(test, vmb_channel_allocate(NULL, true, &channel), 0);
+	KUNIT_EXPECT_EQ(test, vmb_client_channel_init_set_ring_buffer_page_count(channel, 4, 4),
+			-EINVAL);
+	KUNIT_EXPECT_EQ(test, vmb_client_channel_init_set_target_pnp(channel, type, NULL, NULL),
+			-EINVAL);
+	vmb_channel_cleanup(channel);
 }
 
 static void allocate_on_a_device_that_goes(struct kunit *test)
@@ -404,7 +408,7 @@ static struct kunit_case channel_config_cases[] = {
 	KUNIT_CASE(second_name),
 	KUNIT_CASE(ring_page_limits),
 	KUNIT_CASE(raw_memory_in_an_isolated_machine),
-	KUNIT_CASE(allocate_a_server),
+	KUNIT_CASE(server_has_nothing_of_a_client),
 	KUNIT_CASE(allocate_on_a_device_that_goes),
 	KUNIT_CASE(allocate_a_second_channel),
 	KUNIT_CASE(allocate_again_after_cleanup),

@@ -370,36 +370,33 @@ static void vmb_life_act(struct vmb_channel *channel, enum vmb_life_action actio
 	}
 }
 
-static void vmb_life_work(struct work_struct *work)
+/* What is to be done now; whoever asks is the channel's worker while it is. */
+static enum vmb_life_action vmb_life_begin_action(struct vmb_channel *channel)
 {
-	struct vmb_channel *channel = container_of(work, struct vmb_channel,
-						   life.work);
 	struct vmb_life *life = &channel->life;
 	enum vmb_life_action action;
 
 	spin_lock_irq(&life->lock);
 	action = vmb_life_decide(channel);
-	if (action != VMB_LIFE_NOTHING)
-		life->worker = current;
 	if (action == VMB_LIFE_FIND_PEER)
 		life->searched = true;
+	life->worker = action == VMB_LIFE_NOTHING ? NULL : current;
 	spin_unlock_irq(&life->lock);
-	if (action == VMB_LIFE_NOTHING)
-		return;
+	return action;
+}
 
-	vmb_life_act(channel, action);
+/*
+ * Whoever frees a channel waits for its work first, so it is still there after
+ * it was disabled.
+ */
+static void vmb_life_work(struct work_struct *work)
+{
+	struct vmb_channel *channel = container_of(work, struct vmb_channel,
+						   life.work);
+	enum vmb_life_action action;
 
-	/*
-	 * If the channel is disabled by now it is somebody else's, and we are
-	 * not its worker any more. Else there may be more to do, at once.
-	 */
-	spin_lock_irq(&life->lock);
-	if (life->worker == current) {
-		life->worker = NULL;
-		if (life->state != VMB_LIFE_DISABLED)
-			queue_work(vmb_workqueue, &life->work);
-	}
-	spin_unlock_irq(&life->lock);
+	while ((action = vmb_life_begin_action(channel)) != VMB_LIFE_NOTHING)
+		vmb_life_act(channel, action);
 }
 
 void vmb_life_init(struct vmb_channel *channel)
