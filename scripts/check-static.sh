@@ -195,9 +195,10 @@ excused=(
 	'^include/vmbkmcl\.h:.*MULTISTATEMENT_MACRO_USE_DO_WHILE'
 	# lists for the preprocessor, and what is made of them
 	'^drivers/kmcl/(counters\.h|observe\.c):.*(COMPLEX_MACRO|MACRO_ARG_REUSE|TRAILING_SEMICOLON)'
-	'^drivers/clients/echo/echo_protocol\.h:.*COMPLEX_MACRO'
+	'^drivers/clients/[a-z]+/[a-z]+_protocol\.h:.*COMPLEX_MACRO'
 	# the argument is the name of a member
 	'^drivers/kmcl/(hv_layout\.h|observe\.c):.*MACRO_ARG_PRECEDENCE'
+	'^drivers/clients/source/source\.c:.*MACRO_ARG_REUSE'
 	# a size in bytes; the file is also built where there is no BIT()
 	'^drivers/kmcl/wire\.h:.*BIT_MACRO'
 	# a lock is described in the kernel-doc of its struct, which is checked
@@ -403,12 +404,14 @@ if wants modinfo; then
 	check "modinfo: vmbkmcl has no symbol of Hyper-V's" no_hyperv_symbol 6.12
 	check "modinfo: vmbkmcl_hv depends on vmbkmcl and hv_vmbus" \
 		field 6.12 vmbkmcl_hv depends '^(hv_vmbus,vmbkmcl|vmbkmcl,hv_vmbus)$'
-	check "modinfo: vmb_echo depends on vmbkmcl alone" \
-		field 6.12 vmb_echo depends '^vmbkmcl$'
-	check "modinfo: vmb_echo has an alias of the bus" \
-		field 6.12 vmb_echo alias '^vmbus:[0-9a-f]{32}$'
-	check "modinfo: vmb_echo has modprobe load the transport" \
-		field 6.12 vmb_echo softdep '^pre: vmbkmcl_hv$'
+	for name in vmb_echo vmb_source; do
+		check "modinfo: $name depends on vmbkmcl alone" \
+			field 6.12 "$name" depends '^vmbkmcl$'
+		check "modinfo: $name has an alias of the bus" \
+			field 6.12 "$name" alias '^vmbus:[0-9a-f]{32}$'
+		check "modinfo: $name has modprobe load the transport" \
+			field 6.12 "$name" softdep '^pre: vmbkmcl_hv$'
+	done
 	check "modinfo: exports are GPL only" only_gpl_exports 6.12
 fi
 
