@@ -13,6 +13,12 @@ usage() {
 		the rings, packets that want no completion, and malformed ones. The host
 		checks every completion, and its verdict is what counts.
 
+		At the same time the guest sends through another channel, whose rings
+		are of the smallest size: packets from two threads, external data in both
+		directions, synchronous requests; the host reads slowly, in bursts, and
+		not at all for a while, and writes into memory that the guest shares.
+		Both ends count, and must agree.
+
 		Needs no Hyper-V and no hardware virtualisation. What is missing is
 		installed (as root) or fetched into the cache; nothing else is changed.
 
@@ -20,11 +26,13 @@ usage() {
 		  KERNEL     the guest's kernel: 6.1, 6.12 (default), newest, ...
 		  INBAND     in-band packets (10260)
 		  EXTERNAL   packets with external data (1100)
+		  SENDS      packets that the guest sends (100000)
 		  CLIENT     parameters for the echo client's module
 		  DEADLINE   seconds after which the guest is ended (150)
 
-		Writes build/demo.json; the consoles are in build/demo/. Exits 0 only if
-		the host counted every packet exactly once.
+		Writes build/demo.json (scripts/guest/verdict.py says what its fields
+		mean); the consoles are in build/demo/. Exits 0 only if every packet was
+		counted exactly once.
 	END
 }
 
@@ -58,7 +66,7 @@ stage "our modules for Linux $(cat "$kernel/release")"
 modules=$VMB_BUILD/modules/$version
 "$guest/build-modules.sh" "$version" "$modules"
 
-stage "the host's end of the channel, for this machine's QEMU"
+stage "the host's ends of the channels, for this machine's QEMU"
 "$guest/build-host-device.sh" >/dev/null
 
 stage "the guest: boot, packets, unload"
@@ -69,7 +77,8 @@ printf '%s\n' "${CLIENT:-}" >"$work/client-parameters"
 	"$modules"/*.ko "$work/client-parameters"
 "$guest/run.sh" --kernel "$kernel" --initrd "$work/initrd" --logs "$logs" \
 	--deadline "${DEADLINE:-150}" \
-	--device "modes=finite,inband=${INBAND:-10260},external=${EXTERNAL:-1100}"
+	--device "modes=finite,inband=${INBAND:-10260},external=${EXTERNAL:-1100}" \
+	--source "modes=finite,sends=${SENDS:-100000}"
 stage_end
 
 python3 "$guest/verdict.py" "$logs" "$VMB_BUILD/demo.json" \

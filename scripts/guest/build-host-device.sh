@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Compile the host's end of the channel (host_*.c) for the QEMU that is
+# Compile the host's ends of the channels (host_*.c) for the QEMU that is
 # installed, and print the path of the shared object.
 #
 # The device is preloaded into the stock QEMU, so its idea of every structure
@@ -12,7 +12,7 @@ set -eu
 . "$(dirname "$0")/../lib.sh"
 
 here=$VMB_TOP/scripts/guest
-protocol=$VMB_TOP/drivers/clients/echo/echo_protocol.h
+clients=$VMB_TOP/drivers/clients
 
 need_packages qemu-system-x86 gcc make python3 python3-venv meson ninja-build \
 	flex bison pkg-config dpkg-dev bzip2 libglib2.0-dev libpixman-1-dev \
@@ -84,10 +84,10 @@ compile() {
 	# shellcheck disable=SC2086
 	quietly "$VMB_BUILD/host-device.log" 300 gcc -std=gnu11 -O2 -g -Wall -Werror \
 		-fPIC -shared -fno-strict-aliasing -fwrapv \
-		-I "$tree/build" -I . -I include -I "$(dirname "$protocol")" \
+		-I "$tree/build" -I . -I include -I "$clients/echo" -I "$clients/source" \
 		-include "$tree/build/config-host.h" $flags \
 		-o "$output.new" "$here"/host_*.c -lz ||
-		die "the host's end of the channel does not compile against qemu $package" \
+		die "the host's ends of the channels do not compile against qemu $package" \
 		    "see $VMB_BUILD/host-device.log"
 	mv "$output.new" "$output"
 }
@@ -96,7 +96,7 @@ mkdir -p "$VMB_CACHE/qemu"
 exec 9>"$VMB_CACHE/qemu/lock"
 flock -w 1800 9 || die "$VMB_CACHE/qemu/lock is held by another" "wait for it to end"
 [ -e "$tree/ready" ] || prepare_tree
-hash=$(cat "$here"/host_*.[ch] "$protocol" "$0" | sha256sum | cut -c1-16)
-object=$tree/vmb-echo-host-$hash.so
+hash=$(cat "$here"/host_*.[ch] "$clients"/*/*_protocol.h "$0" | sha256sum | cut -c1-16)
+object=$tree/vmb-host-$hash.so
 [ -e "$object" ] || compile "$object"
 echo "$object"

@@ -29,12 +29,23 @@ wait_for() {
 	done
 }
 
-offer_is_there() {
-	[ -n "$(ls /sys/bus/vmbus/devices 2>/dev/null)" ]
+# The type GUIDs of our clients.
+# shellcheck disable=SC2034
+echo_type=6f9c1b7e-5a1d-4c55-9a0e-3d1c5e0b7a42
+# shellcheck disable=SC2034
+source_type=b3a7e2c4-6d19-4f0b-8e35-920fd74a1c68
+
+# find_device TYPE: sets device to the first of this type.
+find_device() {
+	for device in /sys/bus/vmbus/devices/*; do
+		! grep -qs "$1" "$device/class_id" || return 0
+	done
+	return 1
 }
 
+# verdict_is_there DEVICE: sets verdict to what its peer said.
 verdict_is_there() {
-	verdict=$(cat /sys/bus/vmbus/devices/*/peer_verdict 2>/dev/null)
+	verdict=$(cat "$1/peer_verdict" 2>/dev/null)
 	[ -n "$verdict" ] && [ "$verdict" != none ]
 }
 

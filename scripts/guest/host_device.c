@@ -16,10 +16,6 @@
  */
 #include "host_device.h"
 #include "qemu/module.h"
-#include "qemu/uuid.h"
-
-/* The header that declares it has another name in each series. */
-extern AddressSpace address_space_memory;
 
 #define TYPE_ECHO_HOST "vmb-echo-host"
 DECLARE_INSTANCE_CHECKER(struct echo_host, ECHO_HOST, TYPE_ECHO_HOST)
@@ -122,16 +118,6 @@ static void send_packets(struct echo_host *host)
 	vmbus_channel_notify_host(host->chan);
 }
 
-/* What the guest says it waits for in its outgoing ring, 0 for nothing. */
-static bool guest_waits_for_room(struct echo_host *host)
-{
-	uint32_t pending = 0;
-
-	dma_memory_read(echo_memory(host), host->chan->recv_ringbuf.common.rb_addr + 12,
-			&pending, sizeof(pending), MEMTXATTRS_UNSPECIFIED);
-	return pending;
-}
-
 /* Both rings are as full as they get when nothing fits for a while. */
 static bool hold_is_over(struct echo_host *host)
 {
@@ -144,7 +130,7 @@ static void end_of_hold(struct echo_host *host)
 {
 	host->hold_until = 0;
 	host->count.holds++;
-	host->count.holds_that_blocked_guest += guest_waits_for_room(host);
+	host->count.holds_that_blocked_guest += host_guest_waits_for_room(host->chan);
 }
 
 static void echo_notify(VMBusChannel *chan)
@@ -241,23 +227,11 @@ static void echo_close(VMBusChannel *chan)
 	host->chan = NULL;
 }
 
-/*
- * vmbus.c has just filled in its own part. If that is not where these headers
- * say, some field before it has another size in this binary, and our fields
- * would lie on top of QEMU's.
- */
-static bool is_our_qemu(VMBusDevice *vdev)
-{
-	return vdev->dma_as == &address_space_memory && vdev->num_channels == 1 &&
-	       vmbus_device_channel(vdev, 0) == vdev->channels &&
-	       vmbus_channel_device(vdev->channels) == vdev;
-}
-
 static void echo_realize(VMBusDevice *vdev, Error **errp)
 {
 	struct echo_host *host = ECHO_HOST(vdev);
 
-	if (!is_our_qemu(vdev)) {
+	if (!host_is_our_qemu(vdev)) {
 		error_setg(errp, "%s was built for another QEMU than this one: "
 			   "remove the cache's qemu directory and build it again",
 			   TYPE_ECHO_HOST);
@@ -284,7 +258,6 @@ static void echo_unrealize(VMBusDevice *vdev)
 	g_free(host->mode_name);
 }
 
-/* Ended only where the macro exists: since QEMU 10 the array has a length. */
 static const Property echo_properties[] = {
 	DEFINE_PROP_STRING("modes", struct echo_host, modes),
 	DEFINE_PROP_UINT32("inband", struct echo_host, inband, 10260),
@@ -292,27 +265,8 @@ static const Property echo_properties[] = {
 	DEFINE_PROP_UINT32("hold-every", struct echo_host, hold_every, 3000),
 	DEFINE_PROP_UINT32("stall-ms", struct echo_host, stall_ms, 20000),
 	DEFINE_PROP_UINT64("seed", struct echo_host, seed, 1),
-#ifdef DEFINE_PROP_END_OF_LIST
-	DEFINE_PROP_END_OF_LIST(),
-#endif
+	HOST_PROPERTIES_END
 };
-
-/* And only since then does it take the array as const, which it must be. */
-#ifdef DEFINE_PROP_END_OF_LIST
-#define ECHO_PROPERTIES ((Property *)echo_properties)
-#else
-#define ECHO_PROPERTIES echo_properties
-#endif
-
-static void set_uuid(QemuUUID *uuid, const uint32_t *field)
-{
-	g_autofree char *text = g_strdup_printf(
-		"%08x-%04x-%04x-%02x%02x-%02x%02x%02x%02x%02x%02x",
-		field[0], field[1], field[2], field[3], field[4], field[5],
-		field[6], field[7], field[8], field[9], field[10]);
-
-	g_assert(!qemu_uuid_parse(text, uuid));
-}
 
 static void echo_class_init(ObjectClass *klass, void *data)
 {
@@ -322,9 +276,9 @@ static void echo_class_init(ObjectClass *klass, void *data)
 	};
 	VMBusDeviceClass *vdc = VMBUS_DEVICE_CLASS(klass);
 
-	device_class_set_props(DEVICE_CLASS(klass), ECHO_PROPERTIES);
-	set_uuid(&vdc->classid, class_fields);
-	set_uuid(&vdc->instanceid, instance_fields);
+	host_set_properties(DEVICE_CLASS(klass), echo_properties);
+	host_set_uuid(&vdc->classid, class_fields);
+	host_set_uuid(&vdc->instanceid, instance_fields);
 	vdc->vmdev_realize = echo_realize;
 	vdc->vmdev_unrealize = echo_unrealize;
 	vdc->open_channel = echo_open;

@@ -14,18 +14,7 @@
 #ifndef VMB_HOST_DEVICE_H
 #define VMB_HOST_DEVICE_H
 
-#include "qemu/osdep.h"
-#include "qemu/main-loop.h"
-#include "qemu/timer.h"
-#include "qemu/error-report.h"
-#include "qapi/error.h"
-#include "hw/qdev-properties.h"
-#include "hw/hyperv/vmbus.h"
-/* hw/hyperv/hyperv.h pulls in the headers of a target; two lines will do. */
-typedef struct HvSintRoute HvSintRoute;
-int hyperv_set_event_flag(HvSintRoute *sint_route, unsigned int eventno);
-/* Cut out of the same QEMU's vmbus.c: raw packets need the ring's place. */
-#include "vmbus-structs.h"
+#include "host_common.h"
 #include "echo_protocol.h"
 
 #define ECHO_PAGE_SIZE		4096u

@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Boot a Linux guest on Hyper-V as QEMU and KVM implement it, with the host's
-# end of the echo channel in it, and wait until it is over.
+# ends of our clients' channels in it, and wait until it is over.
 #
 # usage: run.sh [option...]
 #	--kernel DIRECTORY	the guest's kernel, as kernel.sh prints it
 #	--initrd FILE		its initramfs, as l2-initramfs.sh makes it
-#	--device PROPERTIES	of the host's end, such as inband=1000,modes=endless
+#	--device PROPERTIES	of the echo client's host, such as inband=1000,modes=endless
+#	--source PROPERTIES	of the source client's host; without it there is none
 #	--append PARAMETERS	more for the guest's kernel
 #	--cpus N		of the guest (2)
 #	--deadline SECONDS	after which it is ended (180)
@@ -21,12 +22,13 @@ set -eu
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-kernel='' initrd='' device='' append='' cpus=2 deadline=180 logs=$VMB_BUILD/guest
+kernel='' initrd='' device='' source='' append='' cpus=2 deadline=180 logs=$VMB_BUILD/guest
 while [ $# -gt 1 ]; do
 	case $1 in
 	--kernel) kernel=$2 ;;
 	--initrd) initrd=$2 ;;
 	--device) device=$2 ;;
+	--source) source=$2 ;;
 	--append) append=$2 ;;
 	--cpus) cpus=$2 ;;
 	--deadline) deadline=$2 ;;
@@ -53,6 +55,7 @@ touch "$logs/guest.log" "$logs/host.log"
 guest_options() {
 	local directory=$1 processor=${2:-}
 
+	# The devices in this order: the bus has to be there first.
 	printf '%s\n' \
 		-machine q35,kernel-irqchip=on -accel kvm \
 		-cpu host,kvm=off,hv-relaxed,hv-vpindex,hv-synic,hv-runtime,hv-time,hv-stimer,hv-reset"$processor" \
@@ -61,6 +64,7 @@ guest_options() {
 		-device "vmb-echo-host${device:+,$device}" \
 		-kernel "$directory/vmlinuz" -initrd "$directory/initrd" \
 		-append "console=ttyS0 quiet loglevel=4 panic=-1 oops=panic mitigations=off cryptomgr.notests log_buf_len=4M $append"
+	[ -z "$source" ] || printf '%s\n' -device "vmb-source-host,$source"
 }
 
 # The device file says nothing: ask whether KVM implements Hyper-V's SynIC.
