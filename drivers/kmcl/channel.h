@@ -366,7 +366,7 @@ static inline bool vmb_inbound_is_drainer(const struct vmb_inbound *inbound)
  * @allocated: of these, with the client or on their way.
  * @transactions: who waits for which completion.
  * @ending: packets whose routine is to be called, or is running, outside of the
- *	drain; atomic.
+ *	drain.
  * @finished: packets the client is done with since open.
  * @progress: goes up with everything written; the watchdog's.
  * @drained: woken when the client holds no packet, the queue is empty, or
@@ -388,7 +388,7 @@ struct vmb_outbound {
 	struct list_head spare;
 	u32 allocated;
 	struct vmb_transactions transactions;
-	atomic_t ending;
+	u32 ending;
 	u64 finished;
 	u64 progress;
 	wait_queue_head_t drained;

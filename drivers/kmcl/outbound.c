@@ -23,7 +23,6 @@ void vmb_outbound_init(struct vmb_outbound *outbound)
 	INIT_LIST_HEAD(&outbound->held);
 	INIT_LIST_HEAD(&outbound->free);
 	INIT_LIST_HEAD(&outbound->spare);
-	atomic_set(&outbound->ending, 0);
 	init_waitqueue_head(&outbound->drained);
 }
 

@@ -53,21 +53,31 @@ void vmb_send_end(struct vmb_channel *channel, struct vmb_packet *packet,
 	packet->state = VMB_SEND_ENDED;
 	packet->status = status;
 	list_add_tail(&packet->queue.node, ended);
-	atomic_inc(&channel->outbound.ending);
+	channel->outbound.ending++;
 }
 
-/* Call the routines of what has ended. No lock is held. */
+/*
+ * Call the routines of what has ended. No lock is held. Nothing touches the
+ * channel after the last unlock, for it may be gone then.
+ */
 void vmb_send_run_ended(struct vmb_channel *channel, struct list_head *ended)
 {
+	struct vmb_outbound *outbound = &channel->outbound;
 	struct vmb_packet *packet;
+	unsigned long flags;
+	u32 count = 0;
 
 	while (!list_empty(ended)) {
 		packet = list_first_entry(ended, struct vmb_packet, queue.node);
 		list_del_init(&packet->queue.node);
 		vmb_send_finish(packet, packet->status, NULL, 0);
-		if (atomic_dec_and_test(&channel->outbound.ending))
-			wake_up(&channel->outbound.drained);
+		count++;
 	}
+	spin_lock_irqsave(&outbound->lock, flags);
+	outbound->ending -= count;
+	if (!outbound->ending)
+		wake_up(&outbound->drained);
+	spin_unlock_irqrestore(&outbound->lock, flags);
 }
 
 /* It is in the ring. */

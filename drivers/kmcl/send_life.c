@@ -119,7 +119,10 @@ void vmb_send_fail(struct vmb_channel *channel, int status)
 	vmb_send_end_sent(channel, true, status, &ended);
 	spin_unlock_irq(&outbound->lock);
 	vmb_send_run_ended(channel, &ended);
-	wait_event(outbound->drained, !atomic_read(&outbound->ending));
+	wait_event(outbound->drained, !READ_ONCE(outbound->ending));
+	/* Who woke us may still hold it. */
+	spin_lock_irq(&outbound->lock);
+	spin_unlock_irq(&outbound->lock);
 }
 
 /*
