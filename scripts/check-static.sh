@@ -198,7 +198,7 @@ excused=(
 	'^drivers/clients/[a-z]+/[a-z]+_protocol\.h:.*COMPLEX_MACRO'
 	# the argument is the name of a member
 	'^drivers/kmcl/(hv_layout\.h|observe\.c):.*MACRO_ARG_PRECEDENCE'
-	'^drivers/clients/source/source\.c:.*MACRO_ARG_REUSE'
+	'^drivers/clients/(source/source|block/block_client)\.c:.*MACRO_ARG_REUSE'
 	# a size in bytes; the file is also built where there is no BIT()
 	'^drivers/kmcl/wire\.h:.*BIT_MACRO'
 	# a lock is described in the kernel-doc of its struct, which is checked
@@ -411,6 +411,10 @@ if wants modinfo; then
 			field 6.12 "$name" alias '^vmbus:[0-9a-f]{32}$'
 		check "modinfo: $name has modprobe load the transport" \
 			field 6.12 "$name" softdep '^pre: vmbkmcl_hv$'
+	done
+	for name in vmb_block_server vmb_block_client; do
+		check "modinfo: $name depends on vmbkmcl alone" \
+			field 6.12 "$name" depends '^vmbkmcl$'
 	done
 	check "modinfo: exports are GPL only" only_gpl_exports 6.12
 fi
