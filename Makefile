@@ -71,6 +71,10 @@ sign: ## sign the built modules for Secure Boot (KEY=, CERT=)
 demo: ## boot a Hyper-V guest and watch packets go through
 	@$(RUN) scripts/demo.sh
 
+.PHONY: demo-loopback
+demo-loopback: ## a server and a client in one kernel, on any machine
+	@$(RUN) scripts/demo-loopback.sh
+
 .PHONY: bench
 bench: ## instructions and allocations per packet
 	@$(RUN) scripts/bench.sh

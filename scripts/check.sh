@@ -9,6 +9,7 @@
 #   static      check-static.sh: build without a warning, sparse, checkpatch, ...
 #   dkms        check-dkms.sh: add, build, install, remove
 #   kunit       kunit.sh: the KUnit suites on a kernel of their own
+#   loopback    check-loopback.sh: a server and a client in a plain guest
 #   kselftest   kselftest.sh: load, bind, traffic, unload in a Hyper-V guest
 #
 # A part passes if its own last line counts what it did, nothing in it failed
@@ -23,6 +24,7 @@ parts=(
 	"static check-static.sh 900"
 	"dkms check-dkms.sh 900"
 	"kunit kunit.sh 2700"
+	"loopback check-loopback.sh 600"
 	"kselftest kselftest.sh 1800"
 )
 

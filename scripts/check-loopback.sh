@@ -1,0 +1,38 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The loopback demo as tests: each step of the guest is one, and so is each thing
+# that the numbers have to say. Prints KTAP, and 'N passed, N failed, N skipped'
+# at the end.
+#
+# usage: check-loopback.sh
+#
+# Environment: as demo-loopback.sh.
+set -eu
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/checks.sh
+. "$VMB_TOP/scripts/checks.sh"
+
+case ${1:-} in
+'') ;;
+*)
+	sed -n 's/^# \{0,1\}//; 4,10p' "$0"
+	exit 0
+	;;
+esac
+
+stage "the loopback demo"
+status=0
+"$VMB_TOP/scripts/demo-loopback.sh" >"$VMB_BUILD/demo-loopback.txt" || status=$?
+sed 's/^/# /' "$VMB_BUILD/demo-loopback.txt"
+
+# In the guest's own words; what it did not come to is missed by the last test.
+while read -r result; do
+	case $result in
+	ok\ *) passed "guest: ${result#ok }" ;;
+	*) failed "guest: ${result#not ok }" ;;
+	esac
+done < <(tr -d '\r' <"$VMB_BUILD/demo-loopback/guest.log" | sed -n 's/^VMBGUEST-TEST //p')
+check "the demo is content: all rounds, all bytes, nothing lost" [ "$status" = 0 ]
+checks_end
