@@ -6,7 +6,8 @@
 # usage: build-modules.sh VERSION OUTPUT [ARGUMENT...]	(for make, such as W=1)
 #
 # VERSION as kernel.sh takes it. OUTPUT gets the modules, Module.symvers and
-# build.log, which is everything that make said. The repository itself is not
+# build.log, which is everything that make said; if they are there already, of
+# these very sources, they stay. The repository itself is not
 # built in: each kernel gets a copy of its own. A kernel whose compiler this
 # release does not have is built for in a chroot of the release that has it.
 set -eu
@@ -55,6 +56,12 @@ else
 fi
 "$VMB_TOP/scripts/copy-sources.sh" "$copy"
 
+sources=$( (cat "$kernel/release" && echo "$compiler" "$@" && cd "$copy" &&
+	find . -type f | LC_ALL=C sort | xargs sha256sum) | sha256sum)
+[ ! -e "$output/Module.symvers" ] ||
+	[ "$(cat "$output/sources" 2>/dev/null)" != "$sources" ] || exit 0
+rm -f "$output/sources"
+
 inside=${copy#"${chroot:-}"}
 quietly "$output/build.log" 1200 ${run[@]+"${run[@]}"} make -C "$kdir" "M=$inside" \
 	"CC=$compiler" -j "$(nproc)" "$@" modules ||
@@ -64,3 +71,4 @@ find "$copy" -name '*.ko' -exec cp {} "$output/" \;
 cp "$copy/Module.symvers" "$output/"
 [ -n "$(find "$output" -maxdepth 1 -name '*.ko')" ] ||
 	die "the build for Linux $(cat "$kernel/release") made no module" "see $output/build.log"
+echo "$sources" >"$output/sources"
