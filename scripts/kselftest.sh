@@ -3,7 +3,8 @@
 #
 # Boots a Hyper-V guest and runs the kselftests in it (scripts/kselftest): load,
 # bind by modalias, new_id and driver_override, traffic, unbind and unload under
-# traffic, broken rings, a client from outside of the tree. Prints KTAP, and
+# traffic, broken rings, a client from outside of the tree; and the same with a
+# client that sends, to a host that reads slowly or not at all. Prints KTAP, and
 # 'N passed, N failed, N skipped' at the end. The guest's tests say what Linux
 # saw; behind them come the host's, one for each open of the channel.
 #
@@ -19,7 +20,7 @@ set -eu
 case ${1:-} in
 '') ;;
 *)
-	sed -n 's/^# \{0,1\}//; 4,12p' "$0"
+	sed -n 's/^# \{0,1\}//; 4,13p' "$0"
 	exit 0
 	;;
 esac
@@ -34,6 +35,7 @@ opens=(finite endless endless finite
 	framing-index-range framing-index-unaligned framing-index-huge
 	framing-index-ours
 	finite mirror mirror)
+source_opens=(finite endless endless deaf finite)
 
 stage "Linux $version, our modules, a client from outside of the tree"
 need_packages python3
@@ -49,10 +51,12 @@ scratch_dir work
 "$guest/l2-initramfs.sh" "$kernel" "$work/initrd" "$VMB_TOP/scripts/kselftest/main.sh" \
 	"$modules"/*.ko "$VMB_BUILD/client/$version/vmb_hello.ko"
 modes=$(IFS=:; echo "${opens[*]}")
+source_modes=$(IFS=:; echo "${source_opens[*]}")
 ended=yes
 "$guest/run.sh" --kernel "$kernel" --initrd "$work/initrd" --logs "$logs" \
 	--deadline "${DEADLINE:-400}" \
-	--device "modes=$modes,inband=3000,external=300,hold-every=1000" || ended=no
+	--device "modes=$modes,inband=3000,external=300,hold-every=1000" \
+	--source "modes=$source_modes,sends=20000" || ended=no
 
 while read -r result; do
 	case $result in
@@ -63,7 +67,10 @@ done < <(tr -d '\r' <"$logs/guest.log" | sed -n 's/^VMBGUEST-TEST //p')
 
 # what_the_host_saw: a line for each open, "ok ..." or "not ok ...".
 what_the_host_saw() {
-	python3 "$VMB_TOP/scripts/kselftest/opens.py" "$logs/host.log" "${opens[@]}"
+	local judge=$VMB_TOP/scripts/kselftest/opens.py
+
+	python3 "$judge" "$logs/host.log" echo "${opens[@]}"
+	python3 "$judge" "$logs/host.log" source "${source_opens[@]}"
 }
 while read -r result; do
 	case $result in

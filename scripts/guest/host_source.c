@@ -7,6 +7,7 @@
  * modes=A:B:C says what the first, second, and every later open is for:
  *   finite          so many of each kind, then a verdict
  *   endless         until the guest closes the channel
+ *   deaf            the same, but the host stops reading soon, for good
  *
  * The verdict is the host's, and goes to standard error:
  *   VMBHOST-SOURCE-VERDICT {json}  a finite run is over, or stands still
@@ -92,7 +93,7 @@ static void source_tick(void *opaque)
 	/* Receiving is for the worker alone: only there is the ring mapped. */
 	if (source_tick_is_needed(host))
 		vmbus_channel_notify_host(host->chan);
-	if (!host->finished && now - host->progress_at > host->stall_ms) {
+	if (!host->finished && !host->deaf && now - host->progress_at > host->stall_ms) {
 		source_wrong(host, "no progress for %u ms", host->stall_ms);
 		host->finished = true;
 		source_report(host, "VMBHOST-SOURCE-VERDICT");
@@ -110,7 +111,8 @@ static bool choose_mode(struct source_host *host)
 		return false;
 	g_free(host->mode_name);
 	host->mode_name = g_strdup(modes[MIN(host->opens, last - 1)]);
-	host->endless = !strcmp(host->mode_name, "endless");
+	host->deaf = !strcmp(host->mode_name, "deaf");
+	host->endless = host->deaf || !strcmp(host->mode_name, "endless");
 	return host->endless || !strcmp(host->mode_name, "finite");
 }
 

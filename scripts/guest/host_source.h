@@ -64,7 +64,7 @@ struct source_host {
 	VMBusChannel *chan;
 	QEMUTimer *timer;
 	uint32_t opens;
-	bool endless;
+	bool endless, deaf;
 	char *mode_name;
 	bool finished, content;
 	int64_t opened_at, progress_at;

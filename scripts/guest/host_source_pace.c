@@ -17,6 +17,8 @@
 #define LATE_MS			30
 /* An endless run goes through the phases again and again. */
 #define ENDLESS_CYCLE		20000
+/* When a deaf host stops reading. */
+#define DEAF_AFTER		2000
 
 /* From which thousandth of the sends on the host reads how. */
 static const struct {
@@ -72,6 +74,8 @@ static bool may_read(struct source_host *host)
 {
 	int64_t now = source_now();
 
+	if (host->deaf && host->count.sends_received >= DEAF_AFTER)
+		return false;
 	switch (host->pace) {
 	case SOURCE_PACE_SLOW:
 		return host->allowance;

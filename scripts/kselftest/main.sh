@@ -3,8 +3,9 @@
 # shellcheck shell=dash
 #
 # The kselftests: what an administrator does with a client, in a guest whose
-# host sends all the while. kselftest.sh boots it, and tells the host what each
-# of the channel's opens is for, in the order in which they happen here.
+# host sends all the while, and then with one that sends to its host.
+# kselftest.sh boots it, and tells the host what each of a channel's opens is
+# for, in the order in which they happen here.
 #
 # One line a test: "VMBGUEST-TEST ok NAME", or "not ok NAME" after the reason.
 
@@ -26,6 +27,11 @@ check() {
 		log_since "$before" | tail -n 30
 		echo "VMBGUEST-TEST not ok $name"
 	fi
+}
+
+# use TYPE DRIVER: the device and the driver that is meant from now on.
+use() {
+	find_device "$1" && device_name=${device##*/} && driver=$2
 }
 
 state_is() {
@@ -62,7 +68,7 @@ is_unbound() {
 }
 
 load_by_modalias() {
-	modprobe "$(cat "$device/modalias")" && bound_to vmb_echo &&
+	modprobe "$(cat "$device/modalias")" && bound_to "$driver" &&
 		[ -d /sys/module/vmbkmcl_hv ]
 }
 
@@ -71,7 +77,7 @@ opens() {
 }
 
 content() {
-	wait_for 60 verdict_is_there && [ "$verdict" = content ]
+	wait_for 60 verdict_is_there "$device" && [ "$verdict" = content ]
 }
 
 files_are_read_only() {
@@ -91,11 +97,11 @@ debugfs_tells() {
 }
 
 unbinds() {
-	unbind vmb_echo && is_unbound
+	unbind "$driver" && is_unbound
 }
 
 rebinds() {
-	bind vmb_echo && opens
+	bind "$driver" && opens
 }
 
 is_pinned() {
@@ -103,7 +109,7 @@ is_pinned() {
 }
 
 unloads_under_traffic() {
-	grows received && rmmod vmb_echo && is_unbound
+	grows received && rmmod "$driver" && is_unbound
 }
 
 # Everything is traced from then on.
@@ -131,7 +137,7 @@ every_step_is_traced() {
 }
 
 unloads() {
-	rmmod vmb_echo vmbkmcl_hv vmbkmcl && is_unbound
+	rmmod "$driver" vmbkmcl_hv vmbkmcl && is_unbound
 }
 
 # said_once REASON LINES: since then.
@@ -145,7 +151,7 @@ loses_framing() {
 	local before lost=no
 
 	before=$(dmesg | wc -l)
-	bind vmb_echo || return 1
+	bind "$driver" || return 1
 	wait_for 60 state_is disabled && [ "$(counter "refusals/$1")" -eq 1 ] &&
 		said_once "$1" "$before" && lost=yes
 	# In any case, or no later test could bind it.
@@ -172,10 +178,52 @@ binds_by_override() {
 	bound_to vmb_hello && opens && wait_for 60 all_received
 }
 
+# all_ended LINES: of what was accepted, and some because the channel went; as
+# the client said since then, when it was removed.
+all_ended() {
+	local accepted ended cut_off
+
+	# shellcheck disable=SC2046
+	set -- $(log_since "$1" | sed -n 's/.* \([0-9]*\) packets accepted, \([0-9]*\) ended, \([0-9]*\) of them.*; 0 duplicated, 0 wrong$/\1 \2 \3/p')
+	accepted=${1:-0} ended=${2:-0} cut_off=${3:-0}
+	[ $# -eq 3 ] && [ "$accepted" -eq "$ended" ] && [ "$cut_off" -gt 0 ]
+}
+
+sends_until_unbind() {
+	local before
+
+	before=$(dmesg | wc -l)
+	grows sends_queued && unbinds && all_ended "$before"
+}
+
+sends_until_unload() {
+	local before
+
+	before=$(dmesg | wc -l)
+	grows sends_queued && rmmod "$driver" && is_unbound && all_ended "$before"
+}
+
+# And nothing was accepted since the last look: each thread waits.
+outgoing_ring_is_full() {
+	local before=$sent
+
+	sent=$(counter sends)
+	[ "$sent" = "$before" ] && grep -q '^outgoing_pending_send_size [1-9]' \
+		"/sys/kernel/debug/vmbkmcl/$device_name"
+}
+
+# A host that has stopped reading: nothing that waits will ever be sent.
+sends_to_the_deaf() {
+	local before sent=none
+
+	before=$(dmesg | wc -l)
+	modprobe "$driver" && opens && wait_for 30 outgoing_ring_is_full &&
+		unbinds && all_ended "$before"
+}
+
 modprobe hv_vmbus || exit 1
-wait_for 30 offer_is_there || exit 1
-device=$(echo "$bus"/devices/*)
-device_name=${device##*/}
+wait_for 30 use "$source_type" vmb_source || exit 1
+wait_for 30 use "$echo_type" vmb_echo || exit 1
 
 check "load: udev's modalias brings client, library and transport" load_by_modalias
 check "bind: the channel opens" opens
@@ -208,3 +256,16 @@ check "unload: everything" unloads
 check "new_id: a client from outside of the tree takes the device" mirrors_by_new_id
 check "driver_override: the same, bound by hand" binds_by_override
 rmmod vmb_hello vmbkmcl_hv vmbkmcl
+
+use "$source_type" vmb_source
+check "source: udev's modalias brings client, library and transport" load_by_modalias
+check "source: both ends are content" content
+check "source: unbind" unbinds
+check "source: bind again, and the channel opens" rebinds
+check "source: unbind under outgoing traffic, and each packet ends once" sends_until_unbind
+check "source: bind again after that" rebinds
+check "source: unload under outgoing traffic, and each packet ends once" sends_until_unload
+check "source: unbind while the host does not read, and each packet ends once" sends_to_the_deaf
+check "source: bind again after all that" rebinds
+check "source: both ends are content after all that" content
+check "source: unload everything" unloads
