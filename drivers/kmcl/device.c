@@ -32,8 +32,7 @@ EXPORT_SYMBOL_GPL(vmb_transport_device_init);
 
 /**
  * vmb_transport_device_peer_gone() - the peer took back its offer
- * @device: the device; its channels begin to close. A server that is on it has
- *	another peer, and stays.
+ * @device: the device; its channels begin to close.
  *
  * Context: process context.
  */
@@ -43,8 +42,7 @@ void vmb_transport_device_peer_gone(struct vmb_transport_device *device)
 
 	spin_lock_irq(&device->lock);
 	list_for_each_entry(channel, &device->channels, device_node)
-		if (!channel->is_server)
-			vmb_life_stop(channel, VMB_CHANNEL_STOP_PEER_GONE);
+		vmb_life_stop(channel, VMB_CHANNEL_STOP_PEER_GONE);
 	spin_unlock_irq(&device->lock);
 }
 EXPORT_SYMBOL_GPL(vmb_transport_device_peer_gone);
