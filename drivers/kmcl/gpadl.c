@@ -216,6 +216,8 @@ static int vmb_gpadl_delete(struct vmb_channel *channel, struct vmb_gpadl *gpadl
  * server on the same machine has unmapped it, and for the peer. Afterwards the
  * caller may free it; but not if this fails with -EIO. Memory that
  * vmb_channel_create_gpadl() allocated is freed here, or, with -EIO, leaked.
+ * The channel cannot close meanwhile: what a server keeps mapped until it is
+ * closed has to be deleted in the closed callback.
  *
  * Context: process context. Not from the packet callbacks.
  * Return: 0; -ENOENT: no such GPADL; -EBUSY: a transfer-page set stands for it;
