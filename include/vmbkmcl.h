@@ -197,7 +197,11 @@ enum vmb_channel_stop_reason {
  * sender wants no completion; vmb_channel_packet_fail() is the other way out.
  * Calls of one channel never overlap.
  *
- * Context: softirq, or process context; must not sleep.
+ * Packets that it has put off by vmb_channel_packet_defer_to_passive() come
+ * again, before any other.
+ *
+ * Context: softirq, or process context; must not sleep, but where
+ * vmb_channel_set_incoming_processing_at_passive() or a deferral allows it.
  *
  * EVT_VMB_CHANNEL_PROCESS_PACKET_EX.
  */
@@ -356,6 +360,8 @@ int vmb_channel_init_set_inline_packet_context_size(struct vmb_channel *channel,
 						    u32 context_size);
 int vmb_channel_init_set_maximum_packet_count(struct vmb_channel *channel,
 					      u32 packet_count);
+int vmb_client_channel_init_set_target_processor_index(struct vmb_channel *channel,
+						       u32 processor_index);
 int vmb_server_channel_init_set_flags(struct vmb_channel *channel, u32 flags);
 int vmb_server_channel_init_set_target_interface_id(struct vmb_channel *channel,
 						    const guid_t *interface_type,
@@ -365,6 +371,12 @@ int __must_check vmb_channel_enable(struct vmb_channel *channel);
 int vmb_channel_disable(struct vmb_channel *channel);
 int vmb_channel_start(struct vmb_channel *channel);
 int vmb_channel_pause(struct vmb_channel *channel);
+
+int vmb_channel_set_transaction_quota(struct vmb_channel *channel, u32 quota);
+int vmb_channel_set_allowable_dpc_cpu_usage(struct vmb_channel *channel,
+					    u8 percentage);
+void vmb_channel_set_incoming_processing_at_passive(struct vmb_channel *channel,
+						    bool require_passive);
 
 void vmb_channel_set_pointer(struct vmb_channel *channel, void *pointer);
 void *vmb_channel_get_pointer(const struct vmb_channel *channel);
@@ -378,6 +390,7 @@ void vmb_channel_get_interface_instance(const struct vmb_channel *channel,
 int vmb_channel_packet_complete(struct vmb_packet_completion *packet,
 				const void *buffer, u32 length);
 void vmb_channel_packet_fail(struct vmb_packet_completion *packet);
+void vmb_channel_packet_defer_to_passive(struct vmb_packet_completion *packet);
 void *vmb_channel_packet_get_client_context(struct vmb_packet_completion *packet);
 int vmb_channel_packet_get_external_data(struct vmb_packet_completion *packet,
 					 u32 flags,

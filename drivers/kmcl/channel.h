@@ -62,11 +62,13 @@ struct vmb_queue_entry {
  * enum vmb_packet_state - who has a packet object
  * @VMB_PACKET_FREE: the pool.
  * @VMB_PACKET_DELIVERED: the client: it has to complete it.
+ * @VMB_PACKET_DEFERRED: the drain: it will deliver it again.
  * @VMB_PACKET_COMPLETED: the outgoing queue, or on the way back to the pool.
  */
 enum vmb_packet_state {
 	VMB_PACKET_FREE,
 	VMB_PACKET_DELIVERED,
+	VMB_PACKET_DEFERRED,
 	VMB_PACKET_COMPLETED,
 };
 
@@ -244,6 +246,12 @@ struct vmb_packet_pool {
 enum vmb_inbound_flag {
 	VMB_INBOUND_RUNNING,	/* packets may be delivered */
 	VMB_INBOUND_DISCARDING,	/* only completions count, for we are closing */
+	VMB_INBOUND_LIMITED,	/* there is a quota, or a share of softirq time */
+	VMB_INBOUND_BLOCKED,	/* the quota was reached, and nothing completed since */
+	VMB_INBOUND_PASSIVE,	/* the client's callback may sleep */
+	VMB_INBOUND_TARGETED,	/* the client wants a certain processor */
+	VMB_INBOUND_DEFERRED,	/* a packet waits for the worker */
+	VMB_INBOUND_OVERTIME,	/* the share of softirq time is used up */
 	VMB_INBOUND_DRAINING,	/* somebody is delivering: the one reader */
 	VMB_INBOUND_AGAIN,	/* and has to look again when done */
 };
@@ -321,6 +329,16 @@ struct vmb_batch {
  * @spare: packet objects in the drain's hand; likewise.
  * @batch: of the drain; likewise.
  * @delivered: packets handed to the client since open; written likewise.
+ * @sleeper: the task that is draining in process context, where callbacks sleep.
+ * @deferred: a packet that the client put off to the worker, or NULL; the
+ *	drain's.
+ * @work: the worker.
+ * @processor: on which it runs; WORK_CPU_UNBOUND: any.
+ * @quota: packets that the client will hold.
+ * @share: percent of a processor's time for delivery in softirq.
+ * @window_start: when the present window began, in nanoseconds; the drain's.
+ * @window_looked: when the drain last looked; likewise.
+ * @window_used: nanoseconds used of it; likewise.
  */
 struct vmb_inbound {
 	vmb_channel_process_packet_fn process_packet;
@@ -333,6 +351,15 @@ struct vmb_inbound {
 	struct vmb_spare spare;
 	struct vmb_batch batch;
 	u64 delivered;
+	struct task_struct *sleeper;
+	struct vmb_packet_completion *deferred;
+	struct work_struct work;
+	u32 processor;
+	u32 quota;
+	u32 share;
+	u64 window_start;
+	u64 window_looked;
+	u64 window_used;
 };
 
 /*
@@ -343,6 +370,21 @@ struct vmb_inbound {
 static inline bool vmb_inbound_is_drainer(const struct vmb_inbound *inbound)
 {
 	return READ_ONCE(inbound->drainer) == current;
+}
+
+/* Is it made from inside a packet callback, wherever that runs? */
+static inline bool vmb_inbound_is_reader(const struct vmb_inbound *inbound)
+{
+	return vmb_inbound_is_drainer(inbound) ||
+	       READ_ONCE(inbound->sleeper) == current;
+}
+
+/* Are packets delivered by the worker? */
+static inline bool vmb_inbound_is_elsewhere(const struct vmb_inbound *inbound)
+{
+	return READ_ONCE(inbound->flags) &
+	       (BIT(VMB_INBOUND_PASSIVE) | BIT(VMB_INBOUND_TARGETED) |
+		BIT(VMB_INBOUND_DEFERRED) | BIT(VMB_INBOUND_OVERTIME));
 }
 
 /**
@@ -634,8 +676,18 @@ void vmb_inbound_init(struct vmb_inbound *inbound);
 void vmb_inbound_start(struct vmb_channel *channel);
 void vmb_inbound_start_discarding(struct vmb_channel *channel);
 void vmb_inbound_stop(struct vmb_channel *channel);
+void vmb_inbound_look(struct vmb_channel *channel, bool passive);
 void vmb_refuse(struct vmb_channel *channel, const struct vmb_ring_packet *packet,
 		enum vmb_refusal refusal);
+
+/* inbound_control.c */
+void vmb_inbound_control_init(struct vmb_inbound *inbound);
+void vmb_inbound_go_elsewhere(struct vmb_channel *channel);
+bool vmb_inbound_quota_is_reached(const struct vmb_channel *channel);
+bool vmb_inbound_block(struct vmb_channel *channel);
+void vmb_inbound_unblock(struct vmb_channel *channel);
+bool vmb_inbound_is_overtime(struct vmb_channel *channel);
+void vmb_inbound_drop_deferred(struct vmb_channel *channel);
 
 /* outbound.c */
 void vmb_outbound_init(struct vmb_outbound *outbound);
@@ -643,6 +695,7 @@ void vmb_outbound_open(struct vmb_channel *channel);
 bool vmb_outbound_close(struct vmb_channel *channel);
 bool vmb_outbound_is_abandoned(struct vmb_channel *channel);
 void vmb_outbound_count_leak(struct vmb_channel *channel);
+void vmb_outbound_count_signal(struct vmb_channel *channel);
 enum vmb_ring_status vmb_outbound_write(struct vmb_channel *channel,
 					const struct vmb_ring_outgoing *outgoing,
 					u32 *needed);

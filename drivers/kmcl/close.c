@@ -130,6 +130,7 @@ void vmb_life_close(struct vmb_channel *channel)
 			callbacks->suspend(channel, callbacks->callback_context,
 					   reason);
 	}
+	vmb_inbound_drop_deferred(channel);
 	left = vmb_send_stop(channel, channel->operations->peer_gone(channel));
 	/* What is left needs the peer's word, or the transport's close. */
 	if (left && channel->inbound.reader.lost == VMB_REFUSAL_NONE)

@@ -109,6 +109,8 @@ int vmb_outbound_complete(struct vmb_packet_completion *packet,
 	else
 		vmb_outbound_recycle(channel, packet);
 	outbound->finished++;
+	if (unlikely(test_bit(VMB_INBOUND_BLOCKED, &channel->inbound.flags)))
+		vmb_inbound_unblock(channel);
 	if (unlikely(!test_bit(VMB_INBOUND_RUNNING, &channel->inbound.flags)) &&
 	    vmb_outbound_client_is_done(channel)) {
 		wake_up(&outbound->drained);

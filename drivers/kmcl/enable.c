@@ -136,8 +136,9 @@ EXPORT_SYMBOL_GPL(vmb_channel_enable);
 static bool vmb_life_would_deadlock(const struct vmb_channel *channel,
 				    const char *function)
 {
-	return WARN_ONCE(vmb_life_is_callback(channel),
-			 "vmbkmcl: %s: %s() from a state callback\n",
+	return WARN_ONCE(vmb_life_is_callback(channel) ||
+			 vmb_inbound_is_reader(&channel->inbound),
+			 "vmbkmcl: %s: %s() from a callback of the channel\n",
 			 channel->name, function);
 }
 

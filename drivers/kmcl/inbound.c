@@ -21,6 +21,9 @@ enum vmb_batch_end {
 	VMB_BATCH_EMPTY,	/* nothing left to read */
 	VMB_BATCH_BUDGET,	/* budget used up */
 	VMB_BATCH_STARVED,	/* no packet object is free */
+	VMB_BATCH_QUOTA,	/* the client holds as many as it wants to */
+	VMB_BATCH_OVERTIME,	/* softirq time used up, go on in the worker */
+	VMB_BATCH_DEFERRED,	/* a packet waits for the worker */
 	VMB_BATCH_STOPPED,	/* suspended, or packet_fail */
 	VMB_BATCH_LOST,		/* the peer broke the ring */
 };
@@ -28,6 +31,7 @@ enum vmb_batch_end {
 void vmb_inbound_init(struct vmb_inbound *inbound)
 {
 	init_waitqueue_head(&inbound->idle);
+	vmb_inbound_control_init(inbound);
 }
 
 /*
@@ -61,6 +65,11 @@ void vmb_refuse(struct vmb_channel *channel, const struct vmb_ring_packet *packe
 				     packet ? packet->type : 0,
 				     packet ? packet->transaction_id : 0);
 }
+
+/* Bits that a batch has to do with; nothing but RUNNING is the common case. */
+#define VMB_INBOUND_SPECIAL	(BIT(VMB_INBOUND_RUNNING) |	\
+				 BIT(VMB_INBOUND_DISCARDING) |	\
+				 BIT(VMB_INBOUND_LIMITED))
 
 /* Is there a packet object to read into, or does the client hold them all? */
 static bool vmb_inbound_has_spare(struct vmb_channel *channel)
@@ -106,6 +115,39 @@ static void vmb_inbound_completion(struct vmb_packet_completion *packet)
 		vmb_inbound_refuse(packet, VMB_REFUSAL_COMPLETION_UNEXPECTED);
 }
 
+/* The callback, for the first time or again. */
+static __always_inline void
+vmb_inbound_deliver(struct vmb_packet_completion *packet, u32 flags)
+{
+	struct vmb_channel *channel = packet->channel;
+	struct vmb_inbound *inbound = &channel->inbound;
+	const struct vmb_ring_packet *wire = &packet->wire;
+
+	/* Nobody else knows the packet before the callback does. */
+	atomic_set(&packet->state, VMB_PACKET_DELIVERED);
+	trace_vmb_dispatch(channel->name, wire->transaction_id, wire->type,
+			   wire->flags, wire->ranges_length,
+			   wire->payload_length);
+	inbound->process_packet(channel, inbound->callback_context, packet,
+				(u8 *)packet->buffer + wire->ranges_length,
+				wire->payload_length, flags);
+}
+
+/* The worker's turn. Returns how many packets the client got: one. */
+static u32 vmb_inbound_deliver_again(struct vmb_channel *channel)
+{
+	struct vmb_inbound *inbound = &channel->inbound;
+	struct vmb_packet_completion *packet = inbound->deferred;
+	u32 flags = packet->wire.type == VMB_WIRE_TYPE_DATA_INBAND ? 0 :
+		    VMB_CHANNEL_PROCESS_PACKET_FLAG_EXTERNAL_DATA;
+
+	inbound->deferred = NULL;
+	clear_bit(VMB_INBOUND_DEFERRED, &inbound->flags);
+	inbound->delivered++;
+	vmb_inbound_deliver(packet, flags);
+	return 1;
+}
+
 /* Hand a packet that was read to the client, unless it is to be refused. */
 static bool vmb_inbound_dispatch(struct vmb_packet_completion *packet)
 {
@@ -121,10 +163,6 @@ static bool vmb_inbound_dispatch(struct vmb_packet_completion *packet)
 		vmb_inbound_completion(packet);
 		return false;
 	}
-	if (unlikely(test_bit(VMB_INBOUND_DISCARDING, &inbound->flags))) {
-		channel->counters.discarded++;
-		return false;
-	}
 	if (unlikely(wire->type != VMB_WIRE_TYPE_DATA_INBAND)) {
 		refusal = vmb_external_data_check(packet);
 		if (refusal != VMB_REFUSAL_NONE) {
@@ -138,14 +176,35 @@ static bool vmb_inbound_dispatch(struct vmb_packet_completion *packet)
 	inbound->delivered++;
 	if (channel->client_context_size)
 		memset(packet->client_context, 0, channel->client_context_size);
-	/* Nobody else knows the packet before the callback does. */
-	atomic_set(&packet->state, VMB_PACKET_DELIVERED);
-	trace_vmb_dispatch(channel->name, wire->transaction_id, wire->type,
-			   wire->flags, wire->ranges_length,
-			   wire->payload_length);
-	inbound->process_packet(channel, inbound->callback_context, packet,
-				(u8 *)packet->buffer + wire->ranges_length,
-				wire->payload_length, flags);
+	vmb_inbound_deliver(packet, flags);
+	return true;
+}
+
+/*
+ * Something is special: is there a reason to pause, before the next packet is
+ * read? What is read while discarding is dropped, unless it is a completion.
+ */
+static bool vmb_inbound_has_to_pause(struct vmb_channel *channel,
+				     unsigned long flags, enum vmb_batch_end *why)
+{
+	if (!(flags & BIT(VMB_INBOUND_RUNNING)))
+		*why = VMB_BATCH_STOPPED;
+	else if (flags & BIT(VMB_INBOUND_DISCARDING))
+		return false;
+	else if (vmb_inbound_quota_is_reached(channel))
+		*why = VMB_BATCH_QUOTA;
+	else if (vmb_inbound_is_overtime(channel))
+		*why = VMB_BATCH_OVERTIME;
+	else
+		return false;
+	return true;
+}
+
+static bool vmb_inbound_discard(struct vmb_packet_completion *packet)
+{
+	if (packet->wire.type == VMB_WIRE_TYPE_COMPLETION)
+		return false;
+	packet->channel->counters.discarded++;
 	return true;
 }
 
@@ -160,14 +219,18 @@ static enum vmb_batch_end vmb_inbound_batch(struct vmb_channel *channel,
 	struct vmb_ring_reader *reader = &inbound->reader;
 	struct vmb_batch *batch = &inbound->batch;
 	u32 budget = VMB_INBOUND_BUDGET;
+	enum vmb_batch_end why;
 	u32 consumed = 0;
 
 	while (budget--) {
+		unsigned long flags = READ_ONCE(inbound->flags) &
+				      VMB_INBOUND_SPECIAL;
 		struct vmb_packet_completion *packet;
 		enum vmb_ring_status status;
 
-		if (unlikely(!test_bit(VMB_INBOUND_RUNNING, &inbound->flags)))
-			return VMB_BATCH_STOPPED;
+		if (unlikely(flags != BIT(VMB_INBOUND_RUNNING) &&
+			     vmb_inbound_has_to_pause(channel, flags, &why)))
+			return why;
 		if (unlikely(!vmb_inbound_has_spare(channel)))
 			return VMB_BATCH_STARVED;
 		packet = vmb_spare_first(&inbound->spare);
@@ -186,7 +249,11 @@ static enum vmb_batch_end vmb_inbound_batch(struct vmb_channel *channel,
 		consumed += VMB_RING_PACKET_MINIMUM +
 			    packet->wire.ranges_length +
 			    packet->wire.payload_length;
-		*delivered += vmb_inbound_dispatch(packet);
+		if (likely(!(flags & BIT(VMB_INBOUND_DISCARDING)) ||
+			   !vmb_inbound_discard(packet)))
+			*delivered += vmb_inbound_dispatch(packet);
+		if (unlikely(inbound->deferred))
+			return VMB_BATCH_DEFERRED;
 		/* Let the peer have the room back before it runs out. */
 		if (unlikely(consumed >= batch->quarter)) {
 			consumed = 0;
@@ -196,22 +263,18 @@ static enum vmb_batch_end vmb_inbound_batch(struct vmb_channel *channel,
 	return VMB_BATCH_BUDGET;
 }
 
-/* One batch with all that belongs to its end. Returns why it ended. */
-static enum vmb_batch_end vmb_inbound_drain(struct vmb_channel *channel)
+/* One batch in softirq, or as if it were. Returns why it ended. */
+static enum vmb_batch_end vmb_inbound_drain_atomic(struct vmb_channel *channel,
+						   u32 *delivered)
 {
 	struct vmb_inbound *inbound = &channel->inbound;
 	enum vmb_batch_end end;
-	u32 delivered = 0;
 
-	inbound->batch = (struct vmb_batch) {
-		.quarter = min(inbound->reader.ring.size,
-			       channel->outbound.writer.ring.size) / 4,
-	};
 	/* See vmb_inbound_is_drainer(). */
 	local_bh_disable();
 	vmb_outbound_begin_batch(channel);
 	WRITE_ONCE(inbound->drainer, current);
-	end = vmb_inbound_batch(channel, &delivered);
+	end = vmb_inbound_batch(channel, delivered);
 	WRITE_ONCE(inbound->drainer, NULL);
 	inbound->batch.signal |= vmb_ring_reader_commit(&inbound->reader);
 	/*
@@ -221,6 +284,54 @@ static enum vmb_batch_end vmb_inbound_drain(struct vmb_channel *channel)
 	if (vmb_outbound_end_batch(channel))
 		channel->operations->signal(channel);
 	local_bh_enable();
+	return end;
+}
+
+/*
+ * One batch in which the callback may sleep. What is completed meanwhile, by
+ * whomever, is written at once: nobody may have to wait for a sleeper.
+ */
+static enum vmb_batch_end vmb_inbound_drain_passive(struct vmb_channel *channel,
+						    u32 *delivered)
+{
+	struct vmb_inbound *inbound = &channel->inbound;
+	enum vmb_batch_end end;
+
+	vmb_outbound_flush(channel);
+	WRITE_ONCE(inbound->sleeper, current);
+	if (inbound->deferred)
+		*delivered += vmb_inbound_deliver_again(channel);
+	end = inbound->deferred ? VMB_BATCH_DEFERRED :
+				  vmb_inbound_batch(channel, delivered);
+	WRITE_ONCE(inbound->sleeper, NULL);
+	inbound->batch.signal |= vmb_ring_reader_commit(&inbound->reader);
+	if (inbound->batch.signal) {
+		vmb_outbound_count_signal(channel);
+		channel->operations->signal(channel);
+	}
+	return end;
+}
+
+/* One batch with all that belongs to its end. Returns why it ended. */
+static enum vmb_batch_end vmb_inbound_drain(struct vmb_channel *channel,
+					    bool passive)
+{
+	struct vmb_inbound *inbound = &channel->inbound;
+	enum vmb_batch_end end;
+	u32 delivered = 0;
+
+	inbound->batch = (struct vmb_batch) {
+		.quarter = min(inbound->reader.ring.size,
+			       channel->outbound.writer.ring.size) / 4,
+	};
+	inbound->window_looked = 0;
+	/* It is the worker's turn, whose callback may sleep. */
+	if (unlikely(inbound->deferred && !passive))
+		return VMB_BATCH_DEFERRED;
+	if (passive)
+		end = vmb_inbound_drain_passive(channel, &delivered);
+	else
+		end = vmb_inbound_drain_atomic(channel, &delivered);
 	if (delivered) {
 		channel->counters.received += delivered;
 		channel->counters.batches++;
@@ -235,7 +346,8 @@ static enum vmb_batch_end vmb_inbound_drain(struct vmb_channel *channel)
 /* Become the one reader. False: suspended, or somebody is, who will look again. */
 static bool vmb_inbound_enter(struct vmb_inbound *inbound)
 {
-	if (!test_bit(VMB_INBOUND_RUNNING, &inbound->flags))
+	if (!test_bit(VMB_INBOUND_RUNNING, &inbound->flags) ||
+	    test_bit(VMB_INBOUND_BLOCKED, &inbound->flags))
 		return false;
 	set_bit(VMB_INBOUND_AGAIN, &inbound->flags);
 	if (test_and_set_bit(VMB_INBOUND_DRAINING, &inbound->flags))
@@ -264,17 +376,11 @@ static void vmb_inbound_leave(struct vmb_channel *channel, bool again)
 		channel->operations->schedule(channel);
 }
 
-/**
- * vmb_channel_interrupt() - the peer signalled, or schedule was asked for
- * @channel: the channel.
- *
- * Called by the transport. Delivers what is in the incoming ring, and writes
- * what waits for room in the outgoing one. Bounded: asks to be scheduled again
- * if there is more.
- *
- * Context: softirq or process context, not hard interrupt; calls may overlap.
+/*
+ * Deliver what is in the incoming ring, and write what waits for room in the
+ * outgoing one. Bounded: asks to be scheduled again if there is more.
  */
-void vmb_channel_interrupt(struct vmb_channel *channel)
+void vmb_inbound_look(struct vmb_channel *channel, bool passive)
 {
 	struct vmb_inbound *inbound = &channel->inbound;
 	enum vmb_batch_end end;
@@ -287,7 +393,7 @@ void vmb_channel_interrupt(struct vmb_channel *channel)
 		return;
 	}
 	vmb_ring_reader_mask(&inbound->reader);
-	end = vmb_inbound_drain(channel);
+	end = vmb_inbound_drain(channel, passive);
 	switch (end) {
 	case VMB_BATCH_EMPTY:
 		/* What came in meanwhile would not be signalled again. */
@@ -303,6 +409,13 @@ void vmb_channel_interrupt(struct vmb_channel *channel)
 		/* The next completion schedules us. */
 		channel->counters.starved++;
 		break;
+	case VMB_BATCH_QUOTA:
+		again = !vmb_inbound_block(channel);
+		break;
+	case VMB_BATCH_OVERTIME:
+	case VMB_BATCH_DEFERRED:
+		vmb_inbound_go_elsewhere(channel);
+		break;
 	case VMB_BATCH_STOPPED:
 		break;
 	case VMB_BATCH_LOST:
@@ -311,6 +424,23 @@ void vmb_channel_interrupt(struct vmb_channel *channel)
 		break;
 	}
 	vmb_inbound_leave(channel, again);
+}
+
+/**
+ * vmb_channel_interrupt() - the peer signalled, or schedule was asked for
+ * @channel: the channel.
+ *
+ * Called by the transport. Delivers what came, here or where the client wants
+ * it, and sends what waited for room. Bounded.
+ *
+ * Context: softirq or process context, not hard interrupt; calls may overlap.
+ */
+void vmb_channel_interrupt(struct vmb_channel *channel)
+{
+	if (unlikely(vmb_inbound_is_elsewhere(&channel->inbound)))
+		vmb_inbound_go_elsewhere(channel);
+	else
+		vmb_inbound_look(channel, false);
 }
 EXPORT_SYMBOL_GPL(vmb_channel_interrupt);
 
@@ -321,6 +451,7 @@ EXPORT_SYMBOL_GPL(vmb_channel_interrupt);
 void vmb_inbound_start(struct vmb_channel *channel)
 {
 	clear_bit(VMB_INBOUND_DISCARDING, &channel->inbound.flags);
+	clear_bit(VMB_INBOUND_BLOCKED, &channel->inbound.flags);
 	set_bit(VMB_INBOUND_RUNNING, &channel->inbound.flags);
 	channel->operations->schedule(channel);
 }
@@ -332,6 +463,8 @@ void vmb_inbound_start(struct vmb_channel *channel)
  */
 void vmb_inbound_start_discarding(struct vmb_channel *channel)
 {
+	vmb_inbound_drop_deferred(channel);
+	clear_bit(VMB_INBOUND_BLOCKED, &channel->inbound.flags);
 	set_bit(VMB_INBOUND_DISCARDING, &channel->inbound.flags);
 	set_bit(VMB_INBOUND_RUNNING, &channel->inbound.flags);
 	channel->operations->schedule(channel);
@@ -351,6 +484,7 @@ void vmb_inbound_stop(struct vmb_channel *channel)
 	smp_mb__after_atomic();
 	wait_event(inbound->idle,
 		   !test_bit(VMB_INBOUND_DRAINING, &inbound->flags));
+	cancel_work_sync(&inbound->work);
 }
 
 /**
@@ -358,8 +492,9 @@ void vmb_inbound_stop(struct vmb_channel *channel)
  * @packet: a packet that was delivered and not completed; gone afterwards.
  *
  * The peer gets no completion, and the incoming queue stops: nothing more is
- * delivered until the channel was disabled and enabled again. The channel stays
- * open, and packets that were delivered before can and must be completed.
+ * delivered, nor are completions of our own packets read, until the channel was
+ * paused and started, or disabled and enabled again. The channel stays open, and
+ * packets that were delivered before can and must be completed.
  *
  * Context: any but hard interrupt.
  *

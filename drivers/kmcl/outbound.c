@@ -363,3 +363,11 @@ void vmb_outbound_count_leak(struct vmb_channel *channel)
 	channel->counters.leaked++;
 	spin_unlock_irq(&channel->outbound.lock);
 }
+
+/* The peer is signalled for the sake of its own ring. */
+void vmb_outbound_count_signal(struct vmb_channel *channel)
+{
+	spin_lock_irq(&channel->outbound.lock);
+	channel->counters.signals++;
+	spin_unlock_irq(&channel->outbound.lock);
+}

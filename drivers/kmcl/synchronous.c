@@ -144,7 +144,7 @@ static int vmb_synchronous_check(struct vmb_channel *channel, u32 flags,
 	if (channel->is_server)
 		return -EOPNOTSUPP;
 	/* Where nothing is read from the ring, no answer would ever come. */
-	if (vmb_inbound_is_drainer(&channel->inbound) ||
+	if (vmb_inbound_is_reader(&channel->inbound) ||
 	    (vmb_life_is_callback(channel) &&
 	     !test_bit(VMB_INBOUND_RUNNING, &channel->inbound.flags)))
 		return -EDEADLK;

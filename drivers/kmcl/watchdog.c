@@ -43,6 +43,7 @@ static void vmb_watchdog_look_inbound(struct vmb_channel *channel)
 	if (moved || !vmb_ring_reader_has_data(&inbound->reader) ||
 	    !test_bit(VMB_INBOUND_RUNNING, &inbound->flags) ||
 	    test_bit(VMB_INBOUND_DRAINING, &inbound->flags) ||
+	    test_bit(VMB_INBOUND_BLOCKED, &inbound->flags) ||
 	    READ_ONCE(channel->outbound.starved)) {
 		watchdog->inbound_seen_waiting = false;
 		watchdog->inbound_kicked = false;

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How much, when and where packets are delivered: the transaction quota, the
+ * share of softirq time, and a worker for clients whose callback sleeps, for
+ * packets put off to it, and for a processor of the client's choice.
+ *
+ * Whoever delivers has VMB_INBOUND_DRAINING, so the worker and the transport's
+ * interrupt never overlap, and the order of packets is the ring's.
+ */
+#include <linux/cpumask.h>
+#include <linux/sched/clock.h>
+
+#include "channel.h"
+
+/* The window in which softirq time is measured. */
+#define VMB_WINDOW_NS	(10 * NSEC_PER_MSEC)
+#define VMB_ALL		100u
+
+static void vmb_inbound_work(struct work_struct *work)
+{
+	struct vmb_channel *channel = container_of(work, struct vmb_channel,
+						   inbound.work);
+	struct vmb_inbound *inbound = &channel->inbound;
+	bool passive = inbound->deferred ||
+		       test_bit(VMB_INBOUND_PASSIVE, &inbound->flags);
+
+	clear_bit(VMB_INBOUND_OVERTIME, &inbound->flags);
+	vmb_inbound_look(channel, passive);
+}
+
+void vmb_inbound_control_init(struct vmb_inbound *inbound)
+{
+	INIT_WORK(&inbound->work, vmb_inbound_work);
+	inbound->processor = WORK_CPU_UNBOUND;
+	inbound->quota = U32_MAX;
+	inbound->share = VMB_ALL;
+}
+
+/* Have the worker deliver. Any context. */
+void vmb_inbound_go_elsewhere(struct vmb_channel *channel)
+{
+	u32 processor = READ_ONCE(channel->inbound.processor);
+
+	if (processor != WORK_CPU_UNBOUND && cpu_online(processor))
+		schedule_work_on(processor, &channel->inbound.work);
+	else
+		queue_work(vmb_workqueue, &channel->inbound.work);
+}
+
+/* Packets in the client's hands, as the drain knows it. */
+static u64 vmb_inbound_outstanding(const struct vmb_channel *channel)
+{
+	const struct vmb_inbound *inbound = &channel->inbound;
+
+	return inbound->delivered - READ_ONCE(channel->outbound.finished) -
+	       (vmb_inbound_is_drainer(inbound) ? inbound->batch.completed : 0);
+}
+
+bool vmb_inbound_quota_is_reached(const struct vmb_channel *channel)
+{
+	return vmb_inbound_outstanding(channel) >= READ_ONCE(channel->inbound.quota);
+}
+
+/*
+ * The quota is reached: nothing is read until a completion says so. False: one
+ * came just now.
+ */
+bool vmb_inbound_block(struct vmb_channel *channel)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+	unsigned long flags;
+	bool blocked;
+
+	spin_lock_irqsave(&outbound->lock, flags);
+	blocked = vmb_inbound_quota_is_reached(channel);
+	if (blocked)
+		set_bit(VMB_INBOUND_BLOCKED, &channel->inbound.flags);
+	spin_unlock_irqrestore(&outbound->lock, flags);
+	return blocked;
+}
+
+/* The client has completed a packet: the one thing that ends a block. */
+void vmb_inbound_unblock(struct vmb_channel *channel)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+
+	lockdep_assert_held(&outbound->lock);
+	if (vmb_inbound_quota_is_reached(channel))
+		return;
+	clear_bit(VMB_INBOUND_BLOCKED, &channel->inbound.flags);
+	if (outbound->open)
+		channel->operations->schedule(channel);
+}
+
+static void vmb_inbound_set_limited(struct vmb_inbound *inbound)
+{
+	if (READ_ONCE(inbound->quota) != U32_MAX ||
+	    READ_ONCE(inbound->share) != VMB_ALL)
+		set_bit(VMB_INBOUND_LIMITED, &inbound->flags);
+	else
+		clear_bit(VMB_INBOUND_LIMITED, &inbound->flags);
+}
+
+/**
+ * vmb_channel_set_transaction_quota() - how many packets the client will hold
+ * @channel: the channel.
+ * @quota: packets delivered and not completed at which delivery stops, at least
+ *	1; U32_MAX: no limit but the number of packet objects, as at first.
+ *
+ * May be less than what the client holds: then nothing is delivered until it
+ * holds fewer than @quota. A queue that is blocked is unblocked by a completion
+ * only, not by raising the quota, nor by a new packet.
+ *
+ * Packets behind the one that is not delivered wait with it, completions of the
+ * client's own packets among them.
+ *
+ * Context: any but hard interrupt.
+ * Return: 0; -EINVAL: 0.
+ *
+ * VmbChannelSetTransactionQuota.
+ */
+int vmb_channel_set_transaction_quota(struct vmb_channel *channel, u32 quota)
+{
+	if (!quota)
+		return -EINVAL;
+	WRITE_ONCE(channel->inbound.quota, quota);
+	vmb_inbound_set_limited(&channel->inbound);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_set_transaction_quota);
+
+/* Has the channel had its share of softirq time in this window? */
+bool vmb_inbound_is_overtime(struct vmb_channel *channel)
+{
+	struct vmb_inbound *inbound = &channel->inbound;
+	u32 share = READ_ONCE(inbound->share);
+	u64 now;
+
+	/* The worker's time is the scheduler's to share out. */
+	if (share == VMB_ALL || !in_serving_softirq())
+		return false;
+	now = local_clock();
+	if (now - inbound->window_start >= VMB_WINDOW_NS) {
+		inbound->window_start = now;
+		inbound->window_used = 0;
+	} else if (inbound->window_looked) {
+		/* Between two looks of one batch: all of it is ours. */
+		inbound->window_used += now - inbound->window_looked;
+	}
+	inbound->window_looked = now;
+	if (inbound->window_used < VMB_WINDOW_NS / VMB_ALL * share)
+		return false;
+	set_bit(VMB_INBOUND_OVERTIME, &inbound->flags);
+	return true;
+}
+
+/**
+ * vmb_channel_set_allowable_dpc_cpu_usage() - share of softirq time
+ * @channel: the channel.
+ * @percentage: 1 to 100, of a window of 10 ms; 100: no limit, as at first.
+ *
+ * What is delivered beyond it is delivered by a worker, which the scheduler
+ * treats like any other thread.
+ *
+ * Context: any but hard interrupt.
+ * Return: 0; -EINVAL: 0, or more than 100.
+ *
+ * VmbChannelSetAllowableDpcCpuUsage.
+ */
+int vmb_channel_set_allowable_dpc_cpu_usage(struct vmb_channel *channel,
+					    u8 percentage)
+{
+	if (!percentage || percentage > VMB_ALL)
+		return -EINVAL;
+	WRITE_ONCE(channel->inbound.share, percentage);
+	vmb_inbound_set_limited(&channel->inbound);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_set_allowable_dpc_cpu_usage);
+
+/**
+ * vmb_channel_set_incoming_processing_at_passive() - may the callback sleep?
+ * @channel: the channel.
+ * @require_passive: true: packets, and completions of the client's own packets,
+ *	are delivered in process context, where their callbacks may sleep. False:
+ *	in softirq or process context, as at first.
+ *
+ * Holds from the next batch on: one that runs is not waited for.
+ *
+ * Context: any but hard interrupt.
+ *
+ * VmbChannelSetIncomingProcessingAtPassive.
+ */
+void vmb_channel_set_incoming_processing_at_passive(struct vmb_channel *channel,
+						    bool require_passive)
+{
+	if (require_passive)
+		set_bit(VMB_INBOUND_PASSIVE, &channel->inbound.flags);
+	else
+		clear_bit(VMB_INBOUND_PASSIVE, &channel->inbound.flags);
+}
+EXPORT_SYMBOL_GPL(vmb_channel_set_incoming_processing_at_passive);
+
+/**
+ * vmb_client_channel_init_set_target_processor_index() - who delivers
+ * @channel: a disabled channel.
+ * @processor_index: the processor on which packets are delivered, as Linux
+ *	numbers them.
+ *
+ * The host may interrupt another one; a worker on this one does the work. While
+ * the processor is offline another one does.
+ *
+ * Context: process context.
+ * Return: 0; -EBUSY: not disabled; -EINVAL: no such processor, or a server.
+ *
+ * VmbClientChannelInitSetTargetProcessorIndex.
+ */
+int vmb_client_channel_init_set_target_processor_index(struct vmb_channel *channel,
+						       u32 processor_index)
+{
+	if (!vmb_channel_is_configurable(channel))
+		return -EBUSY;
+	if (channel->is_server || processor_index >= nr_cpu_ids ||
+	    !cpu_possible(processor_index))
+		return -EINVAL;
+	WRITE_ONCE(channel->inbound.processor, processor_index);
+	set_bit(VMB_INBOUND_TARGETED, &channel->inbound.flags);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(vmb_client_channel_init_set_target_processor_index);
+
+/**
+ * vmb_channel_packet_defer_to_passive() - deliver a packet again, by a worker
+ * @packet: the packet that the callback is running for.
+ *
+ * Only from inside the process-packet callback, which must not touch the packet
+ * any more and returns. It is called again for the same packet, in process
+ * context, where it may sleep; client context and payload are as it left them.
+ * Packets behind it wait until then. Calling this in process context again is
+ * allowed, and has it delivered once more.
+ *
+ * If the channel is paused first, the packet is delivered after the start; if it
+ * is closed, never.
+ *
+ * Context: as the process-packet callback.
+ *
+ * VmbChannelPacketDeferToPassive.
+ */
+void vmb_channel_packet_defer_to_passive(struct vmb_packet_completion *packet)
+{
+	struct vmb_channel *channel = packet->channel;
+	struct vmb_inbound *inbound = &channel->inbound;
+
+	if (WARN_ONCE(!vmb_inbound_is_reader(inbound),
+		      "vmbkmcl: %s: %s() outside of the callback\n",
+		      channel->name, __func__))
+		return;
+	if (WARN_ONCE(atomic_cmpxchg(&packet->state, VMB_PACKET_DELIVERED,
+				     VMB_PACKET_DEFERRED) != VMB_PACKET_DELIVERED,
+		      "vmbkmcl: %s: %s() of a packet that is not the client's\n",
+		      channel->name, __func__))
+		return;
+	/* The client does not hold it meanwhile. */
+	inbound->delivered--;
+	inbound->deferred = packet;
+	set_bit(VMB_INBOUND_DEFERRED, &inbound->flags);
+}
+EXPORT_SYMBOL_GPL(vmb_channel_packet_defer_to_passive);
+
+/* The channel is closing and delivers nothing: nor what was put off. */
+void vmb_inbound_drop_deferred(struct vmb_channel *channel)
+{
+	struct vmb_inbound *inbound = &channel->inbound;
+	struct vmb_packet_completion *packet = inbound->deferred;
+
+	if (!packet)
+		return;
+	inbound->deferred = NULL;
+	clear_bit(VMB_INBOUND_DEFERRED, &inbound->flags);
+	if (packet->vector_count)
+		vmb_external_data_release(packet);
+	spin_lock_irq(&channel->outbound.lock);
+	channel->counters.discarded++;
+	vmb_outbound_recycle(channel, packet);
+	spin_unlock_irq(&channel->outbound.lock);
+}
