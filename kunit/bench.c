@@ -7,183 +7,22 @@
  * two readings is a count, the same to the digit in every run. Elsewhere the
  * numbers mean nothing, and nothing else runs it.
  *
- * Each row does the same to the same packets: look at the payload, complete it
- * with 8 bytes. Batches of 32 packets; the best of some passes counts.
+ * Rows that are compared do the same to the same packets, in batches of 32; the
+ * best of some passes counts.
  */
-#include <kunit/test.h>
-#include <linux/hyperv.h>
+#include <linux/dma-mapping.h>
 #include <linux/ktime.h>
+#include <linux/mm.h>
 #include <linux/slab.h>
 #include <trace/events/kmem.h>
 
-#include "bench_raw.h"
-#include "memory_transport.h"
+#include "bench.h"
 
-#define BENCH_BATCH		32u
-#define BENCH_BATCHES		16u
-#define BENCH_PASSES		5u
-#define BENCH_RING_SIZE		SZ_256K
-#define BENCH_PAYLOAD_MAXIMUM	4096u
-#define BENCH_COMPLETION	8u
-
-enum bench_row {
-	BENCH_RAW,
-	BENCH_RAW_RETAIN,
-	BENCH_OURS_INLINE,
-	BENCH_OURS_DEFERRED,
-	BENCH_ROWS,
-};
-
-static const char * const bench_row_names[BENCH_ROWS] = {
-	[BENCH_RAW] = "raw",
-	[BENCH_RAW_RETAIN] = "raw-retain",
-	[BENCH_OURS_INLINE] = "ours-inline",
-	[BENCH_OURS_DEFERRED] = "ours-deferred",
-};
-
-/**
- * struct bench - one run
- * @test: the case.
- * @raw: for the raw rows.
- * @transport: for ours.
- * @channel: ours.
- * @deferred: complete later, not in the callback.
- * @held: packets that wait for that.
- * @held_count: how many.
- * @sum: of all that was seen of payloads, so that looking is not optimised away.
- * @allocations: counted by the tracepoints.
- * @payload: what the peer sends.
- */
-struct bench {
-	struct kunit *test;
-	struct bench_raw raw;
-	struct memory_transport transport;
-	struct vmb_channel *channel;
-	bool deferred;
-	struct vmb_packet_completion *held[BENCH_BATCH];
-	u32 held_count;
-	u64 sum;
-	u64 allocations;
-	u8 payload[BENCH_PAYLOAD_MAXIMUM];
-};
-
-static void bench_process_packet(struct vmb_channel *channel,
-				 void *callback_context,
-				 struct vmb_packet_completion *packet,
-				 void *buffer, u32 buffer_length, u32 flags)
+static void bench_nothing(struct bench *bench)
 {
-	struct bench *bench = callback_context;
-	u64 answer = *(u64 *)buffer;
-
-	bench->sum += answer;
-	if (bench->deferred)
-		bench->held[bench->held_count++] = packet;
-	else
-		vmb_channel_packet_complete(packet, &answer, BENCH_COMPLETION);
 }
 
-/* The peer sends a batch. Not measured. */
-static void bench_send(struct bench *bench, struct vmb_ring_writer *writer,
-		       u32 length)
-{
-	struct vmb_ring_outgoing packet = {
-		.type = VMB_WIRE_TYPE_DATA_INBAND,
-		.flags = VMB_WIRE_FLAG_COMPLETION_REQUESTED,
-		.payload = bench->payload,
-		.payload_length = length,
-	};
-	u32 needed, i;
-
-	for (i = 0; i < BENCH_BATCH; i++) {
-		packet.transaction_id = i + 1;
-		KUNIT_ASSERT_EQ(bench->test, VMB_RING_DONE,
-				vmb_ring_write(writer, &packet, &needed));
-	}
-	vmb_ring_writer_commit(writer);
-}
-
-/* The peer takes the completions, and they must all be there. Not measured. */
-static void bench_receive(struct bench *bench, struct vmb_ring_reader *reader)
-{
-	struct vmb_ring_packet packet;
-	enum vmb_refusal refusal;
-	u64 answer;
-	u32 i;
-
-	for (i = 0; i < BENCH_BATCH; i++) {
-		KUNIT_ASSERT_EQ(bench->test, VMB_RING_DONE,
-				vmb_ring_read(reader, bench->payload, &packet,
-					      &refusal));
-		KUNIT_ASSERT_EQ(bench->test, VMB_WIRE_TYPE_COMPLETION,
-				packet.type);
-		KUNIT_ASSERT_EQ(bench->test, BENCH_COMPLETION,
-				packet.payload_length);
-		memcpy(&answer, bench->payload, sizeof(answer));
-		bench->sum -= answer;
-	}
-	KUNIT_ASSERT_EQ(bench->test, VMB_RING_EMPTY,
-			vmb_ring_read(reader, bench->payload, &packet, &refusal));
-	vmb_ring_reader_commit(reader);
-}
-
-/* What a driver in the tree does that is done with a packet at once. */
-static void bench_raw_batch(struct bench *bench)
-{
-	struct vmbus_channel *channel = bench->raw.channel;
-	struct vmpacket_descriptor *packet;
-
-	foreach_vmbus_pkt(packet, channel) {
-		u64 answer = *(u64 *)hv_pkt_data(packet);
-
-		bench->sum += answer;
-		vmbus_sendpacket(channel, &answer, BENCH_COMPLETION,
-				 packet->trans_id, VM_PKT_COMP, 0);
-	}
-}
-
-/* And one whose packets outlive the callback, as ours may. */
-static void bench_raw_retain_batch(struct bench *bench)
-{
-	struct vmbus_channel *channel = bench->raw.channel;
-	struct vmpacket_descriptor *packet;
-
-	foreach_vmbus_pkt(packet, channel) {
-		u32 length = hv_pkt_datalen(packet);
-		u64 *copy = kmalloc(length, GFP_ATOMIC);
-		u64 answer;
-
-		if (!copy)
-			break;
-		memcpy(copy, hv_pkt_data(packet), length);
-		answer = *copy;
-		bench->sum += answer;
-		vmbus_sendpacket(channel, &answer, BENCH_COMPLETION,
-				 packet->trans_id, VM_PKT_COMP, 0);
-		kfree(copy);
-	}
-}
-
-/* Ours; what was held back is completed from the last to the first. */
-static void bench_ours_batch(struct bench *bench)
-{
-	vmb_channel_interrupt(bench->channel);
-	while (bench->held_count) {
-		struct vmb_packet_completion *packet;
-		u64 answer;
-
-		packet = bench->held[--bench->held_count];
-		answer = *(u64 *)packet->buffer;
-		vmb_channel_packet_complete(packet, &answer, BENCH_COMPLETION);
-	}
-}
-
-static bool bench_row_is_raw(enum bench_row row)
-{
-	return row == BENCH_RAW || row == BENCH_RAW_RETAIN;
-}
-
-/* One batch; returns its instructions. */
-static u64 bench_batch(struct bench *bench, enum bench_row row)
+static u64 bench_measure_all(struct bench *bench, void (*run)(struct bench *bench))
 {
 	unsigned long flags;
 	u64 begun, ended;
@@ -192,53 +31,43 @@ static u64 bench_batch(struct bench *bench, enum bench_row row)
 	local_bh_disable();
 	local_irq_save(flags);
 	begun = ktime_get_ns();
-	switch (row) {
-	case BENCH_RAW:
-		bench_raw_batch(bench);
-		break;
-	case BENCH_RAW_RETAIN:
-		bench_raw_retain_batch(bench);
-		break;
-	default:
-		bench_ours_batch(bench);
-	}
+	run(bench);
 	ended = ktime_get_ns();
 	local_irq_restore(flags);
 	local_bh_enable();
 	return ended - begun;
 }
 
-/* What two readings of the clock with nothing in between differ by. */
-static u64 bench_clock_cost(void)
+/* The instructions of a call, without the call and the reading of the clock. */
+u64 bench_measure(struct bench *bench, void (*run)(struct bench *bench))
 {
-	u64 begun = ktime_get_ns();
-
-	return ktime_get_ns() - begun;
+	return bench_measure_all(bench, run) - bench_measure_all(bench, bench_nothing);
 }
 
-static u64 bench_pass(struct bench *bench, enum bench_row row, u32 length)
+static u64 bench_pass(struct bench *bench, const struct bench_row *row)
 {
-	struct vmb_ring_reader *reader = &bench->transport.peer_reader;
-	struct vmb_ring_writer *writer = &bench->transport.peer_writer;
 	u64 sum = 0;
-	u32 i;
+	u32 i, k;
 
-	if (bench_row_is_raw(row)) {
-		reader = &bench->raw.peer_reader;
-		writer = &bench->raw.peer_writer;
-	}
-	bench->deferred = row == BENCH_OURS_DEFERRED;
+	bench->writer = row->raw ? &bench->raw.peer_writer :
+				   &bench->transport.peer_writer;
+	bench->reader = row->raw ? &bench->raw.peer_reader :
+				   &bench->transport.peer_reader;
 	for (i = 0; i < BENCH_BATCHES; i++) {
-		bench_send(bench, writer, length);
-		sum += bench_batch(bench, row) - bench_clock_cost();
-		bench_receive(bench, reader);
+		for (k = 0; k < ARRAY_SIZE(row->steps) && row->steps[k].run; k++) {
+			if (row->steps[k].measured)
+				sum += bench_measure(bench, row->steps[k].run);
+			else
+				row->steps[k].run(bench);
+		}
 	}
 	KUNIT_ASSERT_EQ(bench->test, 0, bench->sum);
+	KUNIT_ASSERT_EQ(bench->test, 0, bench->failures);
 	return sum;
 }
 
 /* The peer wants signals, or does not. */
-static void bench_set_mask(struct bench *bench, bool masked)
+void bench_set_masked(struct bench *bench, bool masked)
 {
 	WRITE_ONCE(bench->raw.peer_reader.ring.control->interrupt_mask,
 		   cpu_to_le32(masked));
@@ -246,18 +75,37 @@ static void bench_set_mask(struct bench *bench, bool masked)
 		   cpu_to_le32(masked));
 }
 
-static void bench_instructions(struct bench *bench, enum bench_row row, u32 length)
+/* A line for scripts/bench.sh. */
+void bench_report(struct bench *bench, const char *what, const char *row, u32 size,
+		  u64 sum, u32 count)
 {
-	const u32 packets = BENCH_BATCH * BENCH_BATCHES;
+	kunit_info(bench->test, "bench %s %s %u %llu.%llu", what, row, size,
+		   sum / count, sum % count * 10 / count);
+}
+
+/* @size: as the script prints it. */
+void bench_instructions(struct bench *bench, const struct bench_row *row, u32 size)
+{
 	u64 best = U64_MAX;
 	u32 i;
 
-	bench_set_mask(bench, true);
+	bench_set_masked(bench, true);
 	for (i = 0; i < BENCH_PASSES; i++)
-		best = min(best, bench_pass(bench, row, length));
-	kunit_info(bench->test, "bench instructions %s %u %llu.%llu",
-		   bench_row_names[row], length, best / packets,
-		   best % packets * 10 / packets);
+		best = min(best, bench_pass(bench, row));
+	bench_report(bench, "instructions", row->name, size, best,
+		     BENCH_BATCH * BENCH_BATCHES);
+}
+
+void bench_signals(struct bench *bench, const struct bench_row *row)
+{
+	unsigned long before;
+
+	bench_set_masked(bench, false);
+	before = bench_raw_signals + bench->transport.signals;
+	bench_pass(bench, row);
+	bench_report(bench, "signals", row->name, 0,
+		     bench_raw_signals + bench->transport.signals - before,
+		     BENCH_BATCHES);
 }
 
 static void bench_count_kmalloc(void *data, unsigned long call_site,
@@ -274,90 +122,141 @@ static void bench_count_cache(void *data, unsigned long call_site,
 	((struct bench *)data)->allocations++;
 }
 
-static void bench_allocations(struct bench *bench, enum bench_row row)
+/* From here on every allocation counts, whoever makes it. */
+void bench_allocations_begin(struct bench *bench)
 {
-	const u32 packets = BENCH_BATCH * BENCH_BATCHES;
-
 	KUNIT_ASSERT_EQ(bench->test, 0,
 			register_trace_kmalloc(bench_count_kmalloc, bench));
 	KUNIT_ASSERT_EQ(bench->test, 0,
 			register_trace_kmem_cache_alloc(bench_count_cache, bench));
 	bench->allocations = 0;
-	bench_pass(bench, row, 64);
+}
+
+void bench_allocations_end(struct bench *bench, const char *row, u32 count)
+{
+	u64 allocations = bench->allocations;
+
 	unregister_trace_kmem_cache_alloc(bench_count_cache, bench);
 	unregister_trace_kmalloc(bench_count_kmalloc, bench);
 	tracepoint_synchronize_unregister();
-	kunit_info(bench->test, "bench allocations %s %llu.%llu",
-		   bench_row_names[row], bench->allocations / packets,
-		   bench->allocations % packets * 10 / packets);
+	bench_report(bench, "allocations", row, 0, allocations, count);
 }
 
-static void bench_signals(struct bench *bench, enum bench_row row)
+void bench_allocations(struct bench *bench, const struct bench_row *row)
 {
-	unsigned long before, signals;
-
-	bench_set_mask(bench, false);
-	before = bench_raw_signals + bench->transport.signals;
-	bench_pass(bench, row, 64);
-	signals = bench_raw_signals + bench->transport.signals - before;
-	kunit_info(bench->test, "bench signals %s %lu.%lu", bench_row_names[row],
-		   signals / BENCH_BATCHES,
-		   signals % BENCH_BATCHES * 10 / BENCH_BATCHES);
+	bench_allocations_begin(bench);
+	bench_pass(bench, row);
+	bench_allocations_end(bench, row->name, BENCH_BATCH * BENCH_BATCHES);
 }
 
-static int bench_open(struct bench *bench)
+/* The memory that packets name, and a device that maps it as it is. */
+static int bench_add_pages(struct bench *bench)
 {
-	const u32 pages = BENCH_RING_SIZE / PAGE_SIZE;
+	struct device *device = bench->transport.parent;
+	u32 i;
+
+	bench->block = alloc_pages(GFP_KERNEL | __GFP_ZERO,
+				   get_order(2 * BENCH_PAGES_MAXIMUM * PAGE_SIZE));
+	if (!bench->block)
+		return -ENOMEM;
+	/* Neighbours would be one piece for whoever made the list. */
+	for (i = 0; i < BENCH_PAGES_MAXIMUM; i++)
+		bench->pages[i] = bench->block + 2 * i;
+	device->dma_mask = &device->coherent_dma_mask;
+	bench->transport.device.dma_device = device;
+	return dma_set_mask_and_coherent(device, DMA_BIT_MASK(64));
+}
+
+static int bench_set_up(struct bench *bench, const struct bench_settings *settings)
+{
+	const u32 ring_pages = BENCH_RING_SIZE / PAGE_SIZE;
+	const u32 external_size = settings->maximum_pages * PAGE_SIZE;
+	struct vmb_channel *channel = bench->channel;
 	int ret;
 
-	ret = bench_raw_make(&bench->raw, BENCH_RING_SIZE,
-			     2 * BENCH_PAYLOAD_MAXIMUM);
+	ret = vmb_channel_init_set_maximum_packet_size(channel,
+						       settings->maximum_packet_size);
 	if (ret)
 		return ret;
-	ret = memory_transport_init(&bench->transport, "vmbkmcl-bench");
+	ret = vmb_channel_init_set_process_packet_callbacks(channel, bench,
+							    settings->process_packet,
+							    NULL);
 	if (ret)
 		return ret;
+	ret = vmb_client_channel_init_set_ring_buffer_page_count(channel, ring_pages,
+								 ring_pages);
+	if (!ret && settings->maximum_packet_count)
+		ret = vmb_channel_init_set_maximum_packet_count(channel,
+								settings->maximum_packet_count);
+	if (!ret && external_size)
+		ret = vmb_channel_init_set_maximum_external_data(channel,
+								 external_size, 1);
+	return ret;
+}
+
+static int bench_open_channel(struct bench *bench,
+			      const struct bench_settings *settings)
+{
+	struct vmb_ring ring;
+	int ret;
+
 	ret = vmb_channel_allocate(&bench->transport.device.device, false,
 				   &bench->channel);
 	if (ret)
 		return ret;
-	vmb_channel_init_set_maximum_packet_size(bench->channel,
-						 BENCH_PAYLOAD_MAXIMUM);
-	vmb_channel_init_set_process_packet_callbacks(bench->channel, bench,
-						      bench_process_packet, NULL);
-	vmb_client_channel_init_set_ring_buffer_page_count(bench->channel, pages,
-							   pages);
-	ret = vmb_channel_enable(bench->channel);
+	ret = bench_set_up(bench, settings);
+	if (!ret)
+		ret = vmb_channel_enable(bench->channel);
 	if (ret)
 		return ret;
 	/* The worker has opened it when it is done. */
 	flush_work(&bench->channel->life.work);
 	memory_transport_run(&bench->transport, bench->channel);
-	return bench->transport.opens == 1 ? 0 : -EIO;
+	if (bench->transport.opens != 1)
+		return -EIO;
+	/* Nothing is in the rings yet; this peer takes range lists, too. */
+	ring = bench->transport.peer_reader.ring;
+	vmb_ring_reader_init(&bench->transport.peer_reader, &ring,
+			     BENCH_PAYLOAD_MAXIMUM, BENCH_PAYLOAD_MAXIMUM);
+	return 0;
 }
 
-static void bench_packets(struct kunit *test)
+/* A raw channel and one of ours, both open. The case closes them. */
+struct bench *bench_open(struct kunit *test, const struct bench_settings *settings)
 {
 	struct bench *bench = kunit_kzalloc(test, sizeof(*bench), GFP_KERNEL);
-	enum bench_row row;
 
 	KUNIT_ASSERT_NOT_NULL(test, bench);
 	bench->test = test;
-	KUNIT_ASSERT_EQ(test, 0, bench_open(bench));
-	for (row = 0; row < BENCH_ROWS; row++) {
-		bench_instructions(bench, row, 64);
-		bench_instructions(bench, row, 4096);
-		bench_allocations(bench, row);
-		bench_signals(bench, row);
-	}
+	KUNIT_ASSERT_EQ(test, 0, bench_raw_make(&bench->raw, BENCH_RING_SIZE,
+						2 * BENCH_PAYLOAD_MAXIMUM));
+	KUNIT_ASSERT_EQ(test, 0, memory_transport_init(&bench->transport,
+						       "vmbkmcl-bench"));
+	if (settings->maximum_pages)
+		KUNIT_ASSERT_EQ(test, 0, bench_add_pages(bench));
+	KUNIT_ASSERT_EQ(test, 0, bench_open_channel(bench, settings));
+	bench_set_masked(bench, true);
+	return bench;
+}
+
+void bench_close(struct bench *bench)
+{
 	vmb_channel_disable(bench->channel);
 	vmb_channel_cleanup(bench->channel);
 	memory_transport_exit(&bench->transport);
 	bench_raw_free(&bench->raw);
+	if (bench->block)
+		__free_pages(bench->block,
+			     get_order(2 * BENCH_PAGES_MAXIMUM * PAGE_SIZE));
 }
 
 static struct kunit_case bench_cases[] = {
 	KUNIT_CASE(bench_packets),
+	KUNIT_CASE(bench_sends),
+	KUNIT_CASE(bench_outstanding),
+	KUNIT_CASE(bench_external),
+	KUNIT_CASE(bench_inbound_external),
+	KUNIT_CASE(bench_synchronous),
 	{}
 };
 

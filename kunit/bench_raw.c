@@ -2,6 +2,7 @@
 /*
  * A struct vmbus_channel without a bus behind it. See bench_raw.h.
  */
+#include <linux/bitmap.h>
 #include <linux/reciprocal_div.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
@@ -9,6 +10,9 @@
 #include <asm/mshyperv.h>
 
 #include "bench_raw.h"
+
+/* Requests that may wait for their completions: as many as ours. */
+#define BENCH_RAW_REQUESTS	256u
 
 /* Signals that the kernel sent, which is what its hypercall page is for. */
 unsigned long bench_raw_signals;
@@ -58,6 +62,29 @@ static int bench_raw_map(struct hv_ring_buffer_info *info, struct page **pages,
 	return 0;
 }
 
+/*
+ * As vmbus_open() makes it for a driver that asks for request ids: a list of
+ * free ones, each in the place of the one before.
+ */
+static int bench_raw_add_ids(struct vmbus_channel *channel)
+{
+	struct vmbus_requestor *requestor = &channel->requestor;
+	u32 i;
+
+	requestor->req_arr = kcalloc(BENCH_RAW_REQUESTS, sizeof(u64), GFP_KERNEL);
+	requestor->req_bitmap = bitmap_zalloc(BENCH_RAW_REQUESTS, GFP_KERNEL);
+	if (!requestor->req_arr || !requestor->req_bitmap)
+		return -ENOMEM;
+	for (i = 0; i < BENCH_RAW_REQUESTS; i++)
+		requestor->req_arr[i] = i + 1;
+	requestor->size = BENCH_RAW_REQUESTS;
+	spin_lock_init(&requestor->req_lock);
+	channel->rqstor_size = BENCH_RAW_REQUESTS;
+	channel->next_request_id_callback = vmbus_next_request_id;
+	channel->request_addr_callback = vmbus_request_addr;
+	return 0;
+}
+
 static void bench_raw_ring(const struct hv_ring_buffer_info *info,
 			   struct vmb_ring *ring)
 {
@@ -81,6 +108,8 @@ int bench_raw_make(struct bench_raw *raw, u32 ring_size, u32 maximum_packet)
 	if (!ret)
 		ret = bench_raw_map(&raw->channel->outbound, &raw->pages[1],
 				    ring_size, maximum_packet);
+	if (!ret)
+		ret = bench_raw_add_ids(raw->channel);
 	if (ret) {
 		bench_raw_free(raw);
 		return ret;
@@ -92,7 +121,7 @@ int bench_raw_make(struct bench_raw *raw, u32 ring_size, u32 maximum_packet)
 	bench_raw_ring(&raw->channel->inbound, &ring);
 	vmb_ring_writer_init(&raw->peer_writer, &ring);
 	bench_raw_ring(&raw->channel->outbound, &ring);
-	vmb_ring_reader_init(&raw->peer_reader, &ring, 0, maximum_packet);
+	vmb_ring_reader_init(&raw->peer_reader, &ring, maximum_packet, maximum_packet);
 	return 0;
 }
 
@@ -112,5 +141,7 @@ void bench_raw_free(struct bench_raw *raw)
 	hv_hypercall_pg = NULL;
 	bench_raw_unmap(&raw->channel->inbound, raw->pages[0], ring_size);
 	bench_raw_unmap(&raw->channel->outbound, raw->pages[1], ring_size);
+	bitmap_free(raw->channel->requestor.req_bitmap);
+	kfree(raw->channel->requestor.req_arr);
 	kfree(raw->channel);
 }

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What comes in: look at the payload, complete the packet with 8 bytes.
+ */
+#include <linux/hyperv.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include "bench.h"
+
+/**
+ * struct bench_inbound - what the rows need beside the channel
+ * @deferred: complete later, not in the callback.
+ * @held: packets that wait for that.
+ * @held_count: how many.
+ * @ranges: range list that the peer sends.
+ * @ranges_length: bytes of it; 0: in-band data.
+ */
+struct bench_inbound {
+	bool deferred;
+	struct vmb_packet_completion *held[BENCH_BATCH];
+	u32 held_count;
+	__le64 ranges[2 + BENCH_PAGES_MAXIMUM * (PAGE_SIZE / VMB_WIRE_PAGE_SIZE)];
+	u32 ranges_length;
+};
+
+static void bench_process_packet(struct vmb_channel *channel,
+				 void *callback_context,
+				 struct vmb_packet_completion *packet,
+				 void *buffer, u32 buffer_length, u32 flags)
+{
+	struct bench *bench = callback_context;
+	struct bench_inbound *inbound = bench->private;
+	u64 answer = *(u64 *)buffer;
+
+	bench->sum += answer;
+	if (inbound->deferred)
+		inbound->held[inbound->held_count++] = packet;
+	else
+		vmb_channel_packet_complete(packet, &answer, BENCH_COMPLETION);
+}
+
+/* The peer sends a batch. */
+static void bench_peer_send(struct bench *bench)
+{
+	const struct bench_inbound *inbound = bench->private;
+	struct vmb_ring_outgoing packet = {
+		.type = inbound->ranges_length ? VMB_WIRE_TYPE_DATA_GPA_DIRECT :
+						 VMB_WIRE_TYPE_DATA_INBAND,
+		.flags = VMB_WIRE_FLAG_COMPLETION_REQUESTED,
+		.ranges = inbound->ranges,
+		.ranges_length = inbound->ranges_length,
+		.payload = bench->payload,
+		.payload_length = bench->payload_length,
+	};
+	u32 needed, i;
+
+	for (i = 0; i < BENCH_BATCH; i++) {
+		bench->payload[0] = i + 1;
+		packet.transaction_id = i + 1;
+		KUNIT_ASSERT_EQ(bench->test, VMB_RING_DONE,
+				vmb_ring_write(bench->writer, &packet, &needed));
+	}
+	vmb_ring_writer_commit(bench->writer);
+}
+
+/* The peer takes the completions, and they must all be there. */
+static void bench_peer_receive(struct bench *bench)
+{
+	struct vmb_ring_packet packet;
+	enum vmb_refusal refusal;
+	u32 i;
+
+	for (i = 0; i < BENCH_BATCH; i++) {
+		KUNIT_ASSERT_EQ(bench->test, VMB_RING_DONE,
+				vmb_ring_read(bench->reader, bench->received,
+					      &packet, &refusal));
+		KUNIT_ASSERT_EQ(bench->test, VMB_WIRE_TYPE_COMPLETION,
+				packet.type);
+		KUNIT_ASSERT_EQ(bench->test, BENCH_COMPLETION,
+				packet.payload_length);
+		KUNIT_ASSERT_EQ(bench->test, packet.transaction_id,
+				bench->received[0]);
+		bench->sum -= bench->received[0];
+	}
+	KUNIT_ASSERT_EQ(bench->test, VMB_RING_EMPTY,
+			vmb_ring_read(bench->reader, bench->received, &packet,
+				      &refusal));
+	vmb_ring_reader_commit(bench->reader);
+}
+
+/* What a driver in the tree does that is done with a packet at once. */
+static void bench_raw_batch(struct bench *bench)
+{
+	struct vmbus_channel *channel = bench->raw.channel;
+	struct vmpacket_descriptor *packet;
+
+	foreach_vmbus_pkt(packet, channel) {
+		u64 answer = *(u64 *)hv_pkt_data(packet);
+
+		bench->sum += answer;
+		vmbus_sendpacket(channel, &answer, BENCH_COMPLETION,
+				 packet->trans_id, VM_PKT_COMP, 0);
+	}
+}
+
+/* And one whose packets outlive the callback, as ours may. */
+static void bench_raw_retain_batch(struct bench *bench)
+{
+	struct vmbus_channel *channel = bench->raw.channel;
+	struct vmpacket_descriptor *packet;
+
+	foreach_vmbus_pkt(packet, channel) {
+		u32 length = hv_pkt_datalen(packet);
+		u64 *copy = kmalloc(length, GFP_ATOMIC);
+		u64 answer;
+
+		if (!copy)
+			break;
+		memcpy(copy, hv_pkt_data(packet), length);
+		answer = *copy;
+		bench->sum += answer;
+		vmbus_sendpacket(channel, &answer, BENCH_COMPLETION,
+				 packet->trans_id, VM_PKT_COMP, 0);
+		kfree(copy);
+	}
+}
+
+/* Ours; what was held back is completed from the last to the first. */
+static void bench_ours_batch(struct bench *bench)
+{
+	struct bench_inbound *inbound = bench->private;
+
+	vmb_channel_interrupt(bench->channel);
+	while (inbound->held_count) {
+		struct vmb_packet_completion *packet;
+		u64 answer;
+
+		packet = inbound->held[--inbound->held_count];
+		answer = *(u64 *)packet->buffer;
+		vmb_channel_packet_complete(packet, &answer, BENCH_COMPLETION);
+	}
+}
+
+static const struct bench_row bench_packet_rows[] = {
+	{
+		.name = "raw",
+		.raw = true,
+		.steps = {
+			{ .run = bench_peer_send },
+			{ .run = bench_raw_batch, .measured = true },
+			{ .run = bench_peer_receive },
+		},
+	},
+	{
+		.name = "raw-retain",
+		.raw = true,
+		.steps = {
+			{ .run = bench_peer_send },
+			{ .run = bench_raw_retain_batch, .measured = true },
+			{ .run = bench_peer_receive },
+		},
+	},
+	{
+		.name = "ours-inline",
+		.steps = {
+			{ .run = bench_peer_send },
+			{ .run = bench_ours_batch, .measured = true },
+			{ .run = bench_peer_receive },
+		},
+	},
+	{
+		.name = "ours-deferred",
+		.steps = {
+			{ .run = bench_peer_send },
+			{ .run = bench_ours_batch, .measured = true },
+			{ .run = bench_peer_receive },
+		},
+	},
+};
+
+void bench_packets(struct kunit *test)
+{
+	const struct bench_settings settings = {
+		.process_packet = bench_process_packet,
+		.maximum_packet_size = BENCH_PAYLOAD_MAXIMUM,
+	};
+	static const u32 lengths[] = { 4096, 64 };
+	struct bench *bench = bench_open(test, &settings);
+	struct bench_inbound *inbound;
+	u32 i, k;
+
+	inbound = kunit_kzalloc(test, sizeof(*inbound), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, inbound);
+	bench->private = inbound;
+	for (i = 0; i < ARRAY_SIZE(bench_packet_rows); i++) {
+		const struct bench_row *row = &bench_packet_rows[i];
+
+		inbound->deferred = !strcmp(row->name, "ours-deferred");
+		for (k = 0; k < ARRAY_SIZE(lengths); k++) {
+			bench->payload_length = lengths[k];
+			bench_instructions(bench, row, lengths[k]);
+		}
+		bench_allocations(bench, row);
+		bench_signals(bench, row);
+	}
+	bench_close(bench);
+}
+
+/* The driver asks for the external data, looks at it, and completes. */
+static void bench_process_external(struct vmb_channel *channel,
+				   void *callback_context,
+				   struct vmb_packet_completion *packet,
+				   void *buffer, u32 buffer_length, u32 flags)
+{
+	struct bench *bench = callback_context;
+	const struct bio_vec *vectors;
+	u64 answer = *(u64 *)buffer;
+	u32 count;
+
+	bench->sum += answer;
+	if (vmb_channel_packet_get_external_data(packet, 0, &vectors, &count) ||
+	    count != bench->page_count || vectors->bv_page != bench->pages[0])
+		bench->failures++;
+	vmb_channel_packet_complete(packet, &answer, BENCH_COMPLETION);
+}
+
+static const struct bench_row bench_inbound_external_row = {
+	.name = "ours-inbound-external",
+	.steps = {
+		{ .run = bench_peer_send },
+		{ .run = bench_ours_batch, .measured = true },
+		{ .run = bench_peer_receive },
+	},
+};
+
+/* The peer names the pages that were shared with it, in one range. */
+static void bench_make_ranges(struct bench *bench, u32 page_count)
+{
+	const u32 shift = PAGE_SHIFT - VMB_WIRE_PAGE_SHIFT;
+	struct bench_inbound *inbound = bench->private;
+	u32 pfns = page_count << shift;
+	u32 i;
+
+	bench->page_count = page_count;
+	inbound->ranges[0] = cpu_to_le64(1ull << 32);
+	inbound->ranges[1] = cpu_to_le64(page_count * PAGE_SIZE);
+	for (i = 0; i < pfns; i++)
+		inbound->ranges[2 + i] =
+			cpu_to_le64(((u64)page_to_pfn(bench->pages[i >> shift]) << shift) +
+				    i % (1 << shift));
+	inbound->ranges_length = (2 + pfns) * sizeof(__le64);
+}
+
+/*
+ * A packet with external data that the peer describes: each page is looked up
+ * in what the channel has shared. The kernel has nothing to compare it with.
+ */
+void bench_inbound_external(struct kunit *test)
+{
+	const struct bench_settings settings = {
+		.process_packet = bench_process_external,
+		.maximum_packet_size = BENCH_PAYLOAD_EXTERNAL,
+		.maximum_pages = BENCH_PAGES_MAXIMUM,
+	};
+	static const u32 pages[] = { 1, 16, BENCH_PAGES_MAXIMUM };
+	const struct bench_row *row = &bench_inbound_external_row;
+	struct bench *bench = bench_open(test, &settings);
+	u32 handle, i;
+	void *shared;
+
+	bench->private = kunit_kzalloc(test, sizeof(struct bench_inbound), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, bench->private);
+	shared = vmap(bench->pages, BENCH_PAGES_MAXIMUM, VM_MAP, PAGE_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, shared);
+	KUNIT_ASSERT_EQ(test, 0,
+			vmb_channel_create_gpadl_from_buffer(bench->channel, 0, shared,
+							     BENCH_PAGES_MAXIMUM * PAGE_SIZE,
+							     &handle));
+	bench->payload_length = BENCH_PAYLOAD_EXTERNAL;
+	for (i = 0; i < ARRAY_SIZE(pages); i++) {
+		bench_make_ranges(bench, pages[i]);
+		bench_instructions(bench, row, pages[i]);
+	}
+	bench_allocations(bench, row);
+	bench_signals(bench, row);
+	KUNIT_ASSERT_EQ(test, 0, vmb_channel_delete_gpadl(bench->channel, handle));
+	vunmap(shared);
+	bench_close(bench);
+}
