@@ -158,9 +158,8 @@ static void block_client_work(struct work_struct *work)
 
 	ret = block_client_run(client);
 	verdict = block_client_judge(client, ret);
-	if (verdict == BLOCK_VERDICT_DISCONTENT)
-		dev_err(client->device->dev, "the server does not do its work: %pe\n",
-			ERR_PTR(ret));
+	if (ret && verdict == BLOCK_VERDICT_DISCONTENT)
+		dev_err(client->device->dev, "cannot go on: %pe\n", ERR_PTR(ret));
 	dev_info(client->device->dev,
 		 "%s: %llu operations, %llu bytes checked, %llu out of order, %llu cancelled, %llu lost, %llu duplicated, %llu wrong\n",
 		 block_verdicts[verdict], counters->operations,

@@ -162,7 +162,7 @@ static int block_data(struct block_server *server, struct block_job *job,
 	u32 vector_count, flags = 0;
 	int ret;
 
-	if (!count || count > BLOCK_MAXIMUM_SECTORS || !job->external)
+	if (count > BLOCK_MAXIMUM_SECTORS || !job->external)
 		return -EINVAL;
 	if (sector > server->sectors || count > server->sectors - sector)
 		return -ERANGE;
@@ -177,6 +177,7 @@ static int block_data(struct block_server *server, struct block_job *job,
 							iter);
 	if (ret)
 		return ret;
+	/* There is no external data of no bytes, so this is for a count of 0, too. */
 	if (iov_iter_count(iter) != (size_t)count * BLOCK_SECTOR_SIZE)
 		return -EINVAL;
 	*disk = server->disk + sector * BLOCK_SECTOR_SIZE;
