@@ -43,7 +43,7 @@ wait_for 60 verdict_is_there "$echo_device" || fail "no verdict from the host ab
 echo_verdict=$verdict
 echo "VMBGUEST-PEER-VERDICT $verdict"
 show VMBGUEST-COUNTER "$echo_device/vmbkmcl"
-wait_for 120 verdict_is_there "$source_device" || {
+wait_for 90 verdict_is_there "$source_device" || {
 	show VMBGUEST-SOURCE-COUNTER "$source_device/source"
 	show VMBGUEST-SOURCE-LIBRARY "$source_device/vmbkmcl"
 	cat "/sys/kernel/debug/vmbkmcl/${source_device##*/}"

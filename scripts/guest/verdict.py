@@ -141,7 +141,8 @@ def source_objections(result, verdicts):
           host["holds"], host["holds_that_blocked_guest"])
     for name in ("duplicated", "wrong", "leaked", "cut_off"):
         owe("%s: %d" % (name, client[name]), not client[name])
-    for name in ("refused", "leaked", "sends_failed"):
+    # Stalls, too: the watchdog makes good a wake-up that was lost.
+    for name in ("refused", "leaked", "sends_failed", "stalls"):
         owe("%s: %d" % (name, library[name]), not library[name])
     for name in ("unexpected", "wrong", "guest_ring_errors"):
         owe("%s: %d" % (name, host[name]), not host[name])

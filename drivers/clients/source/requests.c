@@ -182,7 +182,8 @@ static int source_check_late(struct source_device *source, const u8 *page,
 
 /*
  * Requests that the peer does not answer in time. Afterwards it does, for all of
- * them: the library has to know them still, and the page has to be there still.
+ * them: the library has to know them still, and to have kept the page, which we
+ * could have freed by then.
  */
 int source_time_out(struct source_device *source)
 {
@@ -214,6 +215,9 @@ int source_time_out(struct source_device *source)
 		atomic64_inc(&source->count.sync_timeouts);
 		atomic64_inc(&source->count.sync_requests);
 	}
+	if (!result && page_count(page) <= ARRAY_SIZE(timeouts))
+		source_wrong(source, "the page of a late request is not kept",
+			     page_count(page));
 	if (!result) {
 		source_prepare(&exchange, VMB_SOURCE_RELEASE, 0, 0);
 		result = source_exchange(source, &exchange, NULL, 0, 0,
@@ -222,7 +226,6 @@ int source_time_out(struct source_device *source)
 	if (!result)
 		result = source_check_late(source, page_address(page),
 					   ARRAY_SIZE(timeouts) - 1);
-	/* The library has references of its own for as long as it needs them. */
 	put_page(page);
 	return result;
 }
