@@ -268,18 +268,32 @@ bool vmb_outgoing_data_can_be_pinned(const struct vmb_packet *packet)
 	return true;
 }
 
-/* The client does not keep the memory any more: do so until the release. */
-void vmb_outgoing_data_pin(struct vmb_packet *packet)
+/* Reference the pages, but for those that nobody can. */
+static void vmb_outgoing_data_get_pages(struct vmb_packet *packet)
 {
 	struct vmb_packet_external *external = &packet->external;
 	struct sg_page_iter pages;
 
-	if (!external->count || external->pinned)
-		return;
-	external->pinned = true;
 	for_each_sg_page(external->table, &pages, external->count, 0)
 		if (vmb_outgoing_page_is_counted(sg_page_iter_page(&pages)))
 			get_page(sg_page_iter_page(&pages));
+}
+
+/*
+ * The client does not keep the memory any more: do so until the release. All of
+ * it or nothing, for by then what a page is may have changed, and nobody could
+ * tell which were referenced. What cannot be pinned is given up only to a peer
+ * that is gone, and does not touch it.
+ */
+void vmb_outgoing_data_pin(struct vmb_packet *packet)
+{
+	struct vmb_packet_external *external = &packet->external;
+
+	if (!external->count || external->pinned ||
+	    !vmb_outgoing_data_can_be_pinned(packet))
+		return;
+	external->pinned = true;
+	vmb_outgoing_data_get_pages(packet);
 }
 
 static void vmb_outgoing_data_unpin(struct vmb_packet *packet)
@@ -302,7 +316,8 @@ void vmb_outgoing_data_release(struct vmb_packet *packet, bool leak)
 	if (!external->count)
 		return;
 	if (unlikely(leak)) {
-		vmb_outgoing_data_pin(packet);
+		if (!external->pinned)
+			vmb_outgoing_data_get_pages(packet);
 		vmb_outbound_count_leak(packet->channel);
 		dev_err(packet->channel->dev,
 			"%s: the peer may still write to external data of a packet, its memory must never be freed\n",
