@@ -407,6 +407,8 @@ static inline bool vmb_inbound_is_elsewhere(const struct vmb_inbound *inbound)
  * @spare: packet objects for what goes out, from vmb_packet_allocate().
  * @allocated: of these, with the client or on their way.
  * @transactions: who waits for which completion.
+ * @ended: packets whose routine is to be called.
+ * @running_routines: somebody does that.
  * @ending: packets whose routine is to be called, or is running, outside of the
  *	drain.
  * @finished: packets the client is done with since open.
@@ -430,6 +432,8 @@ struct vmb_outbound {
 	struct list_head spare;
 	u32 allocated;
 	struct vmb_transactions transactions;
+	struct list_head ended;
+	bool running_routines;
 	u32 ending;
 	u64 finished;
 	u64 progress;

@@ -23,6 +23,7 @@ void vmb_outbound_init(struct vmb_outbound *outbound)
 	INIT_LIST_HEAD(&outbound->held);
 	INIT_LIST_HEAD(&outbound->free);
 	INIT_LIST_HEAD(&outbound->spare);
+	INIT_LIST_HEAD(&outbound->ended);
 	init_waitqueue_head(&outbound->drained);
 }
 

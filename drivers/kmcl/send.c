@@ -57,26 +57,41 @@ void vmb_send_end(struct vmb_channel *channel, struct vmb_packet *packet,
 }
 
 /*
- * Call the routines of what has ended. No lock is held. Nothing touches the
- * channel after the last unlock, for it may be gone then.
+ * Call the routines of what has ended. No lock is held. One thread at a time
+ * does it, and what ends meanwhile, in a routine or elsewhere, is left to it: so
+ * a routine that sends is not called inside itself, however often it does.
+ * Nothing touches the channel after the last unlock, for it may be gone then.
  */
 void vmb_send_run_ended(struct vmb_channel *channel, struct list_head *ended)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
 	struct vmb_packet *packet;
 	unsigned long flags;
-	u32 count = 0;
 
-	while (!list_empty(ended)) {
-		packet = list_first_entry(ended, struct vmb_packet, queue.node);
-		list_del_init(&packet->queue.node);
-		vmb_send_finish(packet, packet->status, NULL, 0);
-		count++;
-	}
 	spin_lock_irqsave(&outbound->lock, flags);
-	outbound->ending -= count;
+	list_splice_tail_init(ended, &outbound->ended);
+	if (outbound->running_routines)
+		goto unlock;
+	outbound->running_routines = true;
+	while (!list_empty(&outbound->ended)) {
+		u32 count = 0;
+
+		list_splice_init(&outbound->ended, ended);
+		spin_unlock_irqrestore(&outbound->lock, flags);
+		while (!list_empty(ended)) {
+			packet = list_first_entry(ended, struct vmb_packet,
+						  queue.node);
+			list_del_init(&packet->queue.node);
+			vmb_send_finish(packet, packet->status, NULL, 0);
+			count++;
+		}
+		spin_lock_irqsave(&outbound->lock, flags);
+		outbound->ending -= count;
+	}
+	outbound->running_routines = false;
 	if (!outbound->ending)
 		wake_up(&outbound->drained);
+unlock:
 	spin_unlock_irqrestore(&outbound->lock, flags);
 }
 

@@ -250,7 +250,9 @@ int vmb_channel_send_synchronous_request(struct vmb_channel *channel,
 		kref_put(&request->references, vmb_synchronous_release);
 		goto put_request;
 	}
-	ret = vmb_synchronous_wait(channel, request, timeout);
+	/* Where nobody may sleep: it is in the ring, whoever calls the routine. */
+	if (timeout || flags & VMB_CHANNEL_FORMAT_FLAG_WAIT_FOR_COMPLETION)
+		ret = vmb_synchronous_wait(channel, request, timeout);
 	if (ret)
 		ret = vmb_synchronous_cancel(request, ret);
 	if (!ret)
