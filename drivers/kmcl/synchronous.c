@@ -76,8 +76,9 @@ static struct vmb_synchronous *vmb_synchronous_make(struct vmb_channel *channel)
 }
 
 /*
- * Wait in short steps, for a peer that has gone may have nobody who says so.
- * 0: it is done; -ETIMEDOUT; -ENODEV: the peer is gone.
+ * Wait in short steps, for a peer that has gone may have nobody who says so; and
+ * nobody but the worker ends the request of a channel that is to be closed, so
+ * if that waits itself, it has to give up. 0: it is done; -ETIMEDOUT; -ENODEV.
  */
 static int vmb_synchronous_wait(struct vmb_channel *channel,
 				struct vmb_synchronous *request, long timeout)
@@ -91,6 +92,8 @@ static int vmb_synchronous_wait(struct vmb_channel *channel,
 			vmb_life_stop(channel, VMB_CHANNEL_STOP_PEER_GONE);
 			return -ENODEV;
 		}
+		if (vmb_life_is_callback(channel) && READ_ONCE(channel->life.stop))
+			return -ENODEV;
 		if (timeout != MAX_SCHEDULE_TIMEOUT)
 			timeout -= step;
 	}
@@ -152,11 +155,13 @@ static int vmb_synchronous_check(struct vmb_channel *channel, u32 flags,
 	return 0;
 }
 
-/* Memory that the caller may free on a time-out, and the peer write to later. */
+/* Memory that the caller may free when it gives up, and the peer write to later. */
 static int vmb_synchronous_check_data(struct vmb_packet *packet, long timeout)
 {
-	if (!packet->external.count || timeout == MAX_SCHEDULE_TIMEOUT ||
-	    vmb_outgoing_data_can_be_pinned(packet))
+	bool gives_up = timeout != MAX_SCHEDULE_TIMEOUT ||
+			vmb_life_is_callback(packet->channel);
+
+	if (!gives_up || vmb_outgoing_data_can_be_pinned(packet))
 		return 0;
 	vmb_outgoing_data_release(packet, false);
 	return -EINVAL;
@@ -192,8 +197,9 @@ static int vmb_synchronous_send(struct vmb_synchronous *request,
  * @channel: the channel.
  * @buffer: payload, or NULL.
  * @buffer_size: bytes of @buffer, at most the channel's maximum packet size.
- * @vectors: external data, or NULL. If the request may time out, pages that are
- *	counted one by one (from the page allocator or vmalloc, not kmalloc).
+ * @vectors: external data, or NULL. If the request may time out, and from
+ *	post_started, pages that are counted one by one (from the page allocator
+ *	or vmalloc, not kmalloc).
  * @vector_count: entries of @vectors.
  * @flags: VMB_CHANNEL_FORMAT_FLAG_*. With WAIT_FOR_COMPLETION it waits for the
  *	peer's completion, without it until the packet is in the ring.
@@ -218,8 +224,8 @@ static int vmb_synchronous_send(struct vmb_synchronous *request,
  * which has its beginning; -EDEADLK: called where it would wait for itself;
  * -ENODEV: the channel is disabled or closing, or went meanwhile; -EINVAL: also
  * a negative time-out, a size that is no multiple of 8, or kmalloc memory that
- * the peer could write to after a time-out; -EOPNOTSUPP: a server that would
- * have to wait; -ENOMEM; or as vmb_packet_send().
+ * the peer could write to after the caller gave up; -EOPNOTSUPP: a server that
+ * would have to wait; -ENOMEM; or as vmb_packet_send().
  *
  * VmbChannelSendSynchronousRequest. STATUS_BUFFER_OVERFLOW is -EAGAIN,
  * STATUS_CANCELLED is -ETIMEDOUT, STATUS_DEVICE_REMOVED is -ENODEV.
