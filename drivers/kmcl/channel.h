@@ -759,7 +759,7 @@ void vmb_send_start(struct vmb_channel *channel);
 void vmb_send_hold(struct vmb_channel *channel);
 bool vmb_send_stop(struct vmb_channel *channel, bool all);
 void vmb_send_fail(struct vmb_channel *channel, int status);
-enum vmb_send_state vmb_send_abandon(struct vmb_packet *packet);
+enum vmb_send_state vmb_send_abandon(struct vmb_packet *packet, bool gone);
 
 /* outgoing_data.c */
 int vmb_outgoing_data_from_vectors(struct vmb_packet *packet,

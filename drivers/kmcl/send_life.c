@@ -126,16 +126,16 @@ void vmb_send_fail(struct vmb_channel *channel, int status)
 }
 
 /*
- * Nobody waits for the packet any more. If the peer has not seen it, it is the
- * caller's again (VMB_SEND_IDLE). If it has (VMB_SEND_SENT), it stays in flight
- * and its external pages are referenced until the peer completes it. Else its
- * end is on the way (VMB_SEND_ENDED).
+ * Nobody waits for the packet any more. If the peer has not seen it, or is
+ * @gone, it is the caller's again (VMB_SEND_IDLE). If it has (VMB_SEND_SENT), it
+ * stays in flight and its external pages are referenced until the peer completes
+ * it. Else its end is on the way (VMB_SEND_ENDED).
  */
-enum vmb_send_state vmb_send_abandon(struct vmb_packet *packet)
+enum vmb_send_state vmb_send_abandon(struct vmb_packet *packet, bool gone)
 {
 	struct vmb_channel *channel = packet->channel;
 	struct vmb_outbound *outbound = &channel->outbound;
-	enum vmb_send_state state;
+	enum vmb_send_state state = VMB_SEND_IDLE;
 	unsigned long flags;
 
 	spin_lock_irqsave(&outbound->lock, flags);
@@ -143,17 +143,22 @@ enum vmb_send_state vmb_send_abandon(struct vmb_packet *packet)
 	case VMB_SEND_HELD:
 	case VMB_SEND_QUEUED:
 		list_del_init(&packet->queue.node);
-		channel->counters.sends_failed++;
-		packet->state = VMB_SEND_IDLE;
-		state = VMB_SEND_IDLE;
 		break;
 	case VMB_SEND_SENT:
+		if (gone) {
+			vmb_transaction_end(channel, packet->transaction_id);
+			break;
+		}
 		vmb_outgoing_data_pin(packet);
 		state = VMB_SEND_SENT;
 		break;
 	default:
 		state = VMB_SEND_ENDED;
 		break;
+	}
+	if (state == VMB_SEND_IDLE) {
+		channel->counters.sends_failed++;
+		packet->state = VMB_SEND_IDLE;
 	}
 	spin_unlock_irqrestore(&outbound->lock, flags);
 	if (state == VMB_SEND_IDLE) {

@@ -115,10 +115,16 @@ static int vmb_synchronous_answer(const struct vmb_synchronous *request,
 	return buffer && request->length > room ? -EOVERFLOW : 0;
 }
 
-/* Give up. 0: the answer came at the last moment. */
-static int vmb_synchronous_cancel(struct vmb_synchronous *request, int error)
+/*
+ * Give up. 0: the answer came at the last moment. A peer that is gone does not
+ * write any more: then the memory is the caller's at once, whatever it is.
+ */
+static int vmb_synchronous_cancel(struct vmb_channel *channel,
+				  struct vmb_synchronous *request, int error)
 {
-	switch (vmb_send_abandon(request->packet)) {
+	bool gone = error == -ENODEV && channel->operations->peer_gone(channel);
+
+	switch (vmb_send_abandon(request->packet, gone)) {
 	case VMB_SEND_IDLE:
 		/* Its routine will not run: drop its reference, too. */
 		kref_put(&request->references, vmb_synchronous_release);
@@ -260,7 +266,7 @@ int vmb_channel_send_synchronous_request(struct vmb_channel *channel,
 	if (timeout || flags & VMB_CHANNEL_FORMAT_FLAG_WAIT_FOR_COMPLETION)
 		ret = vmb_synchronous_wait(channel, request, timeout);
 	if (ret)
-		ret = vmb_synchronous_cancel(request, ret);
+		ret = vmb_synchronous_cancel(channel, request, ret);
 	if (!ret)
 		ret = vmb_synchronous_answer(request, completion_buffer,
 					     completion_buffer_size);
