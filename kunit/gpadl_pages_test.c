@@ -229,6 +229,25 @@ static void mdl_odd(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture->transport.gpadls, 0);
 }
 
+/* Good memory behind the end of the chain is none of its business. */
+static void mdl_goes_on_behind_its_end(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct chain chain;
+
+	make_chain(test, &chain);
+	KUNIT_EXPECT_EQ(test, share_mdl(fixture, chain.vectors, 1, 0, 3 * PAGE_SIZE), -EINVAL);
+	KUNIT_EXPECT_EQ(test, share_mdl(fixture, chain.vectors, 1, PAGE_SIZE, 2 * PAGE_SIZE),
+			-EINVAL);
+	KUNIT_EXPECT_EQ(test, share_mdl(fixture, chain.vectors, 1, 2 * PAGE_SIZE, PAGE_SIZE),
+			-EINVAL);
+	KUNIT_EXPECT_EQ(test, share_mdl(fixture, chain.vectors, 1, 3 * PAGE_SIZE, PAGE_SIZE),
+			-EINVAL);
+	KUNIT_EXPECT_EQ(test, fixture->transport.gpadls, 0);
+	KUNIT_EXPECT_EQ(test, share_mdl(fixture, chain.vectors, 1, 0, 0), 0);
+	expect_pages(test, chain.pages, 2);
+}
+
 static void mdl_of_slab_memory(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
@@ -378,6 +397,7 @@ static struct kunit_case gpadl_pages_cases[] = {
 	KUNIT_CASE(mdl_to_the_end),
 	KUNIT_CASE(mdl_odd_where_it_is_left_out),
 	KUNIT_CASE(mdl_odd),
+	KUNIT_CASE(mdl_goes_on_behind_its_end),
 	KUNIT_CASE(mdl_of_slab_memory),
 	KUNIT_CASE(mdl_with_a_page_twice),
 	KUNIT_CASE(frames_in_their_order),
