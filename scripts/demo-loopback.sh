@@ -20,7 +20,7 @@ usage() {
 		  KERNEL      the guest's kernel: 6.1, 6.12 (default), newest, ...
 		  OPERATIONS  reads, writes and flushes of the first round (20000)
 		  DEPTH       requests in flight (32)
-		  DEADLINE    seconds after which the guest is ended (120)
+		  DEADLINE    seconds after which the guest is ended (180)
 
 		Prints operations, bytes checked and losses, and writes them to
 		build/demo-loopback.json; the console is in build/demo-loopback/. Exits 0
@@ -65,7 +65,7 @@ echo "operations=$operations depth=${DEPTH:-32}" >"$work/client-parameters"
 	"$modules"/{vmbkmcl,vmb_block_server,vmb_block_client}.ko "$work/client-parameters"
 status=0
 "$guest/plain.sh" --kernel "$kernel" --initrd "$work/initrd" --logs "$logs" \
-	--deadline "${DEADLINE:-120}" || status=$?
+	--deadline "${DEADLINE:-180}" || status=$?
 stage_end
 
 python3 "$guest/loopback_verdict.py" "$logs" "$VMB_BUILD/demo-loopback.json" \

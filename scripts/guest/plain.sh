@@ -35,7 +35,7 @@ if [ $# -gt 0 ] || [ ! -e "$kernel/vmlinuz" ] || [ ! -e "$initrd" ]; then
 fi
 
 # Some 5 s emulated, on an idle machine.
-BOOT_SECONDS=30
+BOOT_SECONDS=60
 need_packages qemu-system-x86 qemu-system-data seabios
 mkdir -p "$logs"
 
