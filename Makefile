@@ -98,7 +98,7 @@ kselftest: ## load, bind, traffic, unbind, unload in a guest
 	@$(RUN) scripts/kselftest.sh
 
 .PHONY: fuzz
-fuzz: ## the wire code with ASan, UBSan and libFuzzer (FUZZ_SECONDS=60)
+fuzz: ## wire and channels with ASan, UBSan and libFuzzer (FUZZ_SECONDS=60)
 	@$(RUN) scripts/fuzz.sh
 
 .PHONY: dkms-check

@@ -1,8 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The wire code in user space, with ASan, UBSan and libFuzzer around it, and a
-# peer that may change the shared memory between any two fetches.
+# The library in user space, with ASan, UBSan and libFuzzer around it: once its
+# wire code, under a peer that may change the shared memory between any two
+# fetches; once its channels, with all but the transports and GPADL memory, over
+# a kernel of a few hundred lines, under a hostile peer and as a fair pair.
 set -eu
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -10,17 +12,22 @@ set -eu
 # Reasons that only the channel layer gives.
 NOT_OF_THE_WIRE=" page_not_shared transfer_set_unknown"
 NOT_OF_THE_WIRE+=" transfer_range_beyond_set completion_unexpected "
+# What of the library needs a real kernel.
+NOT_OF_THE_CHANNEL="gpadl_pages hv_* loopback_* main observe registry"
 
 usage() {
 	cat <<-END
 		usage: scripts/fuzz.sh [FILE...]
 
-		  FILE    an input of an earlier finding: only that is run
+		  FILE    an input of an earlier finding, under the name it was given:
+		          wire-* or channel-*; only that is run
 		  --help  this
 
-		FUZZ_SECONDS (60) is how long to look. Prints executions, executions per
-		second, and how often each reason to refuse was reached; one that never was
-		fails the run, as does a finding, whose input is left in build/fuzz/.
+		FUZZ_SECONDS (60) is how long to look: at the wire and at the channels, both
+		at once. Prints executions, executions per second, how often each reason to
+		refuse was reached, and each outcome that a packet, a call or a life can
+		have; one that never was fails the run, as does a finding, whose input is
+		left in build/fuzz/.
 	END
 }
 
@@ -41,52 +48,116 @@ need_packages clang python3
 need_packages "libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev"
 
 out=$VMB_BUILD/fuzz
-corpus=$VMB_CACHE/fuzz/corpus
-wire=$VMB_TOP/drivers/kmcl
+library=$VMB_TOP/drivers/kmcl
 here=$VMB_TOP/scripts/fuzz
-mkdir -p "$out" "$corpus"
+mkdir -p "$out"
 
-stage "building the wire code for user space"
-quietly "$out/build.log" 300 clang -std=gnu11 -g -O1 -Wall -Wextra -Werror \
-	-Wno-sign-compare -Wno-address-of-packed-member -Wno-pointer-arith \
-	-Wno-unused-function \
-	-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-	-I"$here/shim" -I"$here" -I"$wire" \
-	"$here"/*.c "$wire"/ring_reader.c "$wire"/ring_writer.c "$wire"/ranges.c \
-	"$wire"/refusal.c -o "$out/wire"
+# build NAME ARGUMENT...
+build() {
+	local name=$1
+
+	shift
+	quietly "$out/$name-build.log" 300 clang -std=gnu11 -g -O1 -Wall -Wextra -Werror \
+		-Wno-sign-compare -Wno-address-of-packed-member -Wno-pointer-arith \
+		-Wno-unused-function \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+		-I"$here/shim" -I"$here" -I"$library" "$@" -o "$out/$name"
+}
+
+build_wire() {
+	build wire "$here"/*.c "$library"/ring_reader.c "$library"/ring_writer.c \
+		"$library"/ranges.c "$library"/refusal.c
+}
+
+# Every header of the kernel that the wire's shim does not have is kernel.h. What
+# is left of the kernel's ways is allowed: callbacks that do not use all they are
+# given, its own printk formats, and nothing added to a NULL.
+build_channel() {
+	local header name source sources=()
+
+	rm -rf "$out/headers"
+	grep -hoE '#include <(linux|trace)/[^>]+>' "$library"/*.[ch] \
+		"$VMB_TOP"/include/*.h "$VMB_TOP"/include/trace/events/*.h |
+		sed 's/.*<\(.*\)>/\1/' | sort -u | while read -r header; do
+		if [ -e "$here/shim/$header" ] || [ -e "$VMB_TOP/include/$header" ]; then
+			continue
+		fi
+		mkdir -p "$out/headers/${header%/*}"
+		echo '#include "kernel.h"' >"$out/headers/$header"
+	done
+	for source in "$library"/*.c; do
+		for name in $NOT_OF_THE_CHANNEL; do
+			# shellcheck disable=SC2053 # a pattern
+			[[ $(basename "$source" .c) != $name ]] || continue 2
+		done
+		sources+=("$source")
+	done
+	build channel -I"$here/kernel" -I"$out/headers" -I"$VMB_TOP/include" \
+		-Wno-unused-parameter -Wno-missing-field-initializers -Wno-format \
+		-fno-sanitize=pointer-overflow \
+		"$here"/channel/*.c "$here/shared_memory.c" "${sources[@]}"
+}
+
+# look NAME CORPUS: with the seeds that were written for it.
+look() {
+	local status=0
+
+	mkdir -p "$2"
+	VMB_FUZZ_REACHED=$out/$1-reached timeout --kill-after=10 $((seconds + 120)) \
+		"$out/$1" -max_total_time="$seconds" -max_len=2048 -timeout=10 \
+		-rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$out/$1-" \
+		"$2" "$out/$1-seeds" >"$out/$1.log" 2>&1 </dev/null || status=$?
+	echo "$status" >"$out/$1-status"
+}
+
+# report NAME: what was found, or what was reached.
+report() {
+	local log=$out/$1.log never='' status name count
+
+	status=$(cat "$out/$1-status")
+	if [ "$status" -ne 0 ] || [ ! -s "$out/$1-reached" ]; then
+		grep -v -e '^#[0-9]' "$log" | tail -n 40 >&2
+		die "the fuzzer found something in the $1 (status $status)" \
+			"scripts/fuzz.sh with the input that it names; all of it: $log"
+	fi
+	echo "$1"
+	sed -n 's/^stat::number_of_executed_units: */  executions                   /p
+		s/^stat::average_exec_per_sec: */  executions per second        /p' "$log"
+	while read -r name count; do
+		case $1,$NOT_OF_THE_WIRE in
+		wire,*" ${name#refused:} "*) continue ;;
+		esac
+		printf '  %-28s %s\n' "$name" "$count"
+		[ "$count" -gt 0 ] || never="$never $name"
+	done <"$out/$1-reached"
+	[ -z "$never" ] || die "never reached in the $1:$never" \
+		"a longer FUZZ_SECONDS, or a seed in scripts/fuzz"
+}
+
+stage "building the wire code and the channels for user space"
+build_wire
+build_channel
 
 if [ $# -gt 0 ]; then
 	stage_end
-	exec "$out/wire" "$@"
+	for file; do
+		case ${file##*/} in
+		wire-*) "$out/wire" "$file" ;;
+		channel-*) "$out/channel" "$file" ;;
+		*) die "whose input is $file?" "its name begins with wire- or channel-" ;;
+		esac
+	done
+	exit 0
 fi
 
-rm -rf "$out/seeds" "$out/refusals"
-python3 "$here/seeds.py" "$out/seeds"
+rm -rf "$out"/*-seeds "$out"/*-reached "$out"/*-status
+python3 "$here/seeds.py" "$out/wire-seeds"
+python3 "$here/channel/seeds.py" "$out/channel-seeds"
 
 stage "looking for $seconds s"
-status=0
-VMB_FUZZ_REFUSALS=$out/refusals timeout --kill-after=10 $((seconds + 120)) \
-	"$out/wire" -max_total_time="$seconds" -max_len=2048 -timeout=10 \
-	-rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$out/" \
-	"$corpus" "$out/seeds" >"$out/fuzz.log" 2>&1 </dev/null || status=$?
+look wire "$VMB_CACHE/fuzz/corpus" &
+look channel "$VMB_CACHE/fuzz/channel" &
+wait
 stage_end
-if [ "$status" -ne 0 ] || [ ! -s "$out/refusals" ]; then
-	grep -v -e '^#[0-9]' "$out/fuzz.log" | tail -n 40 >&2
-	die "the fuzzer found something (status $status)" \
-		"scripts/fuzz.sh with the input that it names; all of it: $out/fuzz.log"
-fi
-
-executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$out/fuzz.log")
-per_second=$(sed -n 's/^stat::average_exec_per_sec: *//p' "$out/fuzz.log")
-echo "executions             $executions"
-echo "executions per second  $per_second"
-echo "refused because of"
-never=
-while read -r name count; do
-	case $NOT_OF_THE_WIRE in
-	*" $name "*) continue ;;
-	esac
-	printf '  %-26s %s\n' "$name" "$count"
-	[ "$count" -gt 0 ] || never="$never $name"
-done <"$out/refusals"
-[ -z "$never" ] || die "never reached:$never" "a longer FUZZ_SECONDS, or a seed in seeds.py"
+report wire
+report channel

@@ -13,17 +13,17 @@ void fuzz_count_refusal(enum vmb_refusal refusal)
 	refusals[refusal]++;
 }
 
-/* "refusal NAME COUNT", a line for each, into the file that fuzz.sh reads. */
+/* "refused:NAME COUNT", a line for each, into the file that fuzz.sh reads. */
 static void print_refusals(void)
 {
-	const char *name = getenv("VMB_FUZZ_REFUSALS");
+	const char *name = getenv("VMB_FUZZ_REACHED");
 	FILE *file = name ? fopen(name, "w") : NULL;
 	u32 refusal;
 
 	if (!file)
 		return;
 	for (refusal = VMB_REFUSAL_NONE + 1; refusal < VMB_REFUSAL_COUNT; refusal++)
-		fprintf(file, "%s %llu\n", vmb_refusal_name(refusal),
+		fprintf(file, "refused:%s %llu\n", vmb_refusal_name(refusal),
 			(unsigned long long)refusals[refusal]);
 	fclose(file);
 }

@@ -15,10 +15,20 @@
 
 static const u32 sizes[] = { 64, 256, 1024, 4096, 65536 };
 
-static u8 *control;
-static u8 *datas[ARRAY_SIZE(sizes)];
-static u8 *data;
-static u32 data_size;
+/* A ring; its memory is kept for the next run. */
+struct shared_ring {
+	u8 *control;
+	u8 *datas[ARRAY_SIZE(sizes)];
+	u8 *data;
+	u32 data_size;
+	/* Nobody may touch it: the channel that it belonged to is closed. */
+	bool taken_back;
+};
+
+static struct shared_ring rings[SHARED_RINGS];
+static u32 ring_count;
+/* The one that peer_*() are about. */
+static struct shared_ring *chosen = &rings[0];
 /* What the peer does meanwhile, or NULL if it does nothing. */
 static struct fuzz_input *script;
 
@@ -38,51 +48,82 @@ UNCHECKED static void move_bytes(volatile u8 *to, const volatile u8 *from, size_
 
 UNCHECKED u8 peer_peek(u32 index)
 {
-	return ((volatile u8 *)data)[index % data_size];
+	return ((volatile u8 *)chosen->data)[index % chosen->data_size];
 }
 
 UNCHECKED void peer_poke(u32 index, u8 value)
 {
-	((volatile u8 *)data)[index % data_size] = value;
+	((volatile u8 *)chosen->data)[index % chosen->data_size] = value;
 }
 
 u32 peer_get(enum peer_field field)
 {
 	u32 value;
 
-	move_bytes((u8 *)&value, control + field, sizeof(value));
+	move_bytes((u8 *)&value, chosen->control + field, sizeof(value));
 	return value;
 }
 
 void peer_set(enum peer_field field, u32 value)
 {
-	move_bytes(control + field, (u8 *)&value, sizeof(value));
+	move_bytes(chosen->control + field, (u8 *)&value, sizeof(value));
 }
 
-/* A ring of one of the sizes, empty, and the peer's script for the run. */
-void shared_memory_reset(struct vmb_ring *ring, u8 size_class,
-			 struct fuzz_input *peer_script)
+/* One more ring of one of the sizes, empty; it is chosen. */
+void shared_memory_add(struct vmb_ring *ring, u8 size_class)
 {
 	u32 class = size_class % ARRAY_SIZE(sizes);
 
-	if (!control) {
-		control = malloc(CONTROL_SIZE);
-		ASAN_POISON_MEMORY_REGION(control, CONTROL_SIZE);
+	FUZZ_CHECK(ring_count < SHARED_RINGS);
+	chosen = &rings[ring_count++];
+	if (!chosen->control) {
+		chosen->control = malloc(CONTROL_SIZE);
+		ASAN_POISON_MEMORY_REGION(chosen->control, CONTROL_SIZE);
 	}
-	if (!datas[class]) {
-		datas[class] = malloc(sizes[class]);
-		ASAN_POISON_MEMORY_REGION(datas[class], sizes[class]);
-		set_bytes(datas[class], 0xee, sizes[class]);
+	if (!chosen->datas[class]) {
+		chosen->datas[class] = malloc(sizes[class]);
+		ASAN_POISON_MEMORY_REGION(chosen->datas[class], sizes[class]);
+		set_bytes(chosen->datas[class], 0xee, sizes[class]);
 	}
-	data = datas[class];
-	data_size = sizes[class];
-	script = peer_script;
-	set_bytes(control, 0, sizeof(struct vmb_wire_ring_control));
+	chosen->data = chosen->datas[class];
+	chosen->data_size = sizes[class];
+	chosen->taken_back = false;
+	set_bytes(chosen->control, 0, sizeof(struct vmb_wire_ring_control));
 	*ring = (struct vmb_ring) {
-		.control = (void *)control,
-		.data = data,
-		.size = data_size,
+		.control = (void *)chosen->control,
+		.data = chosen->data,
+		.size = chosen->data_size,
 	};
+}
+
+/* No ring, and the peer's script for the run. */
+void shared_memory_begin(struct fuzz_input *peer_script)
+{
+	ring_count = 0;
+	script = peer_script;
+}
+
+/* One ring and the peer's script for the run. */
+void shared_memory_reset(struct vmb_ring *ring, u8 size_class,
+			 struct fuzz_input *peer_script)
+{
+	shared_memory_begin(peer_script);
+	shared_memory_add(ring, size_class);
+}
+
+/* All rings are somebody else's from here on. */
+void shared_memory_take_back(void)
+{
+	u32 i;
+
+	for (i = 0; i < ring_count; i++)
+		rings[i].taken_back = true;
+}
+
+void peer_choose(u32 ring)
+{
+	FUZZ_CHECK(ring < ring_count);
+	chosen = &rings[ring];
 }
 
 static bool lies_in(const volatile void *where, size_t size, const u8 *area,
@@ -93,15 +134,32 @@ static bool lies_in(const volatile void *where, size_t size, const u8 *area,
 	return begin < area_size && size <= area_size - begin;
 }
 
+/* The ring that it lies in, or NULL: it is private. */
+static struct shared_ring *ring_of(const volatile void *where, size_t size)
+{
+	u32 i;
+
+	for (i = 0; i < ring_count; i++) {
+		struct shared_ring *ring = &rings[i];
+
+		if (!lies_in(where, size, ring->control, CONTROL_SIZE) &&
+		    !lies_in(where, size, ring->data, ring->data_size))
+			continue;
+		FUZZ_CHECK(!ring->taken_back);
+		return ring;
+	}
+	return NULL;
+}
+
 static bool is_shared(const volatile void *where, size_t size)
 {
-	return lies_in(where, size, control, CONTROL_SIZE) ||
-	       lies_in(where, size, data, data_size);
+	return ring_of(where, size);
 }
 
 /* One byte of the script in four does something; fetched is what is read next. */
 static void let_peer_act(const volatile void *fetched, size_t size)
 {
+	struct shared_ring *before = chosen;
 	u8 act, how;
 
 	if (!script)
@@ -110,6 +168,7 @@ static void let_peer_act(const volatile void *fetched, size_t size)
 	if (act < 0xc0)
 		return;
 	how = fuzz_take_from_end(script);
+	chosen = ring_of(fetched, size);
 	switch (act % 8) {
 	case 0:
 		peer_set(PEER_WRITE_INDEX, peer_get(PEER_WRITE_INDEX) + (int8_t)how * 8);
@@ -118,7 +177,7 @@ static void let_peer_act(const volatile void *fetched, size_t size)
 		peer_set(PEER_READ_INDEX, peer_get(PEER_READ_INDEX) + (int8_t)how * 8);
 		break;
 	case 2:
-		peer_set(PEER_PENDING_SEND_SIZE, how * (data_size / 128));
+		peer_set(PEER_PENDING_SEND_SIZE, how * (chosen->data_size / 128));
 		break;
 	case 3:
 		peer_set(PEER_INTERRUPT_MASK, how % 2);
@@ -133,6 +192,7 @@ static void let_peer_act(const volatile void *fetched, size_t size)
 		act = fuzz_take_from_end(script);
 		move_bytes((volatile u8 *)fetched + how % size, &act, 1);
 	}
+	chosen = before;
 }
 
 /* The private side of a copy, whose other side is shared. */

@@ -18,6 +18,7 @@
 #error "the shim takes little-endian words as they are"
 #endif
 
+typedef int8_t s8;
 typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What clients and other processors do that does not wait: at any time, between
+ * any two steps of somebody else.
+ */
+#define VMB_FUZZ_PEER
+#include "harness.h"
+
+/* Sleeps after the end of the input until a peer that never answers goes. */
+#define PATIENCE	400
+
+static u32 others_idle, patience;
+
+void acts_reset(void)
+{
+	others_idle = 0;
+	patience = PATIENCE;
+}
+
+/* What the client does, as the front of the input says. */
+void client_act(struct end *end)
+{
+	u8 act = take(), how = take();
+	struct slot *slot = &end->slots[how % SLOTS];
+	u32 index = end->held_count ? how % end->held_count : 0;
+
+	switch (act % 16) {
+	case 0:
+		slot_make(end, how);
+		break;
+	case 1:
+		slot_free(slot);
+		break;
+	case 2:
+	case 3:
+	case 4:
+	case 5:
+		if (!slot->packet)
+			slot_make(end, how);
+		slot_send(slot, end->fair);
+		break;
+	case 6:
+	case 7:
+		if (end->held_count)
+			held_complete(end, index, how % (end->channel->maximum_packet_size + 1));
+		break;
+	case 8:
+		if (end->held_count)
+			held_fetch(end, index);
+		break;
+	case 9:
+		if (end->held_count)
+			held_misuse(end, index);
+		break;
+	case 10:
+		if (end->held_count && act == 0x1a && !end->fair)
+			held_fail(end, index);
+		break;
+	case 11:
+		slot_abandon(slot);
+		break;
+	case 12:
+		/* With interrupts off. */
+		if (end->held_count) {
+			unsigned long flags = kernel_irq_save();
+
+			if (end->held_count)
+				held_complete(end, how % end->held_count, 8);
+			kernel_irq_restore(flags);
+		}
+		break;
+	default:
+		if (!end->fair || end->interrupt_due)
+			end_interrupt(end);
+		break;
+	}
+}
+
+/* What another processor does meanwhile, as the end of the input says. */
+void other_act(struct end *end)
+{
+	u8 act;
+
+	if (!end->live)
+		return;
+	if (others_idle) {
+		others_idle--;
+		return;
+	}
+	act = take_from_end();
+	if (act < 0xa0) {
+		others_idle = act & 0x1f;
+		return;
+	}
+	switch (act & 7) {
+	case 0:
+	case 1:
+		if (!end->fair || end->interrupt_due)
+			end_interrupt(end);
+		break;
+	case 2:
+	case 3:
+		slot_send(&end->slots[(act >> 3) % SLOTS], end->fair);
+		break;
+	case 4:
+	case 5:
+		if (end->held_count)
+			held_complete(end, (act >> 3) % end->held_count, act & 8);
+		break;
+	case 6:
+		slot_abandon(&end->slots[(act >> 3) % SLOTS]);
+		break;
+	case 7:
+		if (!end->fair)
+			peer_read(end, 2);
+		break;
+	}
+}
+
+static void progress(struct end *end)
+{
+	if (end->interrupt_due)
+		end_interrupt(end);
+	if (!end->fair)
+		peer_read(end, 1);
+	if (end->held_count && !end->hold_to_the_end)
+		held_complete(end, 0, 0);
+}
+
+/* Somebody sleeps: the input goes on, and when it is over, all ends well. */
+void sleep_act(struct end *one, struct end *other)
+{
+	u8 act;
+
+	if (!input_is_over()) {
+		act = take();
+		if (act & 1)
+			client_act(other && act & 0x80 ? other : one);
+		else if (act & 2 && !one->fair)
+			peer_act(one);
+		else
+			kernel_run_work();
+		patience = PATIENCE;
+		return;
+	}
+	others_idle = 0;
+	progress(one);
+	if (other)
+		progress(other);
+	kernel_run_work();
+	if (!one->fair && !--patience)
+		one->gone = true;
+}

@@ -1,0 +1,494 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * An end: a transport whose rings are shared_memory.c's, and a channel on it,
+ * from make to destroy. What must hold when a channel is disabled is checked
+ * here.
+ */
+#define VMB_FUZZ_PEER
+#include "harness.h"
+#include "loopback.h"
+
+#define FEATURE_BITS	64
+#define GPADLS_EVER	64
+
+/* Where the library's other files would be. */
+struct workqueue_struct *vmb_workqueue;
+const struct sysfs_ops vmb_observe_sysfs_ops;
+const struct attribute_group *vmb_observe_groups[1];
+
+/* A server is always on loopback: on the device of the end that is made. */
+static struct end *made;
+
+struct vmb_device *vmb_loopback_device(void)
+{
+	return &made->device.device;
+}
+
+void vmb_observe_add(struct vmb_channel *channel)
+{
+}
+
+void vmb_observe_remove(struct vmb_channel *channel)
+{
+}
+
+static struct end *end_of(struct vmb_channel *channel)
+{
+	return container_of(channel->device, struct end, device);
+}
+
+/* The transport. */
+
+static int end_prepare(struct vmb_channel *channel, u32 *incoming_size,
+		       u32 *outgoing_size, u32 minimum_size)
+{
+	FUZZ_CHECK(*incoming_size >= minimum_size && *outgoing_size >= minimum_size);
+	return 0;
+}
+
+static void end_unprepare(struct vmb_channel *channel)
+{
+	FUZZ_CHECK(!end_of(channel)->attached);
+}
+
+static bool end_find_peer(struct vmb_channel *channel)
+{
+	struct end *end = end_of(channel);
+
+	if (end->is_server)
+		end->gone = false;
+	return end->peer_there;
+}
+
+/* The rings of a fair pair are there already; others are made anew. */
+static int end_attach(struct end *end)
+{
+	int ret;
+
+	if (!end->fair) {
+		shared_memory_begin(end->meddles ? peer_script() : NULL);
+		shared_memory_add(&end->in, end->in_class);
+		peer_set(FEATURE_BITS, VMB_WIRE_FEATURE_PENDING_SEND_SIZE);
+		shared_memory_add(&end->out, end->out_class);
+		peer_set(FEATURE_BITS, VMB_WIRE_FEATURE_PENDING_SEND_SIZE);
+	}
+	ret = vmb_channel_attach_rings(end->channel, &end->in, &end->out);
+	if (!ret)
+		end->attached = true;
+	return ret;
+}
+
+static int end_open(struct vmb_channel *channel)
+{
+	struct end *end = end_of(channel);
+	int ret = end->open_error;
+
+	FUZZ_CHECK(!end->attached);
+	end->open_error = 0;
+	/* As the loopback does it. */
+	if (!ret && end->fair && end->is_server)
+		ret = vmb_channel_reserve_packets(channel,
+						  end->other->channel->outbound.transactions.limit + 1);
+	if (!ret)
+		ret = end_attach(end);
+	if (!ret && !end->fair)
+		peer_opened(end->meddles);
+	/* Or a server would try again at once. */
+	if (ret)
+		end->peer_there = false;
+	return ret;
+}
+
+static int end_close(struct vmb_channel *channel)
+{
+	struct end *end = end_of(channel);
+
+	FUZZ_CHECK(end->attached);
+	end->attached = false;
+	end->interrupt_due = false;
+	if (!end->fair || !end->other->attached)
+		shared_memory_take_back();
+	end->closed_unclean |= end->close_error;
+	kernel_leaks_mappings |= end->close_error;
+	if (end->close_error)
+		reached(OUTCOME_close_not_clean);
+	return end->close_error;
+}
+
+static void end_signal(struct vmb_channel *channel)
+{
+	struct end *end = end_of(channel);
+
+	FUZZ_CHECK(end->attached);
+	if (end->other && end->other->attached)
+		end->other->interrupt_due = true;
+}
+
+static void end_schedule(struct vmb_channel *channel)
+{
+	struct end *end = end_of(channel);
+
+	FUZZ_CHECK(end->attached);
+	end->interrupt_due = true;
+}
+
+static bool end_peer_gone(struct vmb_channel *channel)
+{
+	return end_of(channel)->gone;
+}
+
+static int end_create_gpadl(struct vmb_channel *channel, void *buffer,
+			    u32 byte_count, u32 *gpadl_handle, void **private)
+{
+	static u32 handle;
+
+	FUZZ_CHECK(end_of(channel)->attached);
+	*gpadl_handle = ++handle;
+	return 0;
+}
+
+static int end_delete_gpadl(struct vmb_channel *channel, void *private)
+{
+	return end_of(channel)->close_error;
+}
+
+static const struct vmb_channel_transport_operations end_operations = {
+	.prepare = end_prepare,
+	.unprepare = end_unprepare,
+	.find_peer = end_find_peer,
+	.open = end_open,
+	.close = end_close,
+	.signal = end_signal,
+	.schedule = end_schedule,
+	.peer_gone = end_peer_gone,
+	.create_gpadl = end_create_gpadl,
+	.delete_gpadl = end_delete_gpadl,
+};
+
+/* Channels are made to these by the library; the fuzzer has its own. */
+const struct vmb_channel_transport_operations vmb_loopback_client_operations;
+const struct vmb_channel_transport_operations vmb_loopback_server_operations = {
+	.prepare = end_prepare,
+	.unprepare = end_unprepare,
+	.find_peer = end_find_peer,
+	.open = end_open,
+	.close = end_close,
+	.signal = end_signal,
+	.schedule = end_schedule,
+	.peer_gone = end_peer_gone,
+	.create_gpadl = end_create_gpadl,
+	.delete_gpadl = end_delete_gpadl,
+};
+
+/* As a softirq, or on another processor. */
+void end_interrupt(struct end *end)
+{
+	if (!end->attached)
+		return;
+	end->interrupt_due = false;
+	local_bh_disable();
+	vmb_channel_interrupt(end->channel);
+	local_bh_enable();
+	if (test_bit(VMB_INBOUND_BLOCKED, &end->channel->inbound.flags))
+		reached(OUTCOME_quota_reached);
+	if (test_bit(VMB_INBOUND_OVERTIME, &end->channel->inbound.flags))
+		reached(OUTCOME_overtime);
+}
+
+/* The client's life. */
+
+static int opened(struct vmb_channel *channel, void *context)
+{
+	struct end *end = context;
+	int ret = end->opened_error;
+
+	FUZZ_CHECK(end->attached && !end->open && !end->running);
+	end->closed_said = false;
+	end->opened_error = 0;
+	if (ret) {
+		reached(OUTCOME_open_refused);
+		return ret;
+	}
+	reached(OUTCOME_opened);
+	end->open = true;
+	if (end->shares) {
+		end_share(end, 0, 2, false);
+		end_share(end, 6, 2, true);
+	}
+	return 0;
+}
+
+static void started(struct vmb_channel *channel, void *context)
+{
+	struct end *end = context;
+
+	FUZZ_CHECK(end->open && !end->running);
+	end->running = true;
+}
+
+static void suspend(struct vmb_channel *channel, void *context,
+		    enum vmb_channel_stop_reason reason)
+{
+	struct end *end = context;
+
+	FUZZ_CHECK(end->open && end->running && !end->in_callback);
+	end->running = false;
+	if (reason == VMB_CHANNEL_STOP_PAUSED)
+		reached(OUTCOME_paused);
+}
+
+static void closed(struct vmb_channel *channel, void *context,
+		   enum vmb_channel_stop_reason reason)
+{
+	struct end *end = context;
+
+	FUZZ_CHECK(!end->running && !end->attached);
+	FUZZ_CHECK(end->open == (reason != VMB_CHANNEL_STOP_OPEN_FAILED));
+	end->open = false;
+	end->closed_said = true;
+	if (end->deferred)
+		reached(OUTCOME_deferred_discarded);
+	end->deferred = NULL;
+	switch (reason) {
+	case VMB_CHANNEL_STOP_DISABLED:
+		reached(OUTCOME_closed_disabled);
+		break;
+	case VMB_CHANNEL_STOP_PEER_GONE:
+		reached(OUTCOME_closed_peer_gone);
+		break;
+	case VMB_CHANNEL_STOP_FRAMING_LOST:
+		reached(OUTCOME_closed_framing_lost);
+		break;
+	case VMB_CHANNEL_STOP_OPEN_FAILED:
+		reached(OUTCOME_open_failed);
+		break;
+	default:
+		FUZZ_CHECK(!"a reason that closed does not have");
+	}
+	while (end->gpadl_count)
+		end_unshare(end, end->gpadl_count - 1);
+	if (end->held_count)
+		reached(OUTCOME_packet_held_over_close);
+}
+
+/* Memory that is shared. */
+
+/* All that there are; what a channel has given up stays until the run ends. */
+static struct vmb_gpadl *gpadls[GPADLS_EVER];
+
+/* gpadl_pages.c is not here: which memory may be shared is not what is tried. */
+void vmb_gpadl_free(struct vmb_gpadl *gpadl, bool leaked)
+{
+	u32 i;
+
+	for (i = 0; gpadls[i] != gpadl; i++)
+		FUZZ_CHECK(i + 1 < GPADLS_EVER);
+	gpadls[i] = NULL;
+	free(gpadl->pages);
+	free(gpadl);
+}
+
+static void gpadls_free_left(bool given_up)
+{
+	u32 i;
+
+	for (i = 0; i < GPADLS_EVER; i++) {
+		FUZZ_CHECK(!gpadls[i] || given_up);
+		if (gpadls[i])
+			vmb_gpadl_free(gpadls[i], true);
+	}
+}
+
+void end_share(struct end *end, u32 page, u32 count, bool read_only)
+{
+	struct vmb_gpadl *gpadl;
+	u32 place = 0, i;
+
+	while (place < GPADLS_EVER && gpadls[place])
+		place++;
+	if (end->gpadl_count == GPADLS || place == GPADLS_EVER)
+		return;
+	gpadl = calloc(1, sizeof(*gpadl));
+	gpadls[place] = gpadl;
+	gpadl->pages = malloc(count * sizeof(*gpadl->pages));
+	for (i = 0; i < count; i++)
+		gpadl->pages[i] = &kernel_pages[page + i];
+	gpadl->page_count = count;
+	gpadl->byte_count = count * PAGE_SIZE;
+	gpadl->buffer = page_address(gpadl->pages[0]);
+	gpadl->origin = VMB_GPADL_BUFFER;
+	gpadl->read_only = read_only;
+	i = end->gpadl_count;
+	if (vmb_gpadl_create(end->channel, gpadl, &end->gpadls[i]))
+		return;
+	end->gpadl_page[i] = page;
+	end->gpadl_read_only[i] = read_only;
+	end->gpadl_set[i] = !vmb_channel_register_transfer_page_set(end->channel, i,
+								    end->gpadls[i]);
+	end->gpadl_count++;
+}
+
+/* From the last on, so that set ids stay indices. */
+void end_unshare(struct end *end, u32 index)
+{
+	int ret;
+
+	if (end->gpadl_set[index]) {
+		FUZZ_CHECK(vmb_channel_delete_gpadl(end->channel,
+						    end->gpadls[index]) == -EBUSY);
+		FUZZ_CHECK(!vmb_channel_unregister_transfer_page_set(end->channel,
+								     index));
+	}
+	ret = vmb_channel_delete_gpadl(end->channel, end->gpadls[index]);
+	end->gpadl_count = index;
+	if (ret == -EIO) {
+		end->gave_up = true;
+		reached(OUTCOME_gpadl_given_up);
+	} else {
+		FUZZ_CHECK(!ret);
+	}
+}
+
+/* From make to destroy. */
+
+void end_make(struct end *end, bool is_server)
+{
+	const guid_t type = { .bytes = { 1 } }, instance = { .bytes = { 2 } };
+	struct vmb_channel_state_change_callbacks callbacks;
+	u32 i;
+
+	end->is_server = is_server;
+	end->peer_there = true;
+	end->dev.name = "fuzzed";
+	end->dev.references = 1;
+	for (i = 0; i < SLOTS; i++)
+		end->slots[i].end = end;
+	vmb_transport_device_init(&end->device, &end->dev, &type, &instance,
+				  &end_operations);
+	made = end;
+	FUZZ_CHECK(!vmb_channel_allocate(&end->device.device, is_server,
+					 &end->channel));
+	vmb_channel_state_change_callbacks_init(&callbacks);
+	callbacks.callback_context = end;
+	callbacks.opened = opened;
+	callbacks.closed = closed;
+	callbacks.suspend = suspend;
+	callbacks.started = started;
+	FUZZ_CHECK(!vmb_channel_init_set_state_change_callbacks(end->channel,
+								&callbacks));
+	FUZZ_CHECK(!vmb_channel_init_set_process_packet_callbacks(end->channel, end,
+								  process_packet,
+								  NULL));
+	if (is_server) {
+		u32 flags = VMB_SERVER_CHANNEL_INIT_FLAG_LOOPBACK_OFFER;
+
+		FUZZ_CHECK(!vmb_server_channel_init_set_flags(end->channel, flags));
+		FUZZ_CHECK(!vmb_server_channel_init_set_target_interface_id(end->channel,
+									    &type,
+									    &instance));
+	}
+}
+
+void end_enable(struct end *end)
+{
+	int ret;
+
+	if (!vmb_channel_is_configurable(end->channel))
+		return;
+	end->live = true;
+	end->gone = false;
+	end->peer_there = true;
+	end->closed_said = false;
+	ret = vmb_channel_enable(end->channel);
+	if (ret == -ENOMEM)
+		reached(OUTCOME_no_memory);
+	else if (ret == -EBUSY)
+		FUZZ_CHECK(end->held_count);
+	else
+		FUZZ_CHECK(!ret);
+	if (end->is_server)
+		vmb_channel_start(end->channel);
+}
+
+/* What has come in has ended, what was sent has ended, and the sums say so. */
+void end_check_counters(struct end *end)
+{
+	const struct vmb_counters *counters = &end->channel->counters;
+	u32 i;
+
+	FUZZ_CHECK(counters->sends == counters->sends_completed +
+				      counters->sends_failed);
+	for (i = 0; i < SLOTS; i++)
+		FUZZ_CHECK(!end->slots[i].in_flight);
+	if (end->held_count)
+		return;
+	/* Each time that it was handed out. */
+	FUZZ_CHECK(counters->received == counters->completed + counters->failed +
+					 end->deferrals);
+	FUZZ_CHECK(end->answers_due + counters->completions_empty ==
+		   counters->completions_sent + counters->completions_dropped);
+}
+
+void end_disable(struct end *end)
+{
+	FUZZ_CHECK(!vmb_channel_disable(end->channel));
+	FUZZ_CHECK(vmb_channel_is_configurable(end->channel));
+	FUZZ_CHECK(!end->attached && !end->running && !end->open);
+	if (!end->hold_to_the_end)
+		FUZZ_CHECK(!end->held_count);
+	end_check_counters(end);
+}
+
+/* No page has a reference too many or too few, and nothing is mapped. */
+void end_check_pages(struct end *end)
+{
+	bool unknown = end->requested_external && end->closed_unclean;
+	u32 i;
+
+	for (i = 0; i < KERNEL_PAGES; i++) {
+		u64 due = !kernel_pages[i].slab + end->leaked_pins[i];
+
+		FUZZ_CHECK(kernel_pages[i].references == due ||
+			   (unknown && kernel_pages[i].references > due));
+	}
+	FUZZ_CHECK(kernel_mappings == end->leaked_mappings ||
+		   (unknown && kernel_mappings > end->leaked_mappings));
+}
+
+/* Count what was reached, and take all apart; nothing may be left of it. */
+void end_destroy(struct end *end)
+{
+	const struct vmb_counters *counters = &end->channel->counters;
+	u32 i;
+
+	for (i = VMB_REFUSAL_NONE + 1; i < VMB_REFUSAL_COUNT; i++)
+		if (end->channel->refusals[i])
+			fuzz_count_refusal(i);
+	if (counters->completions_queued)
+		reached(OUTCOME_completion_queued);
+	if (counters->completions_dropped)
+		reached(OUTCOME_completion_dropped);
+	if (counters->completions_empty)
+		reached(OUTCOME_completion_empty);
+	if (counters->starved)
+		reached(OUTCOME_starved);
+	if (counters->discarded)
+		reached(OUTCOME_discarded);
+	if (counters->stalls)
+		reached(OUTCOME_stalled);
+	end->live = false;
+	slots_free_all(end);
+	vmb_channel_cleanup(end->channel);
+	while (kernel_run_work())
+		;
+	/* Packets that the channel was closed without keep it. */
+	if (end->held_count) {
+		FUZZ_CHECK(end->dev.references == 2);
+		held_complete_all(end);
+		while (kernel_run_work())
+			;
+	}
+	FUZZ_CHECK(end->dev.references == 1);
+	vmb_transport_device_release(&end->device);
+	gpadls_free_left(end->gave_up);
+}

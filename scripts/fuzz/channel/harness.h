@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the parts of the channel fuzzer share.
+ *
+ * An end is a channel, the transport under it, and a client that keeps account
+ * of every packet. In hostile.c the peer of the one end is the input; in fair.c
+ * two ends are joined, and nothing may be lost between them.
+ */
+#ifndef VMB_FUZZ_HARNESS_H
+#define VMB_FUZZ_HARNESS_H
+
+#include "channel.h"
+#include "fuzz.h"
+
+#define SLOTS		12
+#define HELD		300
+#define PIECES		16
+#define SENT		1024
+#define GPADLS		4
+
+/*
+ * What may come of a packet, a call or a life. fuzz.sh wants each to be reached
+ * in every run: an outcome that cannot be is not in here.
+ */
+#define OUTCOMES(X)				\
+	X(send_accepted)			\
+	X(send_invalid)				\
+	X(send_too_large)			\
+	X(send_busy)				\
+	X(send_no_channel)			\
+	X(send_no_transaction)			\
+	X(send_not_mapped)			\
+	X(send_server_external)			\
+	X(ended_in_ring)			\
+	X(ended_by_completion)			\
+	X(ended_with_payload)			\
+	X(ended_channel_gone)			\
+	X(ended_malformed)			\
+	X(ended_too_large_for_ring)		\
+	X(ended_leaked)				\
+	X(ended_inside_send)			\
+	X(sent_again_in_routine)		\
+	X(freed_in_routine)			\
+	X(abandoned_unsent)			\
+	X(abandoned_sent)			\
+	X(abandoned_too_late)			\
+	X(allocate_refused)			\
+	X(request_answered)			\
+	X(request_timed_out)			\
+	X(request_no_channel)			\
+	X(request_no_room)			\
+	X(request_overflow)			\
+	X(request_slab_refused)			\
+	X(completed_inline)			\
+	X(completed_later)			\
+	X(completed_no_channel)			\
+	X(completed_too_long)			\
+	X(completed_twice)			\
+	X(completion_queued)			\
+	X(completion_dropped)			\
+	X(completion_empty)			\
+	X(packet_failed)			\
+	X(packet_held_over_close)		\
+	X(external_given)			\
+	X(external_given_raw)			\
+	X(external_given_set)			\
+	X(external_not_shared)			\
+	X(external_set_unknown)			\
+	X(external_beyond_set)			\
+	X(external_read_only)			\
+	X(gpadl_given_up)			\
+	X(packet_deferred)			\
+	X(deferred_discarded)			\
+	X(quota_reached)			\
+	X(overtime)				\
+	X(starved)				\
+	X(discarded)				\
+	X(stalled)				\
+	X(held_while_paused)			\
+	X(paused)				\
+	X(opened)				\
+	X(open_refused)				\
+	X(open_failed)				\
+	X(closed_disabled)			\
+	X(closed_peer_gone)			\
+	X(closed_framing_lost)			\
+	X(close_not_clean)			\
+	X(no_memory)				\
+	X(fair_crossed)				\
+	X(fair_external_crossed)		\
+	X(fair_answered)			\
+	X(fair_waited_for_room)
+
+enum outcome {
+#define OUTCOME_NAME(name) OUTCOME_##name,
+	OUTCOMES(OUTCOME_NAME)
+#undef OUTCOME_NAME
+	OUTCOME_COUNT
+};
+
+/* main.c */
+void reached(enum outcome outcome);
+u8 take(void);
+u8 take_from_end(void);
+bool input_is_over(void);
+struct fuzz_input *peer_script(void);
+
+/* A piece of physical memory. */
+struct piece {
+	u64 address;
+	u32 length;
+};
+
+struct pieces {
+	u32 count;
+	struct piece piece[PIECES];
+};
+
+/* Add memory, to the last piece if it goes on there. */
+void pieces_add(struct pieces *pieces, u64 address, u32 length);
+bool pieces_are_equal(const struct pieces *one, const struct pieces *other);
+
+/* A packet in the client's hands. */
+struct held {
+	struct vmb_packet_completion *packet;
+	u8 *buffer;
+	u32 length;
+	u64 sum;
+	bool waits;
+	u32 sequence;
+};
+
+/* An outgoing packet of the client's. */
+struct slot {
+	struct end *end;
+	struct vmb_packet *packet;
+	void *memory;
+	bool in_flight;
+	bool in_send;
+	/* Somebody works on it. */
+	bool busy;
+	bool waits;
+	bool external;
+	u32 sequence;
+	u16 pages[PIECES];
+	u32 page_count;
+	struct pieces pieces;
+};
+
+/* What was sent over a fair channel, by its number. */
+struct sent {
+	bool accepted;
+	bool delivered;
+	bool external;
+	u32 length;
+	/* When the send began and returned: what overlaps has no order. */
+	u32 begun;
+	u32 done;
+	u32 answer_length;
+	struct pieces pieces;
+};
+
+struct end {
+	struct vmb_transport_device device;
+	struct device dev;
+	struct vmb_channel *channel;
+	struct end *other;
+	/* Between configuration and cleanup: there are others. */
+	bool live;
+	bool fair;
+	bool is_server;
+	bool meddles;
+	u8 in_class;
+	u8 out_class;
+	struct vmb_ring in;
+	struct vmb_ring out;
+	/* The transport. */
+	bool attached;
+	bool peer_there;
+	bool gone;
+	bool interrupt_due;
+	int open_error;
+	int opened_error;
+	int close_error;
+	/* The life, as the client was told of it. */
+	bool open;
+	bool running;
+	bool closed_said;
+	/* Packets in. */
+	struct held held[HELD];
+	u32 held_count;
+	u64 answers_due;
+	struct vmb_packet_completion *fetching;
+	struct vmb_packet_completion *deferred;
+	u32 deferrals;
+	bool in_callback;
+	bool hold_to_the_end;
+	/* Packets out. */
+	struct slot slots[SLOTS];
+	u64 leaked_pins[KERNEL_PAGES];
+	u32 leaked_mappings;
+	/* A request that nobody waits for may have leaked more. */
+	bool requested_external;
+	bool closed_unclean;
+	u32 sequence;
+	u32 stamp;
+	struct sent *sent;
+	/* Memory that is shared. */
+	u32 gpadls[GPADLS];
+	u32 gpadl_page[GPADLS];
+	bool gpadl_read_only[GPADLS];
+	bool gpadl_set[GPADLS];
+	u32 gpadl_count;
+	bool shares;
+	bool gave_up;
+};
+
+/* end.c */
+void end_make(struct end *end, bool is_server);
+void end_enable(struct end *end);
+void end_disable(struct end *end);
+void end_destroy(struct end *end);
+void end_interrupt(struct end *end);
+void end_check_counters(struct end *end);
+void end_check_pages(struct end *end);
+void end_share(struct end *end, u32 page, u32 count, bool read_only);
+void end_unshare(struct end *end, u32 index);
+
+/* packets_in.c */
+void process_packet(struct vmb_channel *channel, void *context,
+		    struct vmb_packet_completion *packet, void *buffer,
+		    u32 length, u32 flags);
+void held_complete(struct end *end, u32 index, u32 length);
+void held_fail(struct end *end, u32 index);
+void held_fetch(struct end *end, u32 index);
+void held_misuse(struct end *end, u32 index);
+void held_complete_all(struct end *end);
+
+/* packets_out.c */
+u8 pattern(u32 sequence, u32 position);
+void slot_make(struct end *end, u8 how);
+void slot_free(struct slot *slot);
+void slot_send(struct slot *slot, bool plain);
+void slot_abandon(struct slot *slot);
+struct slot *slot_of_transaction(struct end *end, u64 id);
+void client_request(struct end *end);
+void slots_free_all(struct end *end);
+
+/* peer.c */
+void peer_opened(bool meddles);
+void peer_act(struct end *end);
+void peer_read(struct end *end, u32 most);
+
+/* acts.c: what does not wait, so it may be done anywhere. */
+void acts_reset(void);
+void client_act(struct end *end);
+void other_act(struct end *end);
+void sleep_act(struct end *one, struct end *other);
+
+/* The parts. */
+void fuzz_hostile(void);
+void fuzz_fair(void);
+
+#endif

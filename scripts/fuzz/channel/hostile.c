@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A channel whose peer is the input. Whatever that does, every packet ends
+ * once, every sum is right, and nothing is touched that is not the channel's.
+ */
+#define VMB_FUZZ_PEER
+#include "harness.h"
+
+static struct end end;
+
+static void hostile_others(void)
+{
+	other_act(&end);
+}
+
+static void hostile_asleep(void)
+{
+	sleep_act(&end, NULL);
+}
+
+static const struct kernel_actors actors = {
+	.others = hostile_others,
+	.asleep = hostile_asleep,
+};
+
+static void configure(void)
+{
+	static const u32 sizes[] = { 8, 32, 36, 64, 200, 1000 };
+	static const u32 bytes[] = { 4096, 64, 20000 };
+	static const u32 counts[] = { 256, 1, 2, 5 };
+	u8 kind = take(), rings = take(), limits = take(), packets = take();
+
+	memset(&end, 0, sizeof(end));
+	end.in_class = rings % 5;
+	end.out_class = rings / 5 % 5;
+	end.meddles = kind & 0x10;
+	end_make(&end, kind & 1);
+	if (kind & 2)
+		end.device.dma_device = &end.dev;
+	end.device.isolated = kind & 8;
+	FUZZ_CHECK(!vmb_channel_init_set_maximum_packet_size(end.channel,
+							     sizes[packets % ARRAY_SIZE(sizes)]));
+	if (limits & 3)
+		FUZZ_CHECK(!vmb_channel_init_set_maximum_external_data(end.channel,
+								       bytes[limits % 3],
+								       1 + (limits >> 2 & 3)));
+	FUZZ_CHECK(!vmb_channel_init_set_maximum_packet_count(end.channel,
+							      counts[limits >> 4 & 3]));
+	FUZZ_CHECK(!vmb_channel_init_set_client_context_size(end.channel,
+							     kind & 0x40 ? 24 : 0));
+	if (kind & 4)
+		FUZZ_CHECK(vmb_channel_init_set_raw_guest_memory(end.channel) ==
+			   (end.device.isolated ? -EPERM : 0));
+	kernel_merge_mappings = kind & 0x20;
+}
+
+/* What is to go wrong soon, or to be special about a page. */
+static void arrange(u8 how)
+{
+	switch (how >> 5) {
+	case 0:
+		kernel_fail_allocation = how & 31;
+		break;
+	case 1:
+		kernel_fail_mapping = how & 1;
+		break;
+	case 2:
+		end.open_error = how & 1 ? -ENXIO : how & 2 ? -EAGAIN : 0;
+		break;
+	case 3:
+		end.opened_error = how & 1 ? -EPERM : 0;
+		break;
+	case 4:
+		end.close_error = how & 1 ? -EIO : 0;
+		break;
+	case 5:
+		vmb_channel_set_transaction_quota(end.channel, 1 + (how & 31));
+		break;
+	case 6:
+		vmb_channel_set_allowable_dpc_cpu_usage(end.channel, how & 1 ? 1 : 100);
+		break;
+	default:
+		vmb_channel_set_incoming_processing_at_passive(end.channel, how & 1);
+		break;
+	}
+}
+
+static void act(void)
+{
+	u8 what = take(), how;
+
+	switch (what % 16) {
+	case 0:
+	case 1:
+	case 2:
+	case 3:
+	case 4:
+		client_act(&end);
+		break;
+	case 5:
+	case 6:
+	case 7:
+	case 8:
+	case 9:
+		peer_act(&end);
+		break;
+	case 10:
+		kernel_run_work();
+		break;
+	case 11:
+		client_request(&end);
+		break;
+	case 12:
+		how = take();
+		if (vmb_channel_is_configurable(end.channel))
+			end_enable(&end);
+		else if (how % 4 == 0)
+			end_disable(&end);
+		break;
+	case 13:
+		how = take();
+		if (how & 1)
+			vmb_channel_pause(end.channel);
+		else
+			vmb_channel_start(end.channel);
+		break;
+	case 14:
+		how = take();
+		if (how & 0x40)
+			kernel_run_delayed();
+		else if (!end.open || how & 0x20)
+			arrange(take());
+		else if (how & 0x10 && end.gpadl_count)
+			end_unshare(&end, end.gpadl_count - 1);
+		else
+			end_share(&end, how % 8 * 2, 2, how & 8);
+		break;
+	case 15:
+		vmb_channel_peer_arrived(end.channel);
+		arrange(take());
+		break;
+	}
+}
+
+void fuzz_hostile(void)
+{
+	u32 i;
+	u8 last;
+
+	kernel_tasks_reset(&actors);
+	kernel_memory_reset();
+	acts_reset();
+	configure();
+	last = take();
+	/* Pages of other kinds: not counted, as new kernels have it; not to be named. */
+	for (i = KERNEL_PAGES - 4; last & 2 && i < KERNEL_PAGES; i++)
+		kernel_pages[i] = (struct page) { .slab = true };
+	kernel_pages[20].reserved = last & 4;
+	end.shares = last & 8;
+	end_enable(&end);
+	while (!input_is_over())
+		act();
+
+	/* The end of all, in one case with a client that keeps its packets. */
+	kernel_fail_allocation = 0;
+	if (last & 1) {
+		vmb_transport_device_removing(&end.device);
+		end.hold_to_the_end = true;
+	}
+	end_disable(&end);
+	if (end.held_count)
+		FUZZ_CHECK(vmb_channel_enable(end.channel) == -EBUSY);
+	end_destroy(&end);
+	end_check_pages(&end);
+	FUZZ_CHECK(!kernel_allocations);
+	kernel_tasks_check_idle();
+}

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory, pages and the DMA API for the channel's files. See memory.h.
+ */
+#define VMB_FUZZ_PEER
+#include "fuzz.h"
+#include "kernel.h"
+
+#define MAPPINGS	64
+
+struct page kernel_pages[KERNEL_PAGES];
+u32 kernel_fail_allocation;
+bool kernel_fail_mapping;
+bool kernel_merge_mappings;
+bool kernel_leaks_mappings;
+u32 kernel_allocations;
+u32 kernel_mappings;
+
+static u8 page_memory[KERNEL_PAGES][PAGE_SIZE];
+
+/* What is mapped now, as it was said. */
+static struct mapping {
+	struct device *device;
+	struct scatterlist *list;
+	int count;
+	enum dma_data_direction direction;
+} mappings[MAPPINGS];
+
+struct xarray_entry {
+	unsigned long index;
+	void *value;
+};
+
+void kernel_memory_reset(void)
+{
+	u32 i;
+
+	for (i = 0; i < KERNEL_PAGES; i++)
+		kernel_pages[i] = (struct page) { .references = 1 };
+	kernel_fail_allocation = 0;
+	kernel_fail_mapping = false;
+	kernel_merge_mappings = false;
+	kernel_leaks_mappings = false;
+	kernel_allocations = 0;
+	kernel_mappings = 0;
+	memset(mappings, 0, sizeof(mappings));
+}
+
+void *kernel_allocate(size_t size, gfp_t flags, bool zeroed)
+{
+	void *memory;
+
+	if (flags & GFP_KERNEL)
+		kernel_may_sleep("an allocation");
+	if (kernel_fail_allocation && !--kernel_fail_allocation)
+		return NULL;
+	memory = malloc(size);
+	memset(memory, zeroed ? 0 : 0xa5, size);
+	kernel_allocations++;
+	return memory;
+}
+
+void kernel_free(const void *memory)
+{
+	if (memory)
+		kernel_allocations--;
+	free((void *)memory);
+}
+
+u8 *page_address(const struct page *page)
+{
+	FUZZ_CHECK(page >= kernel_pages && page < kernel_pages + KERNEL_PAGES);
+	return page_memory[page - kernel_pages];
+}
+
+void get_page(struct page *page)
+{
+	FUZZ_CHECK(page >= kernel_pages && page < kernel_pages + KERNEL_PAGES);
+	FUZZ_CHECK(page->references > 0);
+	page->references++;
+}
+
+void put_page(struct page *page)
+{
+	FUZZ_CHECK(page >= kernel_pages && page < kernel_pages + KERNEL_PAGES);
+	FUZZ_CHECK(page->references > 0);
+	page->references--;
+}
+
+bool sg_page_iter_next(struct sg_page_iter *iter)
+{
+	iter->page++;
+	while (iter->left && iter->page >= (iter->entry->offset + iter->entry->length +
+					    PAGE_SIZE - 1) >> PAGE_SHIFT) {
+		iter->page = 0;
+		if (--iter->left)
+			iter->entry = sg_next(iter->entry);
+	}
+	return iter->left;
+}
+
+/* Entries of memory that goes on may become one, as an IOMMU does it. */
+unsigned int dma_map_sg(struct device *device, struct scatterlist *list,
+			int count, enum dma_data_direction direction)
+{
+	struct scatterlist *entry, *mapped = NULL;
+	unsigned int result = 0;
+	u32 place = 0;
+	int i;
+
+	FUZZ_CHECK(device && count > 0);
+	if (kernel_fail_mapping)
+		return 0;
+	/* A list whose mapping is leaked may be used for another. */
+	while (mappings[place].list && mappings[place].list != list)
+		FUZZ_CHECK(++place < MAPPINGS);
+	FUZZ_CHECK(!mappings[place].list || kernel_leaks_mappings);
+	mappings[place] = (struct mapping) { device, list, count, direction };
+	kernel_mappings++;
+	for_each_sg(list, entry, count, i) {
+		u64 address = sg_phys(entry) + KERNEL_DMA_OFFSET;
+
+		if (mapped && kernel_merge_mappings &&
+		    mapped->dma_address + mapped->dma_length == address) {
+			mapped->dma_length += entry->length;
+			continue;
+		}
+		mapped = mapped ? mapped + 1 : list;
+		mapped->dma_address = address;
+		mapped->dma_length = entry->length;
+		result++;
+	}
+	return result;
+}
+
+void dma_unmap_sg(struct device *device, struct scatterlist *list, int count,
+		  enum dma_data_direction direction)
+{
+	u32 place = 0;
+
+	while (mappings[place].list != list)
+		FUZZ_CHECK(++place < MAPPINGS);
+	FUZZ_CHECK(mappings[place].device == device);
+	FUZZ_CHECK(mappings[place].count == count);
+	FUZZ_CHECK(mappings[place].direction == direction);
+	mappings[place].list = NULL;
+	kernel_mappings--;
+}
+
+struct page *kernel_dma_page(u64 address)
+{
+	u32 place;
+
+	for (place = 0; place < MAPPINGS; place++) {
+		struct scatterlist *entry;
+		int i;
+
+		if (!mappings[place].list)
+			continue;
+		for_each_sg(mappings[place].list, entry, mappings[place].count, i) {
+			u64 begin = sg_phys(entry) + KERNEL_DMA_OFFSET;
+
+			if (address >= begin && address < begin + entry->length)
+				return pfn_to_page((address - KERNEL_DMA_OFFSET) >>
+						   PAGE_SHIFT);
+		}
+	}
+	return NULL;
+}
+
+/* Arrays. */
+
+static struct xarray_entry *xa_entry(struct xarray *array, unsigned long index)
+{
+	u32 i;
+
+	for (i = 0; i < array->count; i++)
+		if (array->entries[i].index == index)
+			return &array->entries[i];
+	return NULL;
+}
+
+void xa_init(struct xarray *array)
+{
+	*array = (struct xarray) {};
+}
+
+void xa_destroy(struct xarray *array)
+{
+	free(array->entries);
+	xa_init(array);
+}
+
+void *xa_load(struct xarray *array, unsigned long index)
+{
+	struct xarray_entry *entry = xa_entry(array, index);
+
+	return entry ? entry->value : NULL;
+}
+
+int xa_insert(struct xarray *array, unsigned long index, void *value, gfp_t flags)
+{
+	kernel_may_sleep(__func__);
+	if (xa_entry(array, index))
+		return -EBUSY;
+	if (kernel_fail_allocation && !--kernel_fail_allocation)
+		return -ENOMEM;
+	if (array->count == array->room) {
+		array->room = array->room ? array->room * 2 : 8;
+		array->entries = realloc(array->entries,
+					 array->room * sizeof(*array->entries));
+	}
+	array->entries[array->count++] = (struct xarray_entry) { index, value };
+	return 0;
+}
+
+/* Only of what was inserted before: nothing is allocated. */
+void *xa_store(struct xarray *array, unsigned long index, void *value, gfp_t flags)
+{
+	struct xarray_entry *entry = xa_entry(array, index);
+	void *old;
+
+	FUZZ_CHECK(entry);
+	old = entry->value;
+	entry->value = value;
+	return old;
+}
+
+void *xa_erase(struct xarray *array, unsigned long index)
+{
+	struct xarray_entry *entry = xa_entry(array, index);
+	void *old;
+
+	if (!entry)
+		return NULL;
+	old = entry->value;
+	*entry = array->entries[--array->count];
+	return old;
+}
+
+void *xa_find(struct xarray *array, unsigned long *index)
+{
+	struct xarray_entry *found = NULL;
+	u32 i;
+
+	for (i = 0; i < array->count; i++)
+		if (array->entries[i].value && array->entries[i].index >= *index &&
+		    (!found || array->entries[i].index < found->index))
+			found = &array->entries[i];
+	if (!found)
+		return NULL;
+	*index = found->index;
+	return found->value;
+}

@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Write the seeds of the channel fuzzer into a folder.
+
+usage: seeds.py FOLDER
+
+Some are made for one outcome that chance is slow to find; the others are
+chance, the same in every run. See the switches in hostile.c, acts.c and peer.c
+for what a byte does.
+"""
+
+import os
+import random
+import sys
+
+HOSTILE, FAIR = 0, 1
+SERVER, DMA, RAW, ISOLATED, MEDDLES, MERGE, CONTEXT = (1 << n for n in range(7))
+SHARES, KEEPS, SLAB, RESERVED = 8, 1, 2, 4
+# Both rings of 64 KiB; packets of up to 64 bytes; 20,000 bytes in 2 ranges.
+LARGE, SIXTY_FOUR, EXTERNAL = 24, 3, 5
+# Acts of the top level; those of a client and of a peer are arguments.
+CLIENT, PEER, WORK, REQUEST, ENABLE, PAUSE, ARRANGE = 0, 5, 10, 11, 12, 13, 15
+INTERRUPT = bytes([CLIENT, 13, 0])
+# Others let 31 chances pass, many times.
+TAIL = bytes([0x1F] * 64)
+
+
+def start(kind=0, last=0, rings=LARGE, limits=EXTERNAL, packets=SIXTY_FOUR):
+    """A channel that is open."""
+    return bytes([HOSTILE, kind, rings, limits, packets, last, WORK])
+
+
+def send(slot, how, *shape):
+    """The client makes a packet and sends it; its routine does nothing."""
+    return bytes([CLIENT, 2, slot, how, 4, *shape])
+
+
+def gpa(frame, how=0x19):
+    """The peer names 2,400 bytes; the client asks for them and keeps them."""
+    return bytes([PEER, 2, how, 0, 100, frame, 1]) + INTERRUPT + b"\x47"
+
+
+def transfer(which, offset):
+    """The same with transfer pages."""
+    return bytes([PEER, 3, 0x09 | which << 4, offset, 100, 1]) + INTERRUPT + b"\x47"
+
+
+def burst(count):
+    """The peer sends as many packets, each of which wants a completion."""
+    return bytes([PEER, 0x11, count])
+
+
+def crafted():
+    """Name and bytes of each."""
+    hold = (INTERRUPT + bytes([7] * 64)) * 5
+    yield "starved", start() + burst(255) + burst(255) + hold + hold
+    yield "quota", start() + bytes([ARRANGE, 0xA1]) + burst(9) + INTERRUPT + b"\7\7\7"
+    yield "overtime", start() + bytes([ARRANGE, 0xC1]) + burst(99) + INTERRUPT * 3
+    yield "deferred", start() + burst(9) + INTERRUPT + b"\x86" + bytes([WORK])
+    yield "deferred-closed", start() + burst(9) + INTERRUPT + b"\x86" + \
+        bytes([ENABLE, 0])
+    for name, kind, last, frame in (("given", 0, SHARES, 0x80),
+                                    ("read-only", 0, SHARES, 0x81),
+                                    ("raw", RAW, 0, 5), ("not-shared", 0, 0, 5),
+                                    ("reserved", RAW, RESERVED, 20)):
+        yield "external-" + name, start(kind, last) + gpa(frame) * 2
+    yield "external-truncated", start() + gpa(5, 0x39)
+    yield "external-trailing", start() + bytes([PEER, 2, 0x1D, 0, 100, 0, 5, 5, 1]) + \
+        INTERRUPT
+    yield "external-offset", start() + bytes([PEER, 2, 0x19, 255, 1, 5, 5, 1]) + INTERRUPT
+    yield "external-empty", start() + bytes([PEER, 2, 0x19, 0, 0, 1]) + INTERRUPT
+    yield "malformed", start() + send(1, 1) + bytes([PEER, 8, 31, PEER, 6, 0x40, 0x80]) + \
+        INTERRUPT
+    yield "abandoned", start() + send(1, 1) + bytes([CLIENT, 11, 1])
+    # Another processor gives up what has ended and is not told yet, if it comes
+    # at the right one of these chances; for the channel is opened meanwhile.
+    for chances in range(16, 48):
+        yield f"too-late-{chances}", start()[:-1] + send(8, 0) + bytes([WORK]) + \
+            b"\xA6" + bytes([0] * chances)
+    yield "failed", start() + burst(1) + INTERRUPT + b"\x84"
+    # It says that it has read more than there was.
+    yield "backwards", start(rings=6) + send(1, 0xF0) + bytes([PEER, 11, 3, 31]) + \
+        send(2, 0xF0) + send(3, 0xF0) + send(4, 0xF0)
+    yield "transfer", start(0, SHARES) + transfer(0, 0) + transfer(0, 255) + \
+        transfer(4, 0) + transfer(1, 0)
+    yield "kept", start(0, SHARES | KEEPS) + gpa(0x80)
+    yield "not-mapped", start(DMA) + bytes([ARRANGE, 0x21]) + send(1, 3, 1, 0, 4, 0, 9)
+    yield "leaked", start(DMA) + bytes([ARRANGE, 0x81]) + send(1, 3, 1, 0, 4, 0, 9) + \
+        bytes([ENABLE, 0])
+    yield "merged", start(DMA | MERGE) + send(1, 3, 0x43, 0, 4, 0, 8, 6, 0, 8, 9, 0, 8) + \
+        bytes([PEER, 8, 31])
+    # Seen by the peer, who answers with more than there is room for.
+    yield "overflow", start() + bytes([REQUEST, 0x21, 8, 4, 0, 0, 0, 0,
+                                       2, 8, 31, 2, 4, 5, 0x80, 1, 13, 0])
+    yield "slab", start(0, SLAB) + bytes([REQUEST, 3, 8, 3, 29, 0, 29, 0])
+    yield "peer-gone", start() + send(1, 1) + bytes([PEER, 15, 14, WORK])
+    yield "refuses", bytes([HOSTILE, 0, LARGE, 0, 3, 0, ARRANGE, 0x61, WORK])
+    yield "fails", bytes([HOSTILE, 0, LARGE, 0, 3, 0, ARRANGE, 0x41, WORK])
+
+
+def main():
+    """Write them all."""
+    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
+        sys.exit(__doc__.strip())
+    folder = sys.argv[1]
+    os.makedirs(folder, exist_ok=True)
+    for name, data in crafted():
+        tail = b"" if name.startswith("too-late") else TAIL
+        with open(os.path.join(folder, name), "wb") as file:
+            file.write(data + tail)
+    for number in range(200):
+        chance = random.Random(number)
+        data = bytes([number % 2]) + chance.randbytes(40 + 4 * number)
+        with open(os.path.join(folder, f"chance-{number}"), "wb") as file:
+            file.write(data)
+
+
+main()

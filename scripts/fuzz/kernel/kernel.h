@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the channel's files use of the kernel, for user space: one thread, with
+ * a scheduler of its own in tasks.c that lets others act where a real machine
+ * could. Every header of the kernel that they include is this one.
+ *
+ * What the kernel would only warn of under its debug options is a finding here:
+ * a lock that is not held or taken in the wrong order, sleeping where that may
+ * not be, a list that is broken, a page reference too few.
+ */
+#ifndef VMB_FUZZ_KERNEL_H
+#define VMB_FUZZ_KERNEL_H
+
+#include "../shim/shim.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/types.h>
+
+typedef unsigned int gfp_t;
+typedef u64 phys_addr_t;
+typedef u64 dma_addr_t;
+
+#define IS_ENABLED(option)	0
+#define SZ_64K			0x10000u
+#define SZ_2M			0x200000u
+#define SZ_4M			0x400000u
+#define BIT(bit)		(1ul << (bit))
+#define U64_MAX			UINT64_MAX
+#ifndef ULONG_MAX
+#define ULONG_MAX		(~0ul)
+#endif
+
+#define __init
+#define __exit
+#define __must_check		__attribute__((__warn_unused_result__))
+
+#define EXPORT_SYMBOL_GPL(symbol)	extern typeof(symbol) symbol
+#define MODULE_PARM_DESC(name, text)	extern typeof(name) name##_description
+#define module_param(name, type, mode)	extern typeof(name) name##_parameter
+#define THIS_MODULE			((struct module *)0)
+struct module;
+
+#define container_of(pointer, type, member) \
+	((type *)((char *)(pointer) - offsetof(type, member)))
+#define max_t(type, x, y)	max((type)(x), (type)(y))
+#define clamp_t(type, x, low, high) \
+	min_t(type, max_t(type, x, low), high)
+#define swap(a, b)						\
+	do {							\
+		typeof(a) swap_saved = (a);			\
+		(a) = (b);					\
+		(b) = swap_saved;				\
+	} while (0)
+#define ALIGN(x, unit)		round_up((typeof(x))(x), (typeof(x))(unit))
+#define IS_ALIGNED(x, unit)	(!((x) & ((unit) - 1)))
+#define array_size(count, size)	((size_t)(count) * (size))
+
+static inline u32 roundup_pow_of_two(u32 x)
+{
+	u32 power = 1;
+
+	while (power < x)
+		power *= 2;
+	return power;
+}
+
+static inline void le32_add_cpu(__le32 *to, u32 value)
+{
+	*to += value;
+}
+
+#define ERR_PTR(error)		((void *)(long)(error))
+
+#define smp_mb__after_atomic()	((void)0)
+#define smp_load_acquire(address)		READ_ONCE(*(address))
+#define smp_store_release(address, value)	WRITE_ONCE(*(address), value)
+
+ssize_t strscpy(char *to, const char *from, size_t size);
+
+/* tasks.c: formats, so that ASan sees what would be printed; prints nothing. */
+void kernel_log(const char *format, ...);
+
+/* A warning that nobody has announced is a finding. */
+bool kernel_warn(const char *where, int line, const char *what);
+extern u32 kernel_warnings_announced;
+
+#define WARN(condition, ...)						\
+	({								\
+		bool warn_holds = (condition);				\
+		if (warn_holds) {					\
+			kernel_log(__VA_ARGS__);			\
+			kernel_warn(__FILE__, __LINE__, #condition);	\
+		}							\
+		warn_holds;						\
+	})
+#define WARN_ONCE(condition, ...)	WARN(condition, __VA_ARGS__)
+#define WARN_ON_ONCE(condition)		WARN(condition, "%s", #condition)
+
+#define dev_err(device, ...)			((void)(device), kernel_log(__VA_ARGS__))
+#define dev_warn(device, ...)			dev_err(device, __VA_ARGS__)
+#define dev_err_ratelimited(device, ...)	dev_err(device, __VA_ARGS__)
+#define dev_warn_ratelimited(device, ...)	dev_err(device, __VA_ARGS__)
+
+/* Tracepoints take their arguments and do nothing. */
+#define TP_PROTO(...)		__VA_ARGS__
+#define TP_ARGS(...)
+#define TP_STRUCT__entry(...)
+#define TP_fast_assign(...)
+#define TP_printk(...)
+#define DECLARE_EVENT_CLASS(...)
+#define DEFINE_EVENT(class, name, proto, args) \
+	static inline void trace_##name(proto) {}
+#define TRACE_EVENT(name, proto, args, entry, assign, print) \
+	static inline void trace_##name(proto) {}
+
+#include "locks.h"
+#include "objects.h"
+#include "memory.h"
+
+#endif

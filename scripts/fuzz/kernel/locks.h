@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Locks, atomics, waiting and work. Before a lock is taken, after the last is
+ * released, and around atomic bits, another processor may act: kernel_others()
+ * says what it does. With a lock held nobody else runs, so whoever finds a lock
+ * taken would have waited for himself.
+ */
+#ifndef VMB_FUZZ_LOCKS_H
+#define VMB_FUZZ_LOCKS_H
+
+struct task_struct {
+	const char *name;
+};
+
+extern struct task_struct *current;
+
+/* Something else may happen here. */
+void kernel_others(void);
+/* One may sleep here. */
+void kernel_may_sleep(const char *what);
+/* Sleep a little. */
+void kernel_sleep(const char *what);
+
+#define might_sleep()	kernel_may_sleep(__func__)
+
+typedef struct spinlock {
+	const char *class;
+	bool held;
+} spinlock_t;
+
+void kernel_lock_init(spinlock_t *lock, const char *class);
+void kernel_lock(spinlock_t *lock, bool irqs_were_on);
+void kernel_unlock(spinlock_t *lock, bool irqs_on);
+unsigned long kernel_irq_save(void);
+void kernel_irq_restore(unsigned long flags);
+void local_bh_disable(void);
+void local_bh_enable(void);
+
+#define spin_lock_init(lock)		kernel_lock_init(lock, #lock)
+#define spin_lock_irq(lock)		kernel_lock(lock, true)
+#define spin_unlock_irq(lock)		kernel_unlock(lock, true)
+#define spin_lock_irqsave(lock, flags)			\
+	do {						\
+		(flags) = kernel_irq_save();		\
+		kernel_lock(lock, false);		\
+	} while (0)
+#define spin_unlock_irqrestore(lock, flags)		\
+	do {						\
+		kernel_unlock(lock, false);		\
+		kernel_irq_restore(flags);		\
+		kernel_others();			\
+	} while (0)
+
+void kernel_assert(bool condition, const char *where, int line, const char *what);
+
+#define lockdep_is_held(lock)		((lock)->held)
+#define lockdep_assert(condition) \
+	kernel_assert(condition, __FILE__, __LINE__, #condition)
+#define lockdep_assert_held(lock)	lockdep_assert((lock)->held)
+
+struct mutex {
+	bool held;
+};
+
+void mutex_init(struct mutex *mutex);
+void mutex_lock(struct mutex *mutex);
+void mutex_unlock(struct mutex *mutex);
+
+typedef struct {
+	int counter;
+} atomic_t;
+
+static inline int atomic_read(const atomic_t *atomic)
+{
+	return atomic->counter;
+}
+
+static inline void atomic_set(atomic_t *atomic, int value)
+{
+	atomic->counter = value;
+}
+
+static inline void atomic_inc(atomic_t *atomic)
+{
+	atomic->counter++;
+}
+
+static inline bool atomic_dec_and_test(atomic_t *atomic)
+{
+	return !--atomic->counter;
+}
+
+static inline int atomic_cmpxchg(atomic_t *atomic, int old, int new)
+{
+	int found = atomic->counter;
+
+	if (found == old)
+		atomic->counter = new;
+	return found;
+}
+
+static inline bool test_bit(unsigned int bit, const unsigned long *bits)
+{
+	return *bits >> bit & 1;
+}
+
+static inline void set_bit(unsigned int bit, unsigned long *bits)
+{
+	kernel_others();
+	*bits |= 1ul << bit;
+	kernel_others();
+}
+
+static inline void clear_bit(unsigned int bit, unsigned long *bits)
+{
+	kernel_others();
+	*bits &= ~(1ul << bit);
+	kernel_others();
+}
+
+#define clear_bit_unlock(bit, bits)	clear_bit(bit, bits)
+
+static inline bool test_and_set_bit(unsigned int bit, unsigned long *bits)
+{
+	bool was;
+
+	kernel_others();
+	was = test_bit(bit, bits);
+	*bits |= 1ul << bit;
+	kernel_others();
+	return was;
+}
+
+#define HZ			1000
+#define MAX_SCHEDULE_TIMEOUT	LONG_MAX
+#ifndef LONG_MAX
+#define LONG_MAX		((long)(~0ul >> 1))
+#endif
+#define time_after(a, b)	((long)((b) - (a)) < 0)
+#define time_before(a, b)	time_after(b, a)
+#define msecs_to_jiffies(ms)	((unsigned long)(ms) * HZ / 1000)
+
+extern unsigned long jiffies;
+
+/* Whoever waits sees its condition only when it is woken, as in the kernel. */
+typedef struct {
+	u32 wakes;
+} wait_queue_head_t;
+
+#define init_waitqueue_head(queue)	((queue)->wakes = 0)
+#define wake_up(queue)			((void)(queue)->wakes++)
+
+/* True: woken since @wakes. False: @deadline has come. */
+bool kernel_wait(const wait_queue_head_t *queue, u32 wakes,
+		 const unsigned long *deadline, const char *what);
+
+#define wait_event(queue, condition)					\
+	do {								\
+		u32 wait_wakes = (queue).wakes;				\
+									\
+		might_sleep();						\
+		if (condition)						\
+			break;						\
+		kernel_wait(&(queue), wait_wakes, NULL, #condition);	\
+	} while (1)
+
+#define wait_event_timeout(queue, condition, timeout)			\
+	({								\
+		unsigned long wait_deadline = jiffies + (timeout);	\
+		long wait_left = 0;					\
+		bool wait_on = true;					\
+									\
+		might_sleep();						\
+		while (1) {						\
+			u32 wait_wakes = (queue).wakes;			\
+									\
+			if (condition) {				\
+				wait_left = max(1l, (long)(wait_deadline - jiffies)); \
+				break;					\
+			}						\
+			if (!wait_on)					\
+				break;					\
+			wait_on = kernel_wait(&(queue), wait_wakes,	\
+					      &wait_deadline, #condition); \
+		}							\
+		wait_left;						\
+	})
+
+#define wait_event_lock_irq(queue, condition, lock)			\
+	while (!(condition)) {						\
+		u32 wait_wakes = (queue).wakes;				\
+									\
+		spin_unlock_irq(&(lock));				\
+		kernel_wait(&(queue), wait_wakes, NULL, #condition);	\
+		spin_lock_irq(&(lock));					\
+	}
+
+struct completion {
+	u32 done;
+	wait_queue_head_t queue;
+};
+
+void init_completion(struct completion *completion);
+void reinit_completion(struct completion *completion);
+void complete(struct completion *completion);
+void complete_all(struct completion *completion);
+bool try_wait_for_completion(struct completion *completion);
+void wait_for_completion(struct completion *completion);
+unsigned long wait_for_completion_timeout(struct completion *completion,
+					  unsigned long timeout);
+
+struct work_struct {
+	void (*function)(struct work_struct *work);
+	struct work_struct *next;
+	bool pending;
+};
+
+struct delayed_work {
+	struct work_struct work;
+	unsigned long expires;
+	bool armed;
+};
+
+struct workqueue_struct;
+
+#define INIT_WORK(work, what) \
+	(*(work) = (struct work_struct) { .function = (what) })
+#define INIT_DELAYED_WORK(delayed, what)		\
+	do {						\
+		*(delayed) = (struct delayed_work) {};	\
+		INIT_WORK(&(delayed)->work, what);	\
+	} while (0)
+#define to_delayed_work(item)	container_of(item, struct delayed_work, work)
+
+bool queue_work(struct workqueue_struct *queue, struct work_struct *work);
+bool cancel_work_sync(struct work_struct *work);
+bool flush_work(struct work_struct *work);
+bool queue_delayed_work(struct workqueue_struct *queue,
+			struct delayed_work *delayed, unsigned long delay);
+bool cancel_delayed_work_sync(struct delayed_work *delayed);
+
+/* There are two processors, and work on either is work on any. */
+#define WORK_CPU_UNBOUND		64u
+#define nr_cpu_ids			2u
+#define cpu_possible(processor)		((processor) < nr_cpu_ids)
+#define cpu_online(processor)		cpu_possible(processor)
+#define schedule_work_on(processor, work)	queue_work(NULL, work)
+
+#define NSEC_PER_MSEC			1000000ull
+u64 local_clock(void);
+bool in_serving_softirq(void);
+
+struct tasklet_struct {
+	bool unused;
+};
+
+/* tasks.c, for the harness. */
+
+/* What others do: asked where they may, and while somebody sleeps. */
+struct kernel_actors {
+	void (*others)(void);
+	void (*asleep)(void);
+};
+
+void kernel_tasks_reset(const struct kernel_actors *actors);
+/* Carry out one item of work. False: there is none that could run now. */
+bool kernel_run_work(void);
+/* The same for one whose time has not come: the watchdog looks. */
+void kernel_run_delayed(void);
+bool kernel_is_atomic(void);
+bool kernel_is_locked(void);
+void kernel_tasks_check_idle(void);
+
+#endif

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Memory that is counted, pages that are real ones of an array, and a DMA API
+ * whose addresses are never the physical ones. Any allocation may be made to
+ * fail; one that may sleep is a finding where one may not.
+ */
+#ifndef VMB_FUZZ_MEMORY_H
+#define VMB_FUZZ_MEMORY_H
+
+#define GFP_ATOMIC		0x1u
+#define GFP_KERNEL		0x2u
+#define __GFP_NOWARN		0x4u
+
+void *kernel_allocate(size_t size, gfp_t flags, bool zeroed);
+void kernel_free(const void *memory);
+
+#define kmalloc(size, flags)		kernel_allocate(size, flags, false)
+#define kzalloc(size, flags)		kernel_allocate(size, flags, true)
+#define kvzalloc(size, flags)		kernel_allocate(size, flags, true)
+#define kvcalloc(count, size, flags) \
+	kernel_allocate(array_size(count, size), flags, true)
+#define kfree(memory)			kernel_free(memory)
+/* What vmalloc gave must not be freed where one may not sleep. */
+#define kvfree(memory) \
+	(kernel_may_sleep("kvfree"), kernel_free(memory))
+
+#define PAGE_SHIFT		12
+#define PAGE_SIZE		(1ul << PAGE_SHIFT)
+#define PAGE_MASK		(~(PAGE_SIZE - 1))
+#define PAGE_ALIGN(x)		round_up((u64)(x), PAGE_SIZE)
+#define offset_in_page(x)	((x) & ~PAGE_MASK)
+
+#define KERNEL_PAGES		32u
+#define KERNEL_FIRST_FRAME	0x1000u
+
+struct page {
+	int references;
+	bool slab;
+	bool reserved;
+};
+
+extern struct page kernel_pages[KERNEL_PAGES];
+
+/* The page's memory. */
+u8 *page_address(const struct page *page);
+void get_page(struct page *page);
+void put_page(struct page *page);
+
+#define pfn_valid(frame) \
+	((frame) >= KERNEL_FIRST_FRAME && (frame) - KERNEL_FIRST_FRAME < KERNEL_PAGES)
+#define pfn_to_page(frame) \
+	(&kernel_pages[(frame) - KERNEL_FIRST_FRAME])
+#define page_to_pfn(page) \
+	((unsigned long)((page) - kernel_pages) + KERNEL_FIRST_FRAME)
+#define pfn_to_online_page(frame) \
+	(pfn_valid(frame) ? pfn_to_page(frame) : NULL)
+#define PageSlab(page)		((page)->slab)
+#define PageReserved(page)	((page)->reserved)
+#define PageOffline(page)	false
+#define page_count(page)	((page)->references)
+
+/* No page is part of a larger one. */
+struct folio;
+#define page_folio(page)	((struct folio *)(page))
+#define folio_put(folio)	put_page((struct page *)(folio))
+
+static inline bool folio_try_get(struct folio *folio)
+{
+	struct page *page = (struct page *)folio;
+
+	if (!page->references)
+		return false;
+	page->references++;
+	return true;
+}
+
+struct bio_vec {
+	struct page *bv_page;
+	unsigned int bv_len;
+	unsigned int bv_offset;
+};
+
+#define WRITE			1
+#define READ			0
+#define ITER_SOURCE		WRITE
+#define ITER_DEST		READ
+
+struct iov_iter {
+	bool bvecs;
+	bool data_source;
+	size_t iov_offset;
+	size_t count;
+	const struct bio_vec *bvec;
+	unsigned long nr_segs;
+};
+
+#define iov_iter_is_bvec(iter)	((iter)->bvecs)
+
+static inline void iov_iter_bvec(struct iov_iter *iter, unsigned int direction,
+				 const struct bio_vec *vectors,
+				 unsigned long count, size_t bytes)
+{
+	*iter = (struct iov_iter) {
+		.bvecs = true,
+		.data_source = direction,
+		.bvec = vectors,
+		.nr_segs = count,
+		.count = bytes,
+	};
+}
+
+struct scatterlist {
+	struct page *page;
+	unsigned int offset;
+	unsigned int length;
+	dma_addr_t dma_address;
+	unsigned int dma_length;
+	bool end;
+};
+
+#define sg_page(entry)		((entry)->page)
+#define sg_dma_address(entry)	((entry)->dma_address)
+#define sg_dma_len(entry)	((entry)->dma_length)
+#define sg_phys(entry) \
+	(((u64)page_to_pfn((entry)->page) << PAGE_SHIFT) + (entry)->offset)
+
+static inline void sg_set_page(struct scatterlist *entry, struct page *page,
+			       unsigned int length, unsigned int offset)
+{
+	entry->page = page;
+	entry->offset = offset;
+	entry->length = length;
+}
+
+static inline void sg_mark_end(struct scatterlist *entry)
+{
+	entry->end = true;
+}
+
+static inline struct scatterlist *sg_next(struct scatterlist *entry)
+{
+	return entry->end ? NULL : entry + 1;
+}
+
+#define for_each_sg(list, entry, count, i)				\
+	for ((i) = 0, (entry) = (list); (u32)(i) < (u32)(count);	\
+	     (i)++, (entry) = sg_next(entry))
+
+struct sg_page_iter {
+	struct scatterlist *entry;
+	unsigned int page;
+	unsigned int left;
+};
+
+bool sg_page_iter_next(struct sg_page_iter *iter);
+#define sg_page_iter_page(iter)	((iter)->entry->page + (iter)->page)
+#define for_each_sg_page(list, iter, count, skip)			\
+	for (*(iter) = (struct sg_page_iter) { (list), (skip) - 1u, (count) }; \
+	     sg_page_iter_next(iter); )
+
+enum dma_data_direction {
+	DMA_BIDIRECTIONAL,
+	DMA_TO_DEVICE,
+	DMA_FROM_DEVICE,
+};
+
+unsigned int dma_map_sg(struct device *device, struct scatterlist *list,
+			int count, enum dma_data_direction direction);
+void dma_unmap_sg(struct device *device, struct scatterlist *list, int count,
+		  enum dma_data_direction direction);
+
+/* A few entries, looked for one by one; reserved ones are NULL. */
+struct xarray {
+	struct xarray_entry *entries;
+	u32 count;
+	u32 room;
+};
+
+void xa_init(struct xarray *array);
+void xa_destroy(struct xarray *array);
+void *xa_load(struct xarray *array, unsigned long index);
+int xa_insert(struct xarray *array, unsigned long index, void *value, gfp_t flags);
+void *xa_store(struct xarray *array, unsigned long index, void *value, gfp_t flags);
+void *xa_erase(struct xarray *array, unsigned long index);
+void *xa_find(struct xarray *array, unsigned long *index);
+#define xa_for_each(array, index, entry)				\
+	for ((index) = 0; ((entry) = xa_find(array, &(index))); (index)++)
+
+/* memory.c, for the harness. */
+void kernel_memory_reset(void);
+/* After so many more allocations one fails; 0: none. */
+extern u32 kernel_fail_allocation;
+extern bool kernel_fail_mapping;
+extern bool kernel_merge_mappings;
+/* The channel was not closed cleanly: what is mapped may stay so. */
+extern bool kernel_leaks_mappings;
+extern u32 kernel_allocations;
+extern u32 kernel_mappings;
+/* The page that the device means, or NULL: it was not mapped. */
+struct page *kernel_dma_page(u64 address);
+
+#define KERNEL_DMA_OFFSET	0x7000000000ull
+
+#endif
