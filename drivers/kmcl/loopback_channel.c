@@ -445,12 +445,11 @@ static int vmb_loopback_server_attach(struct vmb_channel *channel,
 
 	client = container_of(connection, struct vmb_loopback_client, connection);
 	/*
-	 * Both ends write into full rings by queueing, and a completion that is
-	 * queued keeps its packet object. If the server could run out of them,
-	 * it would stop to read; its client, with requests that fill the other
-	 * ring, would hold the completions' ring full for the same reason, and
-	 * neither would ever move. So there is an object for each packet that
-	 * the client can have outstanding, and one to read with.
+	 * A completion that waits for room keeps its packet object, and who has
+	 * none left stops reading. If both ends did, each full of completions
+	 * for the other, both rings would stay full for ever. So the server has
+	 * an object for each packet that its client can have outstanding, and
+	 * one to read with: it never stops, and the client's get through.
 	 */
 	ret = vmb_channel_reserve_packets(channel,
 					  vmb_channel_maximum_packet_count(client->channel) + 1);
