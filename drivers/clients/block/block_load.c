@@ -385,7 +385,8 @@ static void block_load_wait(struct block_load *load)
 		lost += atomic_read(&load->slots[i].in_flight);
 	dev_err(client->device->dev, "%u requests do not end\n", lost);
 	block_client_count(client, &client->counters.lost, lost);
-	/* Said once. Their memory is in use until the channel goes. */
+	/* Said once, and now: their memory is in use until the channel goes. */
+	WRITE_ONCE(client->verdict, BLOCK_VERDICT_DISCONTENT);
 	wait_event(load->wait, !llist_empty(&load->ended));
 }
 
