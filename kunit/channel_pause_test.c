@@ -318,6 +318,7 @@ static void server_starts_by_hand(struct kunit *test)
 	loopback_disable(client);
 	loopback_enable(client);
 	loopback_expect(server, LOOPBACK_STARTED, 2);
+	loopback_expect(client, LOOPBACK_STARTED, 2);
 	/* But not for the next enable. */
 	loopback_disable(server);
 	KUNIT_ASSERT_EQ(test, vmb_channel_enable(server->channel), 0);

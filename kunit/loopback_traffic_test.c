@@ -77,7 +77,7 @@ static void through_small_rings(struct kunit *test)
 {
 	const u32 *pages = test->param_value;
 	struct traffic *traffic = traffic_init(test, *pages);
-	const u64 count = 20000;
+	const u64 count = 10000;
 
 	traffic->client.target = count;
 	traffic->server.target = count;

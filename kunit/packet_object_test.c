@@ -206,6 +206,12 @@ static void initialized_packets_share_the_count(struct kunit *test)
 		for (i = 0; i < MOST; i++)
 			peer_answer(fixture, ids[i], 0);
 		send_expect_ends(fixture, (round + 1) * (MOST + 1));
+		for (i = 0; i < MOST; i++)
+			send_make(fixture, i);
+		KUNIT_EXPECT_EQ(test, vmb_packet_send(packets[0], NULL, 0, NULL, 0, WAIT),
+				-EAGAIN);
+		for (i = 0; i < MOST; i++)
+			send_free(fixture, i);
 	}
 }
 

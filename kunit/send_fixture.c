@@ -314,6 +314,8 @@ u64 peer_expect_sent(struct channel_fixture *fixture, u32 number, u32 length,
 	KUNIT_EXPECT_EQ(test, sent.offset, 16);
 	KUNIT_EXPECT_EQ(test, sent.length, 16 + round_up(length, 8));
 	KUNIT_EXPECT_EQ(test, sent.flags, flags & WAIT);
+	/* 0 is nobody's: neither an id of now nor one that was used before. */
+	KUNIT_EXPECT_EQ(test, !sent.transaction_id, !(flags & WAIT));
 	KUNIT_EXPECT_TRUE_MSG(test, ring_image_is_filled(sent.body, number, length),
 			      "payload of packet %u", number);
 	for (i = length; i < sent.length - 16; i++)

@@ -173,7 +173,7 @@ static int help_request(struct channel_fixture *fixture)
 {
 	return vmb_channel_send_synchronous_request(fixture->channel,
 						    sender_of(fixture)->payload, LARGE,
-						    NULL, 0, WAIT, NULL, NULL, HZ / 5);
+						    NULL, 0, WAIT, NULL, NULL, HZ / 2);
 }
 
 /* Until the other thread's request stands in the queue. */

@@ -97,7 +97,7 @@ static void peer_goes_silently(struct kunit *test)
 	WRITE_ONCE(fixture->transport.gone, true);
 	KUNIT_EXPECT_EQ(test, channel_wait_for_help(fixture), -ENODEV);
 	/* 100 ms, and what a machine with two slow processors adds. */
-	KUNIT_EXPECT_LT(test, jiffies_to_msecs(jiffies - began), 400);
+	KUNIT_EXPECT_LT(test, jiffies_to_msecs(jiffies - began), 1000);
 	channel_settle(fixture);
 	KUNIT_EXPECT_TRUE(test, vmb_channel_is_configurable(fixture->channel));
 	KUNIT_EXPECT_EQ(test, fixture->log[fixture->log_count - 1].event, CLOSED);

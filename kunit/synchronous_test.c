@@ -245,7 +245,7 @@ static void timed_out_in_the_queue(struct kunit *test)
 	request->length = LARGE;
 	KUNIT_EXPECT_EQ(test, ask(fixture), -ETIMEDOUT);
 	KUNIT_EXPECT_GE(test, request->ended - request->began, BRIEF);
-	KUNIT_EXPECT_LT(test, request->ended - request->began, 5 * BRIEF);
+	KUNIT_EXPECT_LT(test, request->ended - request->began, 20 * BRIEF);
 	expect_nothing_left(fixture);
 	peer_expect_sent(fixture, 1, LARGE, 0);
 	peer_make_room(fixture);

@@ -280,23 +280,39 @@ void traffic_exit(struct kunit *test)
 	loopback_fixture_exit(test);
 }
 
+static u64 traffic_received(struct traffic_end *traffic)
+{
+	return READ_ONCE(traffic->received);
+}
+
 static u64 traffic_ends(struct traffic_end *traffic)
 {
 	return READ_ONCE(traffic->answered) + READ_ONCE(traffic->failed);
 }
 
+/* Patience lasts as long as there is progress: machines are slow and slower. */
+static void traffic_wait(struct traffic_end *traffic, u64 (*progress)(struct traffic_end *),
+			 u64 count)
+{
+	u64 before;
+
+	do {
+		before = progress(traffic);
+	} while (before < count &&
+		 wait_event_timeout(traffic->changed, progress(traffic) != before,
+				    LOOPBACK_PATIENCE));
+}
+
 void traffic_expect_received(struct traffic_end *traffic, u64 count)
 {
-	wait_event_timeout(traffic->changed, READ_ONCE(traffic->received) >= count,
-			   LOOPBACK_PATIENCE);
+	traffic_wait(traffic, traffic_received, count);
 	KUNIT_ASSERT_EQ(traffic->test, traffic->received, count);
 }
 
 /* Each has ended, one way or the other. */
 void traffic_expect_ended(struct traffic_end *traffic, u64 count)
 {
-	wait_event_timeout(traffic->changed, traffic_ends(traffic) >= count,
-			   LOOPBACK_PATIENCE);
+	traffic_wait(traffic, traffic_ends, count);
 	KUNIT_ASSERT_EQ(traffic->test, traffic_ends(traffic), count);
 }
 
