@@ -32,6 +32,7 @@
  *  starved                batches that ended for want of a packet object
  *  signals                signals sent to the peer
  *  stalls                 times the watchdog found work that nobody did
+ *  rings_reduced          enables for which memory allowed smaller rings only
  *  leaked                 shared memory that the peer may still write to
  */
 #define VMB_COUNTERS(X)		\
@@ -54,6 +55,7 @@
 	X(starved)		\
 	X(signals)		\
 	X(stalls)		\
+	X(rings_reduced)	\
 	X(leaked)
 
 struct vmb_counters {

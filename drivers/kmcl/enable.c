@@ -41,7 +41,7 @@ static u32 vmb_life_ring_size(u32 page_count, u32 minimum)
 
 static int vmb_life_prepare(struct vmb_channel *channel)
 {
-	u32 minimum, incoming, outgoing;
+	u32 minimum, incoming, outgoing, wanted;
 	int ret;
 
 	ret = vmb_life_minimum_ring(channel, &minimum);
@@ -57,9 +57,12 @@ static int vmb_life_prepare(struct vmb_channel *channel)
 	ret = vmb_pool_create(channel);
 	if (ret)
 		return ret;
+	wanted = incoming + outgoing;
 	ret = channel->operations->prepare(channel, &incoming, &outgoing, minimum);
 	if (ret)
 		vmb_pool_destroy(channel);
+	else if (incoming + outgoing < wanted)
+		channel->counters.rings_reduced++;
 	return ret;
 }
 

@@ -13,50 +13,6 @@
 #include "hv_layout.h"
 #include "hv_transport.h"
 
-/* Try to get the memory of both rings, without a splat in the log. */
-static struct page *vmb_hv_allocate_pages(const struct vmb_hv_channel *hv)
-{
-	const gfp_t flags = GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN;
-	struct page *pages;
-
-	pages = alloc_pages_node(cpu_to_node(hv->channel->target_cpu), flags,
-				 hv->order);
-	return pages ? pages : alloc_pages(flags, hv->order);
-}
-
-static u32 vmb_hv_smaller(u32 size, u32 minimum)
-{
-	return max_t(u32, PAGE_ALIGN(size / 2), minimum);
-}
-
-/*
- * Memory may be plenty and yet in no block this large: go down in halves, to
- * what one packet needs.
- */
-static int vmb_hv_allocate_rings(struct vmb_hv_channel *hv, struct device *dev,
-				 u32 minimum_size)
-{
-	u32 wanted = hv->incoming_size + hv->outgoing_size;
-
-	for (;;) {
-		u32 total = hv->incoming_size + hv->outgoing_size;
-
-		hv->order = get_order(total);
-		hv->pages = vmb_hv_allocate_pages(hv);
-		if (hv->pages) {
-			if (total < wanted)
-				dev_warn(dev, "rings of %u KiB instead of %u KiB: memory is fragmented\n",
-					 total / 1024, wanted / 1024);
-			return 0;
-		}
-		if (hv->incoming_size == minimum_size &&
-		    hv->outgoing_size == minimum_size)
-			return -ENOMEM;
-		hv->incoming_size = vmb_hv_smaller(hv->incoming_size, minimum_size);
-		hv->outgoing_size = vmb_hv_smaller(hv->outgoing_size, minimum_size);
-	}
-}
-
 static int vmb_hv_prepare(struct vmb_channel *channel, u32 *incoming_size,
 			  u32 *outgoing_size, u32 minimum_size)
 {
@@ -70,15 +26,16 @@ static int vmb_hv_prepare(struct vmb_channel *channel, u32 *incoming_size,
 	if (!hv)
 		return -ENOMEM;
 	hv->channel = device->hv->channel;
-	hv->incoming_size = *incoming_size;
-	hv->outgoing_size = *outgoing_size;
-	ret = vmb_hv_allocate_rings(hv, &device->hv->device, minimum_size);
+	hv->device = device;
+	hv->rings.incoming_wanted = *incoming_size;
+	hv->rings.outgoing_wanted = *outgoing_size;
+	ret = vmb_hv_rings_get(hv, minimum_size);
 	if (ret) {
 		kfree(hv);
 		return ret;
 	}
-	*incoming_size = hv->incoming_size;
-	*outgoing_size = hv->outgoing_size;
+	*incoming_size = hv->rings.incoming_size;
+	*outgoing_size = hv->rings.outgoing_size;
 	vmb_channel_set_transport_private(channel, hv);
 	return 0;
 }
@@ -89,8 +46,7 @@ static void vmb_hv_unprepare(struct vmb_channel *channel)
 
 	/* As it was found, for the device's next driver may be another's. */
 	set_channel_read_mode(hv->channel, HV_CALL_BATCHED);
-	if (!hv->leaked)
-		__free_pages(hv->pages, hv->order);
+	vmb_hv_rings_put(hv);
 	vmb_channel_set_transport_private(channel, NULL);
 	kfree(hv);
 }
@@ -150,10 +106,13 @@ static int vmb_hv_open(struct vmb_channel *channel)
 	struct vmb_ring incoming, outgoing;
 	int ret;
 
-	hv->channel->ringbuffer_page = hv->pages;
-	hv->channel->ringbuffer_send_offset = hv->outgoing_size >> PAGE_SHIFT;
+	/* They may have been open before. */
+	memset(page_address(hv->rings.pages), 0, PAGE_SIZE);
+	memset(page_address(hv->rings.pages) + hv->rings.outgoing_size, 0, PAGE_SIZE);
+	hv->channel->ringbuffer_page = hv->rings.pages;
+	hv->channel->ringbuffer_send_offset = hv->rings.outgoing_size >> PAGE_SHIFT;
 	hv->channel->ringbuffer_pagecount =
-		(hv->outgoing_size + hv->incoming_size) >> PAGE_SHIFT;
+		(hv->rings.outgoing_size + hv->rings.incoming_size) >> PAGE_SHIFT;
 	set_channel_read_mode(hv->channel, HV_CALL_DIRECT);
 	ret = vmbus_connect_ring(hv->channel, vmb_hv_on_channel, channel);
 	if (ret) {

@@ -61,6 +61,7 @@ static int vmb_hv_probe(struct hv_device *hv, const struct hv_vmbus_device_id *i
 	ret = driver->probe(&device->transport.device);
 	if (ret) {
 		vmb_transport_device_release(&device->transport);
+		vmb_hv_rings_free(&device->kept);
 		kfree(device);
 	}
 	return ret;
@@ -78,6 +79,7 @@ static vmb_hv_remove_result vmb_hv_remove(struct hv_device *hv)
 	vmb_transport_device_removing(&device->transport);
 	driver->remove(&device->transport.device);
 	vmb_transport_device_release(&device->transport);
+	vmb_hv_rings_free(&device->kept);
 	kfree(device);
 	return (vmb_hv_remove_result)0;
 }
