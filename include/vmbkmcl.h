@@ -170,6 +170,11 @@ void vmb_driver_unregister(struct vmb_driver *driver);
  *	closed only, without opened or suspend before it.
  * @VMB_CHANNEL_STOP_PAUSED: vmb_channel_pause() was called; given to suspend
  *	only, the channel stays open.
+ * @VMB_CHANNEL_STOP_HIBERNATING: the machine goes to sleep; the channel stays
+ *	enabled, and opened is called when it wakes. Freezable threads and
+ *	workqueues stand still: packets that such a one holds are not waited for
+ *	longer than a second, and their completions are dropped. Packets that the
+ *	client sends from then on, or that found no room before, go out after it.
  *
  * KMCL has no such argument; here enable is asynchronous and has no other way
  * to tell.
@@ -180,6 +185,7 @@ enum vmb_channel_stop_reason {
 	VMB_CHANNEL_STOP_FRAMING_LOST,
 	VMB_CHANNEL_STOP_OPEN_FAILED,
 	VMB_CHANNEL_STOP_PAUSED,
+	VMB_CHANNEL_STOP_HIBERNATING,
 };
 
 /**
@@ -279,8 +285,9 @@ typedef void (*vmb_packet_completion_routine_fn)(struct vmb_packet *packet,
  * @callback_context: handed to each of them.
  * @opened: the channel is open, no packet flows yet. An errno closes it again,
  *	without closed. GPADLs may be made here or later.
- * @closed: the channel is closed, for the reason given; it is disabled when
- *	this returns. All GPADLs must be deleted by then.
+ * @closed: the channel is closed, for the reason given; a client is disabled
+ *	when this returns, unless the machine hibernates. All GPADLs must be
+ *	deleted by then.
  * @suspend: packets stopped, for the reason given: no process-packet callback
  *	is running, none will until started. All packets delivered must be
  *	completed now, not necessarily in here: closed waits for them (not

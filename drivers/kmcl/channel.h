@@ -447,6 +447,7 @@ struct vmb_outbound {
  * @flow: likewise.
  * @stop: it is to be closed.
  * @disable: and then disabled, also if it is a server.
+ * @hibernate: it is to be closed, and opened when the machine wakes.
  * @peer: the peer is there, open may be tried.
  * @suspended: suspend was called since started, or there was no started; the
  *	worker's.
@@ -463,6 +464,7 @@ struct vmb_life {
 	enum vmb_flow_state flow;
 	bool stop;
 	bool disable;
+	bool hibernate;
 	bool peer;
 	bool suspended;
 	bool searched;
@@ -696,8 +698,9 @@ void vmb_inbound_drop_deferred(struct vmb_channel *channel);
 /* outbound.c */
 void vmb_outbound_init(struct vmb_outbound *outbound);
 void vmb_outbound_open(struct vmb_channel *channel);
-bool vmb_outbound_close(struct vmb_channel *channel);
+bool vmb_outbound_close(struct vmb_channel *channel, bool for_good);
 bool vmb_outbound_is_abandoned(struct vmb_channel *channel);
+bool vmb_outbound_forget_packets(struct vmb_channel *channel);
 void vmb_outbound_count_leak(struct vmb_channel *channel);
 void vmb_outbound_count_signal(struct vmb_channel *channel);
 enum vmb_ring_status vmb_outbound_write(struct vmb_channel *channel,
@@ -758,6 +761,7 @@ void vmb_send_accept(struct vmb_channel *channel);
 void vmb_send_start(struct vmb_channel *channel);
 void vmb_send_hold(struct vmb_channel *channel);
 bool vmb_send_stop(struct vmb_channel *channel, bool all);
+void vmb_send_keep(struct vmb_channel *channel);
 void vmb_send_fail(struct vmb_channel *channel, int status);
 enum vmb_send_state vmb_send_abandon(struct vmb_packet *packet, bool gone);
 
@@ -777,12 +781,17 @@ int vmb_life_step(struct vmb_channel *channel, enum vmb_life_event event);
 int vmb_flow_step(struct vmb_channel *channel, enum vmb_flow_event event);
 void vmb_life_stop(struct vmb_channel *channel,
 		   enum vmb_channel_stop_reason reason);
+int vmb_life_hibernate(struct vmb_channel *channel);
+void vmb_life_wake(struct vmb_channel *channel);
 bool vmb_life_is_callback(const struct vmb_channel *channel);
 
 /* close.c */
-bool vmb_life_drain(struct vmb_channel *channel, bool closing);
-void vmb_life_close_transport(struct vmb_channel *channel);
+bool vmb_life_rest(struct vmb_channel *channel);
+bool vmb_life_rest_to_hibernate(struct vmb_channel *channel);
+void vmb_life_close_transport(struct vmb_channel *channel, bool hibernating);
+void vmb_life_take_memory_back(struct vmb_channel *channel);
 void vmb_life_close(struct vmb_channel *channel);
+void vmb_life_close_to_hibernate(struct vmb_channel *channel);
 
 /* external_data.c */
 enum vmb_refusal vmb_external_data_check(struct vmb_packet_completion *packet);

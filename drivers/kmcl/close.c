@@ -21,6 +21,8 @@
 #define VMB_DRAIN_REMOVE_LIMIT	(30 * HZ)
 /* How long a close waits for the peer to make room for queued completions. */
 #define VMB_FLUSH_LIMIT		HZ
+/* How long hibernation waits for the client, which may be frozen. */
+#define VMB_HIBERNATE_LIMIT	HZ
 /* A peer that is gone is noticed this soon by who waits for it. */
 #define VMB_PEER_GONE_POLL	(HZ / 10)
 
@@ -36,7 +38,7 @@ static u64 vmb_life_packets_with_client(const struct vmb_channel *channel)
  * ends, for the client may need it. False: it was a pause, and the channel is to
  * be closed.
  */
-bool vmb_life_drain(struct vmb_channel *channel, bool closing)
+static bool vmb_life_drain(struct vmb_channel *channel, bool closing)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
 	unsigned long begun = jiffies;
@@ -90,19 +92,21 @@ static void vmb_life_flush(struct vmb_channel *channel)
 
 /*
  * Close ring and transport; no packet flows any more, the client has completed
- * all, or is not waited for. What it has sent ends in any case.
+ * all, or is not waited for. What it has sent ends in any case; unless the
+ * machine hibernates, then only what the peer has.
  */
-void vmb_life_close_transport(struct vmb_channel *channel)
+void vmb_life_close_transport(struct vmb_channel *channel, bool hibernating)
 {
 	int ret;
 
-	vmb_outbound_close(channel);
+	vmb_outbound_close(channel, !hibernating);
 	mutex_lock(&channel->memory.mutex);
 	/* From here on memory can be taken back, but no more be shared. */
 	channel->memory.accepting = false;
 	ret = channel->operations->close(channel);
 	mutex_unlock(&channel->memory.mutex);
-	vmb_send_stop(channel, false);
+	if (!hibernating)
+		vmb_send_stop(channel, false);
 	vmb_send_fail(channel, ret ? -EIO : -ENODEV);
 	if (!ret)
 		return;
@@ -112,24 +116,84 @@ void vmb_life_close_transport(struct vmb_channel *channel)
 		vmb_channel_label(channel), ERR_PTR(ret));
 }
 
-/* Close a channel whose opened callback has returned 0. */
-void vmb_life_close(struct vmb_channel *channel)
+static void vmb_life_call_suspend(struct vmb_channel *channel,
+				  enum vmb_channel_stop_reason reason)
 {
 	const struct vmb_channel_state_change_callbacks *callbacks;
-	enum vmb_channel_stop_reason reason = READ_ONCE(channel->life.stop_reason);
-	bool left;
 
-	callbacks = &channel->callbacks;
 	vmb_watchdog_stop(channel);
 	vmb_inbound_stop(channel);
 	/* It may have been suspended by a pause, or never started. */
-	if (!channel->life.suspended) {
-		channel->life.suspended = true;
-		trace_vmb_life(channel->name, "suspend", reason);
-		if (callbacks->suspend)
-			callbacks->suspend(channel, callbacks->callback_context,
-					   reason);
-	}
+	if (channel->life.suspended)
+		return;
+	channel->life.suspended = true;
+	callbacks = &channel->callbacks;
+	trace_vmb_life(channel->name, "suspend", reason);
+	if (callbacks->suspend)
+		callbacks->suspend(channel, callbacks->callback_context, reason);
+}
+
+/* What the client, or a server, has left behind. */
+void vmb_life_take_memory_back(struct vmb_channel *channel)
+{
+	if (channel->is_server)
+		vmb_memory_unmap_leftovers(channel);
+	vmb_memory_delete_leftovers(channel);
+}
+
+/* The client's last words; what is shared is taken back. */
+static void vmb_life_call_closed(struct vmb_channel *channel,
+				 enum vmb_channel_stop_reason reason)
+{
+	const struct vmb_channel_state_change_callbacks *callbacks;
+
+	callbacks = &channel->callbacks;
+	trace_vmb_life(channel->name, "closed", reason);
+	if (callbacks->closed)
+		callbacks->closed(channel, callbacks->callback_context, reason);
+	vmb_life_take_memory_back(channel);
+}
+
+/* Packets come to rest for a pause. False: the channel is to be closed. */
+bool vmb_life_rest(struct vmb_channel *channel)
+{
+	vmb_life_call_suspend(channel, VMB_CHANNEL_STOP_PAUSED);
+	vmb_send_hold(channel);
+	return vmb_life_drain(channel, false);
+}
+
+/*
+ * The machine hibernates: everybody else may stand still. False: the client
+ * holds a packet whose memory cannot be taken back, so the channel stays open.
+ */
+bool vmb_life_rest_to_hibernate(struct vmb_channel *channel)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+
+	vmb_life_call_suspend(channel, VMB_CHANNEL_STOP_HIBERNATING);
+	vmb_send_hold(channel);
+	wait_event_timeout(outbound->drained, vmb_outbound_client_is_done(channel),
+			   VMB_HIBERNATE_LIMIT);
+	vmb_life_flush(channel);
+	return vmb_outbound_forget_packets(channel);
+}
+
+/* And then: the client's packets that the peer has not seen are kept. */
+void vmb_life_close_to_hibernate(struct vmb_channel *channel)
+{
+	vmb_inbound_drop_deferred(channel);
+	vmb_send_keep(channel);
+	vmb_life_close_transport(channel, true);
+	vmb_life_call_closed(channel, VMB_CHANNEL_STOP_HIBERNATING);
+}
+
+/* Close a channel whose opened callback has returned 0. */
+void vmb_life_close(struct vmb_channel *channel)
+{
+	enum vmb_channel_stop_reason reason = READ_ONCE(channel->life.stop_reason);
+	bool left;
+
+	vmb_life_call_suspend(channel, reason);
 	vmb_inbound_drop_deferred(channel);
 	left = vmb_send_stop(channel, channel->operations->peer_gone(channel));
 	/* What is left needs the peer's word, or the transport's close. */
@@ -138,11 +202,6 @@ void vmb_life_close(struct vmb_channel *channel)
 	vmb_life_drain(channel, true);
 	vmb_life_flush(channel);
 	vmb_inbound_stop(channel);
-	vmb_life_close_transport(channel);
-	trace_vmb_life(channel->name, "closed", reason);
-	if (callbacks->closed)
-		callbacks->closed(channel, callbacks->callback_context, reason);
-	if (channel->is_server)
-		vmb_memory_unmap_leftovers(channel);
-	vmb_memory_delete_leftovers(channel);
+	vmb_life_close_transport(channel, false);
+	vmb_life_call_closed(channel, reason);
 }

@@ -63,6 +63,50 @@ void vmb_transport_device_removing(struct vmb_transport_device *device)
 EXPORT_SYMBOL_GPL(vmb_transport_device_removing);
 
 /**
+ * vmb_transport_device_wake() - the machine is awake again
+ * @device: the device; its channels are opened again.
+ *
+ * Context: process context.
+ */
+void vmb_transport_device_wake(struct vmb_transport_device *device)
+{
+	struct vmb_channel *channel;
+
+	spin_lock_irq(&device->lock);
+	list_for_each_entry(channel, &device->channels, device_node)
+		vmb_life_wake(channel);
+	spin_unlock_irq(&device->lock);
+}
+EXPORT_SYMBOL_GPL(vmb_transport_device_wake);
+
+/**
+ * vmb_transport_device_hibernate() - the machine is about to hibernate
+ * @device: the device; its channels are closed, and stay enabled. Nobody
+ *	allocates channels on it or gives them back meanwhile.
+ *
+ * Context: process context; interrupts of devices may be off, and freezable
+ * threads stand still.
+ * Return: 0; -EBUSY: a driver holds packets that cannot be taken from it; then
+ * every channel is open again, or about to be.
+ */
+int vmb_transport_device_hibernate(struct vmb_transport_device *device)
+{
+	struct vmb_channel *channel;
+	int ret;
+
+	/* Not under the lock: it sleeps; the bus holds the device meanwhile. */
+	list_for_each_entry(channel, &device->channels, device_node) {
+		ret = vmb_life_hibernate(channel);
+		if (ret) {
+			vmb_transport_device_wake(device);
+			return ret;
+		}
+	}
+	return 0;
+}
+EXPORT_SYMBOL_GPL(vmb_transport_device_hibernate);
+
+/**
  * vmb_transport_device_release() - the client's remove, or a failed probe, is over
  * @device: the device. Channels that the client forgot are cleaned up, with a
  *	warning: their memory would outlive the transport's otherwise.

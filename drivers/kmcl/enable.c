@@ -273,7 +273,6 @@ int vmb_channel_attach_rings(struct vmb_channel *channel,
 	vmb_ring_reader_init(&channel->inbound.reader, incoming,
 			     vmb_ranges_maximum_length(&channel->external),
 			     ALIGN(channel->maximum_packet_size, VMB_WIRE_UNIT));
-	channel->inbound.delivered = 0;
 	vmb_ring_writer_init(&channel->outbound.writer, outgoing);
 	/* Until started, the peer's signals would be for nothing. */
 	vmb_ring_reader_mask(&channel->inbound.reader);

@@ -84,6 +84,23 @@ static vmb_hv_remove_result vmb_hv_remove(struct hv_device *hv)
 	return (vmb_hv_remove_result)0;
 }
 
+static struct vmb_transport_device *vmb_hv_transport_device(struct hv_device *hv)
+{
+	return to_vmb_transport_device(dev_to_vmb_device(&hv->device));
+}
+
+/* Hibernation: in the phase in which devices do not interrupt any more. */
+static int vmb_hv_suspend(struct hv_device *hv)
+{
+	return vmb_transport_device_hibernate(vmb_hv_transport_device(hv));
+}
+
+static int vmb_hv_resume(struct hv_device *hv)
+{
+	vmb_transport_device_wake(vmb_hv_transport_device(hv));
+	return 0;
+}
+
 static int vmb_hv_driver_register(struct vmb_driver *driver, void **private)
 {
 	struct vmb_hv_driver *hv;
@@ -97,6 +114,8 @@ static int vmb_hv_driver_register(struct vmb_driver *driver, void **private)
 	hv->hv.id_table = driver->id_table;
 	hv->hv.probe = vmb_hv_probe;
 	hv->hv.remove = vmb_hv_remove;
+	hv->hv.suspend = vmb_hv_suspend;
+	hv->hv.resume = vmb_hv_resume;
 	hv->hv.driver.dev_groups = driver->device_groups;
 	ret = __vmbus_driver_register(&hv->hv, driver->owner,
 				      driver->module_name);

@@ -20,6 +20,7 @@ enum vmb_life_action {
 	VMB_LIFE_DO_OPEN,
 	VMB_LIFE_DO_RUN,
 	VMB_LIFE_DO_PAUSE,
+	VMB_LIFE_DO_HIBERNATE,
 	VMB_LIFE_DO_CLOSE,
 	VMB_LIFE_DO_GIVE_UP,	/* stopped before it was open */
 };
@@ -211,10 +212,8 @@ static void vmb_life_open_refused(struct vmb_channel *channel, int error)
 		 vmb_channel_label(channel), ERR_PTR(error));
 	vmb_life_advance(channel, VMB_LIFE_CLOSE_BEGINS);
 	vmb_send_stop(channel, true);
-	vmb_life_close_transport(channel);
-	if (channel->is_server)
-		vmb_memory_unmap_leftovers(channel);
-	vmb_memory_delete_leftovers(channel);
+	vmb_life_close_transport(channel, false);
+	vmb_life_take_memory_back(channel);
 	vmb_life_closed(channel);
 }
 
@@ -274,20 +273,70 @@ static void vmb_life_run(struct vmb_channel *channel)
 
 static void vmb_life_pause(struct vmb_channel *channel)
 {
-	const struct vmb_channel_state_change_callbacks *callbacks;
-
-	callbacks = &channel->callbacks;
-	vmb_watchdog_stop(channel);
-	vmb_inbound_stop(channel);
-	trace_vmb_life(channel->name, "suspend", VMB_CHANNEL_STOP_PAUSED);
-	if (callbacks->suspend)
-		callbacks->suspend(channel, callbacks->callback_context,
-				   VMB_CHANNEL_STOP_PAUSED);
-	channel->life.suspended = true;
-	vmb_send_hold(channel);
 	/* If the channel is to be closed meanwhile, the close drains it. */
-	if (vmb_life_drain(channel, false))
+	if (vmb_life_rest(channel))
 		vmb_flow_advance(channel, VMB_FLOW_PAUSED_NOW);
+}
+
+/* Nothing is done for the channel any more until it wakes, or -EBUSY. */
+static void vmb_life_do_hibernate(struct vmb_channel *channel)
+{
+	struct vmb_life *life = &channel->life;
+	bool running = READ_ONCE(life->flow) == VMB_FLOW_RUNNING;
+
+	if (!vmb_life_rest_to_hibernate(channel)) {
+		dev_err(channel->dev,
+			"%s: the driver holds packets with external data, no hibernation\n",
+			vmb_channel_label(channel));
+		if (running)
+			vmb_life_run(channel);
+		spin_lock_irq(&life->lock);
+		life->hibernate = false;
+		wake_up(&life->changed);
+		spin_unlock_irq(&life->lock);
+		return;
+	}
+	vmb_life_advance(channel, VMB_LIFE_CLOSE_BEGINS);
+	vmb_life_close_to_hibernate(channel);
+	vmb_flow_advance(channel, VMB_FLOW_CLOSE);
+	vmb_life_advance(channel, VMB_LIFE_CLOSED);
+}
+
+/*
+ * The machine hibernates: close the channel, and open it again when it wakes.
+ * The worker does it, which no freezer stops. 0; -EBUSY: the client holds
+ * packets that cannot be taken from it. Process context.
+ */
+int vmb_life_hibernate(struct vmb_channel *channel)
+{
+	struct vmb_life *life = &channel->life;
+	bool asleep;
+
+	spin_lock_irq(&life->lock);
+	life->hibernate = life->state != VMB_LIFE_DISABLED;
+	queue_work(vmb_workqueue, &life->work);
+	spin_unlock_irq(&life->lock);
+	wait_event(life->changed,
+		   !READ_ONCE(life->hibernate) ||
+		   READ_ONCE(life->state) == VMB_LIFE_ENABLED ||
+		   READ_ONCE(life->state) == VMB_LIFE_DISABLED);
+	spin_lock_irq(&life->lock);
+	asleep = life->hibernate || life->state == VMB_LIFE_DISABLED;
+	spin_unlock_irq(&life->lock);
+	return asleep ? 0 : -EBUSY;
+}
+
+/* The machine is awake: open the channel again, if it was to be open. */
+void vmb_life_wake(struct vmb_channel *channel)
+{
+	struct vmb_life *life = &channel->life;
+
+	spin_lock_irq(&life->lock);
+	life->hibernate = false;
+	life->peer = false;
+	life->searched = false;
+	queue_work(vmb_workqueue, &life->work);
+	spin_unlock_irq(&life->lock);
 }
 
 static void vmb_life_find_peer(struct vmb_channel *channel)
@@ -312,6 +361,8 @@ static enum vmb_life_action vmb_life_decide(struct vmb_channel *channel)
 	case VMB_LIFE_ENABLED:
 		if (life->stop)
 			return VMB_LIFE_DO_GIVE_UP;
+		if (life->hibernate)
+			return VMB_LIFE_NOTHING;
 		if (life->peer)
 			return VMB_LIFE_DO_OPEN;
 		if (!life->searched)
@@ -320,6 +371,8 @@ static enum vmb_life_action vmb_life_decide(struct vmb_channel *channel)
 	case VMB_LIFE_OPEN:
 		if (life->stop)
 			return VMB_LIFE_DO_CLOSE;
+		if (life->hibernate)
+			return VMB_LIFE_DO_HIBERNATE;
 		if (life->flow == VMB_FLOW_READY)
 			return VMB_LIFE_DO_RUN;
 		if (life->flow == VMB_FLOW_PAUSING)
@@ -349,6 +402,9 @@ static void vmb_life_act(struct vmb_channel *channel, enum vmb_life_action actio
 		break;
 	case VMB_LIFE_DO_PAUSE:
 		vmb_life_pause(channel);
+		break;
+	case VMB_LIFE_DO_HIBERNATE:
+		vmb_life_do_hibernate(channel);
 		break;
 	case VMB_LIFE_DO_CLOSE:
 		vmb_life_advance(channel, VMB_LIFE_CLOSE_BEGINS);

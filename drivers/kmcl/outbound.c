@@ -315,6 +315,8 @@ void vmb_outbound_open(struct vmb_channel *channel)
 	outbound->open = true;
 	outbound->lost = false;
 	outbound->starved = false;
+	/* What the client holds from before the machine slept still counts. */
+	channel->inbound.delivered -= outbound->finished;
 	outbound->finished = 0;
 	outbound->progress = 0;
 	spin_unlock_irq(&outbound->lock);
@@ -323,10 +325,11 @@ void vmb_outbound_open(struct vmb_channel *channel)
 /*
  * Ring and transport are about to go: nobody touches them after this. What
  * waited in the queue is dropped, and counted: completions only, for sends were
- * stopped before. If the client still holds packets, the last of them takes the
- * channel's memory with it; returns whether that is so.
+ * stopped before. If the client still holds packets and this is @for_good,
+ * the last of them takes the channel's memory with it; returns whether that is
+ * so.
  */
-bool vmb_outbound_close(struct vmb_channel *channel)
+bool vmb_outbound_close(struct vmb_channel *channel, bool for_good)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
 	struct vmb_packet_completion *packet, *next;
@@ -339,7 +342,7 @@ bool vmb_outbound_close(struct vmb_channel *channel)
 		channel->counters.completions_dropped++;
 		vmb_outbound_recycle(channel, packet);
 	}
-	abandoned = !vmb_outbound_client_is_done(channel);
+	abandoned = for_good && !vmb_outbound_client_is_done(channel);
 	outbound->abandoned = abandoned;
 	if (abandoned)
 		kobject_get(&channel->kobject);
@@ -348,6 +351,28 @@ bool vmb_outbound_close(struct vmb_channel *channel)
 	if (abandoned)
 		wake_up(&channel->memory.unused);
 	return abandoned;
+}
+
+/*
+ * The machine hibernates: completions of what the client holds are for nobody.
+ * False, and nothing was done: it may be using memory that is to be taken back.
+ */
+bool vmb_outbound_forget_packets(struct vmb_channel *channel)
+{
+	struct vmb_packet_pool *pool = &channel->pool;
+	struct vmb_outbound *outbound = &channel->outbound;
+	bool used = false;
+	u32 i;
+
+	spin_lock_irq(&outbound->lock);
+	for (i = 0; i < pool->count; i++)
+		used |= atomic_read(&pool->memory[i]->state) == VMB_PACKET_DELIVERED &&
+			pool->memory[i]->vector_count;
+	for (i = 0; i < pool->count && !used; i++)
+		if (atomic_read(&pool->memory[i]->state) == VMB_PACKET_DELIVERED)
+			pool->memory[i]->wire.flags = 0;
+	spin_unlock_irq(&outbound->lock);
+	return !used;
 }
 
 /* Does the client hold packets from a life that is over? */

@@ -107,6 +107,28 @@ bool vmb_send_stop(struct vmb_channel *channel, bool all)
 }
 
 /*
+ * The machine hibernates: what the peer has never seen is held until it wakes,
+ * in its order. Completions in the queue are for a peer that will not know them.
+ */
+void vmb_send_keep(struct vmb_channel *channel)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+	struct vmb_queue_entry *entry, *next;
+	LIST_HEAD(kept);
+
+	spin_lock_irq(&outbound->lock);
+	outbound->sending = false;
+	list_for_each_entry_safe(entry, next, &outbound->queue, node) {
+		if (entry->kind != VMB_QUEUE_PACKET)
+			continue;
+		container_of(entry, struct vmb_packet, queue)->state = VMB_SEND_HELD;
+		list_move_tail(&entry->node, &kept);
+	}
+	list_splice(&kept, &outbound->held);
+	spin_unlock_irq(&outbound->lock);
+}
+
+/*
  * The peer is gone, or may not be: end what is left with @status, and wait until
  * every routine has returned, wherever it runs. Process context.
  */

@@ -124,6 +124,8 @@ void vmb_transport_device_init(struct vmb_transport_device *device,
 			       const struct vmb_channel_transport_operations *operations);
 void vmb_transport_device_peer_gone(struct vmb_transport_device *device);
 void vmb_transport_device_removing(struct vmb_transport_device *device);
+int vmb_transport_device_hibernate(struct vmb_transport_device *device);
+void vmb_transport_device_wake(struct vmb_transport_device *device);
 void vmb_transport_device_release(struct vmb_transport_device *device);
 
 static inline struct vmb_transport_device *
