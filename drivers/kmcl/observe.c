@@ -102,7 +102,8 @@ const struct sysfs_ops vmb_observe_sysfs_ops = {
 	.show = vmb_observe_show,
 };
 
-/* debugfs: vmbkmcl/<device>. */
+/* debugfs: vmbkmcl/<device>, and vmbkmcl/<device>.1 for its second channel. */
+#define VMB_OBSERVE_NAME_SIZE	64
 
 static void vmb_observe_rings(struct seq_file *file, struct vmb_channel *channel)
 {
@@ -167,8 +168,12 @@ DEFINE_SHOW_ATTRIBUTE(vmb_observe_channel);
 /* The channel's directory in sysfs exists. debugfs may be absent: no harm. */
 void vmb_observe_add(struct vmb_channel *channel)
 {
-	channel->debugfs = debugfs_create_file(dev_name(channel->dev),
-					       0444, vmb_debugfs_root, channel,
+	/* Numbered as the directory is: ".../vmbkmcl", ".../vmbkmcl.1". */
+	const char *number = kobject_name(&channel->kobject) + strlen("vmbkmcl");
+	char name[VMB_OBSERVE_NAME_SIZE];
+
+	snprintf(name, sizeof(name), "%s%s", dev_name(channel->dev), number);
+	channel->debugfs = debugfs_create_file(name, 0444, vmb_debugfs_root, channel,
 					       &vmb_observe_channel_fops);
 }
 
