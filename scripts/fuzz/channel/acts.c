@@ -76,22 +76,9 @@ void client_act(struct end *end)
 	}
 }
 
-/* What another processor does meanwhile, as the end of the input says. */
-void other_act(struct end *end)
+/* One thing that another processor does. */
+static void other_acts(struct end *end, u8 act)
 {
-	u8 act;
-
-	if (!end->live)
-		return;
-	if (others_idle) {
-		others_idle--;
-		return;
-	}
-	act = take_from_end();
-	if (act < 0xa0) {
-		others_idle = act & 0x1f;
-		return;
-	}
 	switch (act & 7) {
 	case 0:
 	case 1:
@@ -114,6 +101,31 @@ void other_act(struct end *end)
 		if (!end->fair)
 			peer_read(end, 2);
 		break;
+	}
+}
+
+/* What another processor does at this chance, if anything. */
+void other_act(struct end *one, struct end *other)
+{
+	u8 act;
+
+	if (!one->live || (other && !other->live))
+		return;
+	if (others_idle) {
+		others_idle--;
+		return;
+	}
+	act = take_from_end();
+	if (act < 0xa0) {
+		others_idle = act & 0x1f;
+		return;
+	}
+	/* One thing, or several in a row. */
+	other_acts(other && act & 0x20 ? other : one, act);
+	while (act >= 0xd0) {
+		act = take_from_end();
+		if (act >= 0xa0)
+			other_acts(other && act & 0x20 ? other : one, act);
 	}
 }
 

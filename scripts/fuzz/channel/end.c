@@ -322,7 +322,6 @@ void end_share(struct end *end, u32 page, u32 count, bool read_only)
 	if (vmb_gpadl_create(end->channel, gpadl, &end->gpadls[i]))
 		return;
 	end->gpadl_page[i] = page;
-	end->gpadl_read_only[i] = read_only;
 	end->gpadl_set[i] = !vmb_channel_register_transfer_page_set(end->channel, i,
 								    end->gpadls[i]);
 	end->gpadl_count++;
@@ -418,6 +417,7 @@ void end_check_counters(struct end *end)
 
 	FUZZ_CHECK(counters->sends == counters->sends_completed +
 				      counters->sends_failed);
+	FUZZ_CHECK(end->requested || counters->sends_failed == end->sends_failed);
 	for (i = 0; i < SLOTS; i++)
 		FUZZ_CHECK(!end->slots[i].in_flight);
 	if (end->held_count)

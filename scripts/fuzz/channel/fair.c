@@ -16,7 +16,7 @@ static struct sent sent_by_client[SENT], sent_by_server[SENT];
 
 static void fair_others(void)
 {
-	other_act(take_from_end() & 1 ? &server : &client);
+	other_act(&client, &server);
 }
 
 static void fair_asleep(void)

@@ -199,6 +199,9 @@ struct end {
 	struct slot slots[SLOTS];
 	u64 leaked_pins[KERNEL_PAGES];
 	u32 leaked_mappings;
+	/* Of slots; with requests there may be more. */
+	u64 sends_failed;
+	bool requested;
 	/* A request that nobody waits for may have leaked more. */
 	bool requested_external;
 	bool closed_unclean;
@@ -208,7 +211,6 @@ struct end {
 	/* Memory that is shared. */
 	u32 gpadls[GPADLS];
 	u32 gpadl_page[GPADLS];
-	bool gpadl_read_only[GPADLS];
 	bool gpadl_set[GPADLS];
 	u32 gpadl_count;
 	bool shares;
@@ -254,7 +256,7 @@ void peer_read(struct end *end, u32 most);
 /* acts.c: what does not wait, so it may be done anywhere. */
 void acts_reset(void);
 void client_act(struct end *end);
-void other_act(struct end *end);
+void other_act(struct end *one, struct end *other);
 void sleep_act(struct end *one, struct end *other);
 
 /* The parts. */

@@ -10,7 +10,7 @@ static struct end end;
 
 static void hostile_others(void)
 {
-	other_act(&end);
+	other_act(&end, NULL);
 }
 
 static void hostile_asleep(void)
@@ -18,9 +18,15 @@ static void hostile_asleep(void)
 	sleep_act(&end, NULL);
 }
 
+static bool hostile_takes_mutex(const struct work_struct *work)
+{
+	return work == &end.channel->life.work;
+}
+
 static const struct kernel_actors actors = {
 	.others = hostile_others,
 	.asleep = hostile_asleep,
+	.takes_mutex = hostile_takes_mutex,
 };
 
 static void configure(void)

@@ -108,15 +108,15 @@ void held_complete_all(struct end *end)
 		held_complete(end, 0, 0);
 }
 
-/* Is this a page that the peer may name, and how? */
-static int shared_how(const struct end *end, const struct page *page)
+/* Memory that was shared, as end_share() has made it, has this page. */
+static bool has_page(const struct vmb_gpadl *gpadl, const struct page *page)
 {
-	u32 number = page - kernel_pages, i;
+	u32 i;
 
-	for (i = 0; i < end->gpadl_count; i++)
-		if (number >= end->gpadl_page[i] && number < end->gpadl_page[i] + 2)
-			return end->gpadl_read_only[i] ? 1 : 2;
-	return 0;
+	for (i = 0; i < gpadl->page_count; i++)
+		if (gpadl->pages[i] == page)
+			return true;
+	return false;
 }
 
 /* External data lies in what was shared, and nowhere else. */
@@ -129,15 +129,15 @@ static void check_vectors(struct end *end, struct vmb_packet_completion *packet,
 
 	FUZZ_CHECK(count);
 	for (i = 0; i < count; i++) {
-		int how = shared_how(end, vectors[i].bv_page);
+		const struct vmb_gpadl *owner = packet->owners[i];
 
 		/* Also that the page is one. */
 		page_address(vectors[i].bv_page)[vectors[i].bv_offset] ^= 0;
 		FUZZ_CHECK(vectors[i].bv_len && vectors[i].bv_offset < PAGE_SIZE);
 		FUZZ_CHECK(vectors[i].bv_len <= PAGE_SIZE - vectors[i].bv_offset);
-		FUZZ_CHECK(how != 1 || !writes);
-		/* What was given up stays with who had it before. */
-		if (!how && !end->gave_up) {
+		FUZZ_CHECK(!owner || has_page(owner, vectors[i].bv_page));
+		FUZZ_CHECK(!owner || !owner->read_only || !writes);
+		if (!owner) {
 			FUZZ_CHECK(end->channel->raw_guest_memory);
 			FUZZ_CHECK(!vectors[i].bv_page->reserved);
 			FUZZ_CHECK(vectors[i].bv_page->references > 1);

@@ -113,6 +113,7 @@ static void routine(struct vmb_packet *packet, void *context, int status,
 	for (i = 0; i < length; i++)
 		(void)((const volatile u8 *)buffer)[i];
 	slot->in_flight = false;
+	end->sends_failed += !!status;
 	if (end->sent && status) {
 		/* Of a fair pair nothing is lost; the ring may be too small. */
 		FUZZ_CHECK(status == -EMSGSIZE);
@@ -494,6 +495,7 @@ void slot_abandon(struct slot *slot)
 	switch (vmb_send_abandon(slot->packet, slot->end->gone)) {
 	case VMB_SEND_IDLE:
 		reached(OUTCOME_abandoned_unsent);
+		slot->end->sends_failed++;
 		slot->in_flight = false;
 		break;
 	case VMB_SEND_SENT:
@@ -518,6 +520,7 @@ void client_request(struct end *end)
 	u8 *answer = size ? malloc(size) : NULL;
 	int ret;
 
+	end->requested = true;
 	end->requested_external |= how & 2;
 	memset(buffer, 0x77, length);
 	for (i = 0; i < ARRAY_SIZE(vectors); i++) {

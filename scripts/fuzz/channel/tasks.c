@@ -317,6 +317,12 @@ unsigned long wait_for_completion_timeout(struct completion *completion,
 
 /* Work. */
 
+/* Above who sleeps with a mutex, nobody could wait for it. */
+static bool takes_mutex(const struct work_struct *work)
+{
+	return actors->takes_mutex && actors->takes_mutex(work);
+}
+
 static bool is_running(const struct work_struct *work)
 {
 	u32 i;
@@ -360,10 +366,8 @@ bool kernel_run_work(void)
 	struct work_struct *work;
 
 	kernel_may_sleep(__func__);
-	/* Above who sleeps with a mutex, nobody could wait for it. */
-	if (mutexes_held)
-		return false;
-	while (*link && is_running(*link))
+	while (*link && (is_running(*link) ||
+			 (mutexes_held && takes_mutex(*link))))
 		link = &(*link)->next;
 	work = *link;
 	if (!work)

@@ -260,6 +260,8 @@ struct tasklet_struct {
 struct kernel_actors {
 	void (*others)(void);
 	void (*asleep)(void);
+	/* NULL: no work does that others sleep with. */
+	bool (*takes_mutex)(const struct work_struct *work);
 };
 
 void kernel_tasks_reset(const struct kernel_actors *actors);
