@@ -203,6 +203,10 @@ enum vmb_channel_stop_reason {
  * sender wants no completion; vmb_channel_packet_fail() is the other way out.
  * Calls of one channel never overlap.
  *
+ * A client that holds as many packets as the channel has objects for (256, or
+ * fewer if they are large) gets no more until it completes one; and since the
+ * ring is read in order, no completions of its own packets either.
+ *
  * Packets that it has put off by vmb_channel_packet_defer_to_passive() come
  * again, before any other.
  *

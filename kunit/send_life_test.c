@@ -472,6 +472,21 @@ static void incoming_framing_lost(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, send_try(fixture, 0, 8, 0), -ENODEV);
 }
 
+/* Nobody reads its answer any more, so the close has to come first. */
+static void framing_lost_while_the_client_waits(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	hold_until_answered(fixture);
+	peer_send(fixture, &(struct peer_packet) {
+		.type = 6, .lie = true, .offset8 = 2, .length8 = 1000 });
+	channel_settle(fixture);
+	KUNIT_EXPECT_TRUE(test, vmb_channel_is_configurable(fixture->channel));
+	expect_all_ended(fixture, 1, -ENODEV);
+	expect_ends_between(fixture, TRANSPORT_CLOSE, CLOSED);
+	KUNIT_EXPECT_FALSE(test, vmb_outbound_is_abandoned(fixture->channel));
+}
+
 static void outgoing_framing_lost(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
@@ -524,6 +539,7 @@ static struct kunit_case send_life_cases[] = {
 	KUNIT_CASE(peer_goes_before_it_answers),
 	KUNIT_CASE(peer_goes_while_closing),
 	KUNIT_CASE(incoming_framing_lost),
+	KUNIT_CASE(framing_lost_while_the_client_waits),
 	KUNIT_CASE(outgoing_framing_lost),
 	KUNIT_CASE(outgoing_framing_lost_in_a_send),
 	{}

@@ -783,12 +783,13 @@ void vmb_life_stop(struct vmb_channel *channel,
 		   enum vmb_channel_stop_reason reason);
 int vmb_life_hibernate(struct vmb_channel *channel);
 void vmb_life_wake(struct vmb_channel *channel);
+bool vmb_life_has_to_end(const struct vmb_channel *channel);
 bool vmb_life_is_callback(const struct vmb_channel *channel);
 
 /* close.c */
 bool vmb_life_rest(struct vmb_channel *channel);
 bool vmb_life_rest_to_hibernate(struct vmb_channel *channel);
-void vmb_life_close_transport(struct vmb_channel *channel, bool hibernating);
+void vmb_life_close_transport(struct vmb_channel *channel, bool for_good);
 void vmb_life_take_memory_back(struct vmb_channel *channel);
 void vmb_life_close(struct vmb_channel *channel);
 void vmb_life_close_to_hibernate(struct vmb_channel *channel);

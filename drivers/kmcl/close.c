@@ -92,20 +92,20 @@ static void vmb_life_flush(struct vmb_channel *channel)
 
 /*
  * Close ring and transport; no packet flows any more, the client has completed
- * all, or is not waited for. What it has sent ends in any case; unless the
- * machine hibernates, then only what the peer has.
+ * all, or is not waited for. What it has sent ends, if this is @for_good; else
+ * only what the peer has.
  */
-void vmb_life_close_transport(struct vmb_channel *channel, bool hibernating)
+void vmb_life_close_transport(struct vmb_channel *channel, bool for_good)
 {
 	int ret;
 
-	vmb_outbound_close(channel, !hibernating);
+	vmb_outbound_close(channel, for_good);
 	mutex_lock(&channel->memory.mutex);
 	/* From here on memory can be taken back, but no more be shared. */
 	channel->memory.accepting = false;
 	ret = channel->operations->close(channel);
 	mutex_unlock(&channel->memory.mutex);
-	if (!hibernating)
+	if (for_good)
 		vmb_send_stop(channel, false);
 	vmb_send_fail(channel, ret ? -EIO : -ENODEV);
 	if (!ret)
@@ -183,25 +183,49 @@ void vmb_life_close_to_hibernate(struct vmb_channel *channel)
 {
 	vmb_inbound_drop_deferred(channel);
 	vmb_send_keep(channel);
-	vmb_life_close_transport(channel, true);
+	vmb_life_close_transport(channel, false);
 	vmb_life_call_closed(channel, VMB_CHANNEL_STOP_HIBERNATING);
+}
+
+/*
+ * The peer has packets whose memory it may write to, and its word on them cannot
+ * be read any more. The client may wait for their end to complete what it holds:
+ * so the transport is closed before the client is waited for.
+ */
+static void vmb_life_close_early(struct vmb_channel *channel)
+{
+	vmb_life_flush(channel);
+	vmb_life_close_transport(channel, false);
+	vmb_life_drain(channel, true);
+	/* If the client was given up: the last packet takes the channel along. */
+	vmb_outbound_close(channel, true);
+}
+
+static void vmb_life_close_late(struct vmb_channel *channel)
+{
+	vmb_life_drain(channel, true);
+	vmb_life_flush(channel);
+	vmb_inbound_stop(channel);
+	vmb_life_close_transport(channel, true);
 }
 
 /* Close a channel whose opened callback has returned 0. */
 void vmb_life_close(struct vmb_channel *channel)
 {
 	enum vmb_channel_stop_reason reason = READ_ONCE(channel->life.stop_reason);
+	bool lost = channel->inbound.reader.lost != VMB_REFUSAL_NONE;
 	bool left;
 
 	vmb_life_call_suspend(channel, reason);
 	vmb_inbound_drop_deferred(channel);
 	left = vmb_send_stop(channel, channel->operations->peer_gone(channel));
-	/* What is left needs the peer's word, or the transport's close. */
-	if (left && channel->inbound.reader.lost == VMB_REFUSAL_NONE)
-		vmb_inbound_start_discarding(channel);
-	vmb_life_drain(channel, true);
-	vmb_life_flush(channel);
-	vmb_inbound_stop(channel);
-	vmb_life_close_transport(channel, false);
+	if (left && lost) {
+		vmb_life_close_early(channel);
+	} else {
+		/* What is left needs the peer's word, or the transport's close. */
+		if (left)
+			vmb_inbound_start_discarding(channel);
+		vmb_life_close_late(channel);
+	}
 	vmb_life_call_closed(channel, reason);
 }

@@ -136,6 +136,12 @@ void vmb_channel_peer_gone(struct vmb_channel *channel)
 }
 EXPORT_SYMBOL_GPL(vmb_channel_peer_gone);
 
+/* Is something waiting for the worker that nobody else can do? */
+bool vmb_life_has_to_end(const struct vmb_channel *channel)
+{
+	return READ_ONCE(channel->life.stop) || READ_ONCE(channel->life.hibernate);
+}
+
 /* Is this call made from inside a state callback? */
 bool vmb_life_is_callback(const struct vmb_channel *channel)
 {
@@ -212,7 +218,7 @@ static void vmb_life_open_refused(struct vmb_channel *channel, int error)
 		 vmb_channel_label(channel), ERR_PTR(error));
 	vmb_life_advance(channel, VMB_LIFE_CLOSE_BEGINS);
 	vmb_send_stop(channel, true);
-	vmb_life_close_transport(channel, false);
+	vmb_life_close_transport(channel, true);
 	vmb_life_take_memory_back(channel);
 	vmb_life_closed(channel);
 }

@@ -92,7 +92,7 @@ static int vmb_synchronous_wait(struct vmb_channel *channel,
 			vmb_life_stop(channel, VMB_CHANNEL_STOP_PEER_GONE);
 			return -ENODEV;
 		}
-		if (vmb_life_is_callback(channel) && READ_ONCE(channel->life.stop))
+		if (vmb_life_is_callback(channel) && vmb_life_has_to_end(channel))
 			return -ENODEV;
 		if (timeout != MAX_SCHEDULE_TIMEOUT)
 			timeout -= step;
@@ -224,7 +224,8 @@ static int vmb_synchronous_send(struct vmb_synchronous *request,
  * Context: process context; any but hard interrupt for a time-out of 0 without
  * WAIT_FOR_COMPLETION. Not from opened, started, suspend and closed, nor from
  * the packet callbacks, where no answer can come.
- * Return: 0; -EAGAIN: no room, with a time-out of 0; -ETIMEDOUT: the time is
+ * Return: 0; -EAGAIN: with a time-out of 0: no room, or another processor is
+ * delivering packets and has the ring; -ETIMEDOUT: the time is
  * over, with WAIT_FOR_COMPLETION and a time-out of 0 always unless the answer is
  * there at once; -EOVERFLOW: the completion is larger than @completion_buffer,
  * which has its beginning; -EDEADLK: called where it would wait for itself;
