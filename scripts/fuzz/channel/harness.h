@@ -157,6 +157,12 @@ struct sent {
 	u32 begun;
 	u32 done;
 	u32 answer_length;
+	/* The same of its completion, by the other end. */
+	u32 answer_begun;
+	u32 answer_done;
+	bool answered;
+	/* Sent while the channel did not run: completions overtake it. */
+	bool held;
 	struct pieces pieces;
 };
 
@@ -229,6 +235,7 @@ void end_share(struct end *end, u32 page, u32 count, bool read_only);
 void end_unshare(struct end *end, u32 index);
 
 /* packets_in.c */
+void check_order(const struct end *from, u32 begun, bool is_answer);
 void process_packet(struct vmb_channel *channel, void *context,
 		    struct vmb_packet_completion *packet, void *buffer,
 		    u32 length, u32 flags);

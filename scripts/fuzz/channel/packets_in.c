@@ -63,6 +63,8 @@ void held_complete(struct end *end, u32 index, u32 length)
 		return;
 	held_take(end, index);
 	answer = in_place ? held.buffer : make_answer(end, &held, length);
+	if (end->fair)
+		end->other->sent[held.sequence].answer_begun = ++end->stamp;
 	/* Counted before, since others may look before the call returns. */
 	end->answers_due += held.waits;
 	ret = vmb_channel_packet_complete(held.packet, answer, length);
@@ -74,6 +76,8 @@ void held_complete(struct end *end, u32 index, u32 length)
 				    OUTCOME_completed_later);
 	if (!in_place)
 		free(answer);
+	if (end->fair && held.waits)
+		end->other->sent[held.sequence].answer_done = ++end->stamp;
 }
 
 void held_fail(struct end *end, u32 index)
@@ -216,6 +220,28 @@ void held_fetch(struct end *end, u32 index)
 	end->fetching = NULL;
 }
 
+/*
+ * Something that @from began to send then has come: so has all that it had sent
+ * before, packets and completions.
+ */
+void check_order(const struct end *from, u32 begun, bool is_answer)
+{
+	u32 i;
+
+	for (i = 0; i < from->sequence; i++) {
+		const struct sent *sent = &from->sent[i];
+
+		FUZZ_CHECK(!sent->accepted || sent->delivered || !sent->done ||
+			   sent->done > begun || (is_answer && sent->held));
+	}
+	for (i = 0; i < from->other->sequence; i++) {
+		const struct sent *sent = &from->other->sent[i];
+
+		FUZZ_CHECK(sent->answered || !sent->answer_done ||
+			   sent->answer_done > begun);
+	}
+}
+
 /* In the order in which it was sent, as it was sent. */
 static void check_fair(struct end *end, struct held *held)
 {
@@ -233,11 +259,8 @@ static void check_fair(struct end *end, struct held *held)
 		FUZZ_CHECK(held->buffer[i] == pattern(held->sequence, i));
 	for (; i < held->length; i++)
 		FUZZ_CHECK(!held->buffer[i]);
-	for (i = 0; i < other->sequence; i++)
-		FUZZ_CHECK(i == held->sequence || !other->sent[i].accepted ||
-			   other->sent[i].delivered || !other->sent[i].done ||
-			   other->sent[i].done > sent->begun);
 	sent->delivered = true;
+	check_order(other, sent->begun, false);
 	reached(OUTCOME_fair_crossed);
 }
 

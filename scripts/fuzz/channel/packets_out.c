@@ -98,12 +98,21 @@ static void routine(struct vmb_packet *packet, void *context, int status,
 	FUZZ_CHECK(length <= round_up(end->channel->maximum_packet_size, 8));
 	FUZZ_CHECK((uintptr_t)buffer % 8 == 0);
 	count_end(slot, status, length);
+	/* It was this packet's completion, and not one of an earlier use. */
+	if (waits && (!status || status == -EPROTO)) {
+		const struct vmb_inbound *inbound = &end->channel->inbound;
+
+		FUZZ_CHECK(vmb_spare_first(&inbound->spare)->wire.transaction_id ==
+			   packet->transaction_id);
+	}
 	if (status == -EIO)
 		count_leak(slot);
 	if (end->fair && waits && !status) {
-		const struct sent *sent = &end->sent[sequence];
+		struct sent *sent = &end->sent[sequence];
 
-		FUZZ_CHECK(sent->delivered);
+		FUZZ_CHECK(sent->delivered && !sent->answered);
+		sent->answered = true;
+		check_order(end->other, sent->answer_begun, true);
 		FUZZ_CHECK(length == round_up(sent->answer_length, 8));
 		for (i = 0; i < sent->answer_length; i++)
 			FUZZ_CHECK(((u8 *)buffer)[i] == pattern(sequence + 100, i));
@@ -378,6 +387,7 @@ static void note_sent(struct slot *slot, u32 length)
 		.begun = ++end->stamp,
 		/* It may be delivered before the send returns. */
 		.accepted = true,
+		.held = !end->channel->outbound.sending,
 		.pieces = slot->pieces,
 	};
 }
@@ -472,6 +482,7 @@ void slot_send(struct slot *slot, bool plain)
 	if (end->sent) {
 		if (ret)
 			end->sent[i].accepted = false;
+		end->sent[i].held |= !end->channel->outbound.sending;
 		end->sent[i].done = ++end->stamp;
 	}
 	FUZZ_CHECK(ret || allowed);
@@ -481,6 +492,15 @@ void slot_send(struct slot *slot, bool plain)
 	if (!ret && slot->in_flight && slot->packet &&
 	    (slot->packet->state == VMB_SEND_HELD))
 		reached(OUTCOME_held_while_paused);
+}
+
+/* Its memory stays, whatever the client does. */
+static void check_pinned(const struct slot *slot)
+{
+	u32 i;
+
+	for (i = 0; i < slot->page_count && slot->external; i++)
+		FUZZ_CHECK(kernel_pages[slot->pages[i]].references > 1);
 }
 
 void slot_abandon(struct slot *slot)
@@ -500,6 +520,8 @@ void slot_abandon(struct slot *slot)
 		break;
 	case VMB_SEND_SENT:
 		reached(OUTCOME_abandoned_sent);
+		if (slot->in_flight)
+			check_pinned(slot);
 		break;
 	default:
 		reached(OUTCOME_abandoned_too_late);
