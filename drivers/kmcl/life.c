@@ -354,10 +354,7 @@ static void vmb_life_find_peer(struct vmb_channel *channel)
 		vmb_channel_peer_arrived(channel);
 }
 
-/*
- * Decide what comes next, and take the steps that go with it, so that nobody
- * sees a state in which nothing is being done about it.
- */
+/* Decide what comes next. */
 static enum vmb_life_action vmb_life_decide(struct vmb_channel *channel)
 {
 	struct vmb_life *life = &channel->life;
@@ -389,6 +386,29 @@ static enum vmb_life_action vmb_life_decide(struct vmb_channel *channel)
 	}
 }
 
+/*
+ * What the action begins with. Taken with the decision: in between a pause, or
+ * somebody who waits for the channel to come to rest, would find it at rest.
+ */
+static void vmb_life_take_first_step(struct vmb_channel *channel,
+				     enum vmb_life_action action)
+{
+	switch (action) {
+	case VMB_LIFE_DO_OPEN:
+		WARN_ON_ONCE(vmb_life_step(channel, VMB_LIFE_OPEN_BEGINS));
+		break;
+	case VMB_LIFE_DO_RUN:
+		WARN_ON_ONCE(vmb_flow_step(channel, VMB_FLOW_RUN));
+		break;
+	case VMB_LIFE_DO_CLOSE:
+	case VMB_LIFE_DO_GIVE_UP:
+		WARN_ON_ONCE(vmb_life_step(channel, VMB_LIFE_CLOSE_BEGINS));
+		break;
+	default:
+		break;
+	}
+}
+
 /* The one switch: what is done, and in which order the client hears of it. */
 static void vmb_life_act(struct vmb_channel *channel, enum vmb_life_action action)
 {
@@ -399,11 +419,9 @@ static void vmb_life_act(struct vmb_channel *channel, enum vmb_life_action actio
 		vmb_life_find_peer(channel);
 		break;
 	case VMB_LIFE_DO_OPEN:
-		vmb_life_advance(channel, VMB_LIFE_OPEN_BEGINS);
 		vmb_life_open(channel);
 		break;
 	case VMB_LIFE_DO_RUN:
-		vmb_flow_advance(channel, VMB_FLOW_RUN);
 		vmb_life_run(channel);
 		break;
 	case VMB_LIFE_DO_PAUSE:
@@ -413,13 +431,11 @@ static void vmb_life_act(struct vmb_channel *channel, enum vmb_life_action actio
 		vmb_life_do_hibernate(channel);
 		break;
 	case VMB_LIFE_DO_CLOSE:
-		vmb_life_advance(channel, VMB_LIFE_CLOSE_BEGINS);
 		vmb_life_close(channel);
 		vmb_flow_advance(channel, VMB_FLOW_CLOSE);
 		vmb_life_closed(channel);
 		break;
 	case VMB_LIFE_DO_GIVE_UP:
-		vmb_life_advance(channel, VMB_LIFE_CLOSE_BEGINS);
 		/* Who disables knows it; of a peer nobody else would tell. */
 		if (channel->life.stop_reason != VMB_CHANNEL_STOP_DISABLED) {
 			vmb_life_open_failed(channel, -ENODEV);
@@ -440,6 +456,7 @@ static enum vmb_life_action vmb_life_begin_action(struct vmb_channel *channel)
 
 	spin_lock_irq(&life->lock);
 	action = vmb_life_decide(channel);
+	vmb_life_take_first_step(channel, action);
 	if (action == VMB_LIFE_FIND_PEER)
 		life->searched = true;
 	life->worker = action == VMB_LIFE_NOTHING ? NULL : current;
