@@ -194,6 +194,28 @@ static void raw_page(struct kunit *test)
 	__free_page(page);
 }
 
+/*
+ * The client was given up by remove and completes later: what the device said is
+ * gone with it, and somebody else's by now.
+ */
+static void raw_page_outlives_the_device(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct page *page = alloc_page(GFP_KERNEL);
+	int references;
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	references = page_ref_count(page);
+	allow_raw(fixture);
+	peer_send_direct(fixture, page_address(page), 100, 200);
+	get_all(fixture, fixture->packets[0].packet);
+	fixture->transport.device.local = true;
+	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, NULL, 0), 0);
+	fixture->transport.device.local = false;
+	KUNIT_EXPECT_EQ(test, page_ref_count(page), references);
+	__free_page(page);
+}
+
 /* Ordinary RAM, too: page caches and applications live in such pages. */
 static void raw_page_inside_a_larger_one(struct kunit *test)
 {
@@ -427,6 +449,7 @@ static struct kunit_case external_data_cases[] = {
 	KUNIT_CASE(direct_partly_shared),
 	KUNIT_CASE(direct_page_shared_no_longer),
 	KUNIT_CASE(raw_page),
+	KUNIT_CASE(raw_page_outlives_the_device),
 	KUNIT_CASE(raw_page_inside_a_larger_one),
 	KUNIT_CASE(raw_page_that_is_reserved),
 	KUNIT_CASE(raw_page_that_is_no_memory),

@@ -95,6 +95,7 @@ static struct vmb_channel *vmb_channel_make(struct vmb_transport_device *device,
 	channel->operations = is_server ? &vmb_loopback_server_operations :
 					  device->operations;
 	channel->is_server = is_server;
+	channel->local = device->local;
 	guid_copy(&channel->interface_type, &device->device.interface_type);
 	guid_copy(&channel->interface_instance, &device->device.interface_instance);
 	channel->maximum_packet_size = VMB_DEFAULT_MAXIMUM_PACKET_SIZE;

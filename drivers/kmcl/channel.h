@@ -586,6 +586,7 @@ struct vmb_watchdog {
  * @named: the client gave it a name.
  * @pointer: the client's.
  * @is_server: which end of the channel this is; immutable.
+ * @local: as the device has it, for packets may outlive that; immutable.
  * @interface_type: type GUID of the device, or of the offer: a server's own, or
  *	the one that a client on loopback is bound to.
  * @interface_instance: likewise.
@@ -629,6 +630,7 @@ struct vmb_channel {
 	bool named;
 	void *pointer;
 	bool is_server;
+	bool local;
 	guid_t interface_type;
 	guid_t interface_instance;
 

@@ -115,7 +115,7 @@ vmb_external_data_add_gpa(struct vmb_packet_completion *packet,
 	struct page *page;
 
 	/* A peer in this kernel keeps the memory, and may be trusted with it. */
-	if (channel->device->local) {
+	if (channel->local) {
 		page = pfn_to_online_page(segment->frame);
 		owner = NULL;
 		goto found;
@@ -201,7 +201,7 @@ void vmb_external_data_release(struct vmb_packet_completion *packet)
 	if (unused)
 		wake_up(&memory->unused);
 	spin_unlock_irqrestore(&memory->lock, flags);
-	for (i = 0; i < packet->vector_count && !packet->channel->device->local; i++)
+	for (i = 0; i < packet->vector_count && !packet->channel->local; i++)
 		if (!packet->owners[i])
 			put_page(packet->vectors[i].bv_page);
 	packet->vector_count = 0;
