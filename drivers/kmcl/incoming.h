@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What comes in: packet objects and who has them, and the drain that delivers
+ * them. Part of channel.h, which says in which order locks are taken.
+ */
+#ifndef VMB_INCOMING_H
+#define VMB_INCOMING_H
+
+#include <linux/atomic.h>
+#include <linux/bits.h>
+#include <linux/sched.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <vmbkmcl.h>
+
+#include "outgoing.h"
+#include "ranges.h"
+#include "ring.h"
+
+struct vmb_gpadl;
+
+/**
+ * enum vmb_packet_state - who has a packet object
+ * @VMB_PACKET_FREE: the pool.
+ * @VMB_PACKET_DELIVERED: the client: it has to complete it.
+ * @VMB_PACKET_DEFERRED: the drain: it will deliver it again.
+ * @VMB_PACKET_COMPLETED: the outgoing queue, or on the way back to the pool.
+ */
+enum vmb_packet_state {
+	VMB_PACKET_FREE,
+	VMB_PACKET_DELIVERED,
+	VMB_PACKET_DEFERRED,
+	VMB_PACKET_COMPLETED,
+};
+
+/**
+ * struct vmb_packet_completion - an incoming packet, and room for its completion
+ * @queue: in the free list or the outgoing queue, never in both: so a completion
+ *	always has its place.
+ * @channel: whose pool it is from; immutable.
+ * @state: enum vmb_packet_state; changed by cmpxchg, since a client may
+ *	complete twice at once.
+ * @wire: its descriptor, captured.
+ * @completion_length: bytes of @buffer that wait to go out as the completion.
+ * @buffer: ranges and payload, copied once; then the completion's payload.
+ * @client_context: the client's scratch area, zeroed for each packet.
+ * @ranges: its checked range list.
+ * @external_known: external data was asked for; the answer is kept.
+ * @external_read_only: some of it was shared as read-only.
+ * @external_writable: the client asked for more than reading, and got it.
+ * @external_result: 0, or the errno of the first answer.
+ * @vector_count: entries of @vectors and @owners in use.
+ * @vectors: the external data.
+ * @owners: whose memory each vector is; NULL: raw guest memory.
+ *
+ * Allocated with the pool at enable, freed with it. Belongs to the drain while
+ * free, to the client while delivered, to the outbound lock's holder after.
+ */
+struct vmb_packet_completion {
+	struct vmb_queue_entry queue;
+	struct vmb_channel *channel;
+	atomic_t state;
+	struct vmb_ring_packet wire;
+	u32 completion_length;
+	void *buffer;
+	void *client_context;
+	struct vmb_ranges ranges;
+	bool external_known;
+	bool external_read_only;
+	bool external_writable;
+	int external_result;
+	u32 vector_count;
+	struct bio_vec *vectors;
+	struct vmb_gpadl **owners;
+};
+
+/**
+ * struct vmb_packet_pool - all packet objects of an enabled channel
+ * @memory: array of @count pointers to them.
+ * @count: how many.
+ *
+ * Made by enable; destroyed when the channel is disabled and the client holds
+ * none of them, with the channel at the latest.
+ */
+struct vmb_packet_pool {
+	struct vmb_packet_completion **memory;
+	u32 count;
+};
+
+/* Bits of &vmb_inbound.flags. */
+enum vmb_inbound_flag {
+	VMB_INBOUND_RUNNING,	/* packets may be delivered */
+	VMB_INBOUND_DISCARDING,	/* only completions count, for we are closing */
+	VMB_INBOUND_LIMITED,	/* there is a quota, or a share of softirq time */
+	VMB_INBOUND_BLOCKED,	/* the quota was reached, and nothing completed since */
+	VMB_INBOUND_PASSIVE,	/* the client's callback may sleep */
+	VMB_INBOUND_TARGETED,	/* the client wants a certain processor */
+	VMB_INBOUND_DEFERRED,	/* a packet waits for the worker */
+	VMB_INBOUND_OVERTIME,	/* the share of softirq time is used up */
+	VMB_INBOUND_DRAINING,	/* somebody is delivering: the one reader */
+	VMB_INBOUND_AGAIN,	/* and has to look again when done */
+};
+
+/**
+ * struct vmb_spare - packet objects in the drain's hand, longest there first
+ * @packets: array of @mask + 1 places, as many as the pool has objects or more.
+ * @mask: a power of two less one.
+ * @head: the next to take, modulo places.
+ * @tail: the next place to put, modulo places.
+ *
+ * Made and freed with the pool. The drain's alone, so it needs no lock, and
+ * nothing of it is in the packet objects.
+ */
+struct vmb_spare {
+	struct vmb_packet_completion **packets;
+	u32 mask;
+	u32 head;
+	u32 tail;
+};
+
+static inline bool vmb_spare_is_empty(const struct vmb_spare *spare)
+{
+	return spare->head == spare->tail;
+}
+
+static inline struct vmb_packet_completion *
+vmb_spare_first(const struct vmb_spare *spare)
+{
+	return spare->packets[spare->head & spare->mask];
+}
+
+static inline void vmb_spare_take(struct vmb_spare *spare)
+{
+	spare->head++;
+}
+
+/* There is always a place: there are as many as objects. */
+static inline void vmb_spare_put(struct vmb_spare *spare,
+				 struct vmb_packet_completion *packet)
+{
+	spare->packets[spare->tail++ & spare->mask] = packet;
+}
+
+/**
+ * struct vmb_batch - what a drain has done and not yet told
+ * @quarter: of the smaller ring, in bytes: so much is not held back longer.
+ * @written: bytes of completions written since the last publish.
+ * @completed: packets completed inside the callback.
+ * @sent: of these, completions written.
+ * @signal: the peer is to be signalled.
+ * @refusal: where vmb_ring_read() says why.
+ *
+ * The drain's alone. Reset when a batch begins.
+ */
+struct vmb_batch {
+	u32 quarter;
+	u32 written;
+	u32 completed;
+	u32 sent;
+	bool signal;
+	enum vmb_refusal refusal;
+};
+
+/**
+ * struct vmb_inbound - the way in
+ * @process_packet: the client's; immutable while enabled.
+ * @processing_complete: the client's, or NULL; immutable while enabled.
+ * @callback_context: of both.
+ * @flags: enum vmb_inbound_flag, atomic bits.
+ * @idle: woken when DRAINING falls while RUNNING is clear.
+ * @drainer: the task that is draining, with bottom halves off; NULL when nobody
+ *	is. Equal to current only inside the drain itself.
+ * @reader: the ring; touched by who set DRAINING only.
+ * @spare: packet objects in the drain's hand; likewise.
+ * @batch: of the drain; likewise.
+ * @delivered: packets handed to the client since open; written likewise.
+ * @sleeper: the task that is draining in process context, where callbacks sleep.
+ * @deferred: a packet that the client put off to the worker, or NULL; the
+ *	drain's.
+ * @work: the worker.
+ * @processor: on which it runs; WORK_CPU_UNBOUND: any.
+ * @quota: packets that the client will hold.
+ * @share: percent of a processor's time for delivery in softirq.
+ * @window_start: when the present window began, in nanoseconds; the drain's.
+ * @window_looked: when the drain last looked; likewise.
+ * @window_used: nanoseconds used of it; likewise.
+ */
+struct vmb_inbound {
+	vmb_channel_process_packet_fn process_packet;
+	vmb_channel_processing_complete_fn processing_complete;
+	void *callback_context;
+	unsigned long flags;
+	wait_queue_head_t idle;
+	struct task_struct *drainer;
+	struct vmb_ring_reader reader;
+	struct vmb_spare spare;
+	struct vmb_batch batch;
+	u64 delivered;
+	struct task_struct *sleeper;
+	struct vmb_packet_completion *deferred;
+	struct work_struct work;
+	u32 processor;
+	u32 quota;
+	u32 share;
+	u64 window_start;
+	u64 window_looked;
+	u64 window_used;
+};
+
+/*
+ * Is this call made from inside the drain? A softirq on top of it would have
+ * the same current, but bottom halves are off; and a hard interrupt may not
+ * call us.
+ */
+static inline bool vmb_inbound_is_drainer(const struct vmb_inbound *inbound)
+{
+	return READ_ONCE(inbound->drainer) == current;
+}
+
+/* Is it made from inside a packet callback, wherever that runs? */
+static inline bool vmb_inbound_is_reader(const struct vmb_inbound *inbound)
+{
+	return vmb_inbound_is_drainer(inbound) ||
+	       READ_ONCE(inbound->sleeper) == current;
+}
+
+/* Are packets delivered by the worker? */
+static inline bool vmb_inbound_is_elsewhere(const struct vmb_inbound *inbound)
+{
+	return READ_ONCE(inbound->flags) &
+	       (BIT(VMB_INBOUND_PASSIVE) | BIT(VMB_INBOUND_TARGETED) |
+		BIT(VMB_INBOUND_DEFERRED) | BIT(VMB_INBOUND_OVERTIME));
+}
+
+#endif

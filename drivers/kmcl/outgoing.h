@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What goes out: packet objects, who waits for which completion, and the one
+ * queue of packets and completions. Part of channel.h, which says in which order
+ * locks are taken.
+ */
+#ifndef VMB_OUTGOING_H
+#define VMB_OUTGOING_H
+
+#include <linux/dma-direction.h>
+#include <linux/list.h>
+#include <linux/scatterlist.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <vmbkmcl.h>
+
+#include "ring.h"
+
+/**
+ * enum vmb_queue_kind - what waits in the outgoing queue
+ * @VMB_QUEUE_COMPLETION: the completion of an incoming packet.
+ * @VMB_QUEUE_PACKET: a packet that the client sends.
+ */
+enum vmb_queue_kind {
+	VMB_QUEUE_COMPLETION,
+	VMB_QUEUE_PACKET,
+};
+
+/**
+ * struct vmb_queue_entry - a place in the outgoing queue
+ * @node: in &vmb_outbound.queue, or in the list of free objects of its kind.
+ * @kind: what it is embedded in; immutable.
+ *
+ * Part of every object that may have to wait, so waiting cannot fail.
+ */
+struct vmb_queue_entry {
+	struct list_head node;
+	enum vmb_queue_kind kind;
+};
+
+/**
+ * struct vmb_packet_external - external data of an outgoing packet
+ * @table: the memory, as the client gave it; @capacity entries.
+ * @capacity: most entries.
+ * @count: entries in use; 0: the packet has no external data.
+ * @mapped: entries that the DMA API made of them; 0: it was not asked.
+ * @direction: which way the data goes.
+ * @pinned: the pages are referenced, for the client need not keep them any more.
+ * @ranges: range list for the wire.
+ * @ranges_length: bytes of it.
+ *
+ * Part of a packet object, with room for the channel's limits. The client's
+ * while the packet is, the library's from send to the completion routine.
+ */
+struct vmb_packet_external {
+	struct scatterlist *table;
+	u32 capacity;
+	u32 count;
+	u32 mapped;
+	enum dma_data_direction direction;
+	bool pinned;
+	void *ranges;
+	u32 ranges_length;
+};
+
+/**
+ * enum vmb_send_state - where an outgoing packet is
+ * @VMB_SEND_IDLE: with the client.
+ * @VMB_SEND_HELD: accepted, and the channel does not run: nothing is sent yet.
+ * @VMB_SEND_QUEUED: waits for room in the ring.
+ * @VMB_SEND_SENT: in the ring; the peer owes a completion.
+ * @VMB_SEND_ENDED: its routine is about to be called.
+ */
+enum vmb_send_state {
+	VMB_SEND_IDLE,
+	VMB_SEND_HELD,
+	VMB_SEND_QUEUED,
+	VMB_SEND_SENT,
+	VMB_SEND_ENDED,
+};
+
+/* &vmb_packet.slot of a packet that has none. */
+#define VMB_NO_SLOT	U32_MAX
+
+/**
+ * struct vmb_packet - an outgoing packet, with all that sending it needs
+ * @queue: in &vmb_outbound.queue, .held or .ended, or in the list of spare ones.
+ * @channel: whose it is; immutable.
+ * @routine: the client's completion routine; NULL: not set.
+ * @routine_context: handed to it.
+ * @pointer: the client's.
+ * @context: the client's inline context; NULL if it has none.
+ * @state: enum vmb_send_state, under outbound.lock.
+ * @allocated: from vmb_packet_allocate(); its memory and slot are the library's.
+ * @waits: a completion is asked for.
+ * @slot: in the transaction table.
+ * @transaction_id: what the peer calls it.
+ * @status: what the routine will be told, while ended.
+ * @external: external data.
+ * @payload: room for @payload_maximum bytes; holds them while the packet waits.
+ * @payload_length: bytes of payload.
+ * @payload_maximum: of @payload.
+ *
+ * Allocated by vmb_packet_allocate() and kept for re-use by the channel, or in
+ * the client's memory. The client's while idle, else the library's.
+ */
+struct vmb_packet {
+	struct vmb_queue_entry queue;
+	struct vmb_channel *channel;
+	vmb_packet_completion_routine_fn routine;
+	void *routine_context;
+	void *pointer;
+	void *context;
+	enum vmb_send_state state;
+	bool allocated;
+	bool waits;
+	u32 slot;
+	u32 transaction_id;
+	int status;
+	struct vmb_packet_external external;
+	void *payload;
+	u32 payload_length;
+	u32 payload_maximum;
+};
+
+/**
+ * struct vmb_transaction - an entry of the transaction table
+ * @packet: who waits for the peer's completion; NULL: nobody.
+ * @id: slot number in the low bits, generation above; of the last use.
+ * @next_free: slot of the next free entry, VMB_NO_SLOT: none.
+ */
+struct vmb_transaction {
+	struct vmb_packet *packet;
+	u32 id;
+	u32 next_free;
+};
+
+/**
+ * struct vmb_transactions - who waits for which completion
+ * @table: @count entries.
+ * @count: how many; a power of two.
+ * @free: slot of the first free one, VMB_NO_SLOT: none.
+ * @limit: slots that may be taken, as the client set it.
+ * @taken: slots that are.
+ *
+ * Made with the channel, remade when the client sets the limit. Under
+ * outbound.lock.
+ */
+struct vmb_transactions {
+	struct vmb_transaction *table;
+	u32 count;
+	u32 free;
+	u32 limit;
+	u32 taken;
+};
+
+/**
+ * struct vmb_outbound - the way out, and the way back to the pool
+ * @lock: protects everything below.
+ * @writer: the ring.
+ * @open: the ring and the transport's channel may be touched.
+ * @accepting: the client may send.
+ * @sending: what it sends goes to the ring; else it is held.
+ * @lost: framing is lost, and that was said.
+ * @batching: a drain is running: the writer is its own, not the lock's.
+ * @starved: the drain ended for want of a packet object; schedule it when one
+ *	comes back.
+ * @abandoned: the channel was closed while the client held packets; the last
+ *	one drops the channel's reference.
+ * @queue: what waits for room, oldest first. While it is not empty nothing is
+ *	written past it.
+ * @held: packets accepted while the channel does not run, oldest first.
+ * @free: packet objects for what comes in, longest free first.
+ * @spare: packet objects for what goes out, from vmb_packet_allocate().
+ * @allocated: of these, with the client or on their way.
+ * @transactions: who waits for which completion.
+ * @ended: packets whose routine is to be called.
+ * @running_routines: somebody does that.
+ * @ending: packets whose routine is to be called, or is running, outside of the
+ *	drain.
+ * @finished: packets the client is done with since open.
+ * @progress: goes up with everything written; the watchdog's.
+ * @drained: woken when the client holds no packet, the queue is empty, or
+ *	@ending falls to 0.
+ */
+struct vmb_outbound {
+	spinlock_t lock;
+	struct vmb_ring_writer writer;
+	bool open;
+	bool accepting;
+	bool sending;
+	bool lost;
+	bool batching;
+	bool starved;
+	bool abandoned;
+	struct list_head queue;
+	struct list_head held;
+	struct list_head free;
+	struct list_head spare;
+	u32 allocated;
+	struct vmb_transactions transactions;
+	struct list_head ended;
+	bool running_routines;
+	u32 ending;
+	u64 finished;
+	u64 progress;
+	wait_queue_head_t drained;
+};
+
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Memory that a channel shares with its peer. Part of channel.h, which says in
+ * which order locks are taken.
+ */
+#ifndef VMB_SHARED_MEMORY_H
+#define VMB_SHARED_MEMORY_H
+
+#include <linux/bvec.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <linux/xarray.h>
+#include <vmbkmcl.h>
+
+/**
+ * enum vmb_gpadl_origin - whose memory a GPADL is
+ * @VMB_GPADL_BUFFER: the client's, at an address of the client's.
+ * @VMB_GPADL_PAGES: the client's; we have mapped its pages in one piece.
+ * @VMB_GPADL_ALLOCATED: ours.
+ */
+enum vmb_gpadl_origin {
+	VMB_GPADL_BUFFER,
+	VMB_GPADL_PAGES,
+	VMB_GPADL_ALLOCATED,
+};
+
+/**
+ * struct vmb_gpadl - memory that the channel has shared with its peer
+ * @node: in &vmb_memory.gpadls.
+ * @handle: the peer's name for it.
+ * @origin: whose memory it is; says what delete has to undo.
+ * @buffer: where it is, page-aligned.
+ * @byte_count: bytes of it.
+ * @read_only: the client said that the peer should not write; external data in
+ *	it is handed out read-only, and a server maps it so.
+ * @pages: its pages, in order.
+ * @page_count: how many.
+ * @users: vectors in the client's hands that lie in it, under memory.lock.
+ * @sets: transfer-page sets that stand for it, under memory.mutex.
+ * @deleting: nobody new may use it, under memory.lock.
+ * @mapped: a server on this machine uses it, under memory.lock.
+ * @vectors: what that server was given, or NULL; likewise. Allocated by map,
+ *	freed by unmap.
+ * @transport_private: the transport's.
+ *
+ * Allocated by create, freed by delete; all but what is said to change is
+ * immutable in between.
+ */
+struct vmb_gpadl {
+	struct list_head node;
+	u32 handle;
+	enum vmb_gpadl_origin origin;
+	void *buffer;
+	u32 byte_count;
+	bool read_only;
+	struct page **pages;
+	u32 page_count;
+	u32 users;
+	u32 sets;
+	bool deleting;
+	bool mapped;
+	const struct bio_vec *vectors;
+	void *transport_private;
+};
+
+/**
+ * struct vmb_memory - what the channel may touch for its peer
+ * @mutex: makes GPADL, open and close calls take turns.
+ * @lock: protects @users, @deleting, @mapped and @vectors of each GPADL, and
+ *	look-ups in the list and the arrays against deletion.
+ * @gpadls: all of them; changed under @mutex and @lock.
+ * @frames: 4 KiB page frame number to struct vmb_gpadl.
+ * @sets: transfer-page set id to struct vmb_gpadl.
+ * @mapped: of a server: handles of its client's GPADLs that it has mapped;
+ *	changed under the array's own lock.
+ * @unused: woken when a GPADL's @users falls to 0, and when it is unmapped.
+ * @accepting: the channel is open enough for GPADLs; under @mutex.
+ */
+struct vmb_memory {
+	struct mutex mutex;
+	spinlock_t lock;
+	struct list_head gpadls;
+	struct xarray frames;
+	struct xarray sets;
+	struct xarray mapped;
+	wait_queue_head_t unused;
+	bool accepting;
+};
+
+#endif
