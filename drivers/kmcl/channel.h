@@ -312,6 +312,7 @@ bool vmb_life_rest_to_hibernate(struct vmb_channel *channel);
 void vmb_life_close_transport(struct vmb_channel *channel, bool for_good);
 void vmb_life_take_memory_back(struct vmb_channel *channel);
 void vmb_life_close(struct vmb_channel *channel);
+void vmb_life_wait_for_client(struct vmb_channel *channel);
 void vmb_life_close_to_hibernate(struct vmb_channel *channel);
 
 /* external_data.c */

@@ -209,6 +209,19 @@ static void vmb_life_close_late(struct vmb_channel *channel)
 	vmb_life_close_transport(channel, true);
 }
 
+/*
+ * The channel is about to be disabled, and its packet objects to be freed. The
+ * client holds some only if the channel was closed because the machine slept,
+ * and was not opened again.
+ */
+void vmb_life_wait_for_client(struct vmb_channel *channel)
+{
+	if (vmb_outbound_is_abandoned(channel))
+		return;
+	vmb_life_drain(channel, true);
+	vmb_outbound_close(channel, true);
+}
+
 /* Close a channel whose opened callback has returned 0. */
 void vmb_life_close(struct vmb_channel *channel)
 {

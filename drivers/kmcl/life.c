@@ -153,6 +153,7 @@ static void vmb_life_finish(struct vmb_channel *channel)
 {
 	struct vmb_life *life = &channel->life;
 
+	vmb_life_wait_for_client(channel);
 	channel->operations->unprepare(channel);
 	if (!vmb_outbound_is_abandoned(channel))
 		vmb_pool_destroy(channel);
