@@ -154,6 +154,8 @@ static void vmb_life_finish(struct vmb_channel *channel)
 	struct vmb_life *life = &channel->life;
 
 	vmb_life_wait_for_client(channel);
+	/* An interrupt may have queued it between the last stop and the close. */
+	cancel_work_sync(&channel->inbound.work);
 	channel->operations->unprepare(channel);
 	if (!vmb_outbound_is_abandoned(channel))
 		vmb_pool_destroy(channel);
