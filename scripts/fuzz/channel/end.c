@@ -364,6 +364,7 @@ void end_make(struct end *end, bool is_server)
 		end->slots[i].end = end;
 	vmb_transport_device_init(&end->device, &end->dev, &type, &instance,
 				  &end_operations);
+	end->device.local = end->fair;
 	made = end;
 	FUZZ_CHECK(!vmb_channel_allocate(&end->device.device, is_server,
 					 &end->channel));

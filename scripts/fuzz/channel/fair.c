@@ -56,7 +56,6 @@ static void configure(void)
 
 		end->fair = true;
 		end_make(end, end == &server);
-		end->device.local = true;
 		FUZZ_CHECK(!vmb_channel_init_set_maximum_packet_size(end->channel, size));
 		if (limits & 3)
 			FUZZ_CHECK(!vmb_channel_init_set_maximum_external_data(end->channel,
