@@ -36,7 +36,7 @@ static u64 vmb_life_packets_with_client(const struct vmb_channel *channel)
  * Wait until the client has completed all it holds; bounded only in remove. A
  * peer that goes meanwhile writes to nothing any more: what waited for that
  * ends, for the client may need it. False: it was a pause, and the channel is to
- * be closed.
+ * be closed, if only because the machine hibernates and the client stands still.
  */
 static bool vmb_life_drain(struct vmb_channel *channel, bool closing)
 {
@@ -49,7 +49,7 @@ static bool vmb_life_drain(struct vmb_channel *channel, bool closing)
 				   VMB_PEER_GONE_POLL)) {
 		if (closing && channel->operations->peer_gone(channel))
 			vmb_send_stop(channel, true);
-		if (!closing && READ_ONCE(channel->life.stop))
+		if (!closing && vmb_life_has_to_end(channel))
 			return false;
 		if (time_after(jiffies, warned + VMB_DRAIN_WARN_PERIOD)) {
 			warned = jiffies;

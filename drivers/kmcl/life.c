@@ -13,6 +13,12 @@
 
 #include <trace/events/vmbkmcl.h>
 
+/*
+ * How long hibernation waits for a channel to come to rest. Its own limits are
+ * shorter; the rest is for the host.
+ */
+#define VMB_HIBERNATE_PATIENCE	(10 * HZ)
+
 /* What the worker has to do next. */
 enum vmb_life_action {
 	VMB_LIFE_NOTHING,
@@ -311,10 +317,18 @@ static void vmb_life_do_hibernate(struct vmb_channel *channel)
 	vmb_life_advance(channel, VMB_LIFE_CLOSED);
 }
 
+/* Is nothing done for the channel, nor will it be? */
+static bool vmb_life_is_at_rest(struct vmb_life *life)
+{
+	return READ_ONCE(life->state) == VMB_LIFE_ENABLED ||
+	       READ_ONCE(life->state) == VMB_LIFE_DISABLED;
+}
+
 /*
  * The machine hibernates: close the channel, and open it again when it wakes.
- * The worker does it, which no freezer stops. 0; -EBUSY: the client holds
- * packets that cannot be taken from it. Process context.
+ * The worker does it, which no freezer stops; but it may wait for a client that
+ * is frozen, to close the channel for another reason. 0; -EBUSY: it does, or the
+ * client holds packets that cannot be taken from it. Process context.
  */
 int vmb_life_hibernate(struct vmb_channel *channel)
 {
@@ -325,12 +339,14 @@ int vmb_life_hibernate(struct vmb_channel *channel)
 	life->hibernate = life->state != VMB_LIFE_DISABLED;
 	queue_work(vmb_workqueue, &life->work);
 	spin_unlock_irq(&life->lock);
-	wait_event(life->changed,
-		   !READ_ONCE(life->hibernate) ||
-		   READ_ONCE(life->state) == VMB_LIFE_ENABLED ||
-		   READ_ONCE(life->state) == VMB_LIFE_DISABLED);
+	wait_event_timeout(life->changed,
+			   !READ_ONCE(life->hibernate) || vmb_life_is_at_rest(life),
+			   VMB_HIBERNATE_PATIENCE);
 	spin_lock_irq(&life->lock);
-	asleep = life->hibernate || life->state == VMB_LIFE_DISABLED;
+	asleep = life->state == VMB_LIFE_DISABLED ||
+		 (life->hibernate && life->state == VMB_LIFE_ENABLED);
+	if (!asleep)
+		life->hibernate = false;
 	spin_unlock_irq(&life->lock);
 	return asleep ? 0 : -EBUSY;
 }
