@@ -385,9 +385,11 @@ bool vmb_outbound_is_abandoned(struct vmb_channel *channel)
 /* Memory that somebody else may still write to is given up for good. */
 void vmb_outbound_count_leak(struct vmb_channel *channel)
 {
-	spin_lock_irq(&channel->outbound.lock);
+	unsigned long flags;
+
+	spin_lock_irqsave(&channel->outbound.lock, flags);
 	channel->counters.leaked++;
-	spin_unlock_irq(&channel->outbound.lock);
+	spin_unlock_irqrestore(&channel->outbound.lock, flags);
 }
 
 /* The peer is signalled for the sake of its own ring. */
