@@ -80,7 +80,7 @@ static bool vmb_hv_gpadl_is_alive(const struct vmb_hv_channel *hv,
 static void vmb_hv_take_pages_back(struct vmb_hv_channel *hv)
 {
 	hv->channel->ringbuffer_page = NULL;
-	hv->leaked = vmb_hv_gpadl_is_alive(hv, &hv->channel->ringbuffer_gpadlhandle);
+	hv->leaked |= vmb_hv_gpadl_is_alive(hv, &hv->channel->ringbuffer_gpadlhandle);
 }
 
 static int vmb_hv_close(struct vmb_channel *channel)
