@@ -494,8 +494,11 @@ static void vmb_loopback_server_opened(struct vmb_channel *channel, int error)
 	struct vmb_loopback_connection *connection = offer->connection;
 
 	if (error) {
-		/* The client hears it from close, when we have let go. */
-		connection->error = error;
+		/*
+		 * The client hears it from close, when we have let go. -EAGAIN
+		 * would have it ask again.
+		 */
+		connection->error = error == -EAGAIN ? -EBUSY : error;
 		return;
 	}
 	connection->joined = true;
