@@ -89,6 +89,10 @@ check: ## all tests; ends with 'N passed, N failed, N skipped'
 matrix: ## every supported kernel and compiler, and three guests
 	@$(RUN) scripts/matrix.sh
 
+.PHONY: check-debug
+check-debug: ## the KUnit suites with KASAN, lockdep and object debugging
+	@$(RUN) scripts/kunit.sh --debug
+
 .PHONY: kunit
 kunit: ## the KUnit suites on a kernel of their own
 	@$(RUN) scripts/kunit.sh

@@ -14,10 +14,12 @@ TEST_SECONDS=300
 
 usage() {
 	cat <<-END
-		usage: scripts/kunit.sh [--filter GLOB] [--kernel]
+		usage: scripts/kunit.sh [--filter GLOB] [--debug] [--kernel]
 
 		  --filter GLOB  only the suites, or suite.case, that match
 		                 (default: vmbkmcl*)
+		  --debug        on a kernel with KASAN, lockdep and object debugging
+		                 (first time: some 12 minutes); what they report fails
 		  --kernel       only build; prints the path of the build folder, which
 		                 holds arch/x86/boot/bzImage and Module.symvers
 		  --help         this
@@ -29,12 +31,19 @@ usage() {
 
 filter='vmbkmcl*'
 only_build=
+debug=
+configs=("$VMB_TOP/kunit/.kunitconfig")
 while [ $# -gt 0 ]; do
 	case $1 in
 	--filter)
 		[ $# -gt 1 ] || die "--filter wants a glob" "scripts/kunit.sh --help"
 		filter=$2
 		shift
+		;;
+	--debug)
+		debug=1
+		configs+=("$VMB_TOP/kunit/debug.config")
+		TEST_SECONDS=1500
 		;;
 	--kernel) only_build=1 ;;
 	--help | -h)
@@ -51,7 +60,7 @@ need_packages "linux-source-$SERIES" gcc make flex bison bc libelf-dev libssl-de
 
 version=$(dpkg-query -W -f '${Version}' "linux-source-$SERIES")
 source_dir=$VMB_CACHE/linux/source-$version
-config=$(sha256sum <"$VMB_TOP/kunit/.kunitconfig" | cut -c 1-8)
+config=$(cat "${configs[@]}" | sha256sum | cut -c 1-8)
 build_dir=$VMB_CACHE/kunit/$version-gcc$(gcc -dumpversion)-$config
 mkdir -p "$VMB_CACHE/linux" "$build_dir"
 
@@ -117,7 +126,7 @@ graft
 stage "building the kernel with the suites (first time: some 6 minutes)"
 cd "$source_dir"
 run=(heavy quietly "$VMB_BUILD/kunit.log" "$BUILD_SECONDS")
-kunit build --kunitconfig="$VMB_TOP/kunit/.kunitconfig" --jobs=$JOBS ||
+kunit build "${configs[@]/#/--kunitconfig=}" --jobs=$JOBS ||
 	die "the kernel with the suites does not build" "see $VMB_BUILD/kunit.log"
 if [ -n "$only_build" ]; then
 	stage_end
@@ -135,9 +144,18 @@ kunit exec --timeout=$TEST_SECONDS --qemu_args='-smp 2' \
 [ ! -e "$build_dir/test.log" ] || cp "$build_dir/test.log" "$VMB_BUILD/kunit.ktap"
 stage_end
 
+# What the checkers say does not fail a case. Cases that misuse the library on
+# purpose cause warnings of its own, which are not meant.
+reports=0
+if [ -n "$debug" ]; then
+	pattern='BUG: |possible (circular|recursive) locking|inconsistent lock state|ODEBUG: |blocked for more than'
+	reports=$(grep -c -E "$pattern" "$VMB_BUILD/kunit.ktap" || true)
+	grep -E -A 30 "$pattern" "$VMB_BUILD/kunit.ktap" | head -n 120 >&2 || true
+fi
+
 # Only what went wrong, and kunit.py's own count.
 grep -v -e 'PASSED\]' -e ' [0-9]* tests\? passed\|========' "$VMB_BUILD/kunit.log" >&2 || true
-python3 - "$VMB_BUILD/kunit.log" "$status" <<'END'
+python3 - "$VMB_BUILD/kunit.log" "$status" "$reports" <<'END'
 import re
 import sys
 
@@ -148,6 +166,7 @@ if line:
     count.update((k, int(v)) for k, v in re.findall(r"(\w+): (\d+)", line[-1][1]))
 failed = count["failed"] + count["crashed"] + count["errors"]
 # A run that broke off, or that ran nothing, is a failure too.
+failed += int(sys.argv[3])
 if not failed and (int(sys.argv[2]) or not count["passed"]):
     failed = 1
 print(f"{count['passed']} passed, {failed} failed, {count['skipped']} skipped")
