@@ -437,10 +437,14 @@ void vmb_inbound_look(struct vmb_channel *channel, bool passive)
  */
 void vmb_channel_interrupt(struct vmb_channel *channel)
 {
-	if (unlikely(vmb_inbound_is_elsewhere(&channel->inbound)))
-		vmb_inbound_go_elsewhere(channel);
-	else
+	if (likely(!vmb_inbound_is_elsewhere(&channel->inbound))) {
 		vmb_inbound_look(channel, false);
+		return;
+	}
+	/* The worker may sleep in a callback, or be cancelled before it runs. */
+	if (!vmb_outbound_queue_is_empty(channel))
+		vmb_outbound_flush(channel);
+	vmb_inbound_go_elsewhere(channel);
 }
 EXPORT_SYMBOL_GPL(vmb_channel_interrupt);
 
