@@ -32,15 +32,16 @@ static bool vmb_hv_rings_are_reduced(const struct vmb_hv_rings *rings)
 	       rings->outgoing_size < rings->outgoing_wanted;
 }
 
-/* What the device has kept, if it is what is wanted. */
-static bool vmb_hv_rings_take_kept(struct vmb_hv_channel *hv)
+/* What the device has kept, if it is what is wanted, and large enough. */
+static bool vmb_hv_rings_take_kept(struct vmb_hv_channel *hv, u32 minimum_size)
 {
 	struct vmb_hv_rings *kept = &hv->device->kept;
 
 	if (!kept->pages)
 		return false;
 	if (kept->incoming_wanted != hv->rings.incoming_wanted ||
-	    kept->outgoing_wanted != hv->rings.outgoing_wanted) {
+	    kept->outgoing_wanted != hv->rings.outgoing_wanted ||
+	    min(kept->incoming_size, kept->outgoing_size) < minimum_size) {
 		vmb_hv_rings_free(kept);
 		return false;
 	}
@@ -57,7 +58,7 @@ int vmb_hv_rings_get(struct vmb_hv_channel *hv, u32 minimum_size)
 {
 	struct vmb_hv_rings *rings = &hv->rings;
 
-	if (vmb_hv_rings_take_kept(hv))
+	if (vmb_hv_rings_take_kept(hv, minimum_size))
 		return 0;
 	rings->incoming_size = rings->incoming_wanted;
 	rings->outgoing_size = rings->outgoing_wanted;
