@@ -251,8 +251,8 @@ void vmb_channel_packet_defer_to_passive(struct vmb_packet_completion *packet)
 	struct vmb_channel *channel = packet->channel;
 	struct vmb_inbound *inbound = &channel->inbound;
 
-	if (WARN_ONCE(!vmb_inbound_is_reader(inbound),
-		      "vmbkmcl: %s: %s() outside of the callback\n",
+	if (WARN_ONCE(!vmb_inbound_is_reader(inbound) || inbound->deferred,
+		      "vmbkmcl: %s: %s() outside of the callback, or twice in it\n",
 		      channel->name, __func__))
 		return;
 	if (WARN_ONCE(atomic_cmpxchg(&packet->state, VMB_PACKET_DELIVERED,
