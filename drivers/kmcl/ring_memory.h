@@ -97,6 +97,13 @@ static inline void vmb_ring_copy_out_split(const struct vmb_ring *ring, u32 inde
 		memcpy(to + first, ring->data, length - first);
 }
 
+/* One word into shared memory. */
+static inline void vmb_ring_store_word(const struct vmb_ring *ring, u32 index,
+				       __le64 word)
+{
+	WRITE_ONCE(*(__le64 *)(ring->data + index), word);
+}
+
 /* One word of private memory at any address. */
 static inline u64 vmb_ring_private_word(const u8 *from)
 {
@@ -130,6 +137,22 @@ static inline u64 *vmb_ring_store_words(u64 *to, const u8 *from, u32 bytes)
 	return to;
 }
 
+/* The same, four words at a time, for what is seldom shorter than that. */
+static inline u64 *vmb_ring_store_fours(u64 *to, const u8 *from, u32 bytes)
+{
+	const u32 four = 4 * sizeof(*to);
+	const u8 *end = from + round_down(bytes, four);
+
+	for (; from != end; from += four, to += 4) {
+		WRITE_ONCE(to[0], vmb_ring_private_word(from));
+		WRITE_ONCE(to[1], vmb_ring_private_word(from + 8));
+		WRITE_ONCE(to[2], vmb_ring_private_word(from + 16));
+		WRITE_ONCE(to[3], vmb_ring_private_word(from + 24));
+	}
+	bytes %= four;
+	return bytes ? vmb_ring_store_words(to, from, bytes) : to;
+}
+
 /*
  * The same by memcpy(), across the ring's end if need be. Returns the next
  * index.
@@ -142,8 +165,11 @@ static inline u32 vmb_ring_copy_in_split(const struct vmb_ring *ring, u32 index,
 	u32 first = min(length, ring->size - index);
 
 	memcpy(ring->data + index, from, first);
-	memcpy(ring->data, from + first, length - first);
+	if (unlikely(length > first))
+		memcpy(ring->data, from + first, length - first);
 	index = vmb_ring_advance(ring, index, length);
+	if (!padding)
+		return index;
 	memcpy(ring->data + index, zeros, padding);
 	return vmb_ring_advance(ring, index, padding);
 }

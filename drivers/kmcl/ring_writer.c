@@ -116,26 +116,46 @@ static inline __le64 vmb_ring_trailer(u32 start_index)
 	return cpu_to_le64((u64)start_index << 32);
 }
 
-/* A long packet, or one that crosses the ring's end. */
+/* A packet that crosses the ring's end. */
 static noinline void vmb_ring_put_split(const struct vmb_ring *ring, u32 start,
 					const struct vmb_ring_outgoing *packet,
 					u32 size)
 {
-	__le64 words[2] = {
-		vmb_ring_head(packet, size),
-		cpu_to_le64(packet->transaction_id),
-	};
-	__le64 trailer = vmb_ring_trailer(start);
-	u32 index;
+	u32 index = start;
 
-	index = vmb_ring_copy_in_split(ring, start, words, sizeof(words));
+	vmb_ring_store_word(ring, index, vmb_ring_head(packet, size));
+	index = vmb_ring_advance(ring, index, VMB_WIRE_UNIT);
+	vmb_ring_store_word(ring, index, cpu_to_le64(packet->transaction_id));
+	index = vmb_ring_advance(ring, index, VMB_WIRE_UNIT);
 	if (packet->ranges_length)
 		index = vmb_ring_copy_in_split(ring, index, packet->ranges,
 					       packet->ranges_length);
 	if (packet->payload_length)
 		index = vmb_ring_copy_in_split(ring, index, packet->payload,
 					       packet->payload_length);
-	vmb_ring_copy_in_split(ring, index, &trailer, sizeof(trailer));
+	vmb_ring_store_word(ring, index, vmb_ring_trailer(start));
+}
+
+/* A long packet in one piece of the ring. */
+static noinline void vmb_ring_put_long(const struct vmb_ring *ring, u32 start,
+				       const struct vmb_ring_outgoing *packet,
+				       u32 size)
+{
+	u8 *to = ring->data + start;
+	__le64 *last = (__le64 *)(to + size) - 2;
+
+	WRITE_ONCE(((__le64 *)to)[0], vmb_ring_head(packet, size));
+	WRITE_ONCE(((__le64 *)to)[1], cpu_to_le64(packet->transaction_id));
+	/* The padding, if there is any, is in here. */
+	WRITE_ONCE(last[0], 0);
+	WRITE_ONCE(last[1], vmb_ring_trailer(start));
+	to += VMB_RING_DESCRIPTOR;
+	if (packet->ranges_length) {
+		memcpy(to, packet->ranges, packet->ranges_length);
+		to += packet->ranges_length;
+	}
+	if (packet->payload_length)
+		memcpy(to, packet->payload, packet->payload_length);
 }
 
 /* A short packet in one piece of the ring. */
@@ -148,7 +168,7 @@ static inline void vmb_ring_put(const struct vmb_ring *ring, u32 start,
 	WRITE_ONCE(*(__le64 *)to++, cpu_to_le64(packet->transaction_id));
 	if (packet->ranges_length)
 		to = vmb_ring_store_words(to, packet->ranges, packet->ranges_length);
-	to = vmb_ring_store_words(to, packet->payload, packet->payload_length);
+	to = vmb_ring_store_fours(to, packet->payload, packet->payload_length);
 	WRITE_ONCE(*(__le64 *)to, vmb_ring_trailer(start));
 }
 
@@ -194,8 +214,10 @@ enum vmb_ring_status vmb_ring_write(struct vmb_ring_writer *writer,
 	writer->room -= size;
 	writer->write_index = vmb_ring_advance(ring, start, size);
 
-	if (size > min(ring->size - start, VMB_RING_COPY_INLINE))
+	if (size > ring->size - start)
 		vmb_ring_put_split(ring, start, packet, size);
+	else if (size > VMB_RING_COPY_INLINE)
+		vmb_ring_put_long(ring, start, packet, size);
 	else
 		vmb_ring_put(ring, start, packet, size);
 	return VMB_RING_DONE;
