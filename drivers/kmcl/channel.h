@@ -223,16 +223,9 @@ bool vmb_outbound_is_abandoned(struct vmb_channel *channel);
 bool vmb_outbound_forget_packets(struct vmb_channel *channel);
 void vmb_outbound_count_leak(struct vmb_channel *channel);
 void vmb_outbound_count_signal(struct vmb_channel *channel);
-enum vmb_ring_status vmb_outbound_write(struct vmb_channel *channel,
-					const struct vmb_ring_outgoing *outgoing,
-					u32 *needed);
-void vmb_outbound_publish(struct vmb_channel *channel);
-bool vmb_outbound_may_write(const struct vmb_channel *channel);
 bool vmb_outbound_flush_queue(struct vmb_channel *channel,
 			      struct list_head *ended);
 void vmb_outbound_lost(struct vmb_channel *channel);
-void vmb_outbound_recycle(struct vmb_channel *channel,
-			  struct vmb_packet_completion *packet);
 void vmb_outbound_flush(struct vmb_channel *channel);
 void vmb_outbound_begin_batch(struct vmb_channel *channel);
 bool vmb_outbound_end_batch(struct vmb_channel *channel);
@@ -252,10 +245,6 @@ int vmb_transactions_create(struct vmb_transactions *transactions, u32 limit);
 void vmb_transactions_destroy(struct vmb_transactions *transactions);
 u32 vmb_transaction_take_slot(struct vmb_channel *channel);
 void vmb_transaction_put_slot(struct vmb_channel *channel, u32 slot);
-void vmb_transaction_begin(struct vmb_channel *channel,
-			   struct vmb_packet *packet);
-void vmb_transaction_sent(struct vmb_channel *channel, struct vmb_packet *packet);
-struct vmb_packet *vmb_transaction_end(struct vmb_channel *channel, u64 id);
 
 /* packet.c */
 void vmb_packets_drop_spare(struct vmb_channel *channel);

@@ -10,7 +10,7 @@
 #include <linux/cpumask.h>
 #include <linux/sched/clock.h>
 
-#include "channel.h"
+#include "outbound.h"
 
 /* The window in which softirq time is measured. */
 #define VMB_WINDOW_NS	(10 * NSEC_PER_MSEC)

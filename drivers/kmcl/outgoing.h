@@ -47,6 +47,7 @@ struct vmb_queue_entry {
  * @direction: which way the data goes.
  * @pinned: the pages are referenced, for the client need not keep them any more.
  * @ranges: range list for the wire.
+ * @ranges_maximum: bytes there is room for.
  * @ranges_length: bytes of it.
  *
  * Part of a packet object, with room for the channel's limits. The client's
@@ -60,6 +61,7 @@ struct vmb_packet_external {
 	enum dma_data_direction direction;
 	bool pinned;
 	void *ranges;
+	u32 ranges_maximum;
 	u32 ranges_length;
 };
 

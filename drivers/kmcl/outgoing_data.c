@@ -51,64 +51,60 @@ static inline int vmb_outgoing_data_add(struct vmb_packet_external *external,
  * @position: where the next number goes.
  * @end: behind the last place.
  * @range: header of the range that goes on.
- * @next: address at which it would.
  * @count: ranges begun.
+ * @most: that may be begun.
  */
 struct vmb_range_builder {
 	__le64 *position;
 	__le64 *end;
 	struct vmb_wire_gpa_range *range;
-	u64 next;
 	u32 count;
+	u32 most;
 };
 
-/* Add a piece of memory, as the peer sees it. 0 or -EMSGSIZE. */
-static int vmb_range_builder_add(struct vmb_range_builder *builder, u64 address,
-				 u32 length, u32 most_ranges)
+/* Begin a range at an address. 0 or -EMSGSIZE. */
+static int vmb_range_builder_begin(struct vmb_range_builder *builder, u64 address)
 {
-	u64 frame = address >> VMB_WIRE_PAGE_SHIFT;
-	u64 last = (address + length - 1) >> VMB_WIRE_PAGE_SHIFT;
-
-	if (!builder->range || (builder->next | address) % VMB_WIRE_PAGE_SIZE) {
-		if (builder->count++ == most_ranges || builder->position == builder->end)
-			return -EMSGSIZE;
-		builder->range = (void *)builder->position++;
-		builder->range->byte_count = 0;
-		builder->range->byte_offset =
-			cpu_to_le32(address % VMB_WIRE_PAGE_SIZE);
-	}
-	if (last - frame >= builder->end - builder->position)
+	if (builder->count == builder->most || builder->position == builder->end)
 		return -EMSGSIZE;
-	le32_add_cpu(&builder->range->byte_count, length);
-	while (frame <= last)
-		*builder->position++ = cpu_to_le64(frame++);
-	builder->next = address + length;
+	builder->count++;
+	builder->range = (void *)builder->position++;
+	builder->range->byte_count = 0;
+	builder->range->byte_offset = cpu_to_le32(address % VMB_WIRE_PAGE_SIZE);
 	return 0;
 }
 
-/* Write the list of what is mapped, or of what is there. 0 or -EMSGSIZE. */
-static int vmb_outgoing_data_list(struct vmb_packet *packet)
+/* Write the list of what the peer is given. 0 or -EMSGSIZE. */
+static int vmb_outgoing_data_list(struct vmb_packet *packet, u32 count)
 {
-	const struct vmb_range_limits *limits = &packet->channel->external;
 	struct vmb_packet_external *external = &packet->external;
+	struct scatterlist *entry = external->table;
+	struct scatterlist *end = entry + count;
 	struct vmb_wire_gpa_direct *header = external->ranges;
-	u32 maximum = vmb_ranges_maximum_length(limits);
 	struct vmb_range_builder builder = {
 		.position = (void *)(header + 1),
-		.end = (void *)((u8 *)header + maximum),
+		.end = (void *)((u8 *)header + external->ranges_maximum),
+		.most = packet->channel->external.chain,
 	};
-	struct scatterlist *entry;
-	int ret, i;
+	/* Where the range could go on; at first, nowhere. */
+	u64 next = 1;
 
-	for_each_sg(external->table, entry, external->mapped ? : external->count, i) {
-		if (external->mapped)
-			ret = vmb_range_builder_add(&builder, sg_dma_address(entry),
-						    sg_dma_len(entry), limits->chain);
-		else
-			ret = vmb_range_builder_add(&builder, sg_phys(entry),
-						    entry->length, limits->chain);
-		if (unlikely(ret))
-			return ret;
+	for (; entry != end; entry++) {
+		u64 address = sg_dma_address(entry);
+		u32 length = sg_dma_len(entry);
+		u64 frame = address >> VMB_WIRE_PAGE_SHIFT;
+		u64 last = (address + length - 1) >> VMB_WIRE_PAGE_SHIFT;
+
+		if (unlikely((next | address) % VMB_WIRE_PAGE_SIZE) &&
+		    vmb_range_builder_begin(&builder, address))
+			return -EMSGSIZE;
+		next = address + length;
+		le32_add_cpu(&builder.range->byte_count, length);
+		do {
+			if (unlikely(builder.position == builder.end))
+				return -EMSGSIZE;
+			*builder.position++ = cpu_to_le64(frame++);
+		} while (unlikely(frame <= last));
 	}
 	header->reserved = 0;
 	header->range_count = cpu_to_le32(builder.count);
@@ -116,74 +112,115 @@ static int vmb_outgoing_data_list(struct vmb_packet *packet)
 	return 0;
 }
 
+/* Where no device is to be asked, the peer is given addresses as they are. */
+static u32 vmb_outgoing_data_map_as_is(struct vmb_packet_external *external)
+{
+	u32 i;
+
+	for (i = 0; i < external->count; i++) {
+		struct scatterlist *entry = &external->table[i];
+
+		sg_dma_address(entry) = sg_phys(entry);
+		sg_dma_len(entry) = entry->length;
+	}
+	return external->count;
+}
+
 /* The memory is known: map it, and write the list. */
 static int vmb_outgoing_data_map(struct vmb_packet *packet)
 {
 	struct vmb_packet_external *external = &packet->external;
 	struct device *device = packet->channel->device->dma_device;
+	u32 count;
 	int ret;
 
 	sg_mark_end(&external->table[external->count - 1]);
 	if (device) {
-		external->mapped = dma_map_sg(device, external->table,
-					      external->count, external->direction);
-		if (!external->mapped) {
+		count = dma_map_sg(device, external->table, external->count,
+				   external->direction);
+		external->mapped = count;
+		if (unlikely(!count)) {
 			external->count = 0;
 			return -ENOMEM;
 		}
+	} else {
+		count = vmb_outgoing_data_map_as_is(external);
 	}
-	ret = vmb_outgoing_data_list(packet);
+	ret = vmb_outgoing_data_list(packet, count);
 	if (ret)
 		vmb_outgoing_data_release(packet, false);
 	return ret;
 }
 
-/* The part of a memory list from @offset on, @length bytes or all. */
-static int vmb_outgoing_data_cut(struct vmb_packet *packet,
-				 const struct bio_vec *vectors, u32 vector_count,
-				 u32 offset, u32 length)
+/* Not from the beginning of an entry, which may be on a later page then. */
+static void vmb_outgoing_data_skip(struct scatterlist *entry, u32 offset)
 {
-	u64 left = length ? length : U64_MAX;
-	u64 total = 0;
-	u32 i;
-	int ret;
+	u32 start = entry->offset + offset;
 
-	for (i = 0; i < vector_count && left; i++) {
-		const struct bio_vec *vector = &vectors[i];
-		u32 piece, start;
-
-		if (offset >= vector->bv_len) {
-			offset -= vector->bv_len;
-			continue;
-		}
-		piece = min_t(u64, vector->bv_len - offset, left);
-		start = vector->bv_offset + offset;
-		ret = vmb_outgoing_data_add(&packet->external,
-					    vector->bv_page + (start >> PAGE_SHIFT),
-					    piece, offset_in_page(start));
-		if (unlikely(ret))
-			return ret;
-		offset = 0;
-		left -= piece;
-		total += piece;
-	}
-	if (unlikely(!total || (length && left)))
-		return -EINVAL;
-	return total > packet->channel->external.bytes ? -EMSGSIZE : 0;
+	sg_set_page(entry, sg_page(entry) + (start >> PAGE_SHIFT),
+		    entry->length - offset, offset_in_page(start));
 }
 
-/* The first vector, up to the end of its last page. 0 or -EINVAL. */
-static int vmb_outgoing_data_force(const struct bio_vec *vector, u32 offset,
-				   u32 length, struct bio_vec *forced)
+/* The part of a memory list from @offset on, @length bytes or all. */
+static int vmb_outgoing_data_cut(struct vmb_packet *packet,
+				 const struct bio_vec *vector, u32 vector_count,
+				 u32 offset, u32 length)
+{
+	const struct bio_vec *end = vector + vector_count;
+	struct vmb_packet_external *external = &packet->external;
+	struct scatterlist *entry = external->table;
+	const struct bio_vec *stop;
+	u64 wanted, total = 0;
+
+	while (vector != end && offset >= vector->bv_len) {
+		offset -= vector->bv_len;
+		vector++;
+	}
+	/* Whole vectors at first; then what is too much at both ends goes. */
+	wanted = length ? (u64)offset + length : U64_MAX;
+	stop = end - vector > external->capacity ? vector + external->capacity : end;
+	for (; vector != stop; vector++) {
+		struct scatterlist fresh = {};
+
+		if (unlikely(!vector->bv_len))
+			continue;
+		sg_set_page(&fresh, vector->bv_page, vector->bv_len,
+			    vector->bv_offset);
+		*entry = fresh;
+		if (unlikely(fresh.offset >= PAGE_SIZE))
+			vmb_outgoing_data_skip(entry, 0);
+		entry++;
+		total += vector->bv_len;
+		if (unlikely(total >= wanted))
+			break;
+	}
+	if (unlikely(total < wanted && stop != end))
+		return -EMSGSIZE;
+	if (unlikely(!total || (length && total < wanted)))
+		return -EINVAL;
+	if (offset)
+		vmb_outgoing_data_skip(external->table, offset);
+	if (length) {
+		entry[-1].length -= total - wanted;
+		total = wanted;
+	}
+	external->count = entry - external->table;
+	return total - offset > packet->channel->external.bytes ? -EMSGSIZE : 0;
+}
+
+/* The first vector only, up to the end of its last page. */
+static noinline int vmb_outgoing_data_force(struct vmb_packet *packet,
+					    const struct bio_vec *vector,
+					    u32 offset, u32 length)
 {
 	u64 room = PAGE_ALIGN((u64)vector->bv_offset + vector->bv_len) -
 		   vector->bv_offset;
+	struct bio_vec forced = *vector;
 
 	if (!length || (u64)offset + length > room)
 		return -EINVAL;
-	*forced = *vector;
-	forced->bv_len = offset + length;
-	return 0;
+	forced.bv_len = offset + length;
+	return vmb_outgoing_data_cut(packet, &forced, 1, offset, length);
 }
 
 /*
@@ -195,7 +232,6 @@ int vmb_outgoing_data_from_vectors(struct vmb_packet *packet,
 				   const struct bio_vec *vectors, u32 vector_count,
 				   u32 offset, u32 length, u32 flags)
 {
-	struct bio_vec forced;
 	int ret;
 
 	ret = vmb_outgoing_data_begin(packet, flags);
@@ -203,14 +239,11 @@ int vmb_outgoing_data_from_vectors(struct vmb_packet *packet,
 		return ret;
 	if (!vectors || !vector_count)
 		return -EINVAL;
-	if (flags & VMB_CHANNEL_FORMAT_FLAG_FORCE_MDL_LENGTH) {
-		ret = vmb_outgoing_data_force(vectors, offset, length, &forced);
-		if (ret)
-			return ret;
-		vectors = &forced;
-		vector_count = 1;
-	}
-	ret = vmb_outgoing_data_cut(packet, vectors, vector_count, offset, length);
+	if (unlikely(flags & VMB_CHANNEL_FORMAT_FLAG_FORCE_MDL_LENGTH))
+		ret = vmb_outgoing_data_force(packet, vectors, offset, length);
+	else
+		ret = vmb_outgoing_data_cut(packet, vectors, vector_count, offset,
+					    length);
 	if (unlikely(ret)) {
 		packet->external.count = 0;
 		return ret;

@@ -7,7 +7,8 @@
  * Routines are called without a lock. What ends under the lock is put into a
  * list, and its routine called when the lock is gone; disable waits for that.
  */
-#include "channel.h"
+#include "outbound.h"
+#include "transaction.h"
 
 #include <trace/events/vmbkmcl.h>
 
@@ -33,8 +34,8 @@ static void vmb_send_account(struct vmb_channel *channel,
 }
 
 /* Tell the client. The packet is the client's with the call. */
-static void vmb_send_finish(struct vmb_packet *packet, int status,
-			    const void *buffer, u32 length)
+static inline void vmb_send_finish(struct vmb_packet *packet, int status,
+				   const void *buffer, u32 length)
 {
 	trace_vmb_sent(packet->channel->name, packet->transaction_id, status,
 		       length);
@@ -95,9 +96,9 @@ unlock:
 	spin_unlock_irqrestore(&outbound->lock, flags);
 }
 
-/* It is in the ring. */
-void vmb_send_written(struct vmb_channel *channel, struct vmb_packet *packet,
-		      struct list_head *ended)
+static inline void vmb_send_in_ring(struct vmb_channel *channel,
+				    struct vmb_packet *packet,
+				    struct list_head *ended)
 {
 	lockdep_assert_held(&channel->outbound.lock);
 	if (!packet->waits) {
@@ -106,6 +107,13 @@ void vmb_send_written(struct vmb_channel *channel, struct vmb_packet *packet,
 	}
 	packet->state = VMB_SEND_SENT;
 	vmb_transaction_sent(channel, packet);
+}
+
+/* It is in the ring. */
+void vmb_send_written(struct vmb_channel *channel, struct vmb_packet *packet,
+		      struct list_head *ended)
+{
+	vmb_send_in_ring(channel, packet, ended);
 }
 
 /*
@@ -137,17 +145,20 @@ static void vmb_send_describe(const struct vmb_packet *packet,
 			      const void *payload, u32 length,
 			      struct vmb_ring_outgoing *outgoing)
 {
-	*outgoing = (struct vmb_ring_outgoing) {
-		.transaction_id = packet->waits ? packet->transaction_id : 0,
-		.type = packet->external.count ? VMB_WIRE_TYPE_DATA_GPA_DIRECT :
-						 VMB_WIRE_TYPE_DATA_INBAND,
-		.flags = packet->waits ? VMB_WIRE_FLAG_COMPLETION_REQUESTED : 0,
-		.ranges = packet->external.ranges,
-		.ranges_length = packet->external.count ?
-				 packet->external.ranges_length : 0,
-		.payload = payload,
-		.payload_length = length,
-	};
+	/* One by one, for a struct that is assigned is first filled with zeros. */
+	outgoing->transaction_id = packet->waits ? packet->transaction_id : 0;
+	outgoing->flags = packet->waits ? VMB_WIRE_FLAG_COMPLETION_REQUESTED : 0;
+	if (packet->external.count) {
+		outgoing->type = VMB_WIRE_TYPE_DATA_GPA_DIRECT;
+		outgoing->ranges = packet->external.ranges;
+		outgoing->ranges_length = packet->external.ranges_length;
+	} else {
+		outgoing->type = VMB_WIRE_TYPE_DATA_INBAND;
+		outgoing->ranges = NULL;
+		outgoing->ranges_length = 0;
+	}
+	outgoing->payload = payload;
+	outgoing->payload_length = length;
 }
 
 /* Write a packet whose turn has come in the queue. */
@@ -211,28 +222,35 @@ static int vmb_send_place(struct vmb_channel *channel, struct vmb_packet *packet
 	struct vmb_ring_outgoing outgoing;
 	enum vmb_ring_status status;
 	u32 needed;
+	int ret;
 
 	lockdep_assert_held(&outbound->lock);
-	if (likely(outbound->sending)) {
-		if (unlikely(outbound->writer.lost != VMB_REFUSAL_NONE))
-			return -ENODEV;
-		if (likely(list_empty(&outbound->queue) &&
-			   vmb_outbound_may_write(channel))) {
-			vmb_send_describe(packet, buffer, length, &outgoing);
-			status = vmb_outbound_write(channel, &outgoing, &needed);
-			if (likely(status == VMB_RING_DONE)) {
-				vmb_send_written(channel, packet, ended);
-				return 0;
-			}
-			if (status == VMB_RING_LOST) {
-				vmb_outbound_lost(channel);
-				return -ENODEV;
-			}
+	if (likely(outbound->sending && list_empty(&outbound->queue) &&
+		   vmb_outbound_may_write(channel))) {
+		vmb_send_describe(packet, buffer, length, &outgoing);
+		status = vmb_outbound_write(channel, &outgoing, &needed);
+		if (likely(status == VMB_RING_DONE)) {
+			vmb_send_in_ring(channel, packet, ended);
+			goto publish;
 		}
+		if (status == VMB_RING_LOST) {
+			vmb_outbound_lost(channel);
+			return -ENODEV;
+		}
+	} else if (outbound->sending &&
+		   outbound->writer.lost != VMB_REFUSAL_NONE) {
+		return -ENODEV;
 	}
 	if (!may_wait)
 		return -EAGAIN;
-	return vmb_send_queue(channel, packet, buffer, length, ended);
+	ret = vmb_send_queue(channel, packet, buffer, length, ended);
+	if (ret || !outbound->sending)
+		return ret;
+publish:
+	/* A drain publishes when it ends. */
+	if (!outbound->batching)
+		vmb_outbound_publish(channel);
+	return 0;
 }
 
 /* Take what a packet needs that waits for a completion. */
@@ -272,9 +290,6 @@ static int vmb_send_submit_locked(struct vmb_channel *channel,
 		return ret;
 	}
 	channel->counters.sends++;
-	/* A drain publishes when it ends. */
-	if (outbound->sending && !outbound->batching)
-		vmb_outbound_publish(channel);
 	return 0;
 }
 
@@ -302,9 +317,8 @@ int vmb_send_submit(struct vmb_packet *packet, const void *buffer, u32 length,
 	return ret;
 }
 
-/* What every send checks first. */
-int vmb_send_check(struct vmb_packet *packet, u32 length, u32 flags,
-		   bool external)
+static inline int vmb_send_check_inline(struct vmb_packet *packet, u32 length,
+					u32 flags, bool external)
 {
 	bool waits = flags & VMB_CHANNEL_FORMAT_FLAG_WAIT_FOR_COMPLETION;
 
@@ -326,6 +340,13 @@ int vmb_send_check(struct vmb_packet *packet, u32 length, u32 flags,
 	return 0;
 }
 
+/* What every send checks first. */
+int vmb_send_check(struct vmb_packet *packet, u32 length, u32 flags,
+		   bool external)
+{
+	return vmb_send_check_inline(packet, length, flags, external);
+}
+
 static int vmb_send_external(struct vmb_packet *packet, const void *buffer,
 			     u32 length)
 {
@@ -335,6 +356,23 @@ static int vmb_send_external(struct vmb_packet *packet, const void *buffer,
 	if (ret)
 		vmb_outgoing_data_release(packet, false);
 	return ret;
+}
+
+static inline int vmb_send_vectors(struct vmb_packet *packet, const void *buffer,
+				   u32 length, const struct bio_vec *vectors,
+				   u32 vector_count, u32 mdl_offset,
+				   u32 mdl_length, u32 flags)
+{
+	int ret;
+
+	ret = vmb_send_check_inline(packet, length, flags, true);
+	if (unlikely(ret))
+		return ret;
+	ret = vmb_outgoing_data_from_vectors(packet, vectors, vector_count,
+					     mdl_offset, mdl_length, flags);
+	if (unlikely(ret))
+		return ret;
+	return vmb_send_external(packet, buffer, length);
 }
 
 /**
@@ -374,11 +412,9 @@ int vmb_packet_send(struct vmb_packet *packet, const void *buffer,
 	int ret;
 
 	if (vectors)
-		return vmb_packet_send_with_external_mdl(packet, buffer,
-							 buffer_length, vectors,
-							 vector_count, 0, 0,
-							 flags);
-	ret = vmb_send_check(packet, buffer_length, flags, false);
+		return vmb_send_vectors(packet, buffer, buffer_length, vectors,
+					vector_count, 0, 0, flags);
+	ret = vmb_send_check_inline(packet, buffer_length, flags, false);
 	if (unlikely(ret))
 		return ret;
 	return vmb_send_submit(packet, buffer, buffer_length, true);
@@ -411,16 +447,8 @@ int vmb_packet_send_with_external_mdl(struct vmb_packet *packet,
 				      u32 vector_count, u32 mdl_offset,
 				      u32 mdl_length, u32 flags)
 {
-	int ret;
-
-	ret = vmb_send_check(packet, buffer_length, flags, true);
-	if (unlikely(ret))
-		return ret;
-	ret = vmb_outgoing_data_from_vectors(packet, vectors, vector_count,
-					     mdl_offset, mdl_length, flags);
-	if (unlikely(ret))
-		return ret;
-	return vmb_send_external(packet, buffer, buffer_length);
+	return vmb_send_vectors(packet, buffer, buffer_length, vectors,
+				vector_count, mdl_offset, mdl_length, flags);
 }
 EXPORT_SYMBOL_GPL(vmb_packet_send_with_external_mdl);
 
@@ -471,7 +499,7 @@ int vmb_packet_send_with_external_pfns(struct vmb_packet *packet,
 {
 	int ret;
 
-	ret = vmb_send_check(packet, buffer_length, flags, true);
+	ret = vmb_send_check_inline(packet, buffer_length, flags, true);
 	if (unlikely(ret))
 		return ret;
 	ret = vmb_outgoing_data_from_pfns(packet, pfns, pfn_count, flags);

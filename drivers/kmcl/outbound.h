@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What every completion and every send does to the way out. See outbound.c.
+ */
+#ifndef VMB_OUTBOUND_H
+#define VMB_OUTBOUND_H
+
+#include "channel.h"
+
+/* The packet object goes back to the pool. */
+static inline void vmb_outbound_recycle(struct vmb_channel *channel,
+					struct vmb_packet_completion *packet)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+
+	lockdep_assert_held(&outbound->lock);
+	atomic_set(&packet->state, VMB_PACKET_FREE);
+	/* At the end: the longer it lies there, the longer is a second use seen. */
+	list_add_tail(&packet->queue.node, &outbound->free);
+	if (unlikely(outbound->starved)) {
+		outbound->starved = false;
+		if (outbound->open)
+			channel->operations->schedule(channel);
+	}
+}
+
+/* Write something, if there is room. */
+static inline enum vmb_ring_status
+vmb_outbound_write(struct vmb_channel *channel,
+		   const struct vmb_ring_outgoing *outgoing, u32 *needed)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+	enum vmb_ring_status status;
+
+	lockdep_assert_held(&outbound->lock);
+	status = vmb_ring_write(&outbound->writer, outgoing, needed);
+	if (likely(status == VMB_RING_DONE))
+		outbound->progress++;
+	return status;
+}
+
+/* Show the peer what was written; signals if it has to be. */
+static inline void vmb_outbound_publish(struct vmb_channel *channel)
+{
+	lockdep_assert_held(&channel->outbound.lock);
+	if (vmb_ring_writer_commit(&channel->outbound.writer)) {
+		channel->counters.signals++;
+		/* Under the lock: close takes it, so the transport is there. */
+		channel->operations->signal(channel);
+	}
+}
+
+/* May the holder of the lock write? Not while a drain does, unless it is us. */
+static inline bool vmb_outbound_may_write(const struct vmb_channel *channel)
+{
+	lockdep_assert_held(&channel->outbound.lock);
+	return !channel->outbound.batching ||
+	       vmb_inbound_is_drainer(&channel->inbound);
+}
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What every send and every completion does to the transaction table. See
+ * transaction.c.
+ */
+#ifndef VMB_TRANSACTION_H
+#define VMB_TRANSACTION_H
+
+#include "channel.h"
+
+/* Give a packet that has a slot a new id. */
+static inline void vmb_transaction_begin(struct vmb_channel *channel,
+					 struct vmb_packet *packet)
+{
+	struct vmb_transactions *transactions = &channel->outbound.transactions;
+	struct vmb_transaction *transaction = &transactions->table[packet->slot];
+
+	lockdep_assert_held(&channel->outbound.lock);
+	/* The next generation; 0 is what a peer has that knows no id. */
+	transaction->id += transactions->count;
+	if (unlikely(!transaction->id))
+		transaction->id += transactions->count;
+	packet->transaction_id = transaction->id;
+}
+
+/* It is in the ring: from now on a completion finds it, and not before. */
+static inline void vmb_transaction_sent(struct vmb_channel *channel,
+					struct vmb_packet *packet)
+{
+	lockdep_assert_held(&channel->outbound.lock);
+	channel->outbound.transactions.table[packet->slot].packet = packet;
+}
+
+/* Who waits for the completion of @id, for the last time. NULL: nobody. */
+static inline struct vmb_packet *
+vmb_transaction_end(struct vmb_channel *channel, u64 id)
+{
+	struct vmb_transactions *transactions = &channel->outbound.transactions;
+	struct vmb_transaction *transaction;
+	struct vmb_packet *packet;
+
+	lockdep_assert_held(&channel->outbound.lock);
+	transaction = &transactions->table[id & (transactions->count - 1)];
+	packet = transaction->packet;
+	if (unlikely(!packet || transaction->id != id))
+		return NULL;
+	transaction->packet = NULL;
+	return packet;
+}
+
+#endif
