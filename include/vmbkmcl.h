@@ -260,7 +260,8 @@ typedef void (*vmb_channel_pnp_failure_fn)(struct vmb_channel *channel,
  * @status: 0: the peer has completed it, or, if no completion was asked for, it
  *	is in the ring; -ENODEV: the channel went first; -EPROTO: the peer's
  *	completion is malformed or longer than the channel's maximum packet size;
- *	-EIO: the channel went, and the peer may still write to the packet's
+ *	-EMSGSIZE: it was sent before the channel was open, and the ring cannot
+ *	hold it; -EIO: the channel went, and the peer may still write to the packet's
  *	external data, which must never be freed.
  * @buffer: payload of the completion, 8-aligned; valid during the call only.
  *	NULL if there is none.

@@ -232,7 +232,9 @@ static int vmb_synchronous_send(struct vmb_synchronous *request,
  * -ENODEV: the channel is disabled or closing, or went meanwhile; -EINVAL: also
  * a negative time-out, a size that is no multiple of 8, or kmalloc memory that
  * the peer could write to after the caller gave up; -EOPNOTSUPP: a server that
- * would have to wait; -ENOMEM; or as vmb_packet_send().
+ * would have to wait; -ENOMEM; -EPROTO, or -EIO, after which the external data
+ * must never be freed: as vmb_packet_completion_routine_fn(); or as
+ * vmb_packet_send().
  *
  * VmbChannelSendSynchronousRequest. STATUS_BUFFER_OVERFLOW is -EAGAIN,
  * STATUS_CANCELLED is -ETIMEDOUT, STATUS_DEVICE_REMOVED is -ENODEV.
