@@ -497,19 +497,29 @@ static void vmb_life_work(struct work_struct *work)
 		vmb_life_act(channel, action);
 }
 
+/*
+ * Two places, so that lockdep can tell them apart: a server that is disabled on
+ * loopback waits for the drivers of its clients.
+ */
+static void vmb_life_init_server_work(struct vmb_life *life)
+{
+	INIT_WORK(&life->work, vmb_life_work);
+}
+
+static void vmb_life_init_client_work(struct vmb_life *life)
+{
+	INIT_WORK(&life->work, vmb_life_work);
+}
+
 void vmb_life_init(struct vmb_channel *channel)
 {
 	struct vmb_life *life = &channel->life;
 
 	spin_lock_init(&life->lock);
-	/*
-	 * Two places, so that lockdep can tell them apart: a server that is
-	 * disabled on loopback waits for the drivers of its clients.
-	 */
 	if (channel->is_server)
-		INIT_WORK(&life->work, vmb_life_work);
+		vmb_life_init_server_work(life);
 	else
-		INIT_WORK(&life->work, vmb_life_work);
+		vmb_life_init_client_work(life);
 	init_waitqueue_head(&life->changed);
 	init_completion(&life->disabled);
 	complete_all(&life->disabled);
