@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Hibernation: the channel is closed, and opened again when the machine wakes,
+ * whatever its client was about.
+ */
+#include <kunit/test.h>
+#include <linux/delay.h>
+#include <linux/jiffies.h>
+
+#include "send_fixture.h"
+
+static int hibernate_init(struct kunit *test)
+{
+	int ret = send_fixture_init(test);
+	struct channel_fixture *fixture = test->priv;
+
+	if (ret)
+		return ret;
+	channel_configure(fixture, 1024, 17, 17);
+	return 0;
+}
+
+static int hibernate(struct channel_fixture *fixture)
+{
+	return vmb_transport_device_hibernate(&fixture->transport.device);
+}
+
+static void wake(struct channel_fixture *fixture)
+{
+	vmb_transport_device_wake(&fixture->transport.device);
+	channel_settle(fixture);
+	vmb_watchdog_stop(fixture->channel);
+	memory_transport_run(&fixture->transport, fixture->channel);
+}
+
+static void sleeps_and_wakes(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	static const struct channel_entry expected[] = {
+		{ TRANSPORT_OPEN, 0 },
+		{ OPENED, 0 },
+		{ STARTED, 0 },
+		{ POST_STARTED, 0 },
+		{ SUSPEND, VMB_CHANNEL_STOP_HIBERNATING },
+		{ TRANSPORT_CLOSE, 0 },
+		{ CLOSED, VMB_CHANNEL_STOP_HIBERNATING },
+		{ TRANSPORT_OPEN, 0 },
+		{ OPENED, 0 },
+		{ STARTED, 0 },
+		{ POST_STARTED, 0 },
+		{ PACKET, 1 },
+		{ PROCESSING_COMPLETE, 1 },
+		{ SUSPEND, VMB_CHANNEL_STOP_DISABLED },
+		{ TRANSPORT_CLOSE, 0 },
+		{ CLOSED, VMB_CHANNEL_STOP_DISABLED },
+	};
+
+	fixture->process = channel_complete_inline;
+	channel_enable(fixture);
+	KUNIT_EXPECT_EQ(test, hibernate(fixture), 0);
+	KUNIT_EXPECT_EQ(test, fixture->transport.closes, 1);
+	wake(fixture);
+	peer_send_inband(fixture, 1, 8);
+	peer_expect_completion(fixture, 1, 0);
+	channel_disable(fixture);
+	channel_expect_log(fixture, expected, ARRAY_SIZE(expected));
+}
+
+/* It stays paused. */
+static void paused_before(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	channel_enable(fixture);
+	KUNIT_EXPECT_EQ(test, vmb_channel_pause(fixture->channel), 0);
+	KUNIT_EXPECT_EQ(test, hibernate(fixture), 0);
+	wake(fixture);
+	KUNIT_EXPECT_EQ(test, fixture->transport.opens, 2);
+	peer_send_inband(fixture, 1, 8);
+	KUNIT_EXPECT_EQ(test, fixture->packet_count, 0);
+	KUNIT_EXPECT_EQ(test, vmb_channel_start(fixture->channel), 0);
+	channel_settle(fixture);
+	vmb_watchdog_stop(fixture->channel);
+	memory_transport_run(&fixture->transport, fixture->channel);
+	KUNIT_EXPECT_EQ(test, fixture->packet_count, 1);
+	channel_complete(fixture, 0, NULL, 0);
+}
+
+static void disabled_before(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	KUNIT_EXPECT_EQ(test, hibernate(fixture), 0);
+	wake(fixture);
+	KUNIT_EXPECT_EQ(test, fixture->transport.opens, 0);
+	channel_enable(fixture);
+	KUNIT_EXPECT_EQ(test, fixture->transport.opens, 1);
+}
+
+/* A frozen client's packet: nobody hears of its completion. */
+static void client_holds_a_packet(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_packet_completion *held;
+
+	channel_enable(fixture);
+	peer_send_inband(fixture, 1, 8);
+	held = fixture->packets[0].packet;
+	KUNIT_EXPECT_EQ(test, hibernate(fixture), 0);
+	wake(fixture);
+	KUNIT_EXPECT_EQ(test, vmb_channel_packet_complete(held, NULL, 0), 0);
+	peer_expect_nothing(fixture);
+	peer_send_inband(fixture, 2, 8);
+	KUNIT_ASSERT_EQ(test, fixture->packet_count, 1);
+	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, NULL, 0), 0);
+	peer_expect_completion(fixture, 2, 0);
+	KUNIT_EXPECT_TRUE(test, vmb_outbound_client_is_done(fixture->channel));
+}
+
+/* What the peer has ends; what it has never seen waits, and goes out in order. */
+static void what_the_client_sends(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	channel_enable(fixture);
+	send_one(fixture, 0, 8, WAIT);
+	KUNIT_EXPECT_EQ(test, hibernate(fixture), 0);
+	send_expect_ends(fixture, 1);
+	send_expect_end(fixture, 0, 0, -ENODEV);
+	send_one(fixture, 1, 16, 0);
+	send_one(fixture, 2, 24, 0);
+	send_expect_ends(fixture, 1);
+	wake(fixture);
+	peer_expect_sent(fixture, 1, 16, 0);
+	peer_expect_sent(fixture, 2, 24, 0);
+	send_expect_ends(fixture, 3);
+	send_expect_end(fixture, 1, 1, 0);
+	send_expect_end(fixture, 2, 2, 0);
+}
+
+/* The packet object is the client's, whatever becomes of the channel. */
+static void cannot_be_opened_again(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_life *life = &fixture->channel->life;
+
+	channel_enable(fixture);
+	peer_send_inband(fixture, 1, 8);
+	KUNIT_EXPECT_EQ(test, hibernate(fixture), 0);
+	fixture->transport.open_error = -EIO;
+	vmb_transport_device_wake(&fixture->transport.device);
+	msleep(300);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(life->state), VMB_LIFE_CLOSING);
+	KUNIT_EXPECT_NE(test, fixture->channel->pool.count, 0);
+	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, NULL, 0), 0);
+	channel_settle(fixture);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(life->state), VMB_LIFE_DISABLED);
+	KUNIT_EXPECT_EQ(test, fixture->channel->pool.count, 0);
+}
+
+static int help_pause(struct channel_fixture *fixture)
+{
+	return vmb_channel_pause(fixture->channel);
+}
+
+/* Who is frozen in the middle of a pause does not hold the machine up. */
+static void client_stands_still_while_pausing(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	unsigned long begun = jiffies;
+
+	channel_enable(fixture);
+	peer_send_inband(fixture, 1, 8);
+	channel_help(fixture, help_pause);
+	KUNIT_ASSERT_NE(test, wait_for_completion_timeout(&fixture->suspended,
+							  CHANNEL_FIXTURE_PATIENCE), 0);
+	KUNIT_EXPECT_EQ(test, hibernate(fixture), 0);
+	KUNIT_EXPECT_TRUE(test, time_before(jiffies, begun + 5 * HZ));
+	KUNIT_EXPECT_EQ(test, fixture->transport.closes, 1);
+	KUNIT_EXPECT_EQ(test, channel_wait_for_help(fixture), 0);
+	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, NULL, 0), 0);
+	wake(fixture);
+	KUNIT_EXPECT_EQ(test, fixture->transport.opens, 2);
+}
+
+/* Nor does one that is waited for since the peer has gone; but it is told. */
+static void client_stands_still_while_closing(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	channel_enable(fixture);
+	peer_send_inband(fixture, 1, 8);
+	fixture->transport.gone = true;
+	vmb_channel_peer_gone(fixture->channel);
+	KUNIT_ASSERT_NE(test, wait_for_completion_timeout(&fixture->suspended,
+							  CHANNEL_FIXTURE_PATIENCE), 0);
+	KUNIT_EXPECT_EQ(test, hibernate(fixture), -EBUSY);
+	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, NULL, 0), 0);
+	channel_settle(fixture);
+	KUNIT_EXPECT_EQ(test, fixture->transport.opens, 1);
+	KUNIT_EXPECT_TRUE(test, vmb_channel_is_configurable(fixture->channel));
+}
+
+static struct kunit_case hibernate_cases[] = {
+	KUNIT_CASE(sleeps_and_wakes),
+	KUNIT_CASE(paused_before),
+	KUNIT_CASE(disabled_before),
+	KUNIT_CASE(client_holds_a_packet),
+	KUNIT_CASE(what_the_client_sends),
+	KUNIT_CASE(cannot_be_opened_again),
+	KUNIT_CASE(client_stands_still_while_pausing),
+	KUNIT_CASE_SLOW(client_stands_still_while_closing),
+	{}
+};
+
+static struct kunit_suite hibernate_suite = {
+	.name = "vmbkmcl_channel_hibernate",
+	.init = hibernate_init,
+	.exit = send_fixture_exit,
+	.test_cases = hibernate_cases,
+};
+
+kunit_test_suite(hibernate_suite);
