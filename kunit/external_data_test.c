@@ -216,6 +216,48 @@ static void raw_page_outlives_the_device(struct kunit *test)
 	__free_page(page);
 }
 
+/* The peer has forgotten the packet, and its memory is somebody else's now. */
+static void raw_page_of_before_a_hibernation(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct page *page = alloc_page(GFP_KERNEL);
+	struct vmb_packet_completion *held;
+	int references;
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	references = page_ref_count(page);
+	allow_raw(fixture);
+	held = peer_send_direct(fixture, page_address(page), 100, 200);
+	KUNIT_ASSERT_EQ(test, vmb_transport_device_hibernate(&fixture->transport.device), 0);
+	vmb_transport_device_wake(&fixture->transport.device);
+	channel_settle(fixture);
+	vmb_watchdog_stop(fixture->channel);
+	KUNIT_EXPECT_EQ(test, get_external(fixture, held, 0), -EACCES);
+	KUNIT_EXPECT_EQ(test, page_ref_count(page), references);
+	KUNIT_EXPECT_EQ(test, vmb_channel_packet_complete(held, NULL, 0), 0);
+	__free_page(page);
+}
+
+/* The same of one that the client uses: it cannot be taken from it. */
+static void raw_page_in_use_keeps_the_machine_awake(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct page *page = alloc_page(GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	allow_raw(fixture);
+	get_all(fixture, peer_send_direct(fixture, page_address(page), 100, 200));
+	KUNIT_EXPECT_EQ(test, vmb_transport_device_hibernate(&fixture->transport.device),
+			-EBUSY);
+	channel_settle(fixture);
+	vmb_watchdog_stop(fixture->channel);
+	KUNIT_EXPECT_EQ(test, fixture->transport.closes, 0);
+	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, NULL, 0), 0);
+	KUNIT_EXPECT_EQ(test, vmb_transport_device_hibernate(&fixture->transport.device), 0);
+	KUNIT_EXPECT_EQ(test, fixture->transport.closes, 1);
+	__free_page(page);
+}
+
 /* Ordinary RAM, too: page caches and applications live in such pages. */
 static void raw_page_inside_a_larger_one(struct kunit *test)
 {
@@ -450,6 +492,8 @@ static struct kunit_case external_data_cases[] = {
 	KUNIT_CASE(direct_page_shared_no_longer),
 	KUNIT_CASE(raw_page),
 	KUNIT_CASE(raw_page_outlives_the_device),
+	KUNIT_CASE(raw_page_of_before_a_hibernation),
+	KUNIT_CASE(raw_page_in_use_keeps_the_machine_awake),
 	KUNIT_CASE(raw_page_inside_a_larger_one),
 	KUNIT_CASE(raw_page_that_is_reserved),
 	KUNIT_CASE(raw_page_that_is_no_memory),

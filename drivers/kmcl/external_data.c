@@ -256,7 +256,8 @@ static int vmb_external_data_know(struct vmb_packet_completion *packet)
  *
  * Context: any but hard interrupt; one thread at a time per packet.
  * Return: 0; -EINVAL: unknown flags, or a packet without external data;
- * -EACCES: a page that the channel may not touch; -ENOENT: an unknown
+ * -EACCES: a page that the channel may not touch, or the machine has hibernated
+ * since the packet was delivered; -ENOENT: an unknown
  * transfer-page set; -ERANGE: outside the set's buffer; -EROFS: shared as
  * read-only, and @flags asks for more. The packet must be completed all the
  * same.

@@ -317,9 +317,16 @@ bool vmb_outbound_forget_packets(struct vmb_channel *channel)
 	for (i = 0; i < pool->count; i++)
 		used |= atomic_read(&pool->memory[i]->state) == VMB_PACKET_DELIVERED &&
 			pool->memory[i]->vector_count;
-	for (i = 0; i < pool->count && !used; i++)
-		if (atomic_read(&pool->memory[i]->state) == VMB_PACKET_DELIVERED)
-			pool->memory[i]->wire.flags = 0;
+	for (i = 0; i < pool->count && !used; i++) {
+		struct vmb_packet_completion *packet = pool->memory[i];
+
+		if (atomic_read(&packet->state) != VMB_PACKET_DELIVERED)
+			continue;
+		packet->wire.flags = 0;
+		/* What it names may be anybody's when the machine wakes. */
+		packet->external_known = true;
+		packet->external_result = -EACCES;
+	}
 	spin_unlock_irq(&outbound->lock);
 	return !used;
 }
