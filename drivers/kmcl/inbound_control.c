@@ -181,11 +181,13 @@ EXPORT_SYMBOL_GPL(vmb_channel_set_allowable_dpc_cpu_usage);
 /**
  * vmb_channel_set_incoming_processing_at_passive() - may the callback sleep?
  * @channel: the channel.
- * @require_passive: true: packets, and completions of the client's own packets,
- *	are delivered in process context, where their callbacks may sleep. False:
- *	in softirq or process context, as at first.
+ * @require_passive: true: packets, and what the peer completes of the client's
+ *	own, are delivered in process context, where their callbacks may sleep.
+ *	False: in softirq or process context, as at first.
  *
- * Holds from the next batch on: one that runs is not waited for.
+ * Holds from the next batch on: one that runs is not waited for. Completion
+ * routines of packets that end in another way, in the ring or with the channel,
+ * are called in any context all the same.
  *
  * Context: any but hard interrupt.
  *
