@@ -223,8 +223,7 @@ bool vmb_outbound_is_abandoned(struct vmb_channel *channel);
 bool vmb_outbound_forget_packets(struct vmb_channel *channel);
 void vmb_outbound_count_leak(struct vmb_channel *channel);
 void vmb_outbound_count_signal(struct vmb_channel *channel);
-bool vmb_outbound_flush_queue(struct vmb_channel *channel,
-			      struct list_head *ended);
+bool vmb_outbound_flush_queue(struct vmb_channel *channel);
 void vmb_outbound_lost(struct vmb_channel *channel);
 void vmb_outbound_flush(struct vmb_channel *channel);
 void vmb_outbound_begin_batch(struct vmb_channel *channel);
@@ -257,11 +256,10 @@ enum vmb_ring_status vmb_send_write(struct vmb_channel *channel,
 				    const struct vmb_packet *packet, u32 *needed);
 int vmb_send_submit(struct vmb_packet *packet, const void *buffer, u32 length,
 		    bool may_wait);
-void vmb_send_written(struct vmb_channel *channel, struct vmb_packet *packet,
-		      struct list_head *ended);
+void vmb_send_written(struct vmb_channel *channel, struct vmb_packet *packet);
 void vmb_send_end(struct vmb_channel *channel, struct vmb_packet *packet,
-		  int status, struct list_head *ended);
-void vmb_send_run_ended(struct vmb_channel *channel, struct list_head *ended);
+		  int status);
+void vmb_send_run_ended(struct vmb_channel *channel);
 bool vmb_send_completed(struct vmb_channel *channel, u64 transaction_id,
 			int status, const void *buffer, u32 length);
 

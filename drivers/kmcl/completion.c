@@ -38,8 +38,7 @@ vmb_completion_write(struct vmb_channel *channel,
 /* Put a completion where it belongs: ring, queue, or nowhere. */
 static int vmb_outbound_place(struct vmb_channel *channel,
 			      struct vmb_packet_completion *packet,
-			      const void *buffer, u32 length,
-			      struct list_head *ended)
+			      const void *buffer, u32 length)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
 	enum vmb_ring_status status;
@@ -69,7 +68,7 @@ static int vmb_outbound_place(struct vmb_channel *channel,
 	channel->counters.completions_queued++;
 	if (!vmb_outbound_may_write(channel))
 		return 0;
-	if (!vmb_outbound_flush_queue(channel, ended)) {
+	if (!vmb_outbound_flush_queue(channel)) {
 		vmb_outbound_lost(channel);
 		return -ENODEV;
 	}
@@ -98,14 +97,14 @@ int vmb_outbound_complete(struct vmb_packet_completion *packet,
 	struct vmb_channel *channel = packet->channel;
 	struct vmb_outbound *outbound = &channel->outbound;
 	bool last_abandoned = false;
-	LIST_HEAD(ended);
 	unsigned long flags;
+	bool ended;
 	int ret = 0;
 
 	spin_lock_irqsave(&outbound->lock, flags);
 	(*counter)++;
 	if (packet->wire.flags & VMB_WIRE_FLAG_COMPLETION_REQUESTED)
-		ret = vmb_outbound_place(channel, packet, buffer, length, &ended);
+		ret = vmb_outbound_place(channel, packet, buffer, length);
 	else
 		vmb_outbound_recycle(channel, packet);
 	outbound->finished++;
@@ -118,9 +117,10 @@ int vmb_outbound_complete(struct vmb_packet_completion *packet,
 		/* Pairs with vmb_outbound_is_abandoned(). */
 		smp_store_release(&outbound->abandoned, false);
 	}
+	ended = vmb_send_claim_ended(outbound);
 	spin_unlock_irqrestore(&outbound->lock, flags);
-	if (unlikely(!list_empty(&ended)))
-		vmb_send_run_ended(channel, &ended);
+	if (unlikely(ended))
+		vmb_send_run_ended(channel);
 	if (unlikely(last_abandoned))
 		kobject_put(&channel->kobject);
 	return ret;

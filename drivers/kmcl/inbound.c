@@ -68,8 +68,8 @@ void vmb_refuse(struct vmb_channel *channel, const struct vmb_ring_packet *packe
 
 /* Bits that a batch has to do with; nothing but RUNNING is the common case. */
 #define VMB_INBOUND_SPECIAL	(BIT(VMB_INBOUND_RUNNING) |	\
-				 BIT(VMB_INBOUND_DISCARDING) |	\
-				 BIT(VMB_INBOUND_LIMITED))
+				 BIT(VMB_INBOUND_LIMITED) |	\
+				 BIT(VMB_INBOUND_DEFERRED))
 
 /* Is there a packet object to read into, or does the client hold them all? */
 static bool vmb_inbound_has_spare(struct vmb_channel *channel)
@@ -99,17 +99,19 @@ static void vmb_inbound_refuse(struct vmb_packet_completion *packet,
 		return;
 	vmb_spare_take(&channel->inbound.spare);
 	channel->inbound.delivered++;
+	channel->inbound.batch.answered++;
 	atomic_set(&packet->state, VMB_PACKET_COMPLETED);
 	vmb_outbound_complete(packet, NULL, 0,
 			      &channel->counters.completions_empty);
 }
 
 /* A packet that was read is a completion: end what it completes. */
-static void vmb_inbound_completion(struct vmb_packet_completion *packet)
+static void vmb_inbound_completion(struct vmb_channel *channel,
+				   struct vmb_packet_completion *packet)
 {
 	const struct vmb_ring_packet *wire = &packet->wire;
 
-	if (unlikely(!vmb_send_completed(packet->channel, wire->transaction_id, 0,
+	if (unlikely(!vmb_send_completed(channel, wire->transaction_id, 0,
 					 (u8 *)packet->buffer + wire->ranges_length,
 					 wire->payload_length)))
 		vmb_inbound_refuse(packet, VMB_REFUSAL_COMPLETION_UNEXPECTED);
@@ -117,12 +119,13 @@ static void vmb_inbound_completion(struct vmb_packet_completion *packet)
 
 /* The callback, for the first time or again. */
 static __always_inline void
-vmb_inbound_deliver(struct vmb_packet_completion *packet, u32 flags)
+vmb_inbound_deliver(struct vmb_channel *channel,
+		    struct vmb_packet_completion *packet, u32 flags)
 {
-	struct vmb_channel *channel = packet->channel;
 	struct vmb_inbound *inbound = &channel->inbound;
 	const struct vmb_ring_packet *wire = &packet->wire;
 
+	inbound->delivered++;
 	/* Nobody else knows the packet before the callback does. */
 	atomic_set(&packet->state, VMB_PACKET_DELIVERED);
 	trace_vmb_dispatch(channel->name, wire->transaction_id, wire->type,
@@ -133,8 +136,8 @@ vmb_inbound_deliver(struct vmb_packet_completion *packet, u32 flags)
 				wire->payload_length, flags);
 }
 
-/* The worker's turn. Returns how many packets the client got: one. */
-static u32 vmb_inbound_deliver_again(struct vmb_channel *channel)
+/* The worker's turn. */
+static void vmb_inbound_deliver_again(struct vmb_channel *channel)
 {
 	struct vmb_inbound *inbound = &channel->inbound;
 	struct vmb_packet_completion *packet = inbound->deferred;
@@ -143,54 +146,47 @@ static u32 vmb_inbound_deliver_again(struct vmb_channel *channel)
 
 	inbound->deferred = NULL;
 	clear_bit(VMB_INBOUND_DEFERRED, &inbound->flags);
-	inbound->delivered++;
-	vmb_inbound_deliver(packet, flags);
-	return 1;
+	vmb_inbound_deliver(channel, packet, flags);
 }
 
 /* Hand a packet that was read to the client, unless it is to be refused. */
-static bool vmb_inbound_dispatch(struct vmb_packet_completion *packet)
+static __always_inline void
+vmb_inbound_dispatch(struct vmb_channel *channel,
+		     struct vmb_packet_completion *packet)
 {
-	struct vmb_channel *channel = packet->channel;
-	struct vmb_inbound *inbound = &channel->inbound;
 	const struct vmb_ring_packet *wire = &packet->wire;
 	enum vmb_refusal refusal;
 	u32 flags = 0;
 
 	trace_vmb_fetch(channel->name, wire->transaction_id, wire->type,
 			wire->flags, wire->ranges_length, wire->payload_length);
-	if (wire->type == VMB_WIRE_TYPE_COMPLETION) {
-		vmb_inbound_completion(packet);
-		return false;
-	}
-	if (unlikely(wire->type != VMB_WIRE_TYPE_DATA_INBAND)) {
+	if (wire->type != VMB_WIRE_TYPE_DATA_INBAND) {
+		if (likely(wire->type == VMB_WIRE_TYPE_COMPLETION)) {
+			vmb_inbound_completion(channel, packet);
+			return;
+		}
 		refusal = vmb_external_data_check(packet);
 		if (refusal != VMB_REFUSAL_NONE) {
 			vmb_inbound_refuse(packet, refusal);
-			return false;
+			return;
 		}
 		packet->external_known = false;
 		flags = VMB_CHANNEL_PROCESS_PACKET_FLAG_EXTERNAL_DATA;
 	}
-	vmb_spare_take(&inbound->spare);
-	inbound->delivered++;
+	vmb_spare_take(&channel->inbound.spare);
 	if (channel->client_context_size)
 		memset(packet->client_context, 0, channel->client_context_size);
-	vmb_inbound_deliver(packet, flags);
-	return true;
+	vmb_inbound_deliver(channel, packet, flags);
 }
 
-/*
- * Something is special: is there a reason to pause, before the next packet is
- * read? What is read while discarding is dropped, unless it is a completion.
- */
+/* Something is special: why to pause before the next packet is read, if at all. */
 static bool vmb_inbound_has_to_pause(struct vmb_channel *channel,
 				     unsigned long flags, enum vmb_batch_end *why)
 {
 	if (!(flags & BIT(VMB_INBOUND_RUNNING)))
 		*why = VMB_BATCH_STOPPED;
-	else if (flags & BIT(VMB_INBOUND_DISCARDING))
-		return false;
+	else if (flags & BIT(VMB_INBOUND_DEFERRED))
+		*why = VMB_BATCH_DEFERRED;
 	else if (vmb_inbound_quota_is_reached(channel))
 		*why = VMB_BATCH_QUOTA;
 	else if (vmb_inbound_is_overtime(channel))
@@ -200,20 +196,31 @@ static bool vmb_inbound_has_to_pause(struct vmb_channel *channel,
 	return true;
 }
 
-static bool vmb_inbound_discard(struct vmb_packet_completion *packet)
+/*
+ * Nothing was read that can be delivered. False: go on with the next packet; else
+ * *why says why not.
+ */
+static noinline bool vmb_inbound_read_failed(struct vmb_channel *channel,
+					     struct vmb_packet_completion *packet,
+					     enum vmb_ring_status status,
+					     enum vmb_batch_end *why)
 {
-	if (packet->wire.type == VMB_WIRE_TYPE_COMPLETION)
+	struct vmb_batch *batch = &channel->inbound.batch;
+
+	if (status == VMB_RING_REFUSED) {
+		vmb_inbound_refuse(packet, batch->refusal);
 		return false;
-	packet->channel->counters.discarded++;
+	}
+	*why = VMB_BATCH_EMPTY;
+	if (status == VMB_RING_LOST) {
+		vmb_refuse(channel, NULL, batch->refusal);
+		*why = VMB_BATCH_LOST;
+	}
 	return true;
 }
 
-/*
- * Read and deliver until there is a reason to pause. Returns why; *delivered
- * is how many packets the client got.
- */
-static enum vmb_batch_end vmb_inbound_batch(struct vmb_channel *channel,
-					    u32 *delivered)
+/* Read and deliver until there is a reason to pause. Returns why. */
+static enum vmb_batch_end vmb_inbound_batch(struct vmb_channel *channel)
 {
 	struct vmb_inbound *inbound = &channel->inbound;
 	struct vmb_ring_reader *reader = &inbound->reader;
@@ -237,23 +244,14 @@ static enum vmb_batch_end vmb_inbound_batch(struct vmb_channel *channel,
 		status = vmb_ring_read(reader, packet->buffer, &packet->wire,
 				       &batch->refusal);
 		if (unlikely(status != VMB_RING_DONE)) {
-			if (status == VMB_RING_EMPTY)
-				return VMB_BATCH_EMPTY;
-			if (status != VMB_RING_REFUSED) {
-				vmb_refuse(channel, NULL, batch->refusal);
-				return VMB_BATCH_LOST;
-			}
-			vmb_inbound_refuse(packet, batch->refusal);
+			if (vmb_inbound_read_failed(channel, packet, status, &why))
+				return why;
 			continue;
 		}
 		consumed += VMB_RING_PACKET_MINIMUM +
 			    packet->wire.ranges_length +
 			    packet->wire.payload_length;
-		if (likely(!(flags & BIT(VMB_INBOUND_DISCARDING)) ||
-			   !vmb_inbound_discard(packet)))
-			*delivered += vmb_inbound_dispatch(packet);
-		if (unlikely(inbound->deferred))
-			return VMB_BATCH_DEFERRED;
+		vmb_inbound_dispatch(channel, packet);
 		/* Let the peer have the room back before it runs out. */
 		if (unlikely(consumed >= batch->quarter)) {
 			consumed = 0;
@@ -263,9 +261,40 @@ static enum vmb_batch_end vmb_inbound_batch(struct vmb_channel *channel,
 	return VMB_BATCH_BUDGET;
 }
 
+/* The channel is closing: the same, but only completions count. */
+static enum vmb_batch_end vmb_inbound_discard_batch(struct vmb_channel *channel)
+{
+	struct vmb_inbound *inbound = &channel->inbound;
+	struct vmb_batch *batch = &inbound->batch;
+	u32 budget = VMB_INBOUND_BUDGET;
+	enum vmb_batch_end why;
+
+	while (budget--) {
+		struct vmb_packet_completion *packet;
+		enum vmb_ring_status status;
+
+		if (!test_bit(VMB_INBOUND_RUNNING, &inbound->flags))
+			return VMB_BATCH_STOPPED;
+		if (!vmb_inbound_has_spare(channel))
+			return VMB_BATCH_STARVED;
+		packet = vmb_spare_first(&inbound->spare);
+		status = vmb_ring_read(&inbound->reader, packet->buffer,
+				       &packet->wire, &batch->refusal);
+		if (status != VMB_RING_DONE) {
+			if (vmb_inbound_read_failed(channel, packet, status, &why))
+				return why;
+			continue;
+		}
+		if (packet->wire.type == VMB_WIRE_TYPE_COMPLETION)
+			vmb_inbound_completion(channel, packet);
+		else
+			channel->counters.discarded++;
+	}
+	return VMB_BATCH_BUDGET;
+}
+
 /* One batch in softirq, or as if it were. Returns why it ended. */
-static enum vmb_batch_end vmb_inbound_drain_atomic(struct vmb_channel *channel,
-						   u32 *delivered)
+static enum vmb_batch_end vmb_inbound_drain_atomic(struct vmb_channel *channel)
 {
 	struct vmb_inbound *inbound = &channel->inbound;
 	enum vmb_batch_end end;
@@ -274,7 +303,10 @@ static enum vmb_batch_end vmb_inbound_drain_atomic(struct vmb_channel *channel,
 	local_bh_disable();
 	vmb_outbound_begin_batch(channel);
 	WRITE_ONCE(inbound->drainer, current);
-	end = vmb_inbound_batch(channel, delivered);
+	if (unlikely(test_bit(VMB_INBOUND_DISCARDING, &inbound->flags)))
+		end = vmb_inbound_discard_batch(channel);
+	else
+		end = vmb_inbound_batch(channel);
 	WRITE_ONCE(inbound->drainer, NULL);
 	inbound->batch.signal |= vmb_ring_reader_commit(&inbound->reader);
 	/*
@@ -291,8 +323,7 @@ static enum vmb_batch_end vmb_inbound_drain_atomic(struct vmb_channel *channel,
  * One batch in which the callback may sleep. What is completed meanwhile, by
  * whomever, is written at once: nobody may have to wait for a sleeper.
  */
-static enum vmb_batch_end vmb_inbound_drain_passive(struct vmb_channel *channel,
-						    u32 *delivered)
+static enum vmb_batch_end vmb_inbound_drain_passive(struct vmb_channel *channel)
 {
 	struct vmb_inbound *inbound = &channel->inbound;
 	enum vmb_batch_end end;
@@ -300,9 +331,11 @@ static enum vmb_batch_end vmb_inbound_drain_passive(struct vmb_channel *channel,
 	vmb_outbound_flush(channel);
 	WRITE_ONCE(inbound->sleeper, current);
 	if (inbound->deferred)
-		*delivered += vmb_inbound_deliver_again(channel);
-	end = inbound->deferred ? VMB_BATCH_DEFERRED :
-				  vmb_inbound_batch(channel, delivered);
+		vmb_inbound_deliver_again(channel);
+	if (test_bit(VMB_INBOUND_DISCARDING, &inbound->flags))
+		end = vmb_inbound_discard_batch(channel);
+	else
+		end = vmb_inbound_batch(channel);
 	WRITE_ONCE(inbound->sleeper, NULL);
 	inbound->batch.signal |= vmb_ring_reader_commit(&inbound->reader);
 	if (inbound->batch.signal) {
@@ -317,8 +350,9 @@ static enum vmb_batch_end vmb_inbound_drain(struct vmb_channel *channel,
 					    bool passive)
 {
 	struct vmb_inbound *inbound = &channel->inbound;
+	u64 before = inbound->delivered;
 	enum vmb_batch_end end;
-	u32 delivered = 0;
+	u32 delivered;
 
 	inbound->batch = (struct vmb_batch) {
 		.quarter = min(inbound->reader.ring.size,
@@ -329,9 +363,11 @@ static enum vmb_batch_end vmb_inbound_drain(struct vmb_channel *channel,
 	if (unlikely(inbound->deferred && !passive))
 		return VMB_BATCH_DEFERRED;
 	if (passive)
-		end = vmb_inbound_drain_passive(channel, &delivered);
+		end = vmb_inbound_drain_passive(channel);
 	else
-		end = vmb_inbound_drain_atomic(channel, &delivered);
+		end = vmb_inbound_drain_atomic(channel);
+	/* Without what was put off, or answered in the client's place. */
+	delivered = inbound->delivered - before - inbound->batch.answered;
 	if (delivered) {
 		channel->counters.received += delivered;
 		channel->counters.batches++;

@@ -147,6 +147,7 @@ static inline void vmb_spare_put(struct vmb_spare *spare,
  * @written: bytes of completions written since the last publish.
  * @completed: packets completed inside the callback.
  * @sent: of these, completions written.
+ * @answered: packets refused, and completed in the client's place.
  * @signal: the peer is to be signalled.
  * @refusal: where vmb_ring_read() says why.
  *
@@ -157,6 +158,7 @@ struct vmb_batch {
 	u32 written;
 	u32 completed;
 	u32 sent;
+	u32 answered;
 	bool signal;
 	enum vmb_refusal refusal;
 };

@@ -76,8 +76,7 @@ vmb_outbound_write_entry(struct vmb_channel *channel,
 
 /* It is in the ring, and in no list any more. */
 static void vmb_outbound_written(struct vmb_channel *channel,
-				 struct vmb_queue_entry *entry,
-				 struct list_head *ended)
+				 struct vmb_queue_entry *entry)
 {
 	if (entry->kind == VMB_QUEUE_COMPLETION)
 		vmb_outbound_recycle(channel,
@@ -86,8 +85,7 @@ static void vmb_outbound_written(struct vmb_channel *channel,
 						  queue));
 	else
 		vmb_send_written(channel,
-				 container_of(entry, struct vmb_packet, queue),
-				 ended);
+				 container_of(entry, struct vmb_packet, queue));
 }
 
 /*
@@ -95,25 +93,23 @@ static void vmb_outbound_written(struct vmb_channel *channel,
  * before anybody knew the ring), and it is taken out.
  */
 static bool vmb_outbound_can_wait(struct vmb_channel *channel,
-				  struct vmb_queue_entry *entry, u32 needed,
-				  struct list_head *ended)
+				  struct vmb_queue_entry *entry, u32 needed)
 {
 	if (likely(needed < channel->outbound.writer.ring.size) ||
 	    entry->kind == VMB_QUEUE_COMPLETION)
 		return true;
 	list_del_init(&entry->node);
 	vmb_send_end(channel, container_of(entry, struct vmb_packet, queue),
-		     -EMSGSIZE, ended);
+		     -EMSGSIZE);
 	return false;
 }
 
 /*
  * Write what waits, as far as there is room; then pending_send_size says what
  * the head of the queue needs, or that nothing waits. Returns false if framing
- * is lost. Routines of what is in @ended are to be called without the lock.
+ * is lost. Routines of what has ended are to be called without the lock.
  */
-bool vmb_outbound_flush_queue(struct vmb_channel *channel,
-			      struct list_head *ended)
+bool vmb_outbound_flush_queue(struct vmb_channel *channel)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
 	struct vmb_queue_entry *entry;
@@ -129,7 +125,7 @@ bool vmb_outbound_flush_queue(struct vmb_channel *channel,
 		if (status == VMB_RING_LOST)
 			return false;
 		if (status == VMB_RING_FULL) {
-			if (!vmb_outbound_can_wait(channel, entry, needed, ended))
+			if (!vmb_outbound_can_wait(channel, entry, needed))
 				continue;
 			/*
 			 * The peer has to see what is in the ring before it can
@@ -145,7 +141,7 @@ bool vmb_outbound_flush_queue(struct vmb_channel *channel,
 		}
 		asked = false;
 		list_del_init(&entry->node);
-		vmb_outbound_written(channel, entry, ended);
+		vmb_outbound_written(channel, entry);
 	}
 	vmb_ring_writer_wait_for_room(&outbound->writer, 0);
 	wake_up(&outbound->drained);
@@ -179,8 +175,7 @@ void vmb_outbound_lost(struct vmb_channel *channel)
  * Write what waits, if the writer is ours. Signals if it has to. Also when the
  * queue has become empty and the peer was not told that nobody waits any more.
  */
-static void vmb_outbound_flush_locked(struct vmb_channel *channel,
-				      struct list_head *ended)
+static void vmb_outbound_flush_locked(struct vmb_channel *channel)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
 
@@ -188,7 +183,7 @@ static void vmb_outbound_flush_locked(struct vmb_channel *channel,
 	if ((list_empty(&outbound->queue) && !outbound->writer.pending_send_size) ||
 	    !outbound->open || outbound->writer.lost != VMB_REFUSAL_NONE)
 		return;
-	if (!vmb_outbound_flush_queue(channel, ended))
+	if (!vmb_outbound_flush_queue(channel))
 		vmb_outbound_lost(channel);
 }
 
@@ -196,34 +191,36 @@ static void vmb_outbound_flush_locked(struct vmb_channel *channel,
 void vmb_outbound_flush(struct vmb_channel *channel)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
-	LIST_HEAD(ended);
 	unsigned long flags;
+	bool ended;
 
 	spin_lock_irqsave(&outbound->lock, flags);
 	/* A drain that is running does it at its end. */
 	if (!outbound->batching) {
-		vmb_outbound_flush_locked(channel, &ended);
+		vmb_outbound_flush_locked(channel);
 		if (outbound->open)
 			vmb_outbound_publish(channel);
 	}
+	ended = vmb_send_claim_ended(outbound);
 	spin_unlock_irqrestore(&outbound->lock, flags);
-	if (!list_empty(&ended))
-		vmb_send_run_ended(channel, &ended);
+	if (ended)
+		vmb_send_run_ended(channel);
 }
 
 /* The drain takes the writer, and uses the room that there may be. */
 void vmb_outbound_begin_batch(struct vmb_channel *channel)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
-	LIST_HEAD(ended);
 	unsigned long flags;
+	bool ended;
 
 	spin_lock_irqsave(&outbound->lock, flags);
-	vmb_outbound_flush_locked(channel, &ended);
+	vmb_outbound_flush_locked(channel);
 	outbound->batching = true;
+	ended = vmb_send_claim_ended(outbound);
 	spin_unlock_irqrestore(&outbound->lock, flags);
-	if (unlikely(!list_empty(&ended)))
-		vmb_send_run_ended(channel, &ended);
+	if (unlikely(ended))
+		vmb_send_run_ended(channel);
 }
 
 /*
@@ -236,22 +233,23 @@ bool vmb_outbound_end_batch(struct vmb_channel *channel)
 	const struct vmb_batch *batch = &channel->inbound.batch;
 	struct vmb_outbound *outbound = &channel->outbound;
 	bool signal = batch->signal;
-	LIST_HEAD(ended);
 	unsigned long flags;
+	bool ended;
 
 	spin_lock_irqsave(&outbound->lock, flags);
 	channel->counters.completed += batch->completed;
 	channel->counters.completions_sent += batch->sent;
 	outbound->finished += batch->completed;
 	outbound->progress += batch->sent;
-	vmb_outbound_flush_locked(channel, &ended);
+	vmb_outbound_flush_locked(channel);
 	outbound->batching = false;
 	signal |= vmb_ring_writer_commit(&outbound->writer);
 	if (signal)
 		channel->counters.signals++;
+	ended = vmb_send_claim_ended(outbound);
 	spin_unlock_irqrestore(&outbound->lock, flags);
-	if (unlikely(!list_empty(&ended)))
-		vmb_send_run_ended(channel, &ended);
+	if (unlikely(ended))
+		vmb_send_run_ended(channel);
 	return signal;
 }
 

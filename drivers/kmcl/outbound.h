@@ -58,4 +58,17 @@ static inline bool vmb_outbound_may_write(const struct vmb_channel *channel)
 	       vmb_inbound_is_drainer(&channel->inbound);
 }
 
+/*
+ * Has something ended whose routine nobody calls yet? Then it is the caller's, by
+ * vmb_send_run_ended() without the lock.
+ */
+static inline bool vmb_send_claim_ended(struct vmb_outbound *outbound)
+{
+	lockdep_assert_held(&outbound->lock);
+	if (likely(list_empty(&outbound->ended)) || outbound->running_routines)
+		return false;
+	outbound->running_routines = true;
+	return true;
+}
+
 #endif

@@ -160,6 +160,9 @@ struct vmb_transactions {
  * struct vmb_outbound - the way out, and the way back to the pool
  * @lock: protects everything below.
  * @writer: the ring.
+ * @outgoing: how the packet looks that is being sent; here, for whoever sends
+ *	holds the lock, and the compiler guards a stack that has it.
+ * @needed: room that it did not find.
  * @open: the ring and the transport's channel may be touched.
  * @accepting: the client may send.
  * @sending: what it sends goes to the ring; else it is held.
@@ -178,16 +181,16 @@ struct vmb_transactions {
  * @transactions: who waits for which completion.
  * @ended: packets whose routine is to be called.
  * @running_routines: somebody does that.
- * @ending: packets whose routine is to be called, or is running, outside of the
- *	drain.
  * @finished: packets the client is done with since open.
  * @progress: goes up with everything written; the watchdog's.
  * @drained: woken when the client holds no packet, the queue is empty, or
- *	@ending falls to 0.
+ *	@running_routines falls.
  */
 struct vmb_outbound {
 	spinlock_t lock;
 	struct vmb_ring_writer writer;
+	struct vmb_ring_outgoing outgoing;
+	u32 needed;
 	bool open;
 	bool accepting;
 	bool sending;
@@ -203,7 +206,6 @@ struct vmb_outbound {
 	struct vmb_transactions transactions;
 	struct list_head ended;
 	bool running_routines;
-	u32 ending;
 	u64 finished;
 	u64 progress;
 	wait_queue_head_t drained;

@@ -46,69 +46,49 @@ static inline int vmb_outgoing_data_add(struct vmb_packet_external *external,
 	return 0;
 }
 
-/**
- * struct vmb_range_builder - a range list that is being written
- * @position: where the next number goes.
- * @end: behind the last place.
- * @range: header of the range that goes on.
- * @count: ranges begun.
- * @most: that may be begun.
- */
-struct vmb_range_builder {
-	__le64 *position;
-	__le64 *end;
-	struct vmb_wire_gpa_range *range;
-	u32 count;
-	u32 most;
-};
-
-/* Begin a range at an address. 0 or -EMSGSIZE. */
-static int vmb_range_builder_begin(struct vmb_range_builder *builder, u64 address)
-{
-	if (builder->count == builder->most || builder->position == builder->end)
-		return -EMSGSIZE;
-	builder->count++;
-	builder->range = (void *)builder->position++;
-	builder->range->byte_count = 0;
-	builder->range->byte_offset = cpu_to_le32(address % VMB_WIRE_PAGE_SIZE);
-	return 0;
-}
-
 /* Write the list of what the peer is given. 0 or -EMSGSIZE. */
 static int vmb_outgoing_data_list(struct vmb_packet *packet, u32 count)
 {
 	struct vmb_packet_external *external = &packet->external;
-	struct scatterlist *entry = external->table;
-	struct scatterlist *end = entry + count;
+	const struct scatterlist *entry = external->table;
+	const struct scatterlist *last_entry = entry + count;
 	struct vmb_wire_gpa_direct *header = external->ranges;
-	struct vmb_range_builder builder = {
-		.position = (void *)(header + 1),
-		.end = (void *)((u8 *)header + external->ranges_maximum),
-		.most = packet->channel->external.chain,
-	};
+	__le64 *position = (void *)(header + 1);
+	const __le64 *end = (void *)((u8 *)header + external->ranges_maximum);
+	u32 most = packet->channel->external.chain;
+	struct vmb_wire_gpa_range *range = NULL;
+	u32 bytes = 0, ranges = 0;
 	/* Where the range could go on; at first, nowhere. */
 	u64 next = 1;
 
-	for (; entry != end; entry++) {
+	for (; entry != last_entry; entry++) {
 		u64 address = sg_dma_address(entry);
 		u32 length = sg_dma_len(entry);
 		u64 frame = address >> VMB_WIRE_PAGE_SHIFT;
 		u64 last = (address + length - 1) >> VMB_WIRE_PAGE_SHIFT;
 
-		if (unlikely((next | address) % VMB_WIRE_PAGE_SIZE) &&
-		    vmb_range_builder_begin(&builder, address))
-			return -EMSGSIZE;
-		next = address + length;
-		le32_add_cpu(&builder.range->byte_count, length);
-		do {
-			if (unlikely(builder.position == builder.end))
+		if (unlikely((next | address) % VMB_WIRE_PAGE_SIZE)) {
+			if (unlikely(ranges == most || position == end))
 				return -EMSGSIZE;
-			*builder.position++ = cpu_to_le64(frame++);
+			if (range)
+				range->byte_count = cpu_to_le32(bytes);
+			bytes = 0;
+			ranges++;
+			range = (void *)position++;
+			range->byte_offset = cpu_to_le32(address % VMB_WIRE_PAGE_SIZE);
+		}
+		next = address + length;
+		bytes += length;
+		do {
+			if (unlikely(position == end))
+				return -EMSGSIZE;
+			*position++ = cpu_to_le64(frame++);
 		} while (unlikely(frame <= last));
 	}
+	range->byte_count = cpu_to_le32(bytes);
 	header->reserved = 0;
-	header->range_count = cpu_to_le32(builder.count);
-	external->ranges_length = (u8 *)builder.position - (u8 *)header;
+	header->range_count = cpu_to_le32(ranges);
+	external->ranges_length = (u8 *)position - (u8 *)header;
 	return 0;
 }
 

@@ -20,6 +20,8 @@
  * that a full ring does not wake it for every packet.
  */
 #define VMB_RING_ROOM_DIVISOR	4
+/* A range list of so many bytes is worth a loop that takes four words a turn. */
+#define VMB_RING_RANGES_LONG	64u
 
 /**
  * vmb_ring_writer_init() - start to write a ring from its beginning
@@ -166,7 +168,9 @@ static inline void vmb_ring_put(const struct vmb_ring *ring, u32 start,
 
 	WRITE_ONCE(*(__le64 *)to++, vmb_ring_head(packet, size));
 	WRITE_ONCE(*(__le64 *)to++, cpu_to_le64(packet->transaction_id));
-	if (packet->ranges_length)
+	if (packet->ranges_length >= VMB_RING_RANGES_LONG)
+		to = vmb_ring_store_fours(to, packet->ranges, packet->ranges_length);
+	else if (packet->ranges_length)
 		to = vmb_ring_store_words(to, packet->ranges, packet->ranges_length);
 	to = vmb_ring_store_fours(to, packet->payload, packet->payload_length);
 	WRITE_ONCE(*(__le64 *)to, vmb_ring_trailer(start));

@@ -47,62 +47,52 @@ static inline void vmb_send_finish(struct vmb_packet *packet, int status,
 
 /* End a packet that is in no list, under the lock; its routine comes later. */
 void vmb_send_end(struct vmb_channel *channel, struct vmb_packet *packet,
-		  int status, struct list_head *ended)
+		  int status)
 {
 	lockdep_assert_held(&channel->outbound.lock);
 	vmb_send_account(channel, packet, status);
 	packet->state = VMB_SEND_ENDED;
 	packet->status = status;
-	list_add_tail(&packet->queue.node, ended);
-	channel->outbound.ending++;
+	list_add_tail(&packet->queue.node, &channel->outbound.ended);
 }
 
 /*
- * Call the routines of what has ended. No lock is held. One thread at a time
- * does it, and what ends meanwhile, in a routine or elsewhere, is left to it: so
- * a routine that sends is not called inside itself, however often it does.
- * Nothing touches the channel after the last unlock, for it may be gone then.
+ * Call the routines of what has ended. No lock is held, and the caller has
+ * claimed it under the lock before: one thread at a time does it, and what ends
+ * meanwhile, in a routine or elsewhere, is left to it. So a routine that sends is
+ * not called inside itself, however often it does; and a channel is not gone
+ * before the claim is. Nothing touches it after the last unlock.
  */
-void vmb_send_run_ended(struct vmb_channel *channel, struct list_head *ended)
+void vmb_send_run_ended(struct vmb_channel *channel)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
 	struct vmb_packet *packet;
 	unsigned long flags;
+	LIST_HEAD(ended);
 
 	spin_lock_irqsave(&outbound->lock, flags);
-	list_splice_tail_init(ended, &outbound->ended);
-	if (outbound->running_routines)
-		goto unlock;
-	outbound->running_routines = true;
 	while (!list_empty(&outbound->ended)) {
-		u32 count = 0;
-
-		list_splice_init(&outbound->ended, ended);
+		list_splice_init(&outbound->ended, &ended);
 		spin_unlock_irqrestore(&outbound->lock, flags);
-		while (!list_empty(ended)) {
-			packet = list_first_entry(ended, struct vmb_packet,
+		while (!list_empty(&ended)) {
+			packet = list_first_entry(&ended, struct vmb_packet,
 						  queue.node);
 			list_del_init(&packet->queue.node);
 			vmb_send_finish(packet, packet->status, NULL, 0);
-			count++;
 		}
 		spin_lock_irqsave(&outbound->lock, flags);
-		outbound->ending -= count;
 	}
 	outbound->running_routines = false;
-	if (!outbound->ending)
-		wake_up(&outbound->drained);
-unlock:
+	wake_up(&outbound->drained);
 	spin_unlock_irqrestore(&outbound->lock, flags);
 }
 
 static inline void vmb_send_in_ring(struct vmb_channel *channel,
-				    struct vmb_packet *packet,
-				    struct list_head *ended)
+				    struct vmb_packet *packet)
 {
 	lockdep_assert_held(&channel->outbound.lock);
 	if (!packet->waits) {
-		vmb_send_end(channel, packet, 0, ended);
+		vmb_send_end(channel, packet, 0);
 		return;
 	}
 	packet->state = VMB_SEND_SENT;
@@ -110,10 +100,9 @@ static inline void vmb_send_in_ring(struct vmb_channel *channel,
 }
 
 /* It is in the ring. */
-void vmb_send_written(struct vmb_channel *channel, struct vmb_packet *packet,
-		      struct list_head *ended)
+void vmb_send_written(struct vmb_channel *channel, struct vmb_packet *packet)
 {
-	vmb_send_in_ring(channel, packet, ended);
+	vmb_send_in_ring(channel, packet);
 }
 
 /*
@@ -188,7 +177,7 @@ static bool vmb_send_fits_ring(const struct vmb_channel *channel,
  * what is held.
  */
 static int vmb_send_queue(struct vmb_channel *channel, struct vmb_packet *packet,
-			  const void *buffer, u32 length, struct list_head *ended)
+			  const void *buffer, u32 length)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
 
@@ -208,29 +197,27 @@ static int vmb_send_queue(struct vmb_channel *channel, struct vmb_packet *packet
 	list_add_tail(&packet->queue.node, &outbound->queue);
 	/* Has the peer told that somebody waits, and looks once more. */
 	if (vmb_outbound_may_write(channel) &&
-	    !vmb_outbound_flush_queue(channel, ended))
+	    !vmb_outbound_flush_queue(channel))
 		vmb_outbound_lost(channel);
 	return 0;
 }
 
 /* Ring, queue, or an errno, after which nothing was done. */
 static int vmb_send_place(struct vmb_channel *channel, struct vmb_packet *packet,
-			  const void *buffer, u32 length, bool may_wait,
-			  struct list_head *ended)
+			  const void *buffer, u32 length, bool may_wait)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
-	struct vmb_ring_outgoing outgoing;
 	enum vmb_ring_status status;
-	u32 needed;
 	int ret;
 
 	lockdep_assert_held(&outbound->lock);
 	if (likely(outbound->sending && list_empty(&outbound->queue) &&
 		   vmb_outbound_may_write(channel))) {
-		vmb_send_describe(packet, buffer, length, &outgoing);
-		status = vmb_outbound_write(channel, &outgoing, &needed);
+		vmb_send_describe(packet, buffer, length, &outbound->outgoing);
+		status = vmb_outbound_write(channel, &outbound->outgoing,
+					    &outbound->needed);
 		if (likely(status == VMB_RING_DONE)) {
-			vmb_send_in_ring(channel, packet, ended);
+			vmb_send_in_ring(channel, packet);
 			goto publish;
 		}
 		if (status == VMB_RING_LOST) {
@@ -243,7 +230,7 @@ static int vmb_send_place(struct vmb_channel *channel, struct vmb_packet *packet
 	}
 	if (!may_wait)
 		return -EAGAIN;
-	ret = vmb_send_queue(channel, packet, buffer, length, ended);
+	ret = vmb_send_queue(channel, packet, buffer, length);
 	if (ret || !outbound->sending)
 		return ret;
 publish:
@@ -267,8 +254,7 @@ static int vmb_send_begin(struct vmb_channel *channel, struct vmb_packet *packet
 
 static int vmb_send_submit_locked(struct vmb_channel *channel,
 				  struct vmb_packet *packet, const void *buffer,
-				  u32 length, bool may_wait,
-				  struct list_head *ended)
+				  u32 length, bool may_wait)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
 	int ret;
@@ -281,7 +267,7 @@ static int vmb_send_submit_locked(struct vmb_channel *channel,
 		if (unlikely(ret))
 			return ret;
 	}
-	ret = vmb_send_place(channel, packet, buffer, length, may_wait, ended);
+	ret = vmb_send_place(channel, packet, buffer, length, may_wait);
 	if (unlikely(ret)) {
 		if (!packet->allocated && packet->slot != VMB_NO_SLOT) {
 			vmb_transaction_put_slot(channel, packet->slot);
@@ -303,17 +289,17 @@ int vmb_send_submit(struct vmb_packet *packet, const void *buffer, u32 length,
 {
 	struct vmb_channel *channel = packet->channel;
 	struct vmb_outbound *outbound = &channel->outbound;
-	LIST_HEAD(ended);
 	unsigned long flags;
+	bool ended;
 	int ret;
 
 	trace_vmb_send(channel->name, packet->external.count, packet->waits, length);
 	spin_lock_irqsave(&outbound->lock, flags);
-	ret = vmb_send_submit_locked(channel, packet, buffer, length, may_wait,
-				     &ended);
+	ret = vmb_send_submit_locked(channel, packet, buffer, length, may_wait);
+	ended = vmb_send_claim_ended(outbound);
 	spin_unlock_irqrestore(&outbound->lock, flags);
-	if (!list_empty(&ended))
-		vmb_send_run_ended(channel, &ended);
+	if (ended)
+		vmb_send_run_ended(channel);
 	return ret;
 }
 

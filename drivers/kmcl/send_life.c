@@ -3,7 +3,7 @@
  * What the channel's life does to the packets that its client sends: held
  * before it runs, sent when it does, ended when it is over.
  */
-#include "channel.h"
+#include "outbound.h"
 #include "transaction.h"
 
 /* The channel is enabled: the client may send; what it sends is held. */
@@ -39,7 +39,7 @@ void vmb_send_hold(struct vmb_channel *channel)
 
 /* End what the peer has never seen. */
 static void vmb_send_end_unsent(struct vmb_channel *channel,
-				struct list_head *from, struct list_head *ended)
+				struct list_head *from)
 {
 	struct vmb_queue_entry *entry, *next;
 
@@ -50,7 +50,7 @@ static void vmb_send_end_unsent(struct vmb_channel *channel,
 		list_del_init(&entry->node);
 		vmb_send_end(channel,
 			     container_of(entry, struct vmb_packet, queue),
-			     -ENODEV, ended);
+			     -ENODEV);
 	}
 }
 
@@ -60,7 +60,7 @@ static void vmb_send_end_unsent(struct vmb_channel *channel,
  * some are left.
  */
 static bool vmb_send_end_sent(struct vmb_channel *channel, bool external,
-			      int status, struct list_head *ended)
+			      int status)
 {
 	struct vmb_transactions *transactions = &channel->outbound.transactions;
 	bool left = false;
@@ -78,7 +78,7 @@ static bool vmb_send_end_sent(struct vmb_channel *channel, bool external,
 		}
 		transactions->table[i].packet = NULL;
 		vmb_send_end(channel, packet, packet->external.count ?
-			     status : -ENODEV, ended);
+			     status : -ENODEV);
 	}
 	return left;
 }
@@ -91,17 +91,18 @@ static bool vmb_send_end_sent(struct vmb_channel *channel, bool external,
 bool vmb_send_stop(struct vmb_channel *channel, bool all)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
-	LIST_HEAD(ended);
-	bool left;
+	bool left, ended;
 
 	spin_lock_irq(&outbound->lock);
 	outbound->accepting = false;
 	outbound->sending = false;
-	vmb_send_end_unsent(channel, &outbound->held, &ended);
-	vmb_send_end_unsent(channel, &outbound->queue, &ended);
-	left = vmb_send_end_sent(channel, all, -ENODEV, &ended);
+	vmb_send_end_unsent(channel, &outbound->held);
+	vmb_send_end_unsent(channel, &outbound->queue);
+	left = vmb_send_end_sent(channel, all, -ENODEV);
+	ended = vmb_send_claim_ended(outbound);
 	spin_unlock_irq(&outbound->lock);
-	vmb_send_run_ended(channel, &ended);
+	if (ended)
+		vmb_send_run_ended(channel);
 	/* The peer was told how much room the head of the queue waits for. */
 	vmb_outbound_flush(channel);
 	return left;
@@ -136,13 +137,16 @@ void vmb_send_keep(struct vmb_channel *channel)
 void vmb_send_fail(struct vmb_channel *channel, int status)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
-	LIST_HEAD(ended);
+	bool ended;
 
 	spin_lock_irq(&outbound->lock);
-	vmb_send_end_sent(channel, true, status, &ended);
+	vmb_send_end_sent(channel, true, status);
+	ended = vmb_send_claim_ended(outbound);
 	spin_unlock_irq(&outbound->lock);
-	vmb_send_run_ended(channel, &ended);
-	wait_event(outbound->drained, !READ_ONCE(outbound->ending));
+	if (ended)
+		vmb_send_run_ended(channel);
+	/* What has ended is always somebody's who runs its routine. */
+	wait_event(outbound->drained, !READ_ONCE(outbound->running_routines));
 	/* Who woke us may still hold it. */
 	spin_lock_irq(&outbound->lock);
 	spin_unlock_irq(&outbound->lock);
