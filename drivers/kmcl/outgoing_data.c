@@ -12,24 +12,21 @@
 
 #include "channel.h"
 
-/* An empty list, with the direction that the flags say. 0 or -EINVAL. */
+/* The direction that the flags say. 0 or -EINVAL. */
 static int vmb_outgoing_data_begin(struct vmb_packet *packet, u32 flags)
 {
-	const u32 both = VMB_CHANNEL_FORMAT_FLAG_DATA_IN_ONLY |
-			 VMB_CHANNEL_FORMAT_FLAG_DATA_OUT_ONLY;
+	const u32 in = VMB_CHANNEL_FORMAT_FLAG_DATA_IN_ONLY;
+	const u32 out = VMB_CHANNEL_FORMAT_FLAG_DATA_OUT_ONLY;
 	struct vmb_packet_external *external = &packet->external;
 
-	external->count = 0;
-	external->mapped = 0;
-	external->pinned = false;
-	if ((flags & both) == both)
-		return -EINVAL;
-	if (flags & VMB_CHANNEL_FORMAT_FLAG_DATA_IN_ONLY)
+	if ((flags & (in | out)) == in)
 		external->direction = DMA_FROM_DEVICE;
-	else if (flags & VMB_CHANNEL_FORMAT_FLAG_DATA_OUT_ONLY)
+	else if ((flags & (in | out)) == out)
 		external->direction = DMA_TO_DEVICE;
-	else
+	else if (!(flags & (in | out)))
 		external->direction = DMA_BIDIRECTIONAL;
+	else
+		return -EINVAL;
 	return 0;
 }
 
@@ -47,7 +44,7 @@ static inline int vmb_outgoing_data_add(struct vmb_packet_external *external,
 }
 
 /* Write the list of what the peer is given. 0 or -EMSGSIZE. */
-static int vmb_outgoing_data_list(struct vmb_packet *packet, u32 count)
+static __always_inline int vmb_outgoing_data_list(struct vmb_packet *packet, u32 count)
 {
 	struct vmb_packet_external *external = &packet->external;
 	const struct scatterlist *entry = external->table;
@@ -65,9 +62,18 @@ static int vmb_outgoing_data_list(struct vmb_packet *packet, u32 count)
 		u64 address = sg_dma_address(entry);
 		u32 length = sg_dma_len(entry);
 		u64 frame = address >> VMB_WIRE_PAGE_SHIFT;
-		u64 last = (address + length - 1) >> VMB_WIRE_PAGE_SHIFT;
+		bool seam = !((next | address) % VMB_WIRE_PAGE_SIZE);
+		u64 last;
 
-		if (unlikely((next | address) % VMB_WIRE_PAGE_SIZE)) {
+		/* The commonest by far: one page more. */
+		if (likely(seam && length == VMB_WIRE_PAGE_SIZE && position != end)) {
+			*position++ = cpu_to_le64(frame);
+			bytes += VMB_WIRE_PAGE_SIZE;
+			next = address;
+			continue;
+		}
+		last = (address + length - 1) >> VMB_WIRE_PAGE_SHIFT;
+		if (!seam) {
 			if (unlikely(ranges == most || position == end))
 				return -EMSGSIZE;
 			if (range)
@@ -106,8 +112,20 @@ static u32 vmb_outgoing_data_map_as_is(struct vmb_packet_external *external)
 	return external->count;
 }
 
+/* One piece, as most requests have it, needs no list. 0 entries: no. */
+static inline u32 vmb_outgoing_data_map_one(struct device *device,
+					    struct vmb_packet_external *external)
+{
+	struct scatterlist *entry = external->table;
+
+	sg_dma_address(entry) = dma_map_page(device, sg_page(entry), entry->offset,
+					     entry->length, external->direction);
+	sg_dma_len(entry) = entry->length;
+	return likely(!dma_mapping_error(device, sg_dma_address(entry)));
+}
+
 /* The memory is known: map it, and write the list. */
-static int vmb_outgoing_data_map(struct vmb_packet *packet)
+static __always_inline int vmb_outgoing_data_map(struct vmb_packet *packet)
 {
 	struct vmb_packet_external *external = &packet->external;
 	struct device *device = packet->channel->device->dma_device;
@@ -116,8 +134,11 @@ static int vmb_outgoing_data_map(struct vmb_packet *packet)
 
 	sg_mark_end(&external->table[external->count - 1]);
 	if (device) {
-		count = dma_map_sg(device, external->table, external->count,
-				   external->direction);
+		if (external->count == 1)
+			count = vmb_outgoing_data_map_one(device, external);
+		else
+			count = dma_map_sg(device, external->table,
+					   external->count, external->direction);
 		external->mapped = count;
 		if (unlikely(!count)) {
 			external->count = 0;
@@ -142,9 +163,9 @@ static void vmb_outgoing_data_skip(struct scatterlist *entry, u32 offset)
 }
 
 /* The part of a memory list from @offset on, @length bytes or all. */
-static int vmb_outgoing_data_cut(struct vmb_packet *packet,
-				 const struct bio_vec *vector, u32 vector_count,
-				 u32 offset, u32 length)
+static __always_inline int
+vmb_outgoing_data_cut(struct vmb_packet *packet, const struct bio_vec *vector,
+		      u32 vector_count, u32 offset, u32 length)
 {
 	const struct bio_vec *end = vector + vector_count;
 	struct vmb_packet_external *external = &packet->external;
@@ -160,17 +181,17 @@ static int vmb_outgoing_data_cut(struct vmb_packet *packet,
 	wanted = length ? (u64)offset + length : U64_MAX;
 	stop = end - vector > external->capacity ? vector + external->capacity : end;
 	for (; vector != stop; vector++) {
-		struct scatterlist fresh = {};
+		u32 bytes = vector->bv_len;
 
-		if (unlikely(!vector->bv_len))
+		if (unlikely(!bytes))
 			continue;
-		sg_set_page(&fresh, vector->bv_page, vector->bv_len,
-			    vector->bv_offset);
-		*entry = fresh;
-		if (unlikely(fresh.offset >= PAGE_SIZE))
+		/* What the DMA API puts there was cleared by it, or overwritten. */
+		entry->page_link = 0;
+		sg_set_page(entry, vector->bv_page, bytes, vector->bv_offset);
+		if (unlikely(vector->bv_offset >= PAGE_SIZE))
 			vmb_outgoing_data_skip(entry, 0);
 		entry++;
-		total += vector->bv_len;
+		total += bytes;
 		if (unlikely(total >= wanted))
 			break;
 	}
@@ -318,6 +339,19 @@ static void vmb_outgoing_data_unpin(struct vmb_packet *packet)
 		put_page(sg_page_iter_page(&pages));
 }
 
+static inline void vmb_outgoing_data_unmap(struct vmb_packet *packet)
+{
+	struct device *device = packet->channel->device->dma_device;
+	struct vmb_packet_external *external = &packet->external;
+
+	if (external->count == 1)
+		dma_unmap_page(device, sg_dma_address(external->table),
+			       sg_dma_len(external->table), external->direction);
+	else
+		dma_unmap_sg(device, external->table, external->count,
+			     external->direction);
+}
+
 /*
  * The peer does not touch the memory any more. Or, if @leak, it may: then the
  * mapping stays, and pages that can be are kept from being freed for ever.
@@ -337,12 +371,12 @@ void vmb_outgoing_data_release(struct vmb_packet *packet, bool leak)
 			vmb_channel_label(packet->channel));
 	} else {
 		if (external->mapped)
-			dma_unmap_sg(packet->channel->device->dma_device,
-				     external->table, external->count,
-				     external->direction);
+			vmb_outgoing_data_unmap(packet);
 		if (unlikely(external->pinned))
 			vmb_outgoing_data_unpin(packet);
 	}
+	/* As a packet without external data has it. */
+	external->pinned = false;
 	external->count = 0;
 	external->mapped = 0;
 }

@@ -68,6 +68,8 @@ static void vmb_packet_build(struct vmb_channel *channel,
 		.payload_maximum = channel->maximum_packet_size,
 	};
 	INIT_LIST_HEAD(&packet->queue.node);
+	memset(packet->external.table, 0,
+	       array_size(packet->external.capacity, sizeof(struct scatterlist)));
 }
 
 /* What an allocated packet does if its client does not say otherwise. */

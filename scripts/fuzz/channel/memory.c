@@ -147,6 +147,49 @@ void dma_unmap_sg(struct device *device, struct scatterlist *list, int count,
 	kernel_mappings--;
 }
 
+/* One piece is a list of one entry. */
+static struct scatterlist single_pieces[MAPPINGS];
+
+dma_addr_t dma_map_page(struct device *device, struct page *page, size_t offset,
+			size_t length, enum dma_data_direction direction)
+{
+	struct scatterlist *piece;
+	u32 place = 0;
+
+	FUZZ_CHECK(device && length);
+	if (kernel_fail_mapping)
+		return DMA_MAPPING_ERROR;
+	while (mappings[place].list)
+		FUZZ_CHECK(++place < MAPPINGS);
+	piece = &single_pieces[place];
+	*piece = (struct scatterlist) {
+		.page_link = SG_END,
+		.page = page,
+		.offset = offset,
+		.length = length,
+		.dma_length = length,
+	};
+	piece->dma_address = sg_phys(piece) + KERNEL_DMA_OFFSET;
+	mappings[place] = (struct mapping) { device, piece, 1, direction };
+	kernel_mappings++;
+	return piece->dma_address;
+}
+
+void dma_unmap_page(struct device *device, dma_addr_t address, size_t length,
+		    enum dma_data_direction direction)
+{
+	u32 place = 0;
+
+	while (mappings[place].list != &single_pieces[place] ||
+	       single_pieces[place].dma_address != address ||
+	       single_pieces[place].length != length ||
+	       mappings[place].device != device ||
+	       mappings[place].direction != direction)
+		FUZZ_CHECK(++place < MAPPINGS);
+	mappings[place].list = NULL;
+	kernel_mappings--;
+}
+
 struct page *kernel_dma_page(u64 address)
 {
 	u32 place;

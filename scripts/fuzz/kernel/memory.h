@@ -110,13 +110,15 @@ static inline void iov_iter_bvec(struct iov_iter *iter, unsigned int direction,
 }
 
 struct scatterlist {
+	unsigned long page_link;	/* the end's bit only */
 	struct page *page;
 	unsigned int offset;
 	unsigned int length;
 	dma_addr_t dma_address;
 	unsigned int dma_length;
-	bool end;
 };
+
+#define SG_END	0x02ul
 
 #define sg_page(entry)		((entry)->page)
 #define sg_dma_address(entry)	((entry)->dma_address)
@@ -134,12 +136,12 @@ static inline void sg_set_page(struct scatterlist *entry, struct page *page,
 
 static inline void sg_mark_end(struct scatterlist *entry)
 {
-	entry->end = true;
+	entry->page_link |= SG_END;
 }
 
 static inline struct scatterlist *sg_next(struct scatterlist *entry)
 {
-	return entry->end ? NULL : entry + 1;
+	return entry->page_link & SG_END ? NULL : entry + 1;
 }
 
 #define for_each_sg(list, entry, count, i)				\
@@ -168,6 +170,13 @@ unsigned int dma_map_sg(struct device *device, struct scatterlist *list,
 			int count, enum dma_data_direction direction);
 void dma_unmap_sg(struct device *device, struct scatterlist *list, int count,
 		  enum dma_data_direction direction);
+
+#define DMA_MAPPING_ERROR	(~(dma_addr_t)0)
+#define dma_mapping_error(device, address)	((address) == DMA_MAPPING_ERROR)
+dma_addr_t dma_map_page(struct device *device, struct page *page, size_t offset,
+			size_t length, enum dma_data_direction direction);
+void dma_unmap_page(struct device *device, dma_addr_t address, size_t length,
+		    enum dma_data_direction direction);
 
 /* A few entries, looked for one by one; reserved ones are NULL. */
 struct xarray {
