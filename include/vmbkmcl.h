@@ -171,7 +171,8 @@ void vmb_driver_unregister(struct vmb_driver *driver);
  * @VMB_CHANNEL_STOP_PAUSED: vmb_channel_pause() was called; given to suspend
  *	only, the channel stays open.
  * @VMB_CHANNEL_STOP_HIBERNATING: the machine goes to sleep; the channel stays
- *	enabled, and opened is called when it wakes. Freezable threads and
+ *	enabled, and opened is called when it wakes, or closed with
+ *	VMB_CHANNEL_STOP_OPEN_FAILED if it cannot be opened then. Freezable threads and
  *	workqueues stand still: packets that such a one holds are not waited for
  *	longer than a second, and their completions are dropped. Packets that the
  *	client sends from then on, or that found no room before, go out after it.

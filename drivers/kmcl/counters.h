@@ -12,7 +12,8 @@
  * X(name): written by the drain only, or under the outbound lock; see each
  * user. Readers take what they find: a counter is a u64 that one CPU writes.
  *
- *  received               packets handed to process_packet
+ *  received               packets handed to process_packet, those that it put
+ *                         off when they come again
  *  completed              packets the client has completed
  *  completions_sent       completions put into the outgoing ring
  *  completions_queued     how many had to wait: for room, or for the end of a

@@ -157,6 +157,9 @@ static bool vmb_life_would_deadlock(const struct vmb_channel *channel,
  * for a peer that does not answer without limit too, unless that takes back its
  * offer.
  *
+ * On loopback it waits for the drivers of the offer's clients, too: one of them
+ * must not disable this channel when it is removed.
+ *
  * The client's own packets end with -ENODEV at once; those with external data
  * when the peer can no longer write to it.
  *

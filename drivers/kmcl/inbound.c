@@ -532,8 +532,8 @@ void vmb_inbound_stop(struct vmb_channel *channel)
  * @packet: a packet that was delivered and not completed; gone afterwards.
  *
  * The peer gets no completion, and the incoming queue stops: nothing more is
- * delivered, nor are completions of our own packets read, until the channel was
- * paused and started, or disabled and enabled again. The channel stays open, and
+ * delivered, nor are completions of our own packets read, until the channel is
+ * started the next time, after a pause or an enable. The channel stays open, and
  * packets that were delivered before can and must be completed.
  *
  * Context: any but hard interrupt.

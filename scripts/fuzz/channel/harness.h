@@ -198,7 +198,6 @@ struct end {
 	u64 answers_due;
 	struct vmb_packet_completion *fetching;
 	struct vmb_packet_completion *deferred;
-	u32 deferrals;
 	bool in_callback;
 	bool hold_to_the_end;
 	/* Packets out. */

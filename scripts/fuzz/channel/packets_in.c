@@ -272,7 +272,6 @@ static void held_defer(struct end *end, u32 index)
 	if (end->fair)
 		end->other->sent[held.sequence].delivered = false;
 	end->deferred = held.packet;
-	end->deferrals++;
 	vmb_channel_packet_defer_to_passive(held.packet);
 	reached(OUTCOME_packet_deferred);
 }
