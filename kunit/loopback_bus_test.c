@@ -148,6 +148,20 @@ static void bus_expect(struct kunit *test, atomic_t *times, int expected)
 	KUNIT_ASSERT_EQ(test, atomic_read(times), expected);
 }
 
+/* The driver's channel has looked for a free offer, in vain. */
+static void bus_expect_searched(struct kunit *test)
+{
+	unsigned long end_of_patience = jiffies + LOOPBACK_PATIENCE;
+
+	while ((!READ_ONCE(bus->client->channel) ||
+		!READ_ONCE(bus->client->channel->life.searched)) &&
+	       time_before(jiffies, end_of_patience))
+		usleep_range(100, 200);
+	KUNIT_ASSERT_NOT_NULL(test, bus->client->channel);
+	KUNIT_ASSERT_TRUE(test, bus->client->channel->life.searched);
+	flush_work(&bus->client->channel->life.work);
+}
+
 static int bus_init(struct kunit *test)
 {
 	int ret = loopback_fixture_init(test);
@@ -282,7 +296,7 @@ static void test_server_goes_in_probe(struct kunit *test)
 	/* It calls probe. */
 	queue_work(system_unbound_wq, &bus->toggle);
 	bus_expect(test, &bus->probes, 1);
-	msleep(20);
+	bus_expect_searched(test);
 	KUNIT_EXPECT_EQ(test, atomic_read(&bus->probed), 0);
 	loopback_disable_elsewhere(server);
 	loopback_expect_helped(server);

@@ -5,7 +5,9 @@
  */
 #include <kunit/test.h>
 #include <linux/delay.h>
+#include <linux/jiffies.h>
 
+#include "../drivers/kmcl/loopback.h"
 #include "loopback_fixture.h"
 
 /* How often to try what goes wrong seldom. */
@@ -89,6 +91,12 @@ static void test_client_comes_back(struct kunit *test)
 		loopback_disable(client);
 		loopback_expect(server, LOOPBACK_CLOSED, i);
 	}
+	/* What the server knew of the one before is forgotten. */
+	loopback_enable(client);
+	loopback_expect(client, LOOPBACK_STARTED, i);
+	loopback_disable(server);
+	loopback_expect(client, LOOPBACK_CLOSED, i);
+	loopback_expect_disabled(client);
 }
 
 static void test_server_comes_back(struct kunit *test)
@@ -354,7 +362,8 @@ static void test_rings_too_small(struct kunit *test)
 	loopback_expect(small, LOOPBACK_CLOSED, 1);
 	KUNIT_EXPECT_EQ(test, small->log[0].event, LOOPBACK_PNP_FAILURE);
 	KUNIT_EXPECT_EQ(test, small->log[0].detail, -EMSGSIZE);
-	KUNIT_EXPECT_EQ(test, loopback_happened(server, LOOPBACK_OPENED), 0);
+	loopback_settle(server);
+	loopback_expect_log(server, NULL, 0);
 	loopback_enable(large);
 	loopback_expect(large, LOOPBACK_STARTED, 1);
 }
@@ -392,6 +401,59 @@ static void test_ends_while_opening(struct kunit *test)
 				loopback_happened(client, LOOPBACK_CLOSED));
 		KUNIT_EXPECT_EQ(test, loopback_happened(client, LOOPBACK_PNP_FAILURE), 0);
 	}
+}
+
+static struct vmb_loopback_connection *connection_of(struct loopback_end *client)
+{
+	struct vmb_loopback_client *private;
+
+	private = vmb_channel_transport_private(client->channel);
+	return &private->connection;
+}
+
+/*
+ * The server's driver may be at work on what the client shares; until it has
+ * done, the client is not through. Meanwhile nobody hears the server.
+ */
+static void test_client_waits_for_server(struct kunit *test)
+{
+	struct loopback_end *server = loopback_server(test, &loopback_type, instance);
+	struct loopback_end *client = loopback_client(test, &loopback_type, NULL);
+	unsigned long end_of_patience = jiffies + LOOPBACK_PATIENCE;
+
+	server->hold_suspend = true;
+	join(server, client);
+	loopback_disable_elsewhere(client);
+	loopback_expect(server, LOOPBACK_SUSPEND, 1);
+	while (READ_ONCE(connection_of(client)->client.channel) &&
+	       time_before(jiffies, end_of_patience))
+		usleep_range(100, 200);
+	KUNIT_EXPECT_NULL(test, connection_of(client)->client.channel);
+	server->channel->operations->signal(server->channel);
+	msleep(20);
+	KUNIT_EXPECT_FALSE(test, completion_done(&client->helped));
+	KUNIT_EXPECT_EQ(test, loopback_happened(client, LOOPBACK_CLOSED), 0);
+	complete(&server->go_on);
+	loopback_expect_helped(client);
+	loopback_expect(server, LOOPBACK_CLOSED, 1);
+}
+
+/* The other way round nobody waits: the server is gone, and is not heard of. */
+static void test_server_does_not_wait(struct kunit *test)
+{
+	struct loopback_end *server = loopback_server(test, &loopback_type, instance);
+	struct loopback_end *client = loopback_client(test, &loopback_type, NULL);
+
+	client->hold_suspend = true;
+	join(server, client);
+	loopback_disable(server);
+	loopback_clean_up(server);
+	loopback_expect(client, LOOPBACK_SUSPEND, 1);
+	KUNIT_EXPECT_NULL(test, connection_of(client)->server.channel);
+	client->channel->operations->signal(client->channel);
+	msleep(20);
+	complete(&client->go_on);
+	loopback_expect_disabled(client);
 }
 
 /* Those who ring while nobody listens any more. */
@@ -433,6 +495,8 @@ static struct kunit_case loopback_connect_cases[] = {
 	KUNIT_CASE(test_client_refuses),
 	KUNIT_CASE(test_rings_too_small),
 	KUNIT_CASE(test_ends_while_opening),
+	KUNIT_CASE(test_client_waits_for_server),
+	KUNIT_CASE(test_server_does_not_wait),
 	KUNIT_CASE(test_signals_while_closing),
 	{}
 };

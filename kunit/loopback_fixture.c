@@ -48,7 +48,11 @@ static void end_started(struct vmb_channel *channel, void *context)
 static void end_suspend(struct vmb_channel *channel, void *context,
 			enum vmb_channel_stop_reason reason)
 {
-	end_log(context, LOOPBACK_SUSPEND, reason);
+	struct loopback_end *end = context;
+
+	end_log(end, LOOPBACK_SUSPEND, reason);
+	if (end->hold_suspend)
+		wait_for_completion(&end->go_on);
 }
 
 static void end_closed(struct vmb_channel *channel, void *context,

@@ -50,6 +50,7 @@ struct loopback_entry {
  * @changed: woken when something happens.
  * @opened_error: what opened returns.
  * @hold_opened: opened does not return before @go_on is completed.
+ * @hold_suspend: likewise suspend.
  * @go_on: completed by the test, once a call, and for good when it is over.
  * @helper: runs disable on another thread.
  * @helped: it has returned.
@@ -63,6 +64,7 @@ struct loopback_end {
 	wait_queue_head_t changed;
 	int opened_error;
 	bool hold_opened;
+	bool hold_suspend;
 	struct completion go_on;
 	struct work_struct helper;
 	struct completion helped;

@@ -71,19 +71,11 @@ static void vmb_loopback_device_init(struct vmb_loopback_device *device,
 				  &vmb_loopback_client_operations);
 }
 
-/* Not while the server withdraws: it has told those that were bound by then. */
-static int vmb_loopback_bind(struct vmb_loopback_offer *offer,
-			     struct vmb_loopback_device *device)
+static void vmb_loopback_bind(struct vmb_loopback_device *device)
 {
-	int ret = 0;
-
 	mutex_lock(&vmb_loopback_lock);
-	if (offer->withdrawn)
-		ret = -ENODEV;
-	else
-		offer->bound = device;
+	device->offer->bound = device;
 	mutex_unlock(&vmb_loopback_lock);
-	return ret;
 }
 
 static void vmb_loopback_unbind(struct vmb_loopback_device *device)
@@ -106,11 +98,7 @@ static int vmb_loopback_probe(struct device *dev)
 		return -ENOMEM;
 	device->offer = offer;
 	vmb_loopback_device_init(device, dev, &offer->type, &offer->instance);
-	ret = vmb_loopback_bind(offer, device);
-	if (ret) {
-		kfree(device);
-		return ret;
-	}
+	vmb_loopback_bind(device);
 	ret = vmb_loopback_driver_of(dev->driver)->probe(&device->transport.device);
 	if (ret)
 		vmb_loopback_unbind(device);
