@@ -21,8 +21,8 @@ static void vmb_inbound_work(struct work_struct *work)
 	struct vmb_channel *channel = container_of(work, struct vmb_channel,
 						   inbound.work);
 	struct vmb_inbound *inbound = &channel->inbound;
-	bool passive = inbound->deferred ||
-		       test_bit(VMB_INBOUND_PASSIVE, &inbound->flags);
+	bool passive = READ_ONCE(inbound->flags) &
+		       (BIT(VMB_INBOUND_PASSIVE) | BIT(VMB_INBOUND_DEFERRED));
 
 	clear_bit(VMB_INBOUND_OVERTIME, &inbound->flags);
 	vmb_inbound_look(channel, passive);
@@ -92,13 +92,25 @@ void vmb_inbound_unblock(struct vmb_channel *channel)
 		channel->operations->schedule(channel);
 }
 
-static void vmb_inbound_set_limited(struct vmb_inbound *inbound)
+/*
+ * Set what is not 0. Under the lock: of two who set a limit at once, the second
+ * knows both.
+ */
+static void vmb_inbound_set_limits(struct vmb_channel *channel, u32 quota, u32 share)
 {
-	if (READ_ONCE(inbound->quota) != U32_MAX ||
-	    READ_ONCE(inbound->share) != VMB_ALL)
+	struct vmb_inbound *inbound = &channel->inbound;
+	unsigned long flags;
+
+	spin_lock_irqsave(&channel->outbound.lock, flags);
+	if (quota)
+		WRITE_ONCE(inbound->quota, quota);
+	if (share)
+		WRITE_ONCE(inbound->share, share);
+	if (inbound->quota != U32_MAX || inbound->share != VMB_ALL)
 		set_bit(VMB_INBOUND_LIMITED, &inbound->flags);
 	else
 		clear_bit(VMB_INBOUND_LIMITED, &inbound->flags);
+	spin_unlock_irqrestore(&channel->outbound.lock, flags);
 }
 
 /**
@@ -123,8 +135,7 @@ int vmb_channel_set_transaction_quota(struct vmb_channel *channel, u32 quota)
 {
 	if (!quota)
 		return -EINVAL;
-	WRITE_ONCE(channel->inbound.quota, quota);
-	vmb_inbound_set_limited(&channel->inbound);
+	vmb_inbound_set_limits(channel, quota, 0);
 	return 0;
 }
 EXPORT_SYMBOL_GPL(vmb_channel_set_transaction_quota);
@@ -172,8 +183,7 @@ int vmb_channel_set_allowable_dpc_cpu_usage(struct vmb_channel *channel,
 {
 	if (!percentage || percentage > VMB_ALL)
 		return -EINVAL;
-	WRITE_ONCE(channel->inbound.share, percentage);
-	vmb_inbound_set_limited(&channel->inbound);
+	vmb_inbound_set_limits(channel, 0, percentage);
 	return 0;
 }
 EXPORT_SYMBOL_GPL(vmb_channel_set_allowable_dpc_cpu_usage);
