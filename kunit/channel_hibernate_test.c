@@ -117,6 +117,27 @@ static void client_holds_a_packet(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vmb_outbound_client_is_done(fixture->channel));
 }
 
+/*
+ * A thread that completes a packet has said so, and stands still before the
+ * queue: what it goes on to write would have an id that the new peer never gave.
+ */
+static void completion_is_under_way(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_packet_completion *held;
+
+	channel_enable(fixture);
+	peer_send_inband(fixture, 1, 8);
+	held = fixture->packets[0].packet;
+	atomic_set(&held->state, VMB_PACKET_COMPLETED);
+	KUNIT_EXPECT_EQ(test, hibernate(fixture), 0);
+	wake(fixture);
+	KUNIT_EXPECT_EQ(test, vmb_outbound_complete(held, NULL, 0,
+						    &fixture->channel->counters.completed), 0);
+	peer_expect_nothing(fixture);
+	KUNIT_EXPECT_TRUE(test, vmb_outbound_client_is_done(fixture->channel));
+}
+
 /* What the peer has ends; what it has never seen waits, and goes out in order. */
 static void what_the_client_sends(struct kunit *test)
 {
@@ -206,6 +227,7 @@ static struct kunit_case hibernate_cases[] = {
 	KUNIT_CASE(paused_before),
 	KUNIT_CASE(disabled_before),
 	KUNIT_CASE(client_holds_a_packet),
+	KUNIT_CASE(completion_is_under_way),
 	KUNIT_CASE(what_the_client_sends),
 	KUNIT_CASE(cannot_be_opened_again),
 	KUNIT_CASE(client_stands_still_while_pausing),

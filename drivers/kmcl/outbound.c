@@ -318,7 +318,8 @@ bool vmb_outbound_forget_packets(struct vmb_channel *channel)
 	for (i = 0; i < pool->count && !used; i++) {
 		struct vmb_packet_completion *packet = pool->memory[i];
 
-		if (atomic_read(&packet->state) != VMB_PACKET_DELIVERED)
+		/* Also one whose completion is under way: it comes too late. */
+		if (atomic_read(&packet->state) == VMB_PACKET_FREE)
 			continue;
 		packet->wire.flags = 0;
 		/* What it names may be anybody's when the machine wakes. */
