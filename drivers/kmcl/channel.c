@@ -187,9 +187,10 @@ void vmb_channel_cleanup(struct vmb_channel *channel)
 	}
 	/* A channel that closed by itself: its worker may be on its last line. */
 	flush_work(&channel->life.work);
-	vmb_channel_remove(channel);
 	vmb_observe_remove(channel);
 	kobject_del(&channel->kobject);
+	/* Last: its name is free for another only now. */
+	vmb_channel_remove(channel);
 	if (WARN_ONCE(vmb_packets_are_allocated(channel),
 		      "vmbkmcl: %s: %s() before %u packets were freed\n",
 		      channel->name, __func__, channel->outbound.allocated))
