@@ -4,9 +4,10 @@
 # Boots a Hyper-V guest and runs the kselftests in it (scripts/kselftest): load,
 # bind by modalias, new_id and driver_override, traffic, unbind and unload under
 # traffic, broken rings, a client from outside of the tree; and the same with a
-# client that sends, to a host that reads slowly or not at all. Prints KTAP, and
-# 'N passed, N failed, N skipped' at the end. The guest's tests say what Linux
-# saw; behind them come the host's, one for each open of the channel.
+# client that sends, to a host that reads slowly or not at all; then a second
+# guest, which hibernates under traffic. Prints KTAP, and 'N passed,
+# N failed, N skipped' at the end. The guest's tests say what Linux saw; behind
+# them come the host's, one for each open of the channel.
 #
 # usage: kselftest.sh
 #
@@ -20,7 +21,7 @@ set -eu
 case ${1:-} in
 '') ;;
 *)
-	sed -n 's/^# \{0,1\}//; 4,13p' "$0"
+	sed -n 's/^# \{0,1\}//; 4,15p' "$0"
 	exit 0
 	;;
 esac
@@ -29,13 +30,20 @@ version=${KERNEL:-6.12}
 guest=$VMB_TOP/scripts/guest
 logs=$VMB_BUILD/kselftest
 # What the channel's opens are for, in the order of kselftest/main.sh.
-opens=(finite endless endless finite
+# shellcheck disable=SC2034
+client_opens=(finite endless endless finite
 	framing-length-short framing-length-zero framing-length-beyond
 	framing-offset-short framing-offset-beyond
 	framing-index-range framing-index-unaligned framing-index-huge
 	framing-index-ours
 	finite mirror mirror)
-source_opens=(finite endless endless deaf finite)
+# shellcheck disable=SC2034
+sender_opens=(finite endless endless deaf finite)
+# And in that of kselftest/hibernation.sh: once, and after each sleep.
+# shellcheck disable=SC2034
+sleeper_opens=(endless endless endless)
+# shellcheck disable=SC2034
+no_opens=()
 
 stage "Linux $version, our modules, a client from outside of the tree"
 need_packages python3
@@ -48,35 +56,49 @@ modules=$VMB_BUILD/modules/$version
 stage "the guest: kselftests"
 work=
 scratch_dir work
-"$guest/l2-initramfs.sh" "$kernel" "$work/initrd" "$VMB_TOP/scripts/kselftest/main.sh" \
-	"$modules"/*.ko "$VMB_BUILD/client/$version/vmb_hello.ko"
-modes=$(IFS=:; echo "${opens[*]}")
-source_modes=$(IFS=:; echo "${source_opens[*]}")
-ended=yes
-"$guest/run.sh" --kernel "$kernel" --initrd "$work/initrd" --logs "$logs" \
-	--deadline "${DEADLINE:-400}" \
-	--device "modes=$modes,inband=3000,external=300,hold-every=1000" \
-	--source "modes=$source_modes,sends=20000" || ended=no
 
-while read -r result; do
-	case $result in
-	ok\ *) passed "guest: ${result#ok }" ;;
-	*) failed "guest: ${result#not ok }" ;;
-	esac
-done < <(tr -d '\r' <"$logs/guest.log" | sed -n 's/^VMBGUEST-TEST //p')
+# results WHO: of what comes in, a line each, "ok NAME" or "not ok NAME".
+results() {
+	local result
 
-# what_the_host_saw: a line for each open, "ok ..." or "not ok ...".
-what_the_host_saw() {
-	local judge=$VMB_TOP/scripts/kselftest/opens.py
-
-	python3 "$judge" "$logs/host.log" echo "${opens[@]}"
-	python3 "$judge" "$logs/host.log" source "${source_opens[@]}"
+	while read -r result; do
+		case $result in
+		ok\ *) passed "$1: ${result#ok }" ;;
+		*) failed "$1: ${result#not ok }" ;;
+		esac
+	done
 }
-while read -r result; do
-	case $result in
-	ok\ *) passed "host: ${result#ok }" ;;
-	*) failed "host: ${result#not ok }" ;;
-	esac
-done < <(what_the_host_saw)
-check "the guest ran to its end" [ "$ended" = yes ]
+
+# join WORDS...: with colons.
+join() {
+	(IFS=:; echo "$*")
+}
+
+# run_guest LOGS SCRIPT ECHO_OPENS SOURCE_OPENS [OPTION...]: boots it, and counts
+# what the script said, and what the host did of each open. The opens are names
+# of arrays.
+run_guest() {
+	local logs=$1 script=$2 ended=yes
+	local -n echo_opens=$3 source_opens=$4
+	local judge=$VMB_TOP/scripts/kselftest/opens.py source=
+
+	shift 4
+	[ ${#source_opens[@]} -eq 0 ] || source=modes=$(join "${source_opens[@]}"),sends=20000
+	"$guest/l2-initramfs.sh" "$kernel" "$work/initrd" "$VMB_TOP/scripts/kselftest/$script" \
+		"$VMB_TOP/scripts/kselftest/client-lib.sh" \
+		"$modules"/*.ko "$VMB_BUILD/client/$version/vmb_hello.ko"
+	"$guest/run.sh" --kernel "$kernel" --initrd "$work/initrd" --logs "$logs" \
+		--deadline "${DEADLINE:-400}" "$@" \
+		--device "modes=$(join "${echo_opens[@]}"),inband=3000,external=300,hold-every=1000" \
+		--source "$source" || ended=no
+	results guest < <(tr -d '\r' <"$logs/guest.log" | sed -n 's/^VMBGUEST-TEST //p')
+	results host < <(python3 "$judge" "$logs/host.log" echo "${echo_opens[@]}")
+	results host < <(python3 "$judge" "$logs/host.log" source "${source_opens[@]}")
+	check "the guest ran to its end" [ "$ended" = yes ]
+}
+
+run_guest "$logs" main.sh client_opens sender_opens
+
+stage "the guest: hibernation"
+run_guest "$logs/hibernation" hibernation.sh sleeper_opens no_opens --timer local
 checks_end

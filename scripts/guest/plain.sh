@@ -16,6 +16,8 @@
 set -eu
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=scripts/guest/watch.sh
+. "$VMB_TOP/scripts/guest/watch.sh"
 
 kernel='' initrd='' append='' cpus=2 deadline=120 logs=$VMB_BUILD/plain
 while [ $# -gt 1 ]; do
@@ -55,37 +57,7 @@ start_guest() {
 		-append "console=ttyS0 quiet loglevel=4 panic=-1 oops=panic mitigations=off cryptomgr.notests log_buf_len=4M $append" \
 		>"$logs/qemu.log" 2>&1 </dev/null &
 	pid=$!
-	on_exit end_process "$pid"
-}
-
-has_booted() {
-	grep -q '^VMBGUEST-BOOTED' "$logs/guest.log"
-}
-
-# Until it is over. False if it never booted: it died, or stood still.
-wait_for_guest() {
-	local now began told
-
-	began=$(date +%s)
-	told=$began
-	while kill -0 "$pid" 2>/dev/null; do
-		sleep 0.1
-		now=$(date +%s)
-		if [ $((now - began)) -ge "$BOOT_SECONDS" ] && ! has_booted; then
-			return 1
-		fi
-		if [ $((now - began)) -ge "$deadline" ]; then
-			tail -n 25 "$logs/guest.log" | tr -d '\r' >&2
-			die "the guest did not end within $deadline s and was ended" \
-			    "look at $logs, or give it longer"
-		fi
-		if [ $((now - told)) -ge 10 ]; then
-			told=$now
-			note "  ... guest for $((now - began)) s: $(tail -n 1 "$logs/guest.log" |
-				tr -cd '[:print:]' | cut -c 1-60)"
-		fi
-	done
-	has_booted
+	guest_is_started
 }
 
 heavy_begin
@@ -97,9 +69,4 @@ for way in "${ways[@]}"; do
 	end_process "$pid"
 	note "  ... the guest did not boot with $way: $(tail -n 1 "$logs/qemu.log")"
 done
-wait "$pid" || true
-# Whatever the exit status was: only the guest's own word counts.
-if ! tr -d '\r' <"$logs/guest.log" | grep -q '^VMBGUEST-END 0$'; then
-	tail -n 40 "$logs/guest.log" | tr -d '\r' >&2
-	die "the guest did not say that it succeeded" "look at $logs"
-fi
+expect_own_word

@@ -10,6 +10,8 @@
 #	--device PROPERTIES	of the echo client's host, such as inband=1000,modes=endless
 #	--source PROPERTIES	of the source client's host; without it there is none
 #	--append PARAMETERS	more for the guest's kernel
+#	--timer KIND		synthetic, or local: the processor's own; the
+#				synthetic ones do not survive a hibernation here
 #	--cpus N		of the guest (2)
 #	--deadline SECONDS	after which it is ended (180)
 #	--logs DIRECTORY	where the consoles go (build/guest)
@@ -21,8 +23,10 @@
 set -eu
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=scripts/guest/watch.sh
+. "$VMB_TOP/scripts/guest/watch.sh"
 
-kernel='' initrd='' device='' source='' append='' cpus=2 deadline=180 logs=$VMB_BUILD/guest
+kernel='' initrd='' device='' source='' append='' timer=,hv-stimer cpus=2 deadline=180 logs=$VMB_BUILD/guest
 while [ $# -gt 1 ]; do
 	case $1 in
 	--kernel) kernel=$2 ;;
@@ -30,6 +34,7 @@ while [ $# -gt 1 ]; do
 	--device) device=$2 ;;
 	--source) source=$2 ;;
 	--append) append=$2 ;;
+	--timer) [ "$2" = synthetic ] || timer='' ;;
 	--cpus) cpus=$2 ;;
 	--deadline) deadline=$2 ;;
 	--logs) logs=$2 ;;
@@ -58,7 +63,7 @@ guest_options() {
 	# The devices in this order: the bus has to be there first.
 	printf '%s\n' \
 		-machine q35,kernel-irqchip=on -accel kvm \
-		-cpu host,kvm=off,hv-relaxed,hv-vpindex,hv-synic,hv-runtime,hv-time,hv-stimer,hv-reset"$processor" \
+		-cpu host,kvm=off,hv-relaxed,hv-vpindex,hv-synic,hv-runtime,hv-time,hv-reset"$timer$processor" \
 		-smp "$cpus" -m 512 -nodefaults -display none -no-reboot \
 		-serial stdio -device vmbus-bridge \
 		-device "vmb-echo-host${device:+,$device}" \
@@ -113,16 +118,6 @@ run_nested() {
 		>"$logs/qemu.log" 2>&1 </dev/null &
 }
 
-show_consoles() {
-	local log
-
-	for log in l1 host guest; do
-		[ -s "$logs/$log.log" ] || continue
-		printf -- '--- the last lines of %s\n' "$logs/$log.log" >&2
-		tail -n 25 "$logs/$log.log" | tr -d '\r' >&2
-	done
-}
-
 start_guest() {
 	if kvm_has_synic; then
 		run_direct
@@ -130,37 +125,7 @@ start_guest() {
 		run_nested
 	fi
 	pid=$!
-	on_exit end_process "$pid"
-	began=$(date +%s)
-	told=$began
-}
-
-has_booted() {
-	grep -q '^VMBGUEST-BOOTED' "$logs/guest.log"
-}
-
-# Until it is over. False if it never booted: it died, or stood still.
-wait_for_guest() {
-	local now
-
-	while kill -0 "$pid" 2>/dev/null; do
-		sleep 0.2
-		now=$(date +%s)
-		if [ $((now - began)) -ge "$BOOT_SECONDS" ] && ! has_booted; then
-			return 1
-		fi
-		if [ $((now - began)) -ge "$deadline" ]; then
-			show_consoles
-			die "the guest did not end within $deadline s and was ended" \
-			    "look at $logs, or give it longer"
-		fi
-		if [ $((now - told)) -ge 10 ]; then
-			told=$now
-			note "  ... guest for $((now - began)) s: $(tail -n 1 "$logs/guest.log" |
-				tr -cd '[:print:]' | cut -c 1-60)"
-		fi
-	done
-	has_booted
+	guest_is_started
 }
 
 heavy_begin
@@ -172,9 +137,4 @@ for try in 1 2 3; do
 	end_process "$pid"
 	note "  ... the guest did not boot within $BOOT_SECONDS s (try $try of 3)"
 done
-wait "$pid" || true
-# Whatever the exit status was: only the guest's own word counts.
-if ! tr -d '\r' <"$logs/guest.log" | grep -q '^VMBGUEST-END 0$'; then
-	show_consoles
-	die "the guest did not say that it succeeded" "look at $logs"
-fi
+expect_own_word

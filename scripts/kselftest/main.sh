@@ -11,69 +11,14 @@
 
 # shellcheck source=scripts/guest/guest-lib.sh
 . ./guest-lib.sh
+# shellcheck source=scripts/kselftest/client-lib.sh
+. ./client-lib.sh
 
-bus=/sys/bus/vmbus
 tracing=/sys/kernel/tracing
-
-# check NAME COMMAND...
-check() {
-	local name=$1 before
-
-	shift
-	before=$(dmesg | wc -l)
-	if "$@" && ! complaints "$before"; then
-		echo "VMBGUEST-TEST ok $name"
-	else
-		log_since "$before" | tail -n 30
-		echo "VMBGUEST-TEST not ok $name"
-	fi
-}
-
-# use TYPE DRIVER: the device and the driver that is meant from now on.
-use() {
-	find_device "$1" && device_name=${device##*/} && driver=$2
-}
-
-state_is() {
-	[ "$(cat "$device/vmbkmcl/state" 2>/dev/null)" = "$1" ]
-}
-
-counter() {
-	cat "$device/vmbkmcl/$1" 2>/dev/null || echo 0
-}
-
-exceeds() {
-	[ "$(counter "$1")" -gt "$2" ]
-}
-
-# grows COUNTER: from what it is now.
-grows() {
-	wait_for 20 exceeds "$1" "$(counter "$1")"
-}
-
-bound_to() {
-	[ "$(basename "$(readlink "$device/driver" 2>/dev/null)")" = "$1" ]
-}
-
-unbind() {
-	echo "$device_name" >"$bus/drivers/$1/unbind"
-}
-
-bind() {
-	echo "$device_name" >"$bus/drivers/$1/bind"
-}
-
-is_unbound() {
-	[ ! -e "$device/driver" ] && [ ! -e "$device/vmbkmcl" ]
-}
 
 load_by_modalias() {
 	modprobe "$(cat "$device/modalias")" && bound_to "$driver" &&
 		[ -d /sys/module/vmbkmcl_hv ]
-}
-
-opens() {
-	wait_for 30 state_is open
 }
 
 content() {
@@ -94,14 +39,6 @@ files_are_read_only() {
 
 debugfs_tells() {
 	cat /sys/kernel/debug/vmbkmcl/* >/tmp/debugfs && [ -s /tmp/debugfs ]
-}
-
-unbinds() {
-	unbind "$driver" && is_unbound
-}
-
-rebinds() {
-	bind "$driver" && opens
 }
 
 is_pinned() {
@@ -134,10 +71,6 @@ every_step_is_traced() {
 	echo 0 >$tracing/events/vmbkmcl/enable
 	traced vmb_dispatch received && traced vmb_complete completed &&
 		traced vmb_refuse refused
-}
-
-unloads() {
-	rmmod "$driver" vmbkmcl_hv vmbkmcl && is_unbound
 }
 
 # said_once REASON LINES: since then.
@@ -176,17 +109,6 @@ binds_by_override() {
 	echo vmb_hello >"$device/driver_override" || return 1
 	echo "$device_name" >"$bus/drivers/vmb_hello/bind" || return 1
 	bound_to vmb_hello && opens && wait_for 60 all_received
-}
-
-# all_ended LINES: of what was accepted, and some because the channel went; as
-# the client said since then, when it was removed.
-all_ended() {
-	local accepted ended cut_off
-
-	# shellcheck disable=SC2046
-	set -- $(log_since "$1" | sed -n 's/.* \([0-9]*\) packets accepted, \([0-9]*\) ended, \([0-9]*\) of them.*; 0 duplicated, 0 wrong$/\1 \2 \3/p')
-	accepted=${1:-0} ended=${2:-0} cut_off=${3:-0}
-	[ $# -eq 3 ] && [ "$accepted" -eq "$ended" ] && [ "$cut_off" -gt 0 ]
 }
 
 sends_until_unbind() {
