@@ -57,13 +57,14 @@ stage "the guest: kselftests"
 work=
 scratch_dir work
 
-# results WHO: of what comes in, a line each, "ok NAME" or "not ok NAME".
+# results WHO: of what comes in, a line each, "ok NAME", "not ok NAME" or "skip NAME".
 results() {
 	local result
 
 	while read -r result; do
 		case $result in
 		ok\ *) passed "$1: ${result#ok }" ;;
+		skip\ *) skipped "$1: ${result#skip }" "not on this kernel" ;;
 		*) failed "$1: ${result#not ok }" ;;
 		esac
 	done

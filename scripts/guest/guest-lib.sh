@@ -54,7 +54,8 @@ log_since() {
 	dmesg | tail -n "+$(($1 + 1))"
 }
 
-# complaints LINES: what in that part of the log should not be there.
+# complaints LINES: what in that part of the log should not be there, also of what
+# only a kernel with checkers says.
 complaints() {
-	log_since "$1" | grep -E 'WARNING|BUG|Oops|Call Trace|RIP:|scheduling while|possible recursive|blocked for more'
+	log_since "$1" | grep -E 'WARNING|BUG|Oops|Call Trace|RIP:|scheduling while|possible (recursive|circular)|inconsistent lock state|suspicious RCU|KASAN|ODEBUG|kmemleak: .*(suspected|disabled)|blocked for more'
 }
