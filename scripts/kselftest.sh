@@ -11,7 +11,8 @@
 #
 # usage: kselftest.sh
 #
-# Environment: KERNEL, as in demo.sh.
+# Environment: KERNEL, as in demo.sh, or debug, for one that looks for what does
+# not show (guest/debug-kernel.sh).
 set -eu
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -21,7 +22,7 @@ set -eu
 case ${1:-} in
 '') ;;
 *)
-	sed -n 's/^# \{0,1\}//; 4,15p' "$0"
+	sed -n 's/^# \{0,1\}//; 4,16p' "$0"
 	exit 0
 	;;
 esac
@@ -29,6 +30,7 @@ esac
 version=${KERNEL:-6.12}
 guest=$VMB_TOP/scripts/guest
 logs=$VMB_BUILD/kselftest
+limits=(--deadline "${DEADLINE:-400}")
 # What the channel's opens are for, in the order of kselftest/main.sh.
 # shellcheck disable=SC2034
 client_opens=(finite endless endless finite
@@ -44,6 +46,11 @@ sender_opens=(finite endless endless deaf finite)
 sleeper_opens=(endless endless endless)
 # shellcheck disable=SC2034
 no_opens=()
+# That kernel takes more of everything, and sleeps once more.
+if [ "$version" = debug ]; then
+	limits=(--memory 768 --boot 300 --deadline "${DEADLINE:-1200}")
+	sleeper_opens+=(endless)
+fi
 
 stage "Linux $version, our modules, a client from outside of the tree"
 need_packages python3
@@ -89,7 +96,7 @@ run_guest() {
 		"$VMB_TOP/scripts/kselftest/client-lib.sh" \
 		"$modules"/*.ko "$VMB_BUILD/client/$version/vmb_hello.ko"
 	"$guest/run.sh" --kernel "$kernel" --initrd "$work/initrd" --logs "$logs" \
-		--deadline "${DEADLINE:-400}" "$@" \
+		"${limits[@]}" "$@" \
 		--device "modes=$(join "${echo_opens[@]}"),inband=3000,external=300,hold-every=1000" \
 		--source "$source" || ended=no
 	results guest < <(tr -d '\r' <"$logs/guest.log" | sed -n 's/^VMBGUEST-TEST //p')

@@ -4,6 +4,7 @@
 # Fetch one of Debian's kernels, its modules and its headers into the cache.
 #
 # usage: kernel.sh VERSION		(6.1, 6.12, 7.3, ... or "newest")
+#	 kernel.sh debug		(debug-kernel.sh's, which is built instead)
 #
 # Prints the directory it lies in. There:
 #   release	its name, as uname -r has it
@@ -20,6 +21,7 @@ set -eu
 
 case ${1:-} in
 newest | [0-9]*.[0-9]*) ;;
+debug) exec "$VMB_TOP/scripts/guest/debug-kernel.sh" ;;
 *) die "usage: $0 VERSION" "$0 6.12" ;;
 esac
 version=$1

@@ -13,6 +13,9 @@
 #	--timer KIND		synthetic, or local: the processor's own; the
 #				synthetic ones do not survive a hibernation here
 #	--cpus N		of the guest (2)
+#	--memory MIB		of the guest (512)
+#	--boot SECONDS		after which one that has not booted is started anew
+#				(100)
 #	--deadline SECONDS	after which it is ended (180)
 #	--logs DIRECTORY	where the consoles go (build/guest)
 #
@@ -26,7 +29,10 @@ set -eu
 # shellcheck source=scripts/guest/watch.sh
 . "$VMB_TOP/scripts/guest/watch.sh"
 
-kernel='' initrd='' device='' source='' append='' timer=,hv-stimer cpus=2 deadline=180 logs=$VMB_BUILD/guest
+kernel='' initrd='' device='' source='' append='' timer=,hv-stimer cpus=2 memory=512
+# Some 20 s on an idle machine.
+BOOT_SECONDS=100
+deadline=180 logs=$VMB_BUILD/guest
 while [ $# -gt 1 ]; do
 	case $1 in
 	--kernel) kernel=$2 ;;
@@ -36,6 +42,8 @@ while [ $# -gt 1 ]; do
 	--append) append=$2 ;;
 	--timer) [ "$2" = synthetic ] || timer='' ;;
 	--cpus) cpus=$2 ;;
+	--memory) memory=$2 ;;
+	--boot) BOOT_SECONDS=$2 ;;
 	--deadline) deadline=$2 ;;
 	--logs) logs=$2 ;;
 	*) die "unknown option $1" "see the head of $0" ;;
@@ -46,8 +54,6 @@ if [ $# -gt 0 ] || [ ! -e "$kernel/vmlinuz" ] || [ ! -e "$initrd" ]; then
 	die "$0 needs --kernel and --initrd" "see the head of $0"
 fi
 
-# Some 20 s on an idle machine.
-BOOT_SECONDS=100
 here=$VMB_TOP/scripts/guest
 object=$("$here/build-host-device.sh")
 work=
@@ -64,7 +70,7 @@ guest_options() {
 	printf '%s\n' \
 		-machine q35,kernel-irqchip=on -accel kvm \
 		-cpu host,kvm=off,hv-relaxed,hv-vpindex,hv-synic,hv-runtime,hv-time,hv-reset"$timer$processor" \
-		-smp "$cpus" -m 512 -nodefaults -display none -no-reboot \
+		-smp "$cpus" -m "$memory" -nodefaults -display none -no-reboot \
 		-serial stdio -device vmbus-bridge \
 		-device "vmb-echo-host${device:+,$device}" \
 		-kernel "$directory/vmlinuz" -initrd "$directory/initrd" \

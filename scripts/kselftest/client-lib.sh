@@ -89,14 +89,15 @@ unloads() {
 	rmmod "$driver" vmbkmcl_hv vmbkmcl && is_unbound
 }
 
-# Of what kmemleak found, the objects that came from us. Code of a module that
-# has gone has no name any more, only an address, and no module but ours goes.
+# Of what kmemleak found, the objects that came from us, or from a KUnit case.
+# Code of a module that has gone has no name any more, only an address, and no
+# module but ours goes.
 our_leaks() {
 	awk '
 		function tell() { if (ours) printf "%s", object }
 		/^unreferenced object/ { tell(); object = ""; ours = 0 }
 		{ object = object $0 "\n" }
-		/^ *(\[<[0-9a-f]*>\] )?(0x[0-9a-f]+$|vmb_|.*\[vmb)/ { ours = 1 }
+		/^ *(\[<[0-9a-f]*>\] )?(0x[0-9a-f]+$|vmb_|kunit_|.*\[vmb)/ { ours = 1 }
 		END { tell() }
 	' /sys/kernel/debug/kmemleak
 }

@@ -29,6 +29,21 @@ sleeps_and_wakes() {
 		log_since "$before" | grep -q 'PM: hibernation: hibernation exit'
 }
 
+# pm_test, where the kernel has it, ends a sleep on purpose: this one when the
+# devices have gone into the phase without interrupts, and as a success.
+sleeps_for_a_test() {
+	local before status=0
+
+	[ -e /sys/power/pm_test ] || return 4
+	before=$(dmesg | wc -l)
+	echo platform >/sys/power/pm_test || return 1
+	echo disk >/sys/power/state || status=1
+	echo none >/sys/power/pm_test
+	[ $status -eq 0 ] &&
+		log_since "$before" | grep -q 'hibernation: debug: Waiting' &&
+		! log_since "$before" | grep 'Image created' && opens && flows
+}
+
 modprobe hv_vmbus || exit 1
 wait_for 30 use "$echo_type" vmb_echo || exit 1
 
@@ -40,4 +55,7 @@ check "hibernation: packets flow again" flows
 check "hibernation: a second time" sleeps_and_wakes
 check "hibernation: the channel is open after that" opens
 check "hibernation: packets flow after that" flows
+check "hibernation: as far as the platform, and packets flow again" sleeps_for_a_test
 check "hibernation: unload" unloads
+check "hibernation: no memory leak" no_leaks
+check "hibernation: the checkers were on to the end" checkers_are_awake

@@ -191,3 +191,6 @@ check "source: unbind while the host does not read, and each packet ends once" s
 check "source: bind again after all that" rebinds
 check "source: both ends are content after all that" content
 check "source: unload everything" unloads
+
+check "no memory leak" no_leaks
+check "the checkers were on to the end" checkers_are_awake
