@@ -12,7 +12,8 @@
 #   kernel-doc  no finding; every exported symbol has it
 #   coccicheck  semantic patches of the kernel, no finding
 #   shell       shellcheck, and Python files compile
-#   source      SPDX lines, where kernel versions may be asked for, file sizes
+#   source      SPDX lines, where kernel versions may be asked for, file sizes,
+#               what the README shows of the sources
 #
 # Without PART all of them. Each is a numbered result; the last line counts.
 set -eu
@@ -472,5 +473,6 @@ if wants source; then
 	check "source: no file is over 800 lines" sizes
 	check "source: no TODO" no_marker
 	check "source: the README shows the client that is tested" readme_client
+	check "source: the README shows the table of states" scripts/life-table.sh --check
 fi
 checks_end
