@@ -422,6 +422,34 @@ static void answered_while_closing(struct kunit *test)
 	send_expect_balance(fixture, 1, 0);
 }
 
+/* What has ended at once is answered while the rest is waited for: no refusal. */
+static void answered_too_late(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	u64 external, inband;
+
+	channel_enable(fixture);
+	peer_send_inband(fixture, 77, 8);
+	send_one_external(fixture, 0);
+	send_one(fixture, 1, 8, WAIT);
+	external = expect_external(fixture);
+	inband = peer_expect_sent(fixture, 1, 8, WAIT);
+	channel_help(fixture, channel_help_disable);
+	wait_for_suspend(fixture);
+	msleep(50);
+	send_expect_ends(fixture, 1);
+	send_expect_end(fixture, 0, 1, -ENODEV);
+	peer_answer(fixture, inband, 16);
+	peer_answer(fixture, external, 16);
+	channel_complete(fixture, 0, NULL, 0);
+	KUNIT_EXPECT_EQ(test, channel_wait_for_help(fixture), 0);
+	send_expect_ends(fixture, 2);
+	send_expect_answered(fixture, 1, 0, 16);
+	KUNIT_EXPECT_EQ(test, fixture->channel->counters.discarded, 1);
+	KUNIT_EXPECT_EQ(test, fixture->channel->counters.refused, 0);
+	send_expect_balance(fixture, 2, 1);
+}
+
 /* Whoever tells, and whoever does not. */
 static void peer_goes_before_it_answers(struct kunit *test)
 {
@@ -537,6 +565,7 @@ static struct kunit_case send_life_cases[] = {
 	KUNIT_CASE(external_ends_after_the_close),
 	KUNIT_CASE(queued_external_ends_at_once),
 	KUNIT_CASE(answered_while_closing),
+	KUNIT_CASE(answered_too_late),
 	KUNIT_CASE(peer_goes_before_it_answers),
 	KUNIT_CASE(peer_goes_while_closing),
 	KUNIT_CASE(incoming_framing_lost),

@@ -105,16 +105,15 @@ static void vmb_inbound_refuse(struct vmb_packet_completion *packet,
 			      &channel->counters.completions_empty);
 }
 
-/* A packet that was read is a completion: end what it completes. */
-static void vmb_inbound_completion(struct vmb_channel *channel,
-				   struct vmb_packet_completion *packet)
+/* A packet that was read is a completion: end what it completes, if anything. */
+static bool vmb_inbound_completes(struct vmb_channel *channel,
+				  struct vmb_packet_completion *packet)
 {
 	const struct vmb_ring_packet *wire = &packet->wire;
 
-	if (unlikely(!vmb_send_completed(channel, wire->transaction_id, 0,
-					 (u8 *)packet->buffer + wire->ranges_length,
-					 wire->payload_length)))
-		vmb_inbound_refuse(packet, VMB_REFUSAL_COMPLETION_UNEXPECTED);
+	return vmb_send_completed(channel, wire->transaction_id, 0,
+				  (u8 *)packet->buffer + wire->ranges_length,
+				  wire->payload_length);
 }
 
 /* The callback, for the first time or again. */
@@ -162,7 +161,9 @@ vmb_inbound_dispatch(struct vmb_channel *channel,
 			wire->flags, wire->ranges_length, wire->payload_length);
 	if (wire->type != VMB_WIRE_TYPE_DATA_INBAND) {
 		if (likely(wire->type == VMB_WIRE_TYPE_COMPLETION)) {
-			vmb_inbound_completion(channel, packet);
+			if (unlikely(!vmb_inbound_completes(channel, packet)))
+				vmb_inbound_refuse(packet,
+						   VMB_REFUSAL_COMPLETION_UNEXPECTED);
 			return;
 		}
 		refusal = vmb_external_data_check(packet);
@@ -285,9 +286,9 @@ static enum vmb_batch_end vmb_inbound_discard_batch(struct vmb_channel *channel)
 				return why;
 			continue;
 		}
-		if (packet->wire.type == VMB_WIRE_TYPE_COMPLETION)
-			vmb_inbound_completion(channel, packet);
-		else
+		/* The peer may complete what the close has ended already. */
+		if (packet->wire.type != VMB_WIRE_TYPE_COMPLETION ||
+		    !vmb_inbound_completes(channel, packet))
 			channel->counters.discarded++;
 	}
 	return VMB_BATCH_BUDGET;
