@@ -90,8 +90,8 @@ matrix: ## every supported kernel and compiler, and three guests
 	@$(RUN) scripts/matrix.sh
 
 .PHONY: check-debug
-check-debug: ## the KUnit suites with KASAN, lockdep and object debugging
-	@$(RUN) scripts/kunit.sh --debug
+check-debug: ## KUnit and guests with KASAN, lockdep, kmemleak and others
+	@$(RUN) scripts/check.sh --debug
 
 .PHONY: kunit
 kunit: ## the KUnit suites on a kernel of their own

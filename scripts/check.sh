@@ -4,13 +4,16 @@
 # The one test command. Runs every part, whatever became of the ones before,
 # and ends with the sum of their counts alone on the last line.
 #
-# usage: check.sh [PART...]
+# usage: check.sh [--debug] [PART...]
 #
 #   static      check-static.sh: build without a warning, sparse, checkpatch, ...
 #   dkms        check-dkms.sh: add, build, install, remove
 #   kunit       kunit.sh: the KUnit suites on a kernel of their own
 #   loopback    check-loopback.sh: a server and a client in a plain guest
 #   kselftest   kselftest.sh: load, bind, traffic, unload in a Hyper-V guest
+#
+# With --debug the last three, on kernels with KASAN, lockdep, object debugging
+# and kmemleak.
 #
 # A part passes if its own last line counts what it did, nothing in it failed
 # and it ended with 0. Anything else is a failure: a part that died, that ran
@@ -19,7 +22,8 @@ set -eu
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# Name, script, and the seconds it may take when nothing is in the cache.
+# Name, script, the seconds it may take when nothing is in the cache, and what
+# the script is told.
 parts=(
 	"static check-static.sh 900"
 	"dkms check-dkms.sh 900"
@@ -27,10 +31,21 @@ parts=(
 	"loopback check-loopback.sh 600"
 	"kselftest kselftest.sh 1800"
 )
+count_file=$VMB_BUILD/check.count
+if [ "${1:-}" = --debug ]; then
+	shift
+	parts=(
+		"kunit kunit.sh 4200 --debug"
+		"loopback check-loopback.sh 3000"
+		"kselftest kselftest.sh 3600"
+	)
+	export KERNEL=debug DEADLINE="${DEADLINE:-1200}"
+	count_file=$VMB_BUILD/check-debug.count
+fi
 
 case ${1:-} in
 -h | --help)
-	sed -n 's/^# \{0,1\}//; 4,17p' "$0"
+	sed -n 's/^# \{0,1\}//; 4,20p' "$0"
 	exit 0
 	;;
 esac
@@ -40,7 +55,7 @@ for wanted; do
 done
 
 need_packages procps
-rm -f "$VMB_BUILD/check.count"
+rm -f "$count_file"
 passed=0
 failed=0
 skipped=0
@@ -59,7 +74,8 @@ end_session() {
 	done
 }
 
-# run_part NAME SCRIPT SECONDS: shows its output as it comes, keeps it, counts.
+# run_part NAME SCRIPT SECONDS [ARGUMENT...]: shows its output as it comes, keeps
+# it, counts.
 run_part() {
 	local log=$VMB_BUILD/check-$1.log status=0 began took count line pid shown verdict
 
@@ -67,7 +83,7 @@ run_part() {
 	began=$(date +%s)
 	: >"$log"
 	setsid timeout --foreground --kill-after=30 "$3" "$VMB_TOP/scripts/$2" \
-		>"$log" </dev/null &
+		"${@:4}" >"$log" </dev/null &
 	pid=$!
 	on_exit end_session "$pid"
 	tail --pid="$pid" --sleep-interval=0.5 -n +1 -f "$log" &
@@ -104,17 +120,14 @@ run_part() {
 }
 
 for part in "${parts[@]}"; do
-	# shellcheck disable=SC2086
-	set -- $part "$@"
-	name=$1 script=$2 seconds=$3
-	shift 3
-	[ $# -eq 0 ] || [[ " $* " == *" $name "* ]] || continue
-	run_part "$name" "$script" "$seconds"
+	read -ra part <<<"$part"
+	[ $# -eq 0 ] || [[ " $* " == *" ${part[0]} "* ]] || continue
+	run_part "${part[@]}"
 done
 stage_end
 
 echo
 printf '%s\n' "${rows[@]}"
 echo
-echo "$passed passed, $failed failed, $skipped skipped" | tee "$VMB_BUILD/check.count"
+echo "$passed passed, $failed failed, $skipped skipped" | tee "$count_file"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
