@@ -175,7 +175,11 @@ void vmb_driver_unregister(struct vmb_driver *driver);
  *	VMB_CHANNEL_STOP_OPEN_FAILED if it cannot be opened then. Freezable threads and
  *	workqueues stand still: packets that such a one holds are not waited for
  *	longer than a second, and their completions are dropped. Packets that the
- *	client sends from then on, or that found no room before, go out after it.
+ *	client sends from then on, or that found no room before, go out after it:
+ *	a client that waits for them in closed keeps the machine from sleeping, and
+ *	after 10 seconds they end with -ENODEV.
+ * @VMB_CHANNEL_STOP_SHUTDOWN: the machine goes down, or another kernel is about
+ *	to take it over. As VMB_CHANNEL_STOP_HIBERNATING, without a wake.
  *
  * KMCL has no such argument; here enable is asynchronous and has no other way
  * to tell.
@@ -187,6 +191,7 @@ enum vmb_channel_stop_reason {
 	VMB_CHANNEL_STOP_OPEN_FAILED,
 	VMB_CHANNEL_STOP_PAUSED,
 	VMB_CHANNEL_STOP_HIBERNATING,
+	VMB_CHANNEL_STOP_SHUTDOWN,
 };
 
 /**
@@ -361,6 +366,9 @@ int vmb_channel_init_set_state_change_callbacks(struct vmb_channel *channel,
 int vmb_channel_init_set_friendly_name(struct vmb_channel *channel,
 				       const char *name);
 int vmb_channel_init_set_raw_guest_memory(struct vmb_channel *channel);
+int vmb_channel_init_set_primary_channel(struct vmb_channel *channel,
+					 struct vmb_channel *primary_channel,
+					 u16 sub_channel_index);
 int vmb_client_channel_init_set_ring_buffer_page_count(struct vmb_channel *channel,
 						       u32 incoming_page_count,
 						       u32 outgoing_page_count);

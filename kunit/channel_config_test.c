@@ -352,8 +352,13 @@ static void allocate_a_second_channel(struct kunit *test)
 	struct channel_fixture *fixture = test->priv;
 	struct vmb_channel *channel;
 
-	KUNIT_EXPECT_EQ(test, vmb_channel_allocate(&fixture->transport.device.device,
-						   false, &channel), -EEXIST);
+	KUNIT_ASSERT_EQ(test, vmb_channel_allocate(&fixture->transport.device.device,
+						   false, &channel), 0);
+	KUNIT_EXPECT_EQ(test, vmb_channel_init_set_process_packet_callbacks(channel,
+			NULL, ignore_packet, NULL), 0);
+	channel_enable(fixture);
+	KUNIT_EXPECT_EQ(test, vmb_channel_enable(channel), -EEXIST);
+	vmb_channel_cleanup(channel);
 }
 
 static void allocate_again_after_cleanup(struct kunit *test)

@@ -222,6 +222,63 @@ static void client_stands_still_while_closing(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vmb_channel_is_configurable(fixture->channel));
 }
 
+/* Sends when it is too late, and waits for the end of that. */
+static void waits_for_its_packet(struct channel_fixture *fixture,
+				 enum channel_event event)
+{
+	struct sender *sender = sender_of(fixture);
+
+	if (event != CLOSED)
+		return;
+	send_try(fixture, 0, 8, WAIT);
+	wait_event_timeout(sender->ended, READ_ONCE(sender->end_count),
+			   3 * CHANNEL_FIXTURE_PATIENCE);
+}
+
+/*
+ * It would wait until the machine wakes, which does not sleep before it has
+ * come to rest: the packet ends, the machine does not sleep, and all goes on.
+ */
+static void client_waits_for_a_held_packet(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	u64 transaction_id;
+
+	channel_enable(fixture);
+	send_make(fixture, 0);
+	fixture->on_state = waits_for_its_packet;
+	KUNIT_EXPECT_EQ(test, hibernate(fixture), -EBUSY);
+	fixture->on_state = NULL;
+	send_expect_ends(fixture, 1);
+	send_expect_end(fixture, 0, 0, -ENODEV);
+	channel_settle(fixture);
+	KUNIT_EXPECT_EQ(test, fixture->transport.opens, 2);
+	send_one(fixture, 1, 8, WAIT);
+	transaction_id = peer_expect_sent(fixture, 1, 8, VMB_WIRE_FLAG_COMPLETION_REQUESTED);
+	peer_answer(fixture, transaction_id, 8);
+	send_expect_answered(fixture, 1, 1, 8);
+}
+
+/* The same, and nothing wakes it: what the peer knows of is gone for good. */
+static void machine_goes_down(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	static const struct channel_entry expected[] = {
+		{ TRANSPORT_OPEN, 0 },
+		{ OPENED, 0 },
+		{ STARTED, 0 },
+		{ POST_STARTED, 0 },
+		{ SUSPEND, VMB_CHANNEL_STOP_SHUTDOWN },
+		{ TRANSPORT_CLOSE, 0 },
+		{ CLOSED, VMB_CHANNEL_STOP_SHUTDOWN },
+	};
+
+	channel_enable(fixture);
+	vmb_transport_device_shutdown(&fixture->transport.device);
+	channel_settle(fixture);
+	channel_expect_log(fixture, expected, ARRAY_SIZE(expected));
+}
+
 static struct kunit_case hibernate_cases[] = {
 	KUNIT_CASE(sleeps_and_wakes),
 	KUNIT_CASE(paused_before),
@@ -230,8 +287,10 @@ static struct kunit_case hibernate_cases[] = {
 	KUNIT_CASE(completion_is_under_way),
 	KUNIT_CASE(what_the_client_sends),
 	KUNIT_CASE(cannot_be_opened_again),
+	KUNIT_CASE(machine_goes_down),
 	KUNIT_CASE(client_stands_still_while_pausing),
 	KUNIT_CASE_SLOW(client_stands_still_while_closing),
+	KUNIT_CASE_SLOW(client_waits_for_a_held_packet),
 	{}
 };
 

@@ -278,7 +278,8 @@ void loopback_fixture_exit(struct kunit *test)
 		return;
 	for (i = 0; i < fixture->count; i++)
 		complete_all(&fixture->ends[i]->go_on);
-	for (i = 0; i < fixture->count; i++) {
+	/* Sub-channels were made after their primary, and go before it. */
+	for (i = fixture->count; i--;) {
 		struct loopback_end *end = fixture->ends[i];
 
 		flush_work(&end->helper);

@@ -15,7 +15,7 @@
 
 /* Room for what one test does to one channel. */
 #define LOOPBACK_LOG		64u
-#define LOOPBACK_ENDS		8u
+#define LOOPBACK_ENDS		12u
 /* Nobody here needs that long, unless a wake-up was lost. */
 #define LOOPBACK_PATIENCE	(20 * HZ)
 

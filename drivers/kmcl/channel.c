@@ -122,11 +122,11 @@ static struct vmb_channel *vmb_channel_make(struct vmb_transport_device *device,
  * no external data, no callbacks. It belongs to the caller, who gives it back
  * with vmb_channel_cleanup(). Its counters appear in the device's directory in
  * sysfs, in "vmbkmcl"; of further channels of the device in "vmbkmcl.1" and so
- * on. A device that a transport found has one channel.
+ * on. Of the channels on a device that a transport found one can be enabled, and
+ * its sub-channels, see vmb_channel_init_set_primary_channel().
  *
  * Context: process context.
- * Return: 0; -ENODEV: the device is being removed; -EEXIST: the device has a
- * channel already; -ENOMEM.
+ * Return: 0; -ENODEV: the device is being removed; -ENOMEM.
  *
  * VmbChannelAllocate.
  */
@@ -140,10 +140,6 @@ int vmb_channel_allocate(struct vmb_device *device, bool is_server,
 	if (is_server || !device)
 		device = vmb_loopback_device();
 	transport_device = to_vmb_transport_device(device);
-	/* Two at once on one device: the driver's own doing, it will see it fail. */
-	if (device != vmb_loopback_device() &&
-	    !list_empty_careful(&transport_device->channels))
-		return -EEXIST;
 	new = vmb_channel_make(transport_device, is_server);
 	if (!new)
 		return -ENOMEM;
@@ -171,7 +167,7 @@ EXPORT_SYMBOL_GPL(vmb_channel_allocate);
  * disable waits for, except when the device is being removed), their memory
  * stays until they are completed. All packets from vmb_packet_allocate() must
  * have been freed: if not, there is a warning, and the channel's memory stays
- * for good.
+ * for good. Sub-channels are to be cleaned up before their primary.
  *
  * Context: process context.
  *
@@ -187,6 +183,7 @@ void vmb_channel_cleanup(struct vmb_channel *channel)
 	}
 	/* A channel that closed by itself: its worker may be on its last line. */
 	flush_work(&channel->life.work);
+	vmb_sub_channels_forget(channel);
 	vmb_observe_remove(channel);
 	kobject_del(&channel->kobject);
 	/* Last: its name is free for another only now. */

@@ -5,6 +5,8 @@
  * Locks, outermost first:
  *   memory.mutex       makes GPADL, open and close calls of one channel take
  *                      turns (hv_vmbus wakes one waiter only); sleeps
+ *   device.lock        the device's channels; enable, start and pause of a
+ *                      sub-channel and its primary; spinlock
  *   outbound.lock      outgoing ring, queue, free list, most counters; spinlock
  *   life.lock          state and stop reason; spinlock
  *   memory.lock        who may touch which page; spinlock
@@ -41,9 +43,15 @@
  * @stop: it is to be closed.
  * @disable: and then disabled, also if it is a server.
  * @hibernate: it is to be closed, and opened when the machine wakes.
+ * @sleep_reason: the client is told; written with @hibernate.
  * @peer: the peer is there, open may be tried.
  * @suspended: suspend was called since started, or there was no started; the
  *	worker's.
+ * @quiet: since the last open, everything has stopped that touches transport or
+ *	rings; written by the worker, read by that of the primary channel.
+ * @parted: since the last open, the transport was closed; written by the worker,
+ *	read by those of sub-channels.
+ * @close_error: what that said; written before @parted.
  * @searched: find_peer was called since enable, or since the peer went.
  * @stop_reason: why; the first reason stays.
  * @work: opens and closes; calls the state callbacks, so they never overlap.
@@ -58,8 +66,12 @@ struct vmb_life {
 	bool stop;
 	bool disable;
 	bool hibernate;
+	enum vmb_channel_stop_reason sleep_reason;
 	bool peer;
 	bool suspended;
+	bool quiet;
+	bool parted;
+	int close_error;
 	bool searched;
 	enum vmb_channel_stop_reason stop_reason;
 	struct work_struct work;
@@ -104,6 +116,9 @@ struct vmb_watchdog {
  * @named: the client gave it a name.
  * @pointer: the client's.
  * @is_server: which end of the channel this is; immutable.
+ * @primary: whose sub-channel it is, or NULL; written under the device's lock,
+ *	immutable while enabled.
+ * @sub_channel_index: which one, from 1; likewise.
  * @local: as the device has it, for packets may outlive that; immutable.
  * @interface_type: type GUID of the device, or of the offer: a server's own, or
  *	the one that a client on loopback is bound to.
@@ -148,6 +163,8 @@ struct vmb_channel {
 	bool named;
 	void *pointer;
 	bool is_server;
+	struct vmb_channel *primary;
+	u16 sub_channel_index;
 	bool local;
 	guid_t interface_type;
 	guid_t interface_instance;
@@ -268,6 +285,7 @@ void vmb_send_accept(struct vmb_channel *channel);
 void vmb_send_start(struct vmb_channel *channel);
 void vmb_send_hold(struct vmb_channel *channel);
 bool vmb_send_stop(struct vmb_channel *channel, bool all);
+bool vmb_send_has_external(struct vmb_channel *channel);
 void vmb_send_keep(struct vmb_channel *channel);
 void vmb_send_fail(struct vmb_channel *channel, int status);
 enum vmb_send_state vmb_send_abandon(struct vmb_packet *packet, bool gone);
@@ -288,7 +306,11 @@ int vmb_life_step(struct vmb_channel *channel, enum vmb_life_event event);
 int vmb_flow_step(struct vmb_channel *channel, enum vmb_flow_event event);
 void vmb_life_stop(struct vmb_channel *channel,
 		   enum vmb_channel_stop_reason reason);
-int vmb_life_hibernate(struct vmb_channel *channel);
+void vmb_life_stop_for_good(struct vmb_channel *channel,
+			    enum vmb_channel_stop_reason reason);
+void vmb_life_hibernate(struct vmb_channel *channel,
+			enum vmb_channel_stop_reason reason);
+int vmb_life_wait_for_hibernation(struct vmb_channel *channel);
 void vmb_life_wake(struct vmb_channel *channel);
 bool vmb_life_has_to_end(const struct vmb_channel *channel);
 bool vmb_life_is_callback(const struct vmb_channel *channel);
@@ -301,6 +323,22 @@ void vmb_life_take_memory_back(struct vmb_channel *channel);
 void vmb_life_close(struct vmb_channel *channel);
 void vmb_life_wait_for_client(struct vmb_channel *channel);
 void vmb_life_close_to_hibernate(struct vmb_channel *channel);
+
+/* sub_channel.c */
+int vmb_sub_channel_check(struct vmb_channel *channel);
+void vmb_sub_channel_follow(struct vmb_channel *channel);
+void vmb_sub_channel_wait_for_peer(struct vmb_channel *channel);
+int vmb_sub_channel_wait_for_primary(struct vmb_channel *channel);
+void vmb_sub_channels_step(struct vmb_channel *primary, enum vmb_flow_event event);
+bool vmb_sub_channels_are_pausing(struct vmb_channel *primary);
+bool vmb_sub_channels_are_callers(struct vmb_channel *primary);
+void vmb_sub_channels_wait_for_pause(struct vmb_channel *primary);
+void vmb_sub_channels_stop(struct vmb_channel *primary,
+			   enum vmb_channel_stop_reason reason);
+void vmb_sub_channels_wait_for_quiet(struct vmb_channel *primary);
+void vmb_sub_channels_wait_for_end(struct vmb_channel *primary);
+bool vmb_sub_channels_can_hibernate(struct vmb_channel *primary, long patience);
+void vmb_sub_channels_forget(struct vmb_channel *primary);
 
 /* external_data.c */
 enum vmb_refusal vmb_external_data_check(struct vmb_packet_completion *packet);

@@ -90,6 +90,22 @@ static void vmb_life_flush(struct vmb_channel *channel)
 	}
 }
 
+/* Nothing of ours touches the transport any more; the primary may be waiting. */
+static void vmb_life_set_quiet(struct vmb_channel *channel)
+{
+	WRITE_ONCE(channel->life.quiet, true);
+	wake_up(&channel->life.changed);
+}
+
+/* The transport is closed; sub-channels may be waiting. */
+static void vmb_life_set_parted(struct vmb_channel *channel, int error)
+{
+	channel->life.close_error = error;
+	/* Pairs with the acquire in vmb_sub_channel_wait_for_primary(). */
+	smp_store_release(&channel->life.parted, true);
+	wake_up(&channel->life.changed);
+}
+
 /*
  * Close ring and transport; no packet flows any more, the client has completed
  * all, or is not waited for. What it has sent ends, if this is @for_good; else
@@ -100,15 +116,21 @@ void vmb_life_close_transport(struct vmb_channel *channel, bool for_good)
 	int ret;
 
 	vmb_outbound_close(channel, for_good);
+	vmb_life_set_quiet(channel);
+	if (for_good)
+		vmb_sub_channels_wait_for_quiet(channel);
 	mutex_lock(&channel->memory.mutex);
 	/* From here on memory can be taken back, but no more be shared. */
 	channel->memory.accepting = false;
 	ret = channel->operations->close(channel);
 	mutex_unlock(&channel->memory.mutex);
+	vmb_life_set_parted(channel, ret);
 	if (for_good)
 		vmb_send_stop(channel, false);
+	if (ret == -EBUSY)
+		ret = vmb_sub_channel_wait_for_primary(channel);
 	vmb_send_fail(channel, ret ? -EIO : -ENODEV);
-	if (!ret)
+	if (!ret || ret == -EBUSY)
 		return;
 	vmb_outbound_count_leak(channel);
 	dev_err(channel->dev,
@@ -170,7 +192,7 @@ bool vmb_life_rest_to_hibernate(struct vmb_channel *channel)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
 
-	vmb_life_call_suspend(channel, VMB_CHANNEL_STOP_HIBERNATING);
+	vmb_life_call_suspend(channel, READ_ONCE(channel->life.sleep_reason));
 	vmb_send_hold(channel);
 	wait_event_timeout(outbound->drained, vmb_outbound_client_is_done(channel),
 			   VMB_HIBERNATE_LIMIT);
@@ -184,7 +206,7 @@ void vmb_life_close_to_hibernate(struct vmb_channel *channel)
 	vmb_inbound_drop_deferred(channel);
 	vmb_send_keep(channel);
 	vmb_life_close_transport(channel, false);
-	vmb_life_call_closed(channel, VMB_CHANNEL_STOP_HIBERNATING);
+	vmb_life_call_closed(channel, READ_ONCE(channel->life.sleep_reason));
 }
 
 /*
@@ -195,16 +217,19 @@ void vmb_life_close_to_hibernate(struct vmb_channel *channel)
 static void vmb_life_close_early(struct vmb_channel *channel)
 {
 	vmb_life_flush(channel);
+	vmb_sub_channels_wait_for_quiet(channel);
 	vmb_life_close_transport(channel, false);
 	vmb_life_drain(channel, true);
 	/* If the client was given up: the last packet takes the channel along. */
 	vmb_outbound_close(channel, true);
 }
 
-static void vmb_life_close_late(struct vmb_channel *channel)
+static void vmb_life_close_late(struct vmb_channel *channel, bool left)
 {
 	vmb_life_drain(channel, true);
 	vmb_life_flush(channel);
+	if (left && channel->primary)
+		vmb_sub_channel_wait_for_peer(channel);
 	vmb_inbound_stop(channel);
 	vmb_life_close_transport(channel, true);
 }
@@ -229,6 +254,7 @@ void vmb_life_close(struct vmb_channel *channel)
 	bool lost = channel->inbound.reader.lost != VMB_REFUSAL_NONE;
 	bool left;
 
+	vmb_sub_channels_stop(channel, reason);
 	vmb_life_call_suspend(channel, reason);
 	vmb_inbound_drop_deferred(channel);
 	left = vmb_send_stop(channel, channel->operations->peer_gone(channel));
@@ -238,7 +264,8 @@ void vmb_life_close(struct vmb_channel *channel)
 		/* What is left needs the peer's word, or the transport's close. */
 		if (left)
 			vmb_inbound_start_discarding(channel);
-		vmb_life_close_late(channel);
+		vmb_life_close_late(channel, left);
 	}
+	vmb_sub_channels_wait_for_end(channel);
 	vmb_life_call_closed(channel, reason);
 }

@@ -79,6 +79,26 @@ void vmb_transport_device_wake(struct vmb_transport_device *device)
 }
 EXPORT_SYMBOL_GPL(vmb_transport_device_wake);
 
+/* Close all channels, which stay enabled. 0 or -EBUSY. */
+static int vmb_transport_device_sleep(struct vmb_transport_device *device,
+				      enum vmb_channel_stop_reason reason)
+{
+	struct vmb_channel *channel;
+	int error, ret = 0;
+
+	spin_lock_irq(&device->lock);
+	list_for_each_entry(channel, &device->channels, device_node)
+		vmb_life_hibernate(channel, reason);
+	spin_unlock_irq(&device->lock);
+	/* Not under the lock: it sleeps; the bus holds the device meanwhile. */
+	list_for_each_entry(channel, &device->channels, device_node) {
+		error = vmb_life_wait_for_hibernation(channel);
+		if (error)
+			ret = error;
+	}
+	return ret;
+}
+
 /**
  * vmb_transport_device_hibernate() - the machine is about to hibernate
  * @device: the device; its channels are closed, and stay enabled. Nobody
@@ -91,20 +111,28 @@ EXPORT_SYMBOL_GPL(vmb_transport_device_wake);
  */
 int vmb_transport_device_hibernate(struct vmb_transport_device *device)
 {
-	struct vmb_channel *channel;
 	int ret;
 
-	/* Not under the lock: it sleeps; the bus holds the device meanwhile. */
-	list_for_each_entry(channel, &device->channels, device_node) {
-		ret = vmb_life_hibernate(channel);
-		if (ret) {
-			vmb_transport_device_wake(device);
-			return ret;
-		}
-	}
-	return 0;
+	ret = vmb_transport_device_sleep(device, VMB_CHANNEL_STOP_HIBERNATING);
+	if (ret)
+		vmb_transport_device_wake(device);
+	return ret;
 }
 EXPORT_SYMBOL_GPL(vmb_transport_device_hibernate);
+
+/**
+ * vmb_transport_device_shutdown() - the machine goes down
+ * @device: the device; its channels are closed, so that the peer writes to no
+ *	memory of this kernel when another one runs. What a driver will not let go
+ *	of is said in the log, and not waited for.
+ *
+ * Context: process context.
+ */
+void vmb_transport_device_shutdown(struct vmb_transport_device *device)
+{
+	vmb_transport_device_sleep(device, VMB_CHANNEL_STOP_SHUTDOWN);
+}
+EXPORT_SYMBOL_GPL(vmb_transport_device_shutdown);
 
 /**
  * vmb_transport_device_release() - the client's remove, or a failed probe, is over
@@ -120,9 +148,9 @@ void vmb_transport_device_release(struct vmb_transport_device *device)
 	vmb_transport_device_removing(device);
 	for (;;) {
 		spin_lock_irq(&device->lock);
-		channel = list_first_entry_or_null(&device->channels,
-						   struct vmb_channel,
-						   device_node);
+		channel = list_empty(&device->channels) ? NULL :
+			  list_last_entry(&device->channels, struct vmb_channel,
+					  device_node);
 		spin_unlock_irq(&device->lock);
 		if (!channel)
 			break;

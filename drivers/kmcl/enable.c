@@ -82,6 +82,30 @@ static int vmb_life_check_target(const struct vmb_channel *channel)
 	return 0;
 }
 
+/* From here on the worker may open it. 0, or why it must not. */
+static int vmb_life_begin(struct vmb_channel *channel)
+{
+	struct vmb_life *life = &channel->life;
+	int ret;
+
+	spin_lock_irq(&channel->device->lock);
+	ret = vmb_sub_channel_check(channel);
+	if (ret)
+		goto unlock;
+	spin_lock(&life->lock);
+	life->stop = false;
+	life->peer = false;
+	life->searched = false;
+	vmb_sub_channel_follow(channel);
+	ret = vmb_life_step(channel, VMB_LIFE_ENABLE);
+	reinit_completion(&life->disabled);
+	queue_work(vmb_workqueue, &life->work);
+	spin_unlock(&life->lock);
+unlock:
+	spin_unlock_irq(&channel->device->lock);
+	return ret;
+}
+
 /**
  * vmb_channel_enable() - bring the channel to life
  * @channel: a disabled channel, configured.
@@ -91,21 +115,22 @@ static int vmb_life_check_target(const struct vmb_channel *channel)
  * does not start by itself, see vmb_channel_start(). If the open fails, closed is
  * called with VMB_CHANNEL_STOP_OPEN_FAILED. A client is disabled again then, as
  * it is after the peer has gone: it may be enabled anew. A server waits for the
- * next open. Calls of enable, disable and the setters must not overlap each
- * other.
+ * next open. A sub-channel can be enabled while its primary is open. Calls of
+ * enable, disable and the setters must not overlap each other.
  *
  * Context: process context.
  * Return: 0; -EBUSY: not disabled, or the client still holds packets from
  * before; -EINVAL: no process-packet callback, or nothing to offer or to wait
  * for; -EMSGSIZE: the largest packet does not fit the rings; -ENODEV: the device
- * is not the target, or is gone; -EOPNOTSUPP: a server channel without
- * VMB_SERVER_CHANNEL_INIT_FLAG_LOOPBACK_OFFER; -ENOMEM.
+ * is not the target, or is gone; -ENOTCONN: a sub-channel whose primary is not
+ * open; -EEXIST: another channel of the device, or another sub-channel of the
+ * same index, is enabled, or another server offers the same; -EOPNOTSUPP: a
+ * server channel without VMB_SERVER_CHANNEL_INIT_FLAG_LOOPBACK_OFFER; -ENOMEM.
  *
  * VmbChannelEnable.
  */
 int vmb_channel_enable(struct vmb_channel *channel)
 {
-	struct vmb_life *life = &channel->life;
 	int ret;
 
 	if (!vmb_channel_is_configurable(channel) ||
@@ -118,29 +143,36 @@ int vmb_channel_enable(struct vmb_channel *channel)
 		return ret;
 	if (channel->operations->peer_gone(channel))
 		return -ENODEV;
+	/* Asked again in the end; what is refused then need not be prepared. */
+	spin_lock_irq(&channel->device->lock);
+	ret = vmb_sub_channel_check(channel);
+	spin_unlock_irq(&channel->device->lock);
+	if (ret)
+		return ret;
 	ret = vmb_life_prepare(channel);
 	if (ret)
 		return ret;
 
+	/* The client may send from its first callback on. */
 	vmb_send_accept(channel);
-	spin_lock_irq(&life->lock);
-	life->stop = false;
-	life->peer = false;
-	life->searched = false;
-	ret = vmb_life_step(channel, VMB_LIFE_ENABLE);
-	reinit_completion(&life->disabled);
-	queue_work(vmb_workqueue, &life->work);
-	spin_unlock_irq(&life->lock);
+	ret = vmb_life_begin(channel);
+	if (ret) {
+		vmb_send_stop(channel, true);
+		channel->operations->unprepare(channel);
+		vmb_pool_destroy(channel);
+	}
 	return ret;
 }
 EXPORT_SYMBOL_GPL(vmb_channel_enable);
 
 /* Calls that wait for the worker would wait for themselves in its callbacks. */
-static bool vmb_life_would_deadlock(const struct vmb_channel *channel,
+static bool vmb_life_would_deadlock(struct vmb_channel *channel,
 				    const char *function)
 {
 	return WARN_ONCE(vmb_life_is_callback(channel) ||
-			 vmb_inbound_is_reader(&channel->inbound),
+			 vmb_inbound_is_reader(&channel->inbound) ||
+			 (channel->primary && vmb_life_is_callback(channel->primary)) ||
+			 vmb_sub_channels_are_callers(channel),
 			 "vmbkmcl: %s: %s() from a callback of the channel\n",
 			 channel->name, function);
 }
@@ -161,11 +193,15 @@ static bool vmb_life_would_deadlock(const struct vmb_channel *channel,
  * must not disable this channel when it is removed.
  *
  * The client's own packets end with -ENODEV at once; those with external data
- * when the peer can no longer write to it.
+ * when the peer can no longer write to it. The peer of a sub-channel can, as long
+ * as the primary channel is open: the peer then has 10 seconds to complete them,
+ * after which they end with -EIO.
+ *
+ * Sub-channels of the channel are disabled with it.
  *
  * Context: process context.
- * Return: 0; -EDEADLK: called from within a state callback of the channel, which
- * would wait for itself.
+ * Return: 0; -EDEADLK: called from within a callback of the channel, or of a
+ * sub-channel or the primary of it, which would wait for itself.
  *
  * VmbChannelDisable.
  */
@@ -193,8 +229,9 @@ EXPORT_SYMBOL_GPL(vmb_channel_disable);
  * packets flow already, nothing happens.
  *
  * Context: process context.
- * Return: 0; -EINVAL: disabled; -EBUSY: pause has not returned yet; -EDEADLK:
- * called from within a state callback of the channel.
+ * Return: 0; -EINVAL: disabled, or a sub-channel, which starts with its primary;
+ * -EBUSY: pause has not returned yet; -EDEADLK: called from within a callback of
+ * the channel, or of a sub-channel of it.
  *
  * VmbChannelStart.
  */
@@ -203,14 +240,22 @@ int vmb_channel_start(struct vmb_channel *channel)
 	struct vmb_life *life = &channel->life;
 	int ret = -EINVAL;
 
+	if (channel->primary)
+		return -EINVAL;
 	if (vmb_life_would_deadlock(channel, __func__))
 		return -EDEADLK;
-	spin_lock_irq(&life->lock);
-	if (life->state != VMB_LIFE_DISABLED) {
+	spin_lock_irq(&channel->device->lock);
+	spin_lock(&life->lock);
+	if (vmb_sub_channels_are_pausing(channel)) {
+		ret = -EBUSY;
+	} else if (life->state != VMB_LIFE_DISABLED) {
 		ret = vmb_flow_step(channel, VMB_FLOW_START);
 		queue_work(vmb_workqueue, &life->work);
 	}
-	spin_unlock_irq(&life->lock);
+	spin_unlock(&life->lock);
+	if (!ret)
+		vmb_sub_channels_step(channel, VMB_FLOW_START);
+	spin_unlock_irq(&channel->device->lock);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(vmb_channel_start);
@@ -226,8 +271,11 @@ EXPORT_SYMBOL_GPL(vmb_channel_start);
  * started; those that were sent before stay in flight, and the peer's
  * completions of them wait until then.
  *
+ * Sub-channels of the channel pause with it, and are waited for.
+ *
  * Context: process context.
- * Return: 0; -EDEADLK: called from within a state callback of the channel.
+ * Return: 0; -EINVAL: a sub-channel; -EDEADLK: called from within a callback of
+ * the channel, or of a sub-channel of it.
  *
  * VmbChannelPause.
  */
@@ -237,14 +285,20 @@ int vmb_channel_pause(struct vmb_channel *channel)
 	int ret;
 
 	might_sleep();
+	if (channel->primary)
+		return -EINVAL;
 	if (vmb_life_would_deadlock(channel, __func__))
 		return -EDEADLK;
-	spin_lock_irq(&life->lock);
+	spin_lock_irq(&channel->device->lock);
+	spin_lock(&life->lock);
 	ret = vmb_flow_step(channel, VMB_FLOW_PAUSE);
 	if (life->state != VMB_LIFE_DISABLED)
 		queue_work(vmb_workqueue, &life->work);
-	spin_unlock_irq(&life->lock);
+	spin_unlock(&life->lock);
+	vmb_sub_channels_step(channel, VMB_FLOW_PAUSE);
+	spin_unlock_irq(&channel->device->lock);
 	wait_event(life->changed, READ_ONCE(life->flow) != VMB_FLOW_PAUSING);
+	vmb_sub_channels_wait_for_pause(channel);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(vmb_channel_pause);

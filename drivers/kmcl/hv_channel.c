@@ -13,30 +13,35 @@
 #include "hv_layout.h"
 #include "hv_transport.h"
 
+static struct vmb_hv_device *vmb_hv_device_of(const struct vmb_channel *channel)
+{
+	return container_of(vmb_channel_transport_device(channel),
+			    struct vmb_hv_device, transport);
+}
+
 static int vmb_hv_prepare(struct vmb_channel *channel, u32 *incoming_size,
 			  u32 *outgoing_size, u32 minimum_size)
 {
-	struct vmb_hv_device *device;
 	struct vmb_hv_channel *hv;
 	int ret;
 
-	device = container_of(vmb_channel_transport_device(channel),
-			      struct vmb_hv_device, transport);
 	hv = kzalloc(sizeof(*hv), GFP_KERNEL);
 	if (!hv)
 		return -ENOMEM;
-	hv->channel = device->hv->channel;
-	hv->device = device;
-	hv->rings.incoming_wanted = *incoming_size;
-	hv->rings.outgoing_wanted = *outgoing_size;
-	ret = vmb_hv_rings_get(hv, minimum_size);
+	hv->device = vmb_hv_device_of(channel);
+	refcount_set(&hv->references, 1);
+	ret = vmb_hv_rings_get(hv, *incoming_size, *outgoing_size, minimum_size);
 	if (ret) {
 		kfree(hv);
 		return ret;
 	}
-	*incoming_size = hv->rings.incoming_size;
-	*outgoing_size = hv->rings.outgoing_size;
+	*incoming_size = hv->rings->incoming_size;
+	*outgoing_size = hv->rings->outgoing_size;
 	vmb_channel_set_transport_private(channel, hv);
+	if (vmb_channel_primary(channel))
+		vmb_hv_sub_prepare(hv, channel);
+	else
+		hv->channel = hv->device->hv->channel;
 	return 0;
 }
 
@@ -44,11 +49,37 @@ static void vmb_hv_unprepare(struct vmb_channel *channel)
 {
 	struct vmb_hv_channel *hv = vmb_channel_transport_private(channel);
 
+	vmb_channel_set_transport_private(channel, NULL);
+	if (vmb_channel_primary(channel)) {
+		vmb_hv_sub_unprepare(hv);
+		return;
+	}
 	/* As it was found, for the device's next driver may be another's. */
 	set_channel_read_mode(hv->channel, HV_CALL_BATCHED);
 	vmb_hv_rings_put(hv);
-	vmb_channel_set_transport_private(channel, NULL);
-	kfree(hv);
+	kfree_rcu(hv, rcu);
+}
+
+/* Only a sub-channel has to be offered: the device was. */
+static bool vmb_hv_find_peer(struct vmb_channel *channel)
+{
+	return !vmb_channel_primary(channel) ||
+	       vmb_hv_sub_find_offer(vmb_channel_transport_private(channel));
+}
+
+/*
+ * Our callback is called no more. What vmbus_disconnect_ring() would do, which
+ * does it for primary channels only.
+ */
+void vmb_hv_silence(struct vmbus_channel *channel)
+{
+	unsigned long flags;
+
+	tasklet_disable(&channel->callback_event);
+	spin_lock_irqsave(&channel->sched_lock, flags);
+	channel->onchannel_callback = NULL;
+	spin_unlock_irqrestore(&channel->sched_lock, flags);
+	tasklet_enable(&channel->callback_event);
 }
 
 static void vmb_hv_on_channel(void *context)
@@ -69,18 +100,19 @@ static void vmb_hv_ring(const struct hv_ring_buffer_info *info,
  * down? It says so also when it could not post the message; but only the host's
  * answer clears the handle. A rescinded offer gets no answer and needs none.
  */
-static bool vmb_hv_gpadl_is_alive(const struct vmb_hv_channel *hv,
-				  const struct vmbus_gpadl *gpadl)
+bool vmb_hv_gpadl_is_alive(const struct vmbus_channel *channel,
+			   const struct vmbus_gpadl *gpadl)
 {
 	return gpadl->decrypted ||
-	       (gpadl->gpadl_handle && !READ_ONCE(hv->channel->rescind));
+	       (gpadl->gpadl_handle && !READ_ONCE(channel->rescind));
 }
 
 /* The ring memory is ours again, unless the host may still reach it. */
 static void vmb_hv_take_pages_back(struct vmb_hv_channel *hv)
 {
 	hv->channel->ringbuffer_page = NULL;
-	hv->leaked |= vmb_hv_gpadl_is_alive(hv, &hv->channel->ringbuffer_gpadlhandle);
+	hv->leaked |= vmb_hv_gpadl_is_alive(hv->channel,
+					    &hv->channel->ringbuffer_gpadlhandle);
 }
 
 static int vmb_hv_close(struct vmb_channel *channel)
@@ -88,7 +120,12 @@ static int vmb_hv_close(struct vmb_channel *channel)
 	struct vmb_hv_channel *hv = vmb_channel_transport_private(channel);
 	int ret;
 
+	if (vmb_channel_primary(channel))
+		return vmb_hv_sub_close(hv);
+	/* Closes the sub-channels first. */
+	vmb_hv_sub_begin_close_all(hv->device);
 	ret = vmbus_disconnect_ring(hv->channel);
+	vmb_hv_sub_end_close_all(hv->device);
 	if (ret) {
 		/* The host did not give it up: neither pages nor mapping can go. */
 		hv->leaked = true;
@@ -100,27 +137,60 @@ static int vmb_hv_close(struct vmb_channel *channel)
 	return hv->leaked ? -EIO : 0;
 }
 
+/* Lend hv_vmbus the rings, and have the host open the channel. */
+static int vmb_hv_connect(struct vmb_hv_channel *hv, struct vmb_channel *channel)
+{
+	const struct vmb_hv_rings *rings = hv->rings;
+	int ret;
+
+	/* They may have been open before. */
+	memset(page_address(rings->pages), 0, PAGE_SIZE);
+	memset(page_address(rings->pages) + rings->outgoing_size, 0, PAGE_SIZE);
+	hv->channel->ringbuffer_page = rings->pages;
+	hv->channel->ringbuffer_send_offset = rings->outgoing_size >> PAGE_SHIFT;
+	hv->channel->ringbuffer_pagecount =
+		(rings->outgoing_size + rings->incoming_size) >> PAGE_SHIFT;
+	set_channel_read_mode(hv->channel, HV_CALL_DIRECT);
+	ret = vmbus_connect_ring(hv->channel, vmb_hv_on_channel, channel);
+	if (!ret)
+		return 0;
+	/* It leaves our callback set. */
+	vmb_hv_silence(hv->channel);
+	vmb_hv_take_pages_back(hv);
+	/* What the host has refused it would refuse again. */
+	return ret == -EAGAIN ? -ECONNREFUSED : ret;
+}
+
+static int vmb_hv_open_sub_channel(struct vmb_hv_channel *hv,
+				   struct vmb_channel *channel)
+{
+	int ret;
+
+	if (!vmb_hv_sub_begin_open(hv))
+		return -EAGAIN;
+	ret = vmb_hv_connect(hv, channel);
+	/* The host took it back: there may be another offer. */
+	if (ret && READ_ONCE(hv->channel->rescind) && !hv->leaked)
+		ret = -EAGAIN;
+	vmb_hv_sub_end_open(hv, !ret);
+	return ret;
+}
+
 static int vmb_hv_open(struct vmb_channel *channel)
 {
 	struct vmb_hv_channel *hv = vmb_channel_transport_private(channel);
 	struct vmb_ring incoming, outgoing;
 	int ret;
 
-	/* They may have been open before. */
-	memset(page_address(hv->rings.pages), 0, PAGE_SIZE);
-	memset(page_address(hv->rings.pages) + hv->rings.outgoing_size, 0, PAGE_SIZE);
-	hv->channel->ringbuffer_page = hv->rings.pages;
-	hv->channel->ringbuffer_send_offset = hv->rings.outgoing_size >> PAGE_SHIFT;
-	hv->channel->ringbuffer_pagecount =
-		(hv->rings.outgoing_size + hv->rings.incoming_size) >> PAGE_SHIFT;
-	set_channel_read_mode(hv->channel, HV_CALL_DIRECT);
-	ret = vmbus_connect_ring(hv->channel, vmb_hv_on_channel, channel);
-	if (ret) {
-		/* It leaves our callback set; this takes it back, and no more. */
-		vmbus_disconnect_ring(hv->channel);
-		vmb_hv_take_pages_back(hv);
-		return ret;
+	if (vmb_channel_primary(channel)) {
+		ret = vmb_hv_open_sub_channel(hv, channel);
+	} else {
+		ret = vmb_hv_connect(hv, channel);
+		if (!ret)
+			vmb_hv_sub_allow(hv->device);
 	}
+	if (ret)
+		return ret;
 	vmb_hv_ring(&hv->channel->inbound, &incoming);
 	vmb_hv_ring(&hv->channel->outbound, &outgoing);
 	ret = vmb_channel_attach_rings(channel, &incoming, &outgoing);
@@ -145,11 +215,9 @@ static void vmb_hv_schedule(struct vmb_channel *channel)
 
 static bool vmb_hv_peer_gone(struct vmb_channel *channel)
 {
-	struct vmb_hv_device *device;
-
-	device = container_of(vmb_channel_transport_device(channel),
-			      struct vmb_hv_device, transport);
-	return READ_ONCE(device->hv->channel->rescind);
+	if (READ_ONCE(vmb_hv_device_of(channel)->hv->channel->rescind))
+		return true;
+	return vmb_channel_primary(channel) && vmb_hv_sub_is_gone(channel);
 }
 
 static int vmb_hv_create_gpadl(struct vmb_channel *channel, void *buffer,
@@ -182,7 +250,7 @@ static int vmb_hv_delete_gpadl(struct vmb_channel *channel, void *private)
 	int ret;
 
 	ret = vmbus_teardown_gpadl(hv->channel, gpadl);
-	if (!ret && vmb_hv_gpadl_is_alive(hv, gpadl))
+	if (!ret && vmb_hv_gpadl_is_alive(hv->channel, gpadl))
 		ret = -EIO;
 	kfree(gpadl);
 	return ret;
@@ -191,6 +259,7 @@ static int vmb_hv_delete_gpadl(struct vmb_channel *channel, void *private)
 const struct vmb_channel_transport_operations vmb_hv_channel_operations = {
 	.prepare = vmb_hv_prepare,
 	.unprepare = vmb_hv_unprepare,
+	.find_peer = vmb_hv_find_peer,
 	.open = vmb_hv_open,
 	.close = vmb_hv_close,
 	.signal = vmb_hv_signal,

@@ -37,6 +37,15 @@ static struct vmb_driver *vmb_hv_driver_of(struct hv_device *hv)
 	return container_of(driver, struct vmb_hv_driver, hv)->driver;
 }
 
+/* The client's remove, or its failed probe, is over. */
+static void vmb_hv_device_free(struct vmb_hv_device *device)
+{
+	vmb_transport_device_release(&device->transport);
+	vmb_hv_sub_device_remove(device);
+	vmb_hv_rings_free_kept(device);
+	kfree(device);
+}
+
 static int vmb_hv_probe(struct hv_device *hv, const struct hv_vmbus_device_id *id)
 {
 	struct vmb_driver *driver = vmb_hv_driver_of(hv);
@@ -52,6 +61,9 @@ static int vmb_hv_probe(struct hv_device *hv, const struct hv_vmbus_device_id *i
 	if (!device)
 		return -ENOMEM;
 	device->hv = hv;
+	mutex_init(&device->kept_lock);
+	INIT_LIST_HEAD(&device->kept);
+	vmb_hv_sub_device_add(device);
 	device->transport.isolated = hv_is_isolation_supported();
 	/* A bounced buffer keeps its offset in the page: the packet says it. */
 	dma_set_min_align_mask(&hv->device, HV_HYP_PAGE_SIZE - 1);
@@ -59,11 +71,8 @@ static int vmb_hv_probe(struct hv_device *hv, const struct hv_vmbus_device_id *i
 	vmb_transport_device_init(&device->transport, &hv->device, &hv->dev_type,
 				  &hv->dev_instance, &vmb_hv_channel_operations);
 	ret = driver->probe(&device->transport.device);
-	if (ret) {
-		vmb_transport_device_release(&device->transport);
-		vmb_hv_rings_free(&device->kept);
-		kfree(device);
-	}
+	if (ret)
+		vmb_hv_device_free(device);
 	return ret;
 }
 
@@ -78,9 +87,7 @@ static vmb_hv_remove_result vmb_hv_remove(struct hv_device *hv)
 		vmb_transport_device_peer_gone(&device->transport);
 	vmb_transport_device_removing(&device->transport);
 	driver->remove(&device->transport.device);
-	vmb_transport_device_release(&device->transport);
-	vmb_hv_rings_free(&device->kept);
-	kfree(device);
+	vmb_hv_device_free(device);
 	return (vmb_hv_remove_result)0;
 }
 
@@ -92,7 +99,19 @@ static struct vmb_transport_device *vmb_hv_transport_device(struct hv_device *hv
 /* Hibernation: in the phase in which devices do not interrupt any more. */
 static int vmb_hv_suspend(struct hv_device *hv)
 {
-	return vmb_transport_device_hibernate(vmb_hv_transport_device(hv));
+	struct vmb_transport_device *transport = vmb_hv_transport_device(hv);
+	int ret;
+
+	ret = vmb_transport_device_hibernate(transport);
+	if (!ret)
+		vmb_hv_sub_forget_offers(container_of(transport, struct vmb_hv_device,
+						      transport));
+	return ret;
+}
+
+static void vmb_hv_shutdown(struct hv_device *hv)
+{
+	vmb_transport_device_shutdown(vmb_hv_transport_device(hv));
 }
 
 static int vmb_hv_resume(struct hv_device *hv)
@@ -114,6 +133,7 @@ static int vmb_hv_driver_register(struct vmb_driver *driver, void **private)
 	hv->hv.id_table = driver->id_table;
 	hv->hv.probe = vmb_hv_probe;
 	hv->hv.remove = vmb_hv_remove;
+	hv->hv.shutdown = vmb_hv_shutdown;
 	hv->hv.suspend = vmb_hv_suspend;
 	hv->hv.resume = vmb_hv_resume;
 	hv->hv.driver.dev_groups = driver->device_groups;

@@ -19,7 +19,11 @@
  *    HV_CALL_DIRECT mode; scheduling it is allowed at any time, and when
  *    vmbus_disconnect_ring() has returned it calls nothing any more;
  *  - rescind is set, once and for all, when the host took back the offer;
- *  - target_cpu is where interrupts go.
+ *  - target_cpu is where interrupts go;
+ *  - onchannel_callback is called under sched_lock, or by callback_event: with
+ *    the one taken and the other disabled it can be taken back;
+ *  - a sub-channel has a primary_channel, an index in its offer, and a kobj whose
+ *    references keep it; it is freed when rescind is set and nobody has one.
  */
 #ifndef VMB_HV_LAYOUT_H
 #define VMB_HV_LAYOUT_H
@@ -45,6 +49,10 @@ VMB_HV_FIELD_IS(vmbus_channel, ringbuffer_gpadlhandle.decrypted, bool);
 VMB_HV_FIELD_IS(vmbus_channel, callback_event, struct tasklet_struct);
 VMB_HV_FIELD_IS(vmbus_channel, rescind, bool);
 VMB_HV_FIELD_IS(vmbus_channel, target_cpu, u32);
+VMB_HV_FIELD_IS(vmbus_channel, sched_lock, spinlock_t);
+VMB_HV_FIELD_IS(vmbus_channel, primary_channel, struct vmbus_channel *);
+VMB_HV_FIELD_IS(vmbus_channel, offermsg.offer.sub_channel_index, u16);
+VMB_HV_FIELD_IS(vmbus_channel, kobj, struct kobject);
 
 #define VMB_HV_CONTROL_IS(ours, theirs)					\
 	static_assert(offsetof(struct vmb_wire_ring_control, ours) ==	\

@@ -7,17 +7,19 @@
  */
 #include <linux/gfp.h>
 #include <linux/mm.h>
+#include <linux/slab.h>
 
 #include "hv_transport.h"
 
 /* Try to get the memory of both rings, without a splat in the log. */
-static struct page *vmb_hv_rings_allocate(const struct vmb_hv_channel *hv,
+static struct page *vmb_hv_rings_allocate(const struct vmb_hv_device *device,
 					  unsigned int order)
 {
 	const gfp_t flags = GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN;
 	struct page *pages;
 
-	pages = alloc_pages_node(cpu_to_node(hv->channel->target_cpu), flags, order);
+	pages = alloc_pages_node(cpu_to_node(device->hv->channel->target_cpu),
+				 flags, order);
 	return pages ? pages : alloc_pages(flags, order);
 }
 
@@ -32,71 +34,120 @@ static bool vmb_hv_rings_are_reduced(const struct vmb_hv_rings *rings)
 	       rings->outgoing_size < rings->outgoing_wanted;
 }
 
-/* What the device has kept, if it is what is wanted, and large enough. */
-static bool vmb_hv_rings_take_kept(struct vmb_hv_channel *hv, u32 minimum_size)
+static void vmb_hv_rings_free(struct vmb_hv_rings *rings)
 {
-	struct vmb_hv_rings *kept = &hv->device->kept;
+	__free_pages(rings->pages, rings->order);
+	kfree(rings);
+}
 
-	if (!kept->pages)
-		return false;
-	if (kept->incoming_wanted != hv->rings.incoming_wanted ||
-	    kept->outgoing_wanted != hv->rings.outgoing_wanted ||
-	    min(kept->incoming_size, kept->outgoing_size) < minimum_size) {
-		vmb_hv_rings_free(kept);
-		return false;
+/*
+ * What the device has kept, if it is what is wanted, and large enough. If it is
+ * not, some of it is given back: sizes were changed.
+ */
+static struct vmb_hv_rings *vmb_hv_rings_take_kept(struct vmb_hv_device *device,
+						   u32 incoming_size,
+						   u32 outgoing_size,
+						   u32 minimum_size)
+{
+	struct vmb_hv_rings *rings, *found = NULL, *unfit = NULL;
+
+	mutex_lock(&device->kept_lock);
+	list_for_each_entry(rings, &device->kept, node) {
+		if (rings->incoming_wanted == incoming_size &&
+		    rings->outgoing_wanted == outgoing_size &&
+		    min(rings->incoming_size, rings->outgoing_size) >= minimum_size) {
+			found = rings;
+			break;
+		}
+		unfit = rings;
 	}
-	hv->rings = *kept;
-	kept->pages = NULL;
-	return true;
+	if (!found && unfit)
+		list_del(&unfit->node);
+	if (found)
+		list_del(&found->node);
+	mutex_unlock(&device->kept_lock);
+	if (!found && unfit)
+		vmb_hv_rings_free(unfit);
+	return found;
+}
+
+static struct vmb_hv_rings *vmb_hv_rings_make(struct vmb_hv_device *device,
+					      u32 incoming_size, u32 outgoing_size,
+					      u32 minimum_size)
+{
+	struct vmb_hv_rings *rings;
+
+	rings = kzalloc(sizeof(*rings), GFP_KERNEL);
+	if (!rings)
+		return NULL;
+	rings->incoming_size = incoming_size;
+	rings->outgoing_size = outgoing_size;
+	rings->incoming_wanted = incoming_size;
+	rings->outgoing_wanted = outgoing_size;
+	for (;;) {
+		rings->order = get_order(rings->incoming_size + rings->outgoing_size);
+		rings->pages = vmb_hv_rings_allocate(device, rings->order);
+		if (rings->pages)
+			return rings;
+		if (rings->incoming_size == minimum_size &&
+		    rings->outgoing_size == minimum_size)
+			break;
+		rings->incoming_size = vmb_hv_rings_smaller(rings->incoming_size,
+							    minimum_size);
+		rings->outgoing_size = vmb_hv_rings_smaller(rings->outgoing_size,
+							    minimum_size);
+	}
+	kfree(rings);
+	return NULL;
 }
 
 /*
  * Get the rings that are wanted, or smaller ones: in halves, down to what one
  * packet needs. 0 or -ENOMEM.
  */
-int vmb_hv_rings_get(struct vmb_hv_channel *hv, u32 minimum_size)
+int vmb_hv_rings_get(struct vmb_hv_channel *hv, u32 incoming_size,
+		     u32 outgoing_size, u32 minimum_size)
 {
-	struct vmb_hv_rings *rings = &hv->rings;
+	struct vmb_hv_device *device = hv->device;
+	struct vmb_hv_rings *rings;
 
-	if (vmb_hv_rings_take_kept(hv, minimum_size))
-		return 0;
-	rings->incoming_size = rings->incoming_wanted;
-	rings->outgoing_size = rings->outgoing_wanted;
-	for (;;) {
-		rings->order = get_order(rings->incoming_size + rings->outgoing_size);
-		rings->pages = vmb_hv_rings_allocate(hv, rings->order);
-		if (rings->pages)
-			break;
-		if (rings->incoming_size == minimum_size &&
-		    rings->outgoing_size == minimum_size)
+	rings = vmb_hv_rings_take_kept(device, incoming_size, outgoing_size,
+				       minimum_size);
+	if (!rings) {
+		rings = vmb_hv_rings_make(device, incoming_size, outgoing_size,
+					  minimum_size);
+		if (!rings)
 			return -ENOMEM;
-		rings->incoming_size = vmb_hv_rings_smaller(rings->incoming_size,
-							    minimum_size);
-		rings->outgoing_size = vmb_hv_rings_smaller(rings->outgoing_size,
-							    minimum_size);
+		if (vmb_hv_rings_are_reduced(rings))
+			dev_warn(&device->hv->device,
+				 "rings of %u KiB instead of %u KiB: memory is fragmented\n",
+				 (rings->incoming_size + rings->outgoing_size) / 1024,
+				 (incoming_size + outgoing_size) / 1024);
 	}
-	if (vmb_hv_rings_are_reduced(rings))
-		dev_warn(&hv->device->hv->device,
-			 "rings of %u KiB instead of %u KiB: memory is fragmented\n",
-			 (rings->incoming_size + rings->outgoing_size) / 1024,
-			 (rings->incoming_wanted + rings->outgoing_wanted) / 1024);
+	hv->rings = rings;
 	return 0;
 }
 
 /* The channel is disabled: keep its rings, unless the host may have them. */
 void vmb_hv_rings_put(struct vmb_hv_channel *hv)
 {
-	struct vmb_hv_rings *kept = &hv->device->kept;
+	struct vmb_hv_device *device = hv->device;
 
-	if (hv->leaked)
+	if (hv->leaked) {
+		/* The pages stay for good; nobody needs to know where. */
+		kfree(hv->rings);
 		return;
-	vmb_hv_rings_free(kept);
-	*kept = hv->rings;
+	}
+	mutex_lock(&device->kept_lock);
+	list_add(&hv->rings->node, &device->kept);
+	mutex_unlock(&device->kept_lock);
 }
 
-void vmb_hv_rings_free(struct vmb_hv_rings *rings)
+/* The device goes; no channel is enabled on it. */
+void vmb_hv_rings_free_kept(struct vmb_hv_device *device)
 {
-	if (rings->pages)
-		__free_pages(rings->pages, rings->order);
-	rings->pages = NULL;
+	struct vmb_hv_rings *rings, *next;
+
+	list_for_each_entry_safe(rings, next, &device->kept, node)
+		vmb_hv_rings_free(rings);
 }

@@ -5,21 +5,31 @@
 #ifndef VMB_HV_TRANSPORT_H
 #define VMB_HV_TRANSPORT_H
 
+#include <linux/completion.h>
 #include <linux/hyperv.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/refcount.h>
+#include <linux/workqueue.h>
 
 #include "transport.h"
 
 /**
  * struct vmb_hv_rings - memory of both rings of a channel
+ * @node: in &vmb_hv_device.kept, while no channel has it.
  * @pages: the outgoing ring, then the incoming one, physically contiguous since
- *	hv_vmbus wants it so. NULL: none.
+ *	hv_vmbus wants it so.
  * @order: of @pages.
  * @incoming_size: bytes, with control page.
  * @outgoing_size: likewise.
  * @incoming_wanted: bytes that were asked for: memory may have allowed fewer.
  * @outgoing_wanted: likewise.
+ *
+ * Allocated when a channel is enabled; freed with the device, or never if the
+ * host may still reach it.
  */
 struct vmb_hv_rings {
+	struct list_head node;
 	struct page *pages;
 	unsigned int order;
 	u32 incoming_size;
@@ -32,38 +42,88 @@ struct vmb_hv_rings {
  * struct vmb_hv_device - a device on hv_vmbus
  * @transport: the library's half.
  * @hv: hv_vmbus's half.
- * @kept: rings of a channel that was disabled: so large a block may not be found
- *	again when it is enabled anew.
+ * @kept_lock: protects @kept.
+ * @kept: rings of channels that were disabled: so large blocks may not be found
+ *	again when they are enabled anew.
+ * @node: in the list of all devices; it and what follows are hv_sub_channel.c's,
+ *	under its lock.
+ * @sub_channels: those that are enabled, or were and are still open to the host.
+ * @offers: of the host, which no sub-channel has taken.
+ * @look: looks for offers that the host has taken back.
  *
  * Allocated by probe, freed by remove.
  */
 struct vmb_hv_device {
 	struct vmb_transport_device transport;
 	struct hv_device *hv;
-	struct vmb_hv_rings kept;
+	struct mutex kept_lock; /* kept */
+	struct list_head kept;
+	struct list_head node;
+	struct list_head sub_channels;
+	struct list_head offers;
+	struct delayed_work look;
 };
 
 /**
  * struct vmb_hv_channel - a channel on hv_vmbus, while it is enabled
- * @channel: hv_vmbus's channel.
+ * @channel: hv_vmbus's channel. Of a sub-channel: with a reference, and NULL
+ *	while there is no offer.
  * @device: the device.
  * @rings: memory of both rings. Ours; lent to hv_vmbus while open.
  * @leaked: the host may still reach @rings, so they are never freed.
+ * @rcu: frees it after who asks whether the peer is gone.
+ * @references: prepare's, and one of whoever waits for @tried.
+ * @node: in &vmb_hv_device.sub_channels; it and what follows are a sub-channel's.
+ * @owner: our channel; NULL: unprepare was called.
+ * @index: which sub-channel.
+ * @lent: it was opened, and hv_vmbus has not closed it yet.
+ * @used: it was opened, so that the offer is not for another one.
+ * @tried: the open was tried, or will not be.
  *
- * Made by prepare, freed by unprepare. Nothing in it changes while open.
+ * Made by prepare, freed by unprepare; that of a sub-channel which is open to the
+ * host not before its primary is closed. Nothing in it changes while open.
  */
 struct vmb_hv_channel {
 	struct vmbus_channel *channel;
 	struct vmb_hv_device *device;
-	struct vmb_hv_rings rings;
+	struct vmb_hv_rings *rings;
 	bool leaked;
+	struct rcu_head rcu;
+	refcount_t references;
+	struct list_head node;
+	struct vmb_channel *owner;
+	u16 index;
+	bool lent;
+	bool used;
+	struct completion tried;
 };
 
 extern const struct vmb_channel_transport_operations vmb_hv_channel_operations;
 
+/* hv_channel.c */
+void vmb_hv_silence(struct vmbus_channel *channel);
+bool vmb_hv_gpadl_is_alive(const struct vmbus_channel *channel,
+			   const struct vmbus_gpadl *gpadl);
+
 /* hv_rings.c */
-int vmb_hv_rings_get(struct vmb_hv_channel *hv, u32 minimum_size);
+int vmb_hv_rings_get(struct vmb_hv_channel *hv, u32 incoming_size,
+		     u32 outgoing_size, u32 minimum_size);
 void vmb_hv_rings_put(struct vmb_hv_channel *hv);
-void vmb_hv_rings_free(struct vmb_hv_rings *rings);
+void vmb_hv_rings_free_kept(struct vmb_hv_device *device);
+
+/* hv_sub_channel.c */
+void vmb_hv_sub_device_add(struct vmb_hv_device *device);
+void vmb_hv_sub_device_remove(struct vmb_hv_device *device);
+void vmb_hv_sub_prepare(struct vmb_hv_channel *hv, struct vmb_channel *channel);
+void vmb_hv_sub_unprepare(struct vmb_hv_channel *hv);
+bool vmb_hv_sub_find_offer(struct vmb_hv_channel *hv);
+bool vmb_hv_sub_begin_open(struct vmb_hv_channel *hv);
+void vmb_hv_sub_end_open(struct vmb_hv_channel *hv, bool lent);
+int vmb_hv_sub_close(struct vmb_hv_channel *hv);
+bool vmb_hv_sub_is_gone(const struct vmb_channel *channel);
+void vmb_hv_sub_allow(struct vmb_hv_device *device);
+void vmb_hv_sub_begin_close_all(struct vmb_hv_device *device);
+void vmb_hv_sub_end_close_all(struct vmb_hv_device *device);
+void vmb_hv_sub_forget_offers(struct vmb_hv_device *device);
 
 #endif

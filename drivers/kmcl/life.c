@@ -82,12 +82,9 @@ static void vmb_flow_advance(struct vmb_channel *channel,
 	WARN_ON_ONCE(ret);
 }
 
-/*
- * The channel is to be closed. The first reason stays. Any context; does
- * nothing on a disabled channel.
- */
-void vmb_life_stop(struct vmb_channel *channel,
-		   enum vmb_channel_stop_reason reason)
+static void vmb_life_request_stop(struct vmb_channel *channel,
+				  enum vmb_channel_stop_reason reason,
+				  bool for_good)
 {
 	struct vmb_life *life = &channel->life;
 	unsigned long flags;
@@ -96,7 +93,7 @@ void vmb_life_stop(struct vmb_channel *channel,
 	if (!vmb_life_step(channel, VMB_LIFE_STOP) &&
 	    life->state != VMB_LIFE_DISABLED) {
 		/* A server that lost its peer lives on, unless this comes too. */
-		if (reason == VMB_CHANNEL_STOP_DISABLED)
+		if (for_good)
 			life->disable = true;
 		if (!life->stop) {
 			life->stop = true;
@@ -105,6 +102,23 @@ void vmb_life_stop(struct vmb_channel *channel,
 		queue_work(vmb_workqueue, &life->work);
 	}
 	spin_unlock_irqrestore(&life->lock, flags);
+}
+
+/*
+ * The channel is to be closed. The first reason stays. Any context; does
+ * nothing on a disabled channel.
+ */
+void vmb_life_stop(struct vmb_channel *channel,
+		   enum vmb_channel_stop_reason reason)
+{
+	vmb_life_request_stop(channel, reason, reason == VMB_CHANNEL_STOP_DISABLED);
+}
+
+/* The same, and disabled then, whatever the reason. */
+void vmb_life_stop_for_good(struct vmb_channel *channel,
+			    enum vmb_channel_stop_reason reason)
+{
+	vmb_life_request_stop(channel, reason, true);
 }
 
 /**
@@ -186,6 +200,9 @@ static void vmb_life_closed(struct vmb_channel *channel)
 	struct vmb_life *life = &channel->life;
 	bool again = false;
 
+	/* If it was not open there are some only if the machine has slept. */
+	vmb_sub_channels_stop(channel, VMB_CHANNEL_STOP_OPEN_FAILED);
+	vmb_sub_channels_wait_for_end(channel);
 	spin_lock_irq(&life->lock);
 	if (channel->is_server && !life->disable) {
 		again = true;
@@ -239,6 +256,8 @@ static void vmb_life_open(struct vmb_channel *channel)
 
 	callbacks = &channel->callbacks;
 	trace_vmb_life(channel->name, "open", 0);
+	WRITE_ONCE(channel->life.quiet, false);
+	WRITE_ONCE(channel->life.parted, false);
 	mutex_lock(&channel->memory.mutex);
 	error = channel->operations->open(channel);
 	channel->memory.accepting = !error;
@@ -293,26 +312,36 @@ static void vmb_life_pause(struct vmb_channel *channel)
 		vmb_flow_advance(channel, VMB_FLOW_PAUSED_NOW);
 }
 
+/* It cannot be: the channel goes on. */
+static void vmb_life_give_up_hibernation(struct vmb_channel *channel, bool running)
+{
+	struct vmb_life *life = &channel->life;
+
+	dev_err(channel->dev,
+		"%s: the driver holds packets with external data, or a sub-channel cannot be closed: no hibernation\n",
+		vmb_channel_label(channel));
+	if (running)
+		vmb_life_run(channel);
+	spin_lock_irq(&life->lock);
+	life->hibernate = false;
+	wake_up(&life->changed);
+	spin_unlock_irq(&life->lock);
+}
+
 /* Nothing is done for the channel any more until it wakes, or -EBUSY. */
 static void vmb_life_do_hibernate(struct vmb_channel *channel)
 {
-	struct vmb_life *life = &channel->life;
-	bool running = READ_ONCE(life->flow) == VMB_FLOW_RUNNING;
+	bool running = READ_ONCE(channel->life.flow) == VMB_FLOW_RUNNING;
 
-	if (!vmb_life_rest_to_hibernate(channel)) {
-		dev_err(channel->dev,
-			"%s: the driver holds packets with external data, no hibernation\n",
-			vmb_channel_label(channel));
-		if (running)
-			vmb_life_run(channel);
-		spin_lock_irq(&life->lock);
-		life->hibernate = false;
-		wake_up(&life->changed);
-		spin_unlock_irq(&life->lock);
+	if (!vmb_life_rest_to_hibernate(channel) ||
+	    !vmb_sub_channels_can_hibernate(channel, VMB_HIBERNATE_PATIENCE / 2)) {
+		vmb_life_give_up_hibernation(channel, running);
 		return;
 	}
 	vmb_life_advance(channel, VMB_LIFE_CLOSE_BEGINS);
 	vmb_life_close_to_hibernate(channel);
+	/* If that took too long, nothing was accepted any more. */
+	vmb_send_accept(channel);
 	vmb_flow_advance(channel, VMB_FLOW_CLOSE);
 	vmb_life_advance(channel, VMB_LIFE_CLOSED);
 }
@@ -324,21 +353,29 @@ static bool vmb_life_is_at_rest(struct vmb_life *life)
 	       READ_ONCE(life->state) == VMB_LIFE_DISABLED;
 }
 
-/*
- * The machine hibernates: close the channel, and open it again when it wakes.
- * The worker does it, which no freezer stops; but it may wait for a client that
- * is frozen, to close the channel for another reason. 0; -EBUSY: it does, or the
- * client holds packets that cannot be taken from it. Process context.
- */
-int vmb_life_hibernate(struct vmb_channel *channel)
+/* The machine hibernates: close the channel, and open it again when it wakes. */
+void vmb_life_hibernate(struct vmb_channel *channel,
+			enum vmb_channel_stop_reason reason)
 {
 	struct vmb_life *life = &channel->life;
-	bool asleep;
 
 	spin_lock_irq(&life->lock);
+	WRITE_ONCE(life->sleep_reason, reason);
 	life->hibernate = life->state != VMB_LIFE_DISABLED;
 	queue_work(vmb_workqueue, &life->work);
 	spin_unlock_irq(&life->lock);
+}
+
+/*
+ * The worker does it, which no freezer stops; but it may wait for a client that
+ * is frozen. 0; -EBUSY: it does, or the client holds packets that cannot be taken
+ * from it. Process context.
+ */
+int vmb_life_wait_for_hibernation(struct vmb_channel *channel)
+{
+	struct vmb_life *life = &channel->life;
+	bool asleep, stuck;
+
 	wait_event_timeout(life->changed,
 			   !READ_ONCE(life->hibernate) || vmb_life_is_at_rest(life),
 			   VMB_HIBERNATE_PATIENCE);
@@ -347,8 +384,18 @@ int vmb_life_hibernate(struct vmb_channel *channel)
 		 (life->hibernate && life->state == VMB_LIFE_ENABLED);
 	if (!asleep)
 		life->hibernate = false;
+	stuck = life->state == VMB_LIFE_CLOSING;
 	spin_unlock_irq(&life->lock);
-	return asleep ? 0 : -EBUSY;
+	if (asleep)
+		return 0;
+	if (stuck) {
+		dev_err(channel->dev,
+			"%s: the driver does not come to rest, no hibernation\n",
+			vmb_channel_label(channel));
+		/* It may be waiting for packets that are held until it wakes. */
+		vmb_send_stop(channel, false);
+	}
+	return -EBUSY;
 }
 
 /* The machine is awake: open the channel again, if it was to be open. */
@@ -462,7 +509,7 @@ static void vmb_life_act(struct vmb_channel *channel, enum vmb_life_action actio
 		}
 		vmb_send_stop(channel, true);
 		vmb_send_fail(channel, -ENODEV);
-		vmb_life_finish(channel);
+		vmb_life_closed(channel);
 		break;
 	}
 }

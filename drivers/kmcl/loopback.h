@@ -34,6 +34,9 @@
  * both end at once, nobody waits for himself. The connection and its rings are
  * the client's memory, and the client does not leave before the server has let
  * go. Nobody waits with vmb_loopback_lock held.
+ *
+ * A sub-channel is a connection of its own, with an offer of its own that has no
+ * device: the offer's GUIDs are its primary's, and it has an index.
  */
 #ifndef VMB_LOOPBACK_H
 #define VMB_LOOPBACK_H
@@ -137,6 +140,7 @@ struct vmb_loopback_device {
  * @channel: the server; not to be touched once @withdrawn.
  * @type: type GUID; immutable.
  * @instance: instance GUID; immutable.
+ * @index: which sub-channel; 0: none. Immutable.
  * @announce: adds @dev. Not the server's own worker: a driver's probe may wait
  *	until its channel is open, and it is the server that has to open it.
  * @announced: @announce was queued; under vmb_loopback_lock.
@@ -161,6 +165,7 @@ struct vmb_loopback_offer {
 	struct vmb_channel *channel;
 	guid_t type;
 	guid_t instance;
+	u16 index;
 	struct work_struct announce;
 	bool announced;
 	bool added;
@@ -183,7 +188,9 @@ extern struct list_head vmb_loopback_offers;
 int vmb_loopback_init(void);
 void vmb_loopback_exit(void);
 struct vmb_device *vmb_loopback_device(void);
-struct vmb_loopback_offer *vmb_loopback_offer_make(struct vmb_channel *server);
+struct vmb_loopback_offer *vmb_loopback_offer_make(struct vmb_channel *server,
+						   const guid_t *type,
+						   const guid_t *instance);
 void vmb_loopback_offer_announce(struct vmb_loopback_offer *offer);
 void vmb_loopback_offer_withdraw(struct vmb_loopback_offer *offer);
 

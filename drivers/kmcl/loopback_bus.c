@@ -205,24 +205,27 @@ static void vmb_loopback_offer_add(struct work_struct *work)
 			&offer->instance, ERR_PTR(ret));
 }
 
-static struct vmb_loopback_offer *
-vmb_loopback_offer_find(const guid_t *type, const guid_t *instance)
+/* Is the same offered by somebody else? */
+static bool vmb_loopback_offer_exists(const struct vmb_loopback_offer *new)
 {
-	struct vmb_loopback_offer *offer;
+	const struct vmb_loopback_offer *offer;
 
 	lockdep_assert_held(&vmb_loopback_lock);
 	list_for_each_entry(offer, &vmb_loopback_offers, node)
-		if (guid_equal(&offer->type, type) &&
-		    guid_equal(&offer->instance, instance))
-			return offer;
-	return NULL;
+		if (guid_equal(&offer->type, &new->type) &&
+		    guid_equal(&offer->instance, &new->instance) &&
+		    offer->index == new->index)
+			return true;
+	return false;
 }
 
 /*
  * The offer of a server that is being enabled; no client can find it yet. An
  * ERR_PTR of -EEXIST if another server has the same, or -ENOMEM.
  */
-struct vmb_loopback_offer *vmb_loopback_offer_make(struct vmb_channel *server)
+struct vmb_loopback_offer *vmb_loopback_offer_make(struct vmb_channel *server,
+						   const guid_t *type,
+						   const guid_t *instance)
 {
 	struct vmb_loopback_offer *offer;
 	int ret;
@@ -231,8 +234,9 @@ struct vmb_loopback_offer *vmb_loopback_offer_make(struct vmb_channel *server)
 	if (!offer)
 		return ERR_PTR(-ENOMEM);
 	offer->channel = server;
-	guid_copy(&offer->type, vmb_channel_target_type(server));
-	guid_copy(&offer->instance, vmb_channel_target_instance(server));
+	guid_copy(&offer->type, type);
+	guid_copy(&offer->instance, instance);
+	offer->index = vmb_channel_sub_channel_index(server);
 	INIT_WORK(&offer->announce, vmb_loopback_offer_add);
 	device_initialize(&offer->dev);
 	offer->dev.bus = &vmb_loopback_bus;
@@ -241,7 +245,7 @@ struct vmb_loopback_offer *vmb_loopback_offer_make(struct vmb_channel *server)
 
 	mutex_lock(&vmb_loopback_lock);
 	ret = dev_set_name(&offer->dev, "offer%u", vmb_loopback_offer_count++);
-	if (!ret && vmb_loopback_offer_find(&offer->type, &offer->instance))
+	if (!ret && vmb_loopback_offer_exists(offer))
 		ret = -EEXIST;
 	if (!ret)
 		list_add_tail(&offer->node, &vmb_loopback_offers);
@@ -253,11 +257,11 @@ struct vmb_loopback_offer *vmb_loopback_offer_make(struct vmb_channel *server)
 	return offer;
 }
 
-/* Once: show it to drivers, soon and elsewhere. */
+/* Once: show it to drivers, soon and elsewhere. A sub-channel has no device. */
 void vmb_loopback_offer_announce(struct vmb_loopback_offer *offer)
 {
 	lockdep_assert_held(&vmb_loopback_lock);
-	if (offer->announced)
+	if (offer->announced || offer->index)
 		return;
 	offer->announced = true;
 	queue_work(vmb_workqueue, &offer->announce);

@@ -72,8 +72,14 @@ static bool vmb_loopback_wants(const struct vmb_channel *channel,
 			       const struct vmb_loopback_offer *offer)
 {
 	const struct vmb_loopback_offer *bound = vmb_loopback_device_of(channel)->offer;
+	const struct vmb_channel *primary = vmb_channel_primary(channel);
 	const guid_t *instance = vmb_channel_target_instance(channel);
 
+	if (vmb_channel_sub_channel_index(channel) != offer->index)
+		return false;
+	if (primary)
+		return guid_equal(&offer->type, &primary->interface_type) &&
+		       guid_equal(&offer->instance, &primary->interface_instance);
 	if (bound)
 		return offer == bound;
 	return guid_equal(&offer->type, vmb_channel_target_type(channel)) &&
@@ -100,7 +106,7 @@ static int vmb_loopback_client_prepare(struct vmb_channel *channel,
 	struct vmb_loopback_client *client;
 
 	if (!vmb_loopback_device_of(channel)->offer &&
-	    !vmb_channel_target_type(channel)) {
+	    !vmb_channel_primary(channel) && !vmb_channel_target_type(channel)) {
 		dev_err(channel->dev,
 			"%s: a channel without a device needs a target: call vmb_client_channel_init_set_target_pnp()\n",
 			vmb_channel_label(channel));
@@ -324,13 +330,9 @@ const struct vmb_channel_transport_operations vmb_loopback_client_operations = {
 
 /* Servers. */
 
-/* The rings are the client's, so there is nothing to say about their sizes. */
-static int vmb_loopback_server_prepare(struct vmb_channel *channel,
-				       u32 *incoming_size, u32 *outgoing_size,
-				       u32 minimum_size)
+/* Has the driver said what is to be offered? 0 or an errno, with a remedy. */
+static int vmb_loopback_server_check(const struct vmb_channel *channel)
 {
-	struct vmb_loopback_offer *offer;
-
 	if (!(channel->server_flags & VMB_SERVER_CHANNEL_INIT_FLAG_LOOPBACK_OFFER)) {
 		dev_err(channel->dev,
 			"%s: a guest can offer channels to its own kernel only: call vmb_server_channel_init_set_flags() with VMB_SERVER_CHANNEL_INIT_FLAG_LOOPBACK_OFFER\n",
@@ -343,12 +345,34 @@ static int vmb_loopback_server_prepare(struct vmb_channel *channel,
 			vmb_channel_label(channel));
 		return -EINVAL;
 	}
-	offer = vmb_loopback_offer_make(channel);
+	return 0;
+}
+
+/* The rings are the client's, so there is nothing to say about their sizes. */
+static int vmb_loopback_server_prepare(struct vmb_channel *channel,
+				       u32 *incoming_size, u32 *outgoing_size,
+				       u32 minimum_size)
+{
+	const struct vmb_channel *primary = vmb_channel_primary(channel);
+	struct vmb_loopback_offer *offer;
+	const guid_t *type, *instance;
+	int ret;
+
+	if (primary) {
+		type = &primary->interface_type;
+		instance = &primary->interface_instance;
+	} else {
+		ret = vmb_loopback_server_check(channel);
+		if (ret)
+			return ret;
+		type = vmb_channel_target_type(channel);
+		instance = vmb_channel_target_instance(channel);
+	}
+	offer = vmb_loopback_offer_make(channel, type, instance);
 	if (offer == ERR_PTR(-EEXIST))
 		dev_err(channel->dev,
 			"%s: another server offers {%pUl} {%pUl} already\n",
-			vmb_channel_label(channel), vmb_channel_target_type(channel),
-			vmb_channel_target_instance(channel));
+			vmb_channel_label(channel), type, instance);
 	if (IS_ERR(offer))
 		return PTR_ERR(offer);
 	vmb_channel_set_interface(channel, &offer->type, &offer->instance);

@@ -108,6 +108,23 @@ bool vmb_send_stop(struct vmb_channel *channel, bool all)
 	return left;
 }
 
+/* Are there packets whose external data the peer may still write to? */
+bool vmb_send_has_external(struct vmb_channel *channel)
+{
+	struct vmb_transactions *transactions = &channel->outbound.transactions;
+	bool has = false;
+	u32 i;
+
+	spin_lock_irq(&channel->outbound.lock);
+	for (i = 0; i < transactions->count && !has; i++) {
+		const struct vmb_packet *packet = transactions->table[i].packet;
+
+		has = packet && packet->external.count;
+	}
+	spin_unlock_irq(&channel->outbound.lock);
+	return has;
+}
+
 /*
  * The machine hibernates: what the peer has never seen is held until it wakes,
  * in its order. Completions in the queue are for a peer that will not know them.

@@ -32,7 +32,9 @@
  *	follows). NULL: the peer does not want to know. Process context.
  * @close: close it; when it returns, vmb_channel_interrupt() neither runs nor
  *	will, and the peer touches neither the rings nor external data of what it
- *	was sent. May wait for the peer. Non-zero: it may still touch both.
+ *	was sent. May wait for the peer. -EBUSY: a sub-channel, which the peer
+ *	closes with its primary: it may still touch external data, and the rings
+ *	are the transport's until then. Any other errno: it may still touch both.
  *	Process context.
  * @signal: ring the peer's bell. Any context.
  * @schedule: have vmb_channel_interrupt() called soon, elsewhere. Any context.
@@ -76,7 +78,7 @@ struct vmb_channel_transport_operations {
  *	name are memory that it keeps until they are completed.
  * @dma_device: external data of outgoing packets is mapped for it; NULL: the
  *	peer takes physical addresses as they are.
- * @lock: protects @channels.
+ * @lock: protects @channels, and makes a sub-channel and its primary take turns.
  * @channels: the channels allocated on it, by &vmb_channel.device_node.
  * @channel_number: of the last that was not the only one.
  * @removing: set before the client's remove is called; waiting for the client
@@ -125,6 +127,7 @@ void vmb_transport_device_init(struct vmb_transport_device *device,
 void vmb_transport_device_peer_gone(struct vmb_transport_device *device);
 void vmb_transport_device_removing(struct vmb_transport_device *device);
 int vmb_transport_device_hibernate(struct vmb_transport_device *device);
+void vmb_transport_device_shutdown(struct vmb_transport_device *device);
 void vmb_transport_device_wake(struct vmb_transport_device *device);
 void vmb_transport_device_release(struct vmb_transport_device *device);
 
@@ -137,6 +140,9 @@ to_vmb_transport_device(struct vmb_device *device)
 struct vmb_transport_device *
 vmb_channel_transport_device(const struct vmb_channel *channel);
 bool vmb_channel_is_server(const struct vmb_channel *channel);
+struct vmb_channel *vmb_channel_primary(const struct vmb_channel *channel);
+u16 vmb_channel_sub_channel_index(const struct vmb_channel *channel);
+bool vmb_channel_primary_is_closing(const struct vmb_channel *channel);
 u32 vmb_channel_maximum_packet_count(const struct vmb_channel *channel);
 const guid_t *vmb_channel_target_type(const struct vmb_channel *channel);
 const guid_t *vmb_channel_target_instance(const struct vmb_channel *channel);

@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Sub-channels on hv_vmbus. The host offers them when a driver asks it to, in
+ * the words of the device's protocol; hv_vmbus calls us for each of them, and
+ * closes them all with their primary, not one alone.
+ *
+ * What hv_vmbus leaves to us:
+ *  - The list of a device's sub-channels is under a lock of its own, which we
+ *    cannot take. So an offer is known from the call only, and kept until a
+ *    sub-channel wants it. hv_vmbus frees what the host takes back and was not
+ *    open, hence the reference.
+ *  - It takes no offer back while it calls us: so the call lasts until the open
+ *    was tried, as it does with drivers that open in it.
+ *  - It says nobody that the host took back a sub-channel. Somebody has to look.
+ */
+#include <linux/slab.h>
+
+#include "hv_transport.h"
+
+/* How often to look whether the host took something back. */
+#define VMB_HV_LOOK_PERIOD	HZ
+/* How long hv_vmbus's worker waits for an open, at most. */
+#define VMB_HV_OPEN_PATIENCE	(5 * HZ)
+
+/**
+ * struct vmb_hv_offer - an offered sub-channel that nobody wants yet
+ * @node: in &vmb_hv_device.offers.
+ * @channel: hv_vmbus's, with a reference.
+ *
+ * Allocated when the host offers it; freed when a sub-channel takes it, or the
+ * host takes it back, or the device goes.
+ */
+struct vmb_hv_offer {
+	struct list_head node;
+	struct vmbus_channel *channel;
+};
+
+/*
+ * Protects all devices' lists, and which offer a sub-channel has. Sleeps;
+ * life.lock is taken inside.
+ */
+static DEFINE_MUTEX(vmb_hv_sub_lock);
+static LIST_HEAD(vmb_hv_devices);
+
+static u16 vmb_hv_sub_index(const struct vmbus_channel *channel)
+{
+	return channel->offermsg.offer.sub_channel_index;
+}
+
+static void vmb_hv_sub_put(struct vmb_hv_channel *hv)
+{
+	if (refcount_dec_and_test(&hv->references))
+		kfree_rcu(hv, rcu);
+}
+
+/* The sub-channel has no offer any more. */
+static void vmb_hv_sub_drop_offer(struct vmb_hv_channel *hv)
+{
+	struct vmbus_channel *channel = hv->channel;
+
+	lockdep_assert_held(&vmb_hv_sub_lock);
+	if (!channel)
+		return;
+	WRITE_ONCE(hv->channel, NULL);
+	kobject_put(&channel->kobj);
+}
+
+/* Has it an offer that the host took back before it was opened? */
+static void vmb_hv_sub_drop_dead_offer(struct vmb_hv_channel *hv)
+{
+	if (hv->channel && !hv->lent && READ_ONCE(hv->channel->rescind))
+		vmb_hv_sub_drop_offer(hv);
+}
+
+/* Closed by hv_vmbus, and wanted by nobody. */
+static void vmb_hv_sub_free(struct vmb_hv_channel *hv)
+{
+	lockdep_assert_held(&vmb_hv_sub_lock);
+	list_del(&hv->node);
+	vmb_hv_sub_drop_offer(hv);
+	vmb_hv_rings_put(hv);
+	vmb_hv_sub_put(hv);
+}
+
+static void vmb_hv_offer_free(struct vmb_hv_offer *offer)
+{
+	lockdep_assert_held(&vmb_hv_sub_lock);
+	list_del(&offer->node);
+	kobject_put(&offer->channel->kobj);
+	kfree(offer);
+}
+
+static void vmb_hv_offers_look(struct vmb_hv_device *device)
+{
+	struct vmb_hv_offer *offer, *next;
+
+	list_for_each_entry_safe(offer, next, &device->offers, node)
+		if (READ_ONCE(offer->channel->rescind))
+			vmb_hv_offer_free(offer);
+}
+
+static bool vmb_hv_sub_is_lent(struct vmb_hv_device *device)
+{
+	struct vmb_hv_channel *hv;
+
+	list_for_each_entry(hv, &device->sub_channels, node)
+		if (hv->lent)
+			return true;
+	return false;
+}
+
+static void vmb_hv_sub_look(struct work_struct *work)
+{
+	struct vmb_hv_device *device = container_of(to_delayed_work(work),
+						    struct vmb_hv_device, look);
+	struct vmb_hv_channel *hv;
+
+	mutex_lock(&vmb_hv_sub_lock);
+	vmb_hv_offers_look(device);
+	list_for_each_entry(hv, &device->sub_channels, node)
+		if (hv->lent && hv->owner && READ_ONCE(hv->channel->rescind))
+			vmb_channel_peer_gone(hv->owner);
+	if (!list_empty(&device->offers) || vmb_hv_sub_is_lent(device))
+		schedule_delayed_work(&device->look, VMB_HV_LOOK_PERIOD);
+	mutex_unlock(&vmb_hv_sub_lock);
+}
+
+/* A sub-channel that waits for this offer. */
+static struct vmb_hv_channel *vmb_hv_sub_find(struct vmb_hv_device *device,
+					      u16 index)
+{
+	struct vmb_hv_channel *hv;
+
+	lockdep_assert_held(&vmb_hv_sub_lock);
+	list_for_each_entry(hv, &device->sub_channels, node) {
+		if (!hv->owner || hv->index != index)
+			continue;
+		vmb_hv_sub_drop_dead_offer(hv);
+		if (!hv->channel)
+			return hv;
+	}
+	return NULL;
+}
+
+static void vmb_hv_offer_keep(struct vmb_hv_device *device,
+			      struct vmbus_channel *channel)
+{
+	struct vmb_hv_offer *offer;
+
+	offer = kzalloc(sizeof(*offer), GFP_KERNEL);
+	/* As if it had not been offered: who waits for it goes on waiting. */
+	if (!offer)
+		return;
+	kobject_get(&channel->kobj);
+	offer->channel = channel;
+	list_add_tail(&offer->node, &device->offers);
+}
+
+/* Who opens it gets a reference to keep for the caller, who waits. */
+static struct vmb_hv_channel *vmb_hv_sub_give(struct vmb_hv_device *device,
+					      struct vmbus_channel *channel)
+{
+	struct vmb_hv_channel *hv;
+
+	lockdep_assert_held(&vmb_hv_sub_lock);
+	schedule_delayed_work(&device->look, VMB_HV_LOOK_PERIOD);
+	hv = vmb_hv_sub_find(device, vmb_hv_sub_index(channel));
+	if (!hv) {
+		vmb_hv_offer_keep(device, channel);
+		return NULL;
+	}
+	kobject_get(&channel->kobj);
+	WRITE_ONCE(hv->channel, channel);
+	reinit_completion(&hv->tried);
+	refcount_inc(&hv->references);
+	vmb_channel_peer_arrived(hv->owner);
+	return hv;
+}
+
+/* The host offers a sub-channel. On a worker of hv_vmbus. */
+static void vmb_hv_sub_offered(struct vmbus_channel *channel)
+{
+	struct vmb_hv_channel *hv = NULL;
+	struct vmb_hv_device *device;
+
+	mutex_lock(&vmb_hv_sub_lock);
+	/* Its driver may be going: then it is not found. */
+	list_for_each_entry(device, &vmb_hv_devices, node) {
+		if (device->hv == channel->primary_channel->device_obj) {
+			hv = vmb_hv_sub_give(device, channel);
+			break;
+		}
+	}
+	mutex_unlock(&vmb_hv_sub_lock);
+	if (!hv)
+		return;
+	wait_for_completion_timeout(&hv->tried, VMB_HV_OPEN_PATIENCE);
+	vmb_hv_sub_put(hv);
+}
+
+/* Devices. */
+
+void vmb_hv_sub_device_add(struct vmb_hv_device *device)
+{
+	INIT_LIST_HEAD(&device->sub_channels);
+	INIT_LIST_HEAD(&device->offers);
+	INIT_DELAYED_WORK(&device->look, vmb_hv_sub_look);
+	mutex_lock(&vmb_hv_sub_lock);
+	list_add_tail(&device->node, &vmb_hv_devices);
+	mutex_unlock(&vmb_hv_sub_lock);
+}
+
+/* No channel is enabled on it. */
+void vmb_hv_sub_device_remove(struct vmb_hv_device *device)
+{
+	struct vmb_hv_offer *offer, *next_offer;
+	struct vmb_hv_channel *hv, *next;
+
+	mutex_lock(&vmb_hv_sub_lock);
+	list_del(&device->node);
+	list_for_each_entry_safe(offer, next_offer, &device->offers, node)
+		vmb_hv_offer_free(offer);
+	list_for_each_entry_safe(hv, next, &device->sub_channels, node)
+		vmb_hv_sub_free(hv);
+	mutex_unlock(&vmb_hv_sub_lock);
+	cancel_delayed_work_sync(&device->look);
+}
+
+/* The primary is open: the host may offer sub-channels. */
+void vmb_hv_sub_allow(struct vmb_hv_device *device)
+{
+	vmbus_set_sc_create_callback(device->hv->channel, vmb_hv_sub_offered);
+}
+
+/*
+ * hv_vmbus is about to close the sub-channels, for their primary closes. Nobody
+ * uses them any more. It would free their rings.
+ */
+void vmb_hv_sub_begin_close_all(struct vmb_hv_device *device)
+{
+	struct vmb_hv_channel *hv;
+
+	mutex_lock(&vmb_hv_sub_lock);
+	list_for_each_entry(hv, &device->sub_channels, node)
+		if (hv->lent)
+			hv->channel->ringbuffer_page = NULL;
+	mutex_unlock(&vmb_hv_sub_lock);
+}
+
+/* And has done so. */
+void vmb_hv_sub_end_close_all(struct vmb_hv_device *device)
+{
+	struct vmb_hv_channel *hv, *next;
+
+	mutex_lock(&vmb_hv_sub_lock);
+	list_for_each_entry_safe(hv, next, &device->sub_channels, node) {
+		if (!hv->lent)
+			continue;
+		hv->lent = false;
+		hv->leaked |= vmb_hv_gpadl_is_alive(hv->channel,
+						    &hv->channel->ringbuffer_gpadlhandle);
+		/* Its owner may have GPADLs to delete. */
+		if (!hv->owner)
+			vmb_hv_sub_free(hv);
+	}
+	mutex_unlock(&vmb_hv_sub_lock);
+}
+
+/*
+ * The machine hibernates, and all channels are closed: the host takes back all
+ * sub-channels, and will offer them under the same numbers again.
+ */
+void vmb_hv_sub_forget_offers(struct vmb_hv_device *device)
+{
+	struct vmb_hv_offer *offer, *next;
+	struct vmb_hv_channel *hv;
+
+	mutex_lock(&vmb_hv_sub_lock);
+	list_for_each_entry_safe(offer, next, &device->offers, node)
+		vmb_hv_offer_free(offer);
+	list_for_each_entry(hv, &device->sub_channels, node) {
+		if (hv->lent)
+			continue;
+		vmb_hv_sub_drop_offer(hv);
+		hv->used = false;
+	}
+	mutex_unlock(&vmb_hv_sub_lock);
+}
+
+/* Sub-channels, as hv_channel.c calls them. */
+
+void vmb_hv_sub_prepare(struct vmb_hv_channel *hv, struct vmb_channel *channel)
+{
+	hv->owner = channel;
+	hv->index = vmb_channel_sub_channel_index(channel);
+	init_completion(&hv->tried);
+	mutex_lock(&vmb_hv_sub_lock);
+	list_add_tail(&hv->node, &hv->device->sub_channels);
+	mutex_unlock(&vmb_hv_sub_lock);
+}
+
+/* What is open to the host stays until hv_vmbus closes it. */
+void vmb_hv_sub_unprepare(struct vmb_hv_channel *hv)
+{
+	mutex_lock(&vmb_hv_sub_lock);
+	hv->owner = NULL;
+	complete_all(&hv->tried);
+	if (!hv->lent) {
+		vmb_hv_sub_drop_dead_offer(hv);
+		/* It was not opened: it is there for the next one. */
+		if (hv->channel && !hv->used)
+			vmb_hv_offer_keep(hv->device, hv->channel);
+		vmb_hv_sub_free(hv);
+	}
+	mutex_unlock(&vmb_hv_sub_lock);
+}
+
+/* Is there an offer for it? */
+bool vmb_hv_sub_find_offer(struct vmb_hv_channel *hv)
+{
+	struct vmb_hv_device *device = hv->device;
+	struct vmb_hv_offer *offer, *next;
+	bool found;
+
+	mutex_lock(&vmb_hv_sub_lock);
+	vmb_hv_sub_drop_dead_offer(hv);
+	vmb_hv_offers_look(device);
+	list_for_each_entry_safe(offer, next, &device->offers, node) {
+		if (hv->channel || vmb_hv_sub_index(offer->channel) != hv->index)
+			continue;
+		kobject_get(&offer->channel->kobj);
+		WRITE_ONCE(hv->channel, offer->channel);
+		vmb_hv_offer_free(offer);
+	}
+	found = hv->channel;
+	mutex_unlock(&vmb_hv_sub_lock);
+	return found;
+}
+
+/* False: the host took the offer back. */
+bool vmb_hv_sub_begin_open(struct vmb_hv_channel *hv)
+{
+	bool can;
+
+	mutex_lock(&vmb_hv_sub_lock);
+	vmb_hv_sub_drop_dead_offer(hv);
+	can = hv->channel;
+	if (!can)
+		complete_all(&hv->tried);
+	mutex_unlock(&vmb_hv_sub_lock);
+	return can;
+}
+
+/* hv_vmbus has opened it, or not. */
+void vmb_hv_sub_end_open(struct vmb_hv_channel *hv, bool lent)
+{
+	mutex_lock(&vmb_hv_sub_lock);
+	hv->lent = lent;
+	hv->used = lent;
+	/* A host that refuses to open it need not be asked again. */
+	if (!lent)
+		vmb_hv_sub_drop_offer(hv);
+	complete_all(&hv->tried);
+	mutex_unlock(&vmb_hv_sub_lock);
+}
+
+/* It comes to rest; hv_vmbus closes it with its primary. */
+int vmb_hv_sub_close(struct vmb_hv_channel *hv)
+{
+	int ret;
+
+	mutex_lock(&vmb_hv_sub_lock);
+	if (hv->lent) {
+		vmb_hv_silence(hv->channel);
+		ret = READ_ONCE(hv->channel->rescind) ||
+		      READ_ONCE(hv->device->hv->channel->rescind) ? 0 : -EBUSY;
+	} else {
+		ret = hv->leaked ? -EIO : 0;
+	}
+	mutex_unlock(&vmb_hv_sub_lock);
+	return ret;
+}
+
+/* Has the host taken it back? Any context. */
+bool vmb_hv_sub_is_gone(const struct vmb_channel *channel)
+{
+	const struct vmb_hv_channel *hv;
+	const struct vmbus_channel *offered;
+	bool gone;
+
+	rcu_read_lock();
+	hv = vmb_channel_transport_private(channel);
+	offered = hv ? READ_ONCE(hv->channel) : NULL;
+	gone = offered && READ_ONCE(offered->rescind);
+	rcu_read_unlock();
+	return gone;
+}

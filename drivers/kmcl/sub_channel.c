@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Sub-channels: further channels of a device, for more traffic than one ring
+ * takes. They live while their primary channel is open, and start and pause with
+ * it.
+ *
+ * A device's list has all of them; its lock makes a sub-channel's enable and
+ * what happens to its primary take turns. Nobody waits with it held: who waits
+ * for a sub-channel takes a reference, for its driver may clean it up meanwhile.
+ */
+#include "channel.h"
+
+/*
+ * How long a sub-channel waits for the peer to let go of external data: by
+ * completing the packets, or, if the primary is closing, by that.
+ */
+#define VMB_SUB_CHANNEL_PATIENCE	(10 * HZ)
+/* Somebody else's state, of which nobody tells who waits, is looked at so often. */
+#define VMB_SUB_CHANNEL_POLL		(HZ / 10)
+
+/**
+ * vmb_channel_init_set_primary_channel() - make it a sub-channel
+ * @channel: a disabled channel.
+ * @primary_channel: a channel of the same device and the same end, and not a
+ *	sub-channel itself; must outlive @channel's cleanup.
+ * @sub_channel_index: which one, from 1. The peer gives its offers, or wants
+ *	them, by that number.
+ *
+ * It may be enabled only while its primary is open, which is so from the
+ * started callback on, and it is disabled when the primary closes, before the
+ * primary's closed callback. It starts and pauses with the primary. What is
+ * offered and wanted is the primary's, so no target is to be set.
+ *
+ * On Hyper-V it opens when the host offers it, which it does when it is asked
+ * for it over the primary, in words of the device's own protocol; enable it
+ * before that. A sub-channel that is disabled while its primary stays open comes
+ * to rest, and the host closes it with the primary: enabled again before, it
+ * waits for a new offer of its number. If the host takes back the offer of a
+ * sub-channel, that is noticed within a second or two.
+ *
+ * Context: process context.
+ * Return: 0; -EBUSY: not disabled; -EEXIST: it has a primary; -EINVAL: the index
+ * is 0, or @primary_channel does not qualify.
+ *
+ * VmbChannelInitSetPrimaryChannel.
+ */
+int vmb_channel_init_set_primary_channel(struct vmb_channel *channel,
+					 struct vmb_channel *primary_channel,
+					 u16 sub_channel_index)
+{
+	if (!vmb_channel_is_configurable(channel))
+		return -EBUSY;
+	if (channel->primary)
+		return -EEXIST;
+	if (!sub_channel_index || primary_channel == channel ||
+	    primary_channel->primary ||
+	    primary_channel->device != channel->device ||
+	    primary_channel->is_server != channel->is_server)
+		return -EINVAL;
+	spin_lock_irq(&channel->device->lock);
+	channel->sub_channel_index = sub_channel_index;
+	channel->primary = primary_channel;
+	spin_unlock_irq(&channel->device->lock);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_init_set_primary_channel);
+
+/**
+ * vmb_channel_primary() - whose sub-channel it is
+ * @channel: the channel.
+ *
+ * Context: any, from prepare to unprepare.
+ * Return: the primary channel; NULL: it is one itself.
+ */
+struct vmb_channel *vmb_channel_primary(const struct vmb_channel *channel)
+{
+	return channel->primary;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_primary);
+
+/**
+ * vmb_channel_sub_channel_index() - which sub-channel it is
+ * @channel: the channel.
+ *
+ * Context: any, from prepare to unprepare.
+ * Return: its index; 0: a primary channel.
+ */
+u16 vmb_channel_sub_channel_index(const struct vmb_channel *channel)
+{
+	return channel->sub_channel_index;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_sub_channel_index);
+
+/**
+ * vmb_channel_primary_is_closing() - will its primary be closed soon
+ * @channel: a sub-channel that is not disabled.
+ *
+ * Context: any.
+ * Return: whether the primary channel is to be closed, or is not open.
+ */
+bool vmb_channel_primary_is_closing(const struct vmb_channel *channel)
+{
+	return READ_ONCE(channel->primary->life.state) != VMB_LIFE_OPEN ||
+	       vmb_life_has_to_end(channel->primary);
+}
+EXPORT_SYMBOL_GPL(vmb_channel_primary_is_closing);
+
+/*
+ * May it be enabled beside the other channels of its device? 0 or an errno.
+ * Nothing changes about that while the caller holds the lock.
+ */
+int vmb_sub_channel_check(struct vmb_channel *channel)
+{
+	struct vmb_transport_device *device = channel->device;
+	struct vmb_channel *other;
+
+	lockdep_assert_held(&device->lock);
+	if (channel->primary && vmb_channel_primary_is_closing(channel))
+		return -ENOTCONN;
+	/* On the device of all channels that have none they are strangers. */
+	if (!channel->primary && guid_is_null(&device->device.interface_type))
+		return 0;
+	list_for_each_entry(other, &device->channels, device_node)
+		if (other != channel && other->primary == channel->primary &&
+		    other->sub_channel_index == channel->sub_channel_index &&
+		    READ_ONCE(other->life.state) != VMB_LIFE_DISABLED)
+			return -EEXIST;
+	return 0;
+}
+
+/* What a channel's flow is when it is enabled. */
+void vmb_sub_channel_follow(struct vmb_channel *channel)
+{
+	enum vmb_flow_event event = VMB_FLOW_PAUSE;
+	enum vmb_flow_state flow;
+
+	lockdep_assert_held(&channel->device->lock);
+	lockdep_assert_held(&channel->life.lock);
+	if (!channel->primary)
+		return;
+	flow = READ_ONCE(channel->primary->life.flow);
+	if (flow == VMB_FLOW_READY || flow == VMB_FLOW_RUNNING)
+		event = VMB_FLOW_START;
+	WARN_ON_ONCE(vmb_flow_step(channel, event));
+}
+
+/* Does somebody still wait for one of them to come to rest? */
+bool vmb_sub_channels_are_pausing(struct vmb_channel *primary)
+{
+	struct vmb_channel *channel;
+
+	lockdep_assert_held(&primary->device->lock);
+	list_for_each_entry(channel, &primary->device->channels, device_node)
+		if (channel->primary == primary &&
+		    READ_ONCE(channel->life.flow) == VMB_FLOW_PAUSING)
+			return true;
+	return false;
+}
+
+/* The primary starts, or pauses, and they with it. */
+void vmb_sub_channels_step(struct vmb_channel *primary, enum vmb_flow_event event)
+{
+	struct vmb_channel *channel;
+
+	lockdep_assert_held(&primary->device->lock);
+	list_for_each_entry(channel, &primary->device->channels, device_node) {
+		struct vmb_life *life = &channel->life;
+
+		if (channel->primary != primary)
+			continue;
+		spin_lock(&life->lock);
+		if (life->state != VMB_LIFE_DISABLED &&
+		    !vmb_flow_step(channel, event))
+			queue_work(vmb_workqueue, &life->work);
+		spin_unlock(&life->lock);
+	}
+}
+
+/* A sub-channel of which it is true, with a reference; NULL: there is none. */
+static struct vmb_channel *
+vmb_sub_channel_find(struct vmb_channel *primary,
+		     bool (*is_true)(const struct vmb_channel *channel))
+{
+	struct vmb_transport_device *device = primary->device;
+	struct vmb_channel *channel, *found = NULL;
+
+	spin_lock_irq(&device->lock);
+	list_for_each_entry(channel, &device->channels, device_node) {
+		if (channel->primary == primary && is_true(channel)) {
+			found = channel;
+			kobject_get(&found->kobject);
+			break;
+		}
+	}
+	spin_unlock_irq(&device->lock);
+	return found;
+}
+
+static bool vmb_sub_channel_is_pausing(const struct vmb_channel *channel)
+{
+	return READ_ONCE(channel->life.flow) == VMB_FLOW_PAUSING;
+}
+
+static bool vmb_sub_channel_is_enabled(const struct vmb_channel *channel)
+{
+	return READ_ONCE(channel->life.state) != VMB_LIFE_DISABLED;
+}
+
+/* Neither does it touch its transport, nor the peer's memory. */
+static bool vmb_sub_channel_is_loud(const struct vmb_channel *channel)
+{
+	enum vmb_life_state state = READ_ONCE(channel->life.state);
+
+	return state != VMB_LIFE_DISABLED && state != VMB_LIFE_ENABLED &&
+	       !READ_ONCE(channel->life.quiet);
+}
+
+static bool vmb_sub_channel_is_the_caller(const struct vmb_channel *channel)
+{
+	return vmb_life_is_callback(channel) ||
+	       vmb_inbound_is_reader(&channel->inbound);
+}
+
+/* Is this call made from inside a callback of one of them? */
+bool vmb_sub_channels_are_callers(struct vmb_channel *primary)
+{
+	struct vmb_channel *channel;
+
+	channel = vmb_sub_channel_find(primary, vmb_sub_channel_is_the_caller);
+	if (channel)
+		kobject_put(&channel->kobject);
+	return channel;
+}
+
+/* The primary was told to pause: wait until they have. */
+void vmb_sub_channels_wait_for_pause(struct vmb_channel *primary)
+{
+	struct vmb_channel *channel;
+
+	while ((channel = vmb_sub_channel_find(primary, vmb_sub_channel_is_pausing))) {
+		wait_event(channel->life.changed, !vmb_sub_channel_is_pausing(channel));
+		kobject_put(&channel->kobject);
+	}
+}
+
+/* The primary closes: they begin to, and are disabled then. */
+void vmb_sub_channels_stop(struct vmb_channel *primary,
+			   enum vmb_channel_stop_reason reason)
+{
+	struct vmb_channel *channel;
+
+	spin_lock_irq(&primary->device->lock);
+	list_for_each_entry(channel, &primary->device->channels, device_node)
+		if (channel->primary == primary)
+			vmb_life_stop_for_good(channel, reason);
+	spin_unlock_irq(&primary->device->lock);
+}
+
+/* And the primary's transport may be closed only after this has returned. */
+void vmb_sub_channels_wait_for_quiet(struct vmb_channel *primary)
+{
+	struct vmb_channel *channel;
+
+	while ((channel = vmb_sub_channel_find(primary, vmb_sub_channel_is_loud))) {
+		wait_event(channel->life.changed, !vmb_sub_channel_is_loud(channel));
+		kobject_put(&channel->kobject);
+	}
+}
+
+/* Those that were stopped have said their last word. */
+void vmb_sub_channels_wait_for_end(struct vmb_channel *primary)
+{
+	struct vmb_channel *channel;
+
+	while ((channel = vmb_sub_channel_find(primary, vmb_sub_channel_is_enabled))) {
+		wait_for_completion(&channel->life.disabled);
+		kobject_put(&channel->kobject);
+	}
+}
+
+/*
+ * The machine hibernates: wait until the peer may close them. False: one of them
+ * cannot be put to sleep, or not in @patience jiffies.
+ */
+bool vmb_sub_channels_can_hibernate(struct vmb_channel *primary, long patience)
+{
+	struct vmb_channel *channel;
+
+	while ((channel = vmb_sub_channel_find(primary, vmb_sub_channel_is_loud))) {
+		struct vmb_life *life = &channel->life;
+		bool can;
+
+		patience = wait_event_timeout(life->changed,
+					      !vmb_sub_channel_is_loud(channel) ||
+					      !READ_ONCE(life->hibernate), patience);
+		can = !vmb_sub_channel_is_loud(channel);
+		kobject_put(&channel->kobject);
+		if (!can)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * A sub-channel closes alone. Its peer can be kept from the memory of packets
+ * with external data only by completing them.
+ */
+void vmb_sub_channel_wait_for_peer(struct vmb_channel *channel)
+{
+	unsigned long begun = jiffies;
+
+	while (vmb_send_has_external(channel) &&
+	       !channel->operations->peer_gone(channel) &&
+	       !vmb_channel_primary_is_closing(channel) &&
+	       time_before(jiffies, begun + VMB_SUB_CHANNEL_PATIENCE))
+		wait_event_timeout(channel->outbound.drained,
+				   !vmb_send_has_external(channel),
+				   VMB_SUB_CHANNEL_POLL);
+}
+
+/*
+ * The peer closes the sub-channel with its primary: if it may still touch
+ * external data, wait for that. What the primary's close has said, or -EBUSY: the
+ * primary stays open, or does not get that far.
+ */
+int vmb_sub_channel_wait_for_primary(struct vmb_channel *channel)
+{
+	struct vmb_life *life = &channel->primary->life;
+	unsigned long begun = jiffies;
+
+	while (vmb_send_has_external(channel) && !READ_ONCE(life->parted) &&
+	       vmb_channel_primary_is_closing(channel) &&
+	       time_before(jiffies, begun + VMB_SUB_CHANNEL_PATIENCE))
+		wait_event_timeout(life->changed, READ_ONCE(life->parted),
+				   VMB_SUB_CHANNEL_POLL);
+	/* Pairs with the release in vmb_life_set_parted(). */
+	return smp_load_acquire(&life->parted) ? life->close_error : -EBUSY;
+}
+
+/* The primary is being cleaned up: the driver should have done so with them. */
+void vmb_sub_channels_forget(struct vmb_channel *primary)
+{
+	struct vmb_channel *channel;
+	bool left = false;
+
+	spin_lock_irq(&primary->device->lock);
+	list_for_each_entry(channel, &primary->device->channels, device_node) {
+		if (channel->primary != primary)
+			continue;
+		channel->primary = NULL;
+		channel->sub_channel_index = 0;
+		left = true;
+	}
+	spin_unlock_irq(&primary->device->lock);
+	WARN_ONCE(left, "vmbkmcl: %s: cleaned up before its sub-channels\n",
+		  primary->name);
+}
