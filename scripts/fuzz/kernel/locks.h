@@ -39,6 +39,9 @@ void local_bh_enable(void);
 #define spin_lock_init(lock)		kernel_lock_init(lock, #lock)
 #define spin_lock_irq(lock)		kernel_lock(lock, true)
 #define spin_unlock_irq(lock)		kernel_unlock(lock, true)
+/* Inside another one: interrupts are off already. */
+#define spin_lock(lock)			kernel_lock(lock, false)
+#define spin_unlock(lock)		kernel_unlock(lock, false)
 #define spin_lock_irqsave(lock, flags)			\
 	do {						\
 		(flags) = kernel_irq_save();		\
