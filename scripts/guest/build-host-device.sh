@@ -70,7 +70,8 @@ prepare_tree() {
 # A raw packet needs the ring's place, which only vmbus.c itself knows: its
 # structures are cut out of it, so they are this QEMU's by construction.
 cut_structures() {
-	sed -n '/^struct VMBusGpadl {/,/QTAILQ_ENTRY(VMBusChannel) link;/p' \
+	echo "enum {"
+	sed -n '/^    VMGPADL_INIT,/,/QTAILQ_ENTRY(VMBusChannel) link;/p' \
 		"$tree/src/hw/hyperv/vmbus.c"
 	echo "};"
 }

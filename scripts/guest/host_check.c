@@ -8,11 +8,11 @@
 /* The first few say what happened; the counters have the rest. */
 #define COMPLAINTS 20
 
-void echo_wrong(struct echo_host *host, const char *format, ...)
+void echo_wrong(struct echo_channel *channel, const char *format, ...)
 {
 	va_list arguments;
 
-	if (++host->count.wrong > COMPLAINTS)
+	if (++channel->count.wrong > COMPLAINTS)
 		return;
 	va_start(arguments, format);
 	fprintf(stderr, "VMBHOST-WRONG ");
@@ -22,64 +22,64 @@ void echo_wrong(struct echo_host *host, const char *format, ...)
 }
 
 /* The packet is in the ring. */
-void echo_begin_txn(struct echo_host *host, struct echo_packet *packet)
+void echo_begin_txn(struct echo_channel *channel, struct echo_packet *packet)
 {
-	struct echo_txn *txn = &host->txns[packet->txn.sequence % ECHO_TXNS];
+	struct echo_txn *txn = &channel->txns[packet->txn.sequence % ECHO_TXNS];
 
 	if (!packet->need_completion) {
 		if (packet->txn.class == ECHO_CLASS_MALFORMED)
-			host->count.malformed_unanswered_sent++;
+			channel->count.malformed_unanswered_sent++;
 		else
-			host->count.nocompletion_sent++;
+			channel->count.nocompletion_sent++;
 		return;
 	}
 	*txn = packet->txn;
 	txn->state = ECHO_TXN_OUTSTANDING;
-	host->outstanding++;
+	channel->outstanding++;
 	switch (txn->class) {
 	case ECHO_CLASS_CONTROL:
-		host->count.control_sent++;
+		channel->count.control_sent++;
 		break;
 	case ECHO_CLASS_INBAND:
-		host->count.inband_sent++;
+		channel->count.inband_sent++;
 		break;
 	case ECHO_CLASS_EXTERNAL:
-		host->count.external_sent++;
+		channel->count.external_sent++;
 		break;
 	case ECHO_CLASS_MALFORMED:
-		host->count.malformed_sent++;
+		channel->count.malformed_sent++;
 		break;
 	}
 }
 
-static struct echo_txn *find_txn(struct echo_host *host, VMBusChanReq *req)
+static struct echo_txn *find_txn(struct echo_channel *channel, VMBusChanReq *req)
 {
-	struct echo_txn *txn = &host->txns[req->transaction_id % ECHO_TXNS];
+	struct echo_txn *txn = &channel->txns[req->transaction_id % ECHO_TXNS];
 
-	if (req->transaction_id > host->next_sequence || !req->transaction_id ||
+	if (req->transaction_id > channel->next_sequence || !req->transaction_id ||
 	    txn->sequence < req->transaction_id) {
-		host->count.unknown++;
-		echo_wrong(host, "completion of transaction %" PRIu64 ", which never was",
+		channel->count.unknown++;
+		echo_wrong(channel, "completion of transaction %" PRIu64 ", which never was",
 			   req->transaction_id);
 		return NULL;
 	}
 	if (txn->sequence != req->transaction_id || txn->state != ECHO_TXN_OUTSTANDING) {
-		host->count.duplicated++;
-		echo_wrong(host, "transaction %" PRIu64 " completed again",
+		channel->count.duplicated++;
+		echo_wrong(channel, "transaction %" PRIu64 " completed again",
 			   req->transaction_id);
 		return NULL;
 	}
 	return txn;
 }
 
-static void check_echo(struct echo_host *host, struct echo_txn *txn, VMBusChanReq *req)
+static void check_echo(struct echo_channel *channel, struct echo_txn *txn, VMBusChanReq *req)
 {
 	const struct vmb_echo_completion *answer = req->msg;
 	uint32_t status, length, checksum, external_checksum;
 	uint64_t external_length;
 
 	if (req->msglen < sizeof(*answer)) {
-		echo_wrong(host, "%s (%" PRIu64 "): answer of %u bytes", txn->what,
+		echo_wrong(channel, "%s (%" PRIu64 "): answer of %u bytes", txn->what,
 			   txn->sequence, req->msglen);
 		return;
 	}
@@ -91,148 +91,169 @@ static void check_echo(struct echo_host *host, struct echo_txn *txn, VMBusChanRe
 	if (status || length != txn->payload_length || checksum != txn->payload_checksum ||
 	    external_length != txn->external_length ||
 	    external_checksum != txn->external_checksum) {
-		echo_wrong(host, "%s (%" PRIu64 "): status %u, payload %u/%u %08x/%08x, "
+		echo_wrong(channel, "%s (%" PRIu64 "): status %u, payload %u/%u %08x/%08x, "
 			   "external %" PRIu64 "/%u %08x/%08x (got/expected)",
 			   txn->what, txn->sequence, status, length, txn->payload_length,
 			   checksum, txn->payload_checksum, external_length,
 			   txn->external_length, external_checksum, txn->external_checksum);
 		return;
 	}
-	if (txn->arena != ECHO_NO_ARENA && !echo_check_pages(host, txn))
+	if (txn->arena != ECHO_NO_ARENA && !echo_check_pages(channel, txn))
 		return;
 	switch (txn->class) {
 	case ECHO_CLASS_CONTROL:
-		host->count.control_completed++;
+		channel->count.control_completed++;
 		break;
 	case ECHO_CLASS_INBAND:
-		host->count.inband_completed++;
+		channel->count.inband_completed++;
 		break;
 	case ECHO_CLASS_EXTERNAL:
-		host->count.external_completed++;
-		host->count.external_bytes += external_length;
+		channel->count.external_completed++;
+		channel->count.external_bytes += external_length;
 		break;
 	}
 }
 
-static void check_mirror(struct echo_host *host, struct echo_txn *txn, VMBusChanReq *req)
+static void check_mirror(struct echo_channel *channel, struct echo_txn *txn, VMBusChanReq *req)
 {
 	uint32_t checksum = crc32(0, req->msg, req->msglen);
 
 	if (req->msglen != txn->payload_length || checksum != txn->payload_checksum)
-		echo_wrong(host, "%s (%" PRIu64 "): %u/%u bytes, %08x/%08x (got/expected)",
+		echo_wrong(channel, "%s (%" PRIu64 "): %u/%u bytes, %08x/%08x (got/expected)",
 			   txn->what, txn->sequence, req->msglen, txn->payload_length,
 			   checksum, txn->payload_checksum);
 	else
-		host->count.inband_completed++;
+		channel->count.inband_completed++;
 }
 
-static void check_refusal(struct echo_host *host, struct echo_txn *txn, VMBusChanReq *req)
+static void check_refusal(struct echo_channel *channel, struct echo_txn *txn, VMBusChanReq *req)
 {
 	const struct vmb_echo_completion *answer = req->msg;
 
 	if (req->msglen && (req->msglen < sizeof(*answer) || !answer->status)) {
-		echo_wrong(host, "%s (%" PRIu64 ") was not refused: answer of %u bytes",
+		echo_wrong(channel, "%s (%" PRIu64 ") was not refused: answer of %u bytes",
 			   txn->what, txn->sequence, req->msglen);
 		return;
 	}
-	if (!echo_check_pages(host, txn))
+	if (!echo_check_pages(channel, txn))
 		return;
-	if (!echo_forbidden_untouched(host)) {
-		echo_wrong(host, "%s (%" PRIu64 "): a page that was never shared has changed",
+	if (!echo_forbidden_untouched(channel)) {
+		echo_wrong(channel, "%s (%" PRIu64 "): a page that was never shared has changed",
 			   txn->what, txn->sequence);
 		return;
 	}
-	host->count.malformed_refused++;
+	channel->count.malformed_refused++;
 }
 
-static void take_description(struct echo_host *host, struct echo_txn *txn, VMBusChanReq *req)
+static void take_description(struct echo_channel *channel, struct echo_txn *txn, VMBusChanReq *req)
 {
 	const struct vmb_echo_description *answer = req->msg;
 	uint32_t first, count, i;
 
 	/* The client had no memory for an answer, and wants to be asked again. */
 	if (!req->msglen) {
-		host->count.control_completed++;
+		channel->count.control_completed++;
 		return;
 	}
 	if (req->msglen < sizeof(*answer)) {
-		echo_wrong(host, "description of %u bytes", req->msglen);
+		echo_wrong(channel, "description of %u bytes", req->msglen);
 		return;
 	}
 	first = le32_to_cpu(answer->first_page);
 	count = le32_to_cpu(answer->pfn_count);
-	if (!host->page_count) {
-		host->page_count = le32_to_cpu(answer->page_count);
-		host->gpadl = vmbus_get_gpadl(host->chan, le32_to_cpu(answer->gpadl_handle));
+	if (!channel->page_count) {
+		channel->page_count = le32_to_cpu(answer->page_count);
+		channel->gpadl = vmbus_get_gpadl(channel->chan, le32_to_cpu(answer->gpadl_handle));
 	}
-	if (!host->gpadl || host->page_count != ECHO_MAX_PAGES ||
-	    vmbus_gpadl_len(host->gpadl) != VMB_ECHO_SHARED_SIZE ||
+	if (!channel->gpadl || channel->page_count != ECHO_MAX_PAGES ||
+	    vmbus_gpadl_len(channel->gpadl) != VMB_ECHO_SHARED_SIZE ||
 	    le32_to_cpu(answer->transfer_set_id) != VMB_ECHO_TRANSFER_SET_ID ||
-	    first != host->pages_known || !count || count > host->page_count - first ||
+	    first != channel->pages_known || !count || count > channel->page_count - first ||
 	    req->msglen < sizeof(*answer) + count * sizeof(answer->pfn[0])) {
-		echo_wrong(host, "description: gpadl %#x %s, set %u, %u pages, %u from %u on",
+		echo_wrong(channel, "description: gpadl %#x %s, set %u, %u pages, %u from %u on",
 			   le32_to_cpu(answer->gpadl_handle),
-			   host->gpadl ? "known" : "unknown",
-			   le32_to_cpu(answer->transfer_set_id), host->page_count, count, first);
+			   channel->gpadl ? "known" : "unknown",
+			   le32_to_cpu(answer->transfer_set_id), channel->page_count, count, first);
 		return;
 	}
 	for (i = 0; i < count; i++)
-		host->pfn[first + i] = le64_to_cpu(answer->pfn[i]);
-	host->pages_known += count;
-	host->count.control_completed++;
+		channel->pfn[first + i] = le64_to_cpu(answer->pfn[i]);
+	channel->pages_known += count;
+	channel->count.control_completed++;
 }
 
-void echo_check(struct echo_host *host, VMBusChanReq *req)
+static void check_completion(struct echo_channel *channel, VMBusChanReq *req)
 {
-	struct echo_txn *txn;
+	struct echo_txn *txn = find_txn(channel, req);
 
-	if (req->pkt_type != VMBUS_PACKET_COMP) {
-		host->count.unexpected++;
-		echo_wrong(host, "packet of type %u from the guest", req->pkt_type);
-		return;
-	}
-	txn = find_txn(host, req);
 	if (!txn)
 		return;
 	switch (txn->expect) {
 	case ECHO_EXPECT_ECHO:
-		check_echo(host, txn, req);
+		check_echo(channel, txn, req);
 		break;
 	case ECHO_EXPECT_REFUSAL:
-		check_refusal(host, txn, req);
+		check_refusal(channel, txn, req);
 		break;
 	case ECHO_EXPECT_MIRROR:
-		check_mirror(host, txn, req);
+		check_mirror(channel, txn, req);
 		break;
 	case ECHO_EXPECT_DESCRIPTION:
-		take_description(host, txn, req);
+		take_description(channel, txn, req);
 		break;
 	}
 	txn->state = ECHO_TXN_DONE;
-	host->outstanding--;
+	channel->outstanding--;
 	if (txn->arena != ECHO_NO_ARENA)
-		host->arena_busy[txn->arena] = false;
+		channel->arena_busy[txn->arena] = false;
+}
+
+/* A request of the guest's own, of which there is one kind. */
+static bool is_request(const struct echo_channel *channel, const VMBusChanReq *req)
+{
+	const struct vmb_echo_request *request = req->msg;
+
+	return req->pkt_type == VMBUS_PACKET_DATA_INBAND && req->need_comp &&
+	       req->msglen >= sizeof(*request) &&
+	       le64_to_cpu(request->magic) == VMB_ECHO_MAGIC &&
+	       le32_to_cpu(request->command) == VMB_ECHO_OFFER_SUB_CHANNELS &&
+	       !channel->index && !channel->asked;
+}
+
+bool echo_check(struct echo_channel *channel, VMBusChanReq *req)
+{
+	if (req->pkt_type == VMBUS_PACKET_COMP) {
+		check_completion(channel, req);
+	} else if (is_request(channel, req)) {
+		channel->asked = req;
+		return true;
+	} else {
+		channel->count.unexpected++;
+		echo_wrong(channel, "packet of type %u from the guest", req->pkt_type);
+	}
+	return false;
 }
 
 /* Is everything that was sent so far accounted for, exactly once? */
-bool echo_content(struct echo_host *host)
+bool echo_content(struct echo_channel *channel)
 {
-	struct echo_counters *c = &host->count;
+	struct echo_counters *c = &channel->count;
 
-	return !host->outstanding && !c->wrong && !c->guest_ring_errors &&
+	return !channel->outstanding && !c->wrong && !c->guest_ring_errors &&
 	       c->inband_sent == c->inband_completed &&
 	       c->external_sent == c->external_completed &&
 	       c->malformed_sent == c->malformed_refused &&
 	       c->control_sent == c->control_completed;
 }
 
-void echo_report(struct echo_host *host, const char *tag)
+void echo_report(struct echo_channel *channel, const char *tag)
 {
-	struct echo_counters *c = &host->count;
+	struct echo_counters *c = &channel->count;
 	bool closed = !strcmp(tag, "VMBHOST-CLOSED");
 
 	/* One call: the line must not be torn. */
-	fprintf(stderr, "%s {\"mode\": \"%s\", \"open\": %u, \"content\": %s, "
+	fprintf(stderr, "%s {\"mode\": \"%s\", \"open\": %u, \"channel\": %u, "
+		"\"rescinded\": %s, \"sub_channels_at_once\": %u, \"content\": %s, "
 		"\"inband_sent\": %" PRIu64 ", \"inband_completed\": %" PRIu64 ", "
 		"\"external_sent\": %" PRIu64 ", \"external_completed\": %" PRIu64 ", "
 		"\"external_bytes\": %" PRIu64 ", \"nocompletion_sent\": %" PRIu64 ", "
@@ -246,14 +267,16 @@ void echo_report(struct echo_host *host, const char *tag)
 		"\"holds_that_blocked_guest\": %" PRIu64 ", "
 		"\"guest_ring_errors\": %" PRIu64 ", \"pages_checked\": %" PRIu64 ", "
 		"\"seconds\": %.3f}\n",
-		tag, host->mode_name, host->opens, echo_content(host) ? "true" : "false",
+		tag, channel->host->mode_name, channel->host->opens, channel->index,
+		channel->rescinded ? "true" : "false", channel->host->open_at_once,
+		echo_content(channel) ? "true" : "false",
 		c->inband_sent, c->inband_completed, c->external_sent, c->external_completed,
 		c->external_bytes, c->nocompletion_sent, c->malformed_sent,
 		c->malformed_refused, c->malformed_unanswered_sent, c->control_sent,
-		c->control_completed, closed ? 0 : host->outstanding,
-		closed ? host->outstanding : 0, c->duplicated, c->unknown, c->wrong,
+		c->control_completed, closed ? 0 : channel->outstanding,
+		closed ? channel->outstanding : 0, c->duplicated, c->unknown, c->wrong,
 		c->unexpected, c->ring_full, c->holds, c->holds_that_blocked_guest,
 		c->guest_ring_errors, c->pages_checked,
-		(echo_now() - host->opened_at) / 1000.0);
+		(echo_now() - channel->opened_at) / 1000.0);
 	fflush(stderr);
 }

@@ -55,9 +55,9 @@ static inline void host_set_uuid(QemuUUID *uuid, const uint32_t *field)
  * say, some field before it has another size in this binary, and our fields
  * would lie on top of QEMU's.
  */
-static inline bool host_is_our_qemu(VMBusDevice *vdev)
+static inline bool host_is_our_qemu(VMBusDevice *vdev, uint32_t channels)
 {
-	return vdev->dma_as == &address_space_memory && vdev->num_channels == 1 &&
+	return vdev->dma_as == &address_space_memory && vdev->num_channels == channels &&
 	       vmbus_device_channel(vdev, 0) == vdev->channels &&
 	       vmbus_channel_device(vdev->channels) == vdev;
 }

@@ -1,17 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The host's end of the echo client's channel, as a QEMU device: its type, its
- * opening and closing, and the worker that runs whenever either side has news.
+ * The host's end of the echo client's channels, as a QEMU device: its type, its
+ * opening and closing.
  *
- * modes=A:B:C says what the first, second, and every later open is for:
+ * modes=A:B:C says what the first, second, and every later open of the primary
+ * channel is for:
  *   finite          every kind of packet, so many of each, then a verdict
  *   endless         traffic until the guest closes the channel
  *   framing-KIND    a little traffic, then a ring that cannot be followed
  *   mirror          for a client that sends each payload back
+ *   rescind         traffic, under which the host takes the whole device back,
+ *                   and offers it again
+ *   rescind-sub     traffic, under which the host takes back one sub-channel
+ *                   after the other, again and again
+ *
+ * sub-channels=N says how many there are to be had. Each carries endless traffic.
+ * The client is told of them in the modes endless, rescind and rescind-sub.
  *
  * The verdict is the host's, and goes to standard error:
  *   VMBHOST-VERDICT {json}   a finite run is over and everything was counted
- *   VMBHOST-CLOSED {json}    the guest closed the channel; counters of that open
+ *   VMBHOST-CLOSED {json}    a channel was closed; counters of that open
  *   VMBHOST-WRONG text       what was wrong with a completion (the first few)
  */
 #include "host_device.h"
@@ -19,153 +27,6 @@
 
 #define TYPE_ECHO_HOST "vmb-echo-host"
 DECLARE_INSTANCE_CHECKER(struct echo_host, ECHO_HOST, TYPE_ECHO_HOST)
-
-/* A loop that never yields would keep the virtual CPUs from the big lock. */
-#define PACKETS_PER_TURN 64
-#define HOLD_QUIET_MS 100
-
-int64_t echo_now(void)
-{
-	return qemu_clock_get_ms(QEMU_CLOCK_REALTIME);
-}
-
-/* xorshift64: the same run again for the same seed. */
-uint64_t echo_random(struct echo_host *host)
-{
-	host->random ^= host->random << 13;
-	host->random ^= host->random >> 7;
-	host->random ^= host->random << 17;
-	return host->random;
-}
-
-AddressSpace *echo_memory(struct echo_host *host)
-{
-	return host->parent.dma_as;
-}
-
-/* Read one packet at a time: emptying a full ring at once loses a wake-up. */
-static bool read_batch(struct echo_host *host)
-{
-	VMBusChanReq *req;
-	bool any = false;
-
-	if (vmbus_channel_recv_start(host->chan)) {
-		host->count.guest_ring_errors++;
-		return false;
-	}
-	while ((req = vmbus_channel_recv_peek(host->chan, sizeof(*req)))) {
-		vmbus_channel_recv_pop(host->chan);
-		echo_check(host, req);
-		vmbus_free_req(req);
-		if (vmbus_channel_recv_done(host->chan) < 0)
-			host->count.guest_ring_errors++;
-		any = true;
-	}
-	return any;
-}
-
-/*
- * The guest signals only what it writes into an empty ring, so look again
- * after the last read index was published.
- */
-static void read_completions(struct echo_host *host)
-{
-	while (read_batch(host))
-		host->progress_at = echo_now();
-}
-
-static bool send_packet(struct echo_host *host)
-{
-	struct echo_packet *packet = &host->packet;
-	ssize_t sent;
-
-	if (packet->raw) {
-		if (!echo_write_raw(host, packet))
-			return false;
-	} else {
-		if (vmbus_channel_reserve(host->chan, packet->descriptor_length,
-					  packet->payload_length))
-			return false;
-		sent = vmbus_channel_send(host->chan, packet->type, packet->descriptor,
-					  packet->descriptor_length, packet->payload,
-					  packet->payload_length, packet->need_completion,
-					  packet->txn.sequence);
-		if (sent < 0)
-			echo_wrong(host, "cannot send: %zd", sent);
-	}
-	return true;
-}
-
-static void send_packets(struct echo_host *host)
-{
-	int budget;
-
-	for (budget = PACKETS_PER_TURN; budget; budget--) {
-		if (!host->packet.ready) {
-			if (echo_plan_next(host) == ECHO_NEXT_WAIT)
-				return;
-			host->packet.ready = true;
-		}
-		if (!send_packet(host)) {
-			host->count.ring_full++;
-			return;
-		}
-		host->sent_at = echo_now();
-		host->packet.ready = false;
-		/* Its answer cannot overtake this: both are this thread's work. */
-		echo_begin_txn(host, &host->packet);
-	}
-	vmbus_channel_notify_host(host->chan);
-}
-
-/* Both rings are as full as they get when nothing fits for a while. */
-static bool hold_is_over(struct echo_host *host)
-{
-	int64_t now = echo_now();
-
-	return now >= host->hold_until || now - host->sent_at > HOLD_QUIET_MS;
-}
-
-static void end_of_hold(struct echo_host *host)
-{
-	host->hold_until = 0;
-	host->count.holds++;
-	host->count.holds_that_blocked_guest += host_guest_waits_for_room(host->chan);
-}
-
-static void echo_notify(VMBusChannel *chan)
-{
-	struct echo_host *host = ECHO_HOST(vmbus_channel_device(chan));
-
-	if (host->chan != chan)
-		return;
-	if (host->hold_until && hold_is_over(host))
-		end_of_hold(host);
-	if (!host->hold_until)
-		read_completions(host);
-	if (!host->finished)
-		send_packets(host);
-}
-
-static void echo_tick(void *opaque)
-{
-	struct echo_host *host = opaque;
-	int64_t now = echo_now();
-
-	if (!host->chan)
-		return;
-	/* Receiving is for the worker alone: only there is the ring mapped. */
-	if (host->hold_until)
-		vmbus_channel_notify_host(host->chan);
-	if (!host->finished && now - host->progress_at > host->stall_ms) {
-		host->finished = true;
-		if (host->mode == ECHO_MODE_FINITE || host->mode == ECHO_MODE_MIRROR)
-			echo_report(host, "VMBHOST-VERDICT");
-		else
-			echo_wrong(host, "no progress for %u ms", host->stall_ms);
-	}
-	timer_mod(host->timer, now + 20);
-}
 
 /* The mode of this open: the n-th of the list, and the last one for ever. */
 static bool choose_mode(struct echo_host *host)
@@ -185,6 +46,10 @@ static bool choose_mode(struct echo_host *host)
 		host->mode = ECHO_MODE_ENDLESS;
 	else if (!strcmp(name, "mirror"))
 		host->mode = ECHO_MODE_MIRROR;
+	else if (!strcmp(name, "rescind"))
+		host->mode = ECHO_MODE_RESCIND;
+	else if (!strcmp(name, "rescind-sub"))
+		host->mode = ECHO_MODE_RESCIND_SUB;
 	else if (g_str_has_prefix(name, "framing-") && echo_framing_known(name + 8))
 		host->mode = ECHO_MODE_FRAMING;
 	else
@@ -192,46 +57,89 @@ static bool choose_mode(struct echo_host *host)
 	return true;
 }
 
-static int echo_open(VMBusChannel *chan)
+static struct echo_channel *channel_of(VMBusChannel *chan)
 {
 	struct echo_host *host = ECHO_HOST(vmbus_channel_device(chan));
 
-	if (!choose_mode(host)) {
-		error_report("%s: bad mode in modes=%s", TYPE_ECHO_HOST, host->modes);
-		return -EINVAL;
+	return &host->channels[vmbus_channel_idx(chan)];
+}
+
+static void echo_notify(VMBusChannel *chan)
+{
+	struct echo_channel *channel = channel_of(chan);
+
+	if (channel->chan)
+		echo_work(channel);
+}
+
+static int echo_open(VMBusChannel *chan)
+{
+	struct echo_channel *channel = channel_of(chan);
+	struct echo_host *host = channel->host;
+
+	if (channel->index) {
+		channel->mode = ECHO_MODE_ENDLESS;
+	} else {
+		if (!choose_mode(host)) {
+			error_report("%s: bad mode in modes=%s", TYPE_ECHO_HOST, host->modes);
+			return -EINVAL;
+		}
+		channel->mode = host->mode;
+		host->opens++;
 	}
-	host->opens++;
-	host->chan = chan;
-	memset(&host->count, 0, sizeof(host->count));
-	memset(host->txns, 0, ECHO_TXNS * sizeof(*host->txns));
-	host->packet.ready = false;
-	host->outstanding = 0;
-	host->hold_until = 0;
-	host->finished = false;
-	host->opened_at = echo_now();
-	host->progress_at = host->opened_at;
-	host->random = host->seed * 0x9e3779b97f4a7c15ull + host->opens;
-	echo_plan_start(host);
-	timer_mod(host->timer, host->opened_at + 20);
-	vmbus_channel_notify_host(chan);
+	channel->chan = chan;
+	channel->rescinded = false;
+	echo_worker_start(channel);
+	echo_offers_opened(channel);
 	return 0;
 }
 
+/* The guest closes it, or it is taken away from it. */
 static void echo_close(VMBusChannel *chan)
 {
-	struct echo_host *host = ECHO_HOST(vmbus_channel_device(chan));
+	struct echo_channel *channel = channel_of(chan);
 
-	timer_del(host->timer);
-	echo_report(host, "VMBHOST-CLOSED");
-	echo_forget_memory(host);
-	host->chan = NULL;
+	echo_worker_stop(channel);
+	echo_report(channel, "VMBHOST-CLOSED");
+	echo_forget_memory(channel);
+	channel->chan = NULL;
+	echo_offers_closed(channel);
+}
+
+static void echo_reset(VMBusDevice *vdev)
+{
+	echo_offers_reset(ECHO_HOST(vdev));
+}
+
+static uint16_t echo_num_channels(VMBusDevice *vdev)
+{
+	return ECHO_HOST(vdev)->sub_channels + 1;
+}
+
+static void init_channel(struct echo_host *host, uint32_t index)
+{
+	struct echo_channel *channel = &host->channels[index];
+
+	channel->host = host;
+	channel->index = index;
+	channel->txns = g_new0(struct echo_txn, ECHO_TXNS);
+	channel->mirror = g_malloc0(VMB_ECHO_SHARED_SIZE);
+	channel->timer = timer_new_ms(QEMU_CLOCK_REALTIME, echo_tick, channel);
+}
+
+static void destroy_channel(struct echo_channel *channel)
+{
+	timer_free(channel->timer);
+	g_free(channel->mirror);
+	g_free(channel->txns);
 }
 
 static void echo_realize(VMBusDevice *vdev, Error **errp)
 {
 	struct echo_host *host = ECHO_HOST(vdev);
+	uint32_t i;
 
-	if (!host_is_our_qemu(vdev)) {
+	if (!host_is_our_qemu(vdev, host->sub_channels + 1)) {
 		error_setg(errp, "%s was built for another QEMU than this one: "
 			   "remove the cache's qemu directory and build it again",
 			   TYPE_ECHO_HOST);
@@ -243,18 +151,21 @@ static void echo_realize(VMBusDevice *vdev, Error **errp)
 		error_setg(errp, "bad mode in modes=%s", host->modes);
 		return;
 	}
-	host->txns = g_new0(struct echo_txn, ECHO_TXNS);
-	host->mirror = g_malloc0(VMB_ECHO_SHARED_SIZE);
-	host->timer = timer_new_ms(QEMU_CLOCK_REALTIME, echo_tick, host);
+	host->channels = g_new0(struct echo_channel, vdev->num_channels);
+	for (i = 0; i < vdev->num_channels; i++)
+		init_channel(host, i);
+	echo_offers_init(host, errp);
 }
 
 static void echo_unrealize(VMBusDevice *vdev)
 {
 	struct echo_host *host = ECHO_HOST(vdev);
+	uint32_t i;
 
-	timer_free(host->timer);
-	g_free(host->mirror);
-	g_free(host->txns);
+	echo_offers_destroy(host);
+	for (i = 0; i < vdev->num_channels; i++)
+		destroy_channel(&host->channels[i]);
+	g_free(host->channels);
 	g_free(host->mode_name);
 }
 
@@ -264,6 +175,7 @@ static const Property echo_properties[] = {
 	DEFINE_PROP_UINT32("external", struct echo_host, external, 1100),
 	DEFINE_PROP_UINT32("hold-every", struct echo_host, hold_every, 3000),
 	DEFINE_PROP_UINT32("stall-ms", struct echo_host, stall_ms, 20000),
+	DEFINE_PROP_UINT32("sub-channels", struct echo_host, sub_channels, 0),
 	DEFINE_PROP_UINT64("seed", struct echo_host, seed, 1),
 	HOST_PROPERTIES_END
 };
@@ -281,6 +193,8 @@ static void echo_class_init(ObjectClass *klass, void *data)
 	host_set_uuid(&vdc->instanceid, instance_fields);
 	vdc->vmdev_realize = echo_realize;
 	vdc->vmdev_unrealize = echo_unrealize;
+	vdc->vmdev_reset = echo_reset;
+	vdc->num_channels = echo_num_channels;
 	vdc->open_channel = echo_open;
 	vdc->close_channel = echo_close;
 	vdc->chan_notify_cb = echo_notify;

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The host's end of the echo client's channel: what its files share.
+ * The host's end of the echo client's channels: what its files share.
  *
- *   host_device.c     the device type, opening and closing, the worker
- *   host_plan.c       which packet comes next
- *   host_external.c   packets with external data, and checking that memory
- *   host_malformed.c  packets that are wrong on purpose
- *   host_framing.c    packets written byte by byte, and broken framing
- *   host_check.c      transactions, completions and the verdict
+ *   host_device.c        the device type, opening and closing
+ *   host_sub_channels.c  offering sub-channels, taking channels back
+ *   host_worker.c        what a channel does whenever either side has news
+ *   host_plan.c          which packet comes next
+ *   host_external.c      packets with external data, and checking that memory
+ *   host_malformed.c     packets that are wrong on purpose
+ *   host_framing.c       packets written byte by byte, and broken framing
+ *   host_check.c         transactions, completions and the verdict
  *
  * Everything runs in QEMU's main loop under its big lock.
  */
 #ifndef VMB_HOST_DEVICE_H
 #define VMB_HOST_DEVICE_H
 
-#include "host_common.h"
+#include "host_offers.h"
 #include "echo_protocol.h"
 
 #define ECHO_PAGE_SIZE		4096u
@@ -90,30 +92,31 @@ enum echo_mode {
 	ECHO_MODE_ENDLESS,
 	ECHO_MODE_FRAMING,
 	ECHO_MODE_MIRROR,
+	ECHO_MODE_RESCIND,
+	ECHO_MODE_RESCIND_SUB,
 };
 
-struct echo_host {
-	VMBusDevice parent;
+struct echo_host;
 
-	/* properties */
-	char *modes;
-	uint32_t inband, external, hold_every, stall_ms;
-	uint64_t seed;
+struct echo_channel {
+	struct echo_host *host;
+	uint32_t index;			/* 0: the primary */
+	bool offered;
+	QEMUTimer *timer;
 
 	/* of the channel as it is open now */
-	VMBusChannel *chan;
-	QEMUTimer *timer;
-	uint32_t opens;
+	VMBusChannel *chan;		/* NULL: it is not */
 	enum echo_mode mode;
-	char *mode_name;
 	uint32_t phase, step, size_step;
 	bool finished;			/* the verdict is out, or framing is broken */
+	bool rescinded;
 	int64_t opened_at, progress_at, sent_at, hold_until;
 	uint64_t next_sequence, outstanding;
 	uint64_t random;
 	struct echo_counters count;
 	struct echo_txn *txns;
 	struct echo_packet packet;
+	VMBusChanReq *asked;		/* the guest's packet, to be completed */
 
 	/* what the guest shared */
 	VMBusGpadl *gpadl;
@@ -125,49 +128,94 @@ struct echo_host {
 	uint8_t forbidden_page[ECHO_PAGE_SIZE];
 };
 
-/* host_device.c */
-int64_t echo_now(void);			/* milliseconds */
-uint64_t echo_random(struct echo_host *host);
-AddressSpace *echo_memory(struct echo_host *host);
+struct echo_host {
+	VMBusDevice parent;
+
+	/* properties */
+	char *modes;
+	uint32_t inband, external, hold_every, stall_ms, sub_channels;
+	uint64_t seed;
+
+	/* of the device since the primary was opened */
+	uint32_t opens;
+	enum echo_mode mode;
+	char *mode_name;
+	uint32_t open_at_once;		/* most sub-channels */
+	uint32_t next_rescind;		/* index of a sub-channel */
+	int64_t rescind_at;		/* not before that */
+
+	struct echo_channel *channels;	/* the primary and the sub-channels */
+	struct host_offers offers;
+	QEMUTimer *again;		/* the primary is offered again */
+	int64_t again_at;		/* 0: it is not to be */
+};
+
+static inline AddressSpace *echo_memory(struct echo_channel *channel)
+{
+	return channel->host->parent.dma_as;
+}
+
+static inline int64_t echo_now(void)	/* milliseconds */
+{
+	return qemu_clock_get_ms(QEMU_CLOCK_REALTIME);
+}
+
+/* host_sub_channels.c */
+void echo_offers_init(struct echo_host *host, Error **errp);
+void echo_offers_destroy(struct echo_host *host);
+void echo_offers_reset(struct echo_host *host);
+void echo_offers_opened(struct echo_channel *channel);
+void echo_offers_closed(struct echo_channel *channel);
+void echo_offers_tick(struct echo_host *host);
+bool echo_answer_guest(struct echo_channel *channel);
+
+/* host_worker.c */
+void echo_worker_start(struct echo_channel *channel);
+void echo_worker_stop(struct echo_channel *channel);
+void echo_work(struct echo_channel *channel);
+void echo_tick(void *channel);
+uint64_t echo_random(struct echo_channel *channel);
 
 /* host_plan.c */
 enum echo_next {
-	ECHO_NEXT_PACKET,		/* host->packet is to be sent */
+	ECHO_NEXT_PACKET,		/* channel->packet is to be sent */
 	ECHO_NEXT_WAIT,			/* nothing until a completion comes */
 };
-void echo_plan_start(struct echo_host *host);
-enum echo_next echo_plan_next(struct echo_host *host);
-void echo_make_inband(struct echo_host *host, struct echo_packet *packet,
+void echo_plan_start(struct echo_channel *channel);
+enum echo_next echo_plan_next(struct echo_channel *channel);
+void echo_make_inband(struct echo_channel *channel, struct echo_packet *packet,
 		      uint32_t length, bool need_completion);
-void echo_make_control(struct echo_host *host, struct echo_packet *packet,
+void echo_make_control(struct echo_channel *channel, struct echo_packet *packet,
 		       uint32_t command, uint32_t argument);
 
 /* host_external.c */
-bool echo_make_external(struct echo_host *host, struct echo_packet *packet);
-bool echo_check_pages(struct echo_host *host, const struct echo_txn *txn);
-bool echo_take_arena(struct echo_host *host, uint8_t *arena);
-void echo_fill_pages(struct echo_host *host, uint32_t first, uint32_t count);
-void echo_forget_memory(struct echo_host *host);
+bool echo_make_external(struct echo_channel *channel, struct echo_packet *packet);
+bool echo_check_pages(struct echo_channel *channel, const struct echo_txn *txn);
+bool echo_take_arena(struct echo_channel *channel, uint8_t *arena);
+void echo_fill_pages(struct echo_channel *channel, uint32_t first, uint32_t count);
+bool echo_memory_is_shared(const struct echo_channel *channel);
+void echo_forget_memory(struct echo_channel *channel);
 void echo_put_range(struct echo_packet *packet, uint32_t bytes, uint32_t offset,
 		    const uint64_t *pfn, uint32_t pfns);
 void echo_put_count(struct echo_packet *packet, uint32_t count);
 
 /* host_malformed.c */
 uint32_t echo_malformed_kinds(void);
-bool echo_make_malformed(struct echo_host *host, struct echo_packet *packet,
+bool echo_make_malformed(struct echo_channel *channel, struct echo_packet *packet,
 			 uint32_t kind);
-bool echo_forbidden_untouched(struct echo_host *host);
+bool echo_forbidden_untouched(struct echo_channel *channel);
 
 /* host_framing.c */
-bool echo_write_raw(struct echo_host *host, const struct echo_packet *packet);
+bool echo_write_raw(struct echo_channel *channel, const struct echo_packet *packet);
 bool echo_framing_known(const char *kind);
-void echo_break_framing(struct echo_host *host, const char *kind);
+void echo_break_framing(struct echo_channel *channel, const char *kind);
 
 /* host_check.c */
-void echo_begin_txn(struct echo_host *host, struct echo_packet *packet);
-void echo_check(struct echo_host *host, VMBusChanReq *req);
-void echo_wrong(struct echo_host *host, const char *format, ...) G_GNUC_PRINTF(2, 3);
-bool echo_content(struct echo_host *host);
-void echo_report(struct echo_host *host, const char *tag);
+void echo_begin_txn(struct echo_channel *channel, struct echo_packet *packet);
+/* True: the request is kept. */
+bool echo_check(struct echo_channel *channel, VMBusChanReq *req);
+void echo_wrong(struct echo_channel *channel, const char *format, ...) G_GNUC_PRINTF(2, 3);
+bool echo_content(struct echo_channel *channel);
+void echo_report(struct echo_channel *channel, const char *tag);
 
 #endif

@@ -26,13 +26,19 @@ static const char * const shape_name[SHAPES] = {
 	"invert transfer pages",
 };
 
-void echo_forget_memory(struct echo_host *host)
+/* And not torn down since: then it is the guest's alone again. */
+bool echo_memory_is_shared(const struct echo_channel *channel)
 {
-	vmbus_put_gpadl(host->gpadl);
-	host->gpadl = NULL;
-	host->page_count = 0;
-	host->pages_known = 0;
-	memset(host->arena_busy, 0, sizeof(host->arena_busy));
+	return channel->gpadl && channel->gpadl->state == VMGPADL_ALIVE;
+}
+
+void echo_forget_memory(struct echo_channel *channel)
+{
+	vmbus_put_gpadl(channel->gpadl);
+	channel->gpadl = NULL;
+	channel->page_count = 0;
+	channel->pages_known = 0;
+	memset(channel->arena_busy, 0, sizeof(channel->arena_busy));
 }
 
 static void put(struct echo_packet *packet, const void *data, uint32_t length)
@@ -67,10 +73,10 @@ void echo_put_range(struct echo_packet *packet, uint32_t bytes, uint32_t offset,
 }
 
 /* New contents for these pages of the arena, here and in the guest. */
-void echo_fill_pages(struct echo_host *host, uint32_t first, uint32_t count)
+void echo_fill_pages(struct echo_channel *channel, uint32_t first, uint32_t count)
 {
-	uint64_t *word = (uint64_t *)(host->mirror + first * ECHO_PAGE_SIZE);
-	uint64_t value = echo_random(host);
+	uint64_t *word = (uint64_t *)(channel->mirror + first * ECHO_PAGE_SIZE);
+	uint64_t value = echo_random(channel);
 	struct iovec iov = { word, count * ECHO_PAGE_SIZE };
 	size_t i;
 
@@ -78,30 +84,31 @@ void echo_fill_pages(struct echo_host *host, uint32_t first, uint32_t count)
 		value = value * 6364136223846793005ull + 1442695040888963407ull;
 		word[i] = value;
 	}
-	if (vmbus_iov_to_gpadl(host->chan, host->gpadl, first * ECHO_PAGE_SIZE, &iov, 1) < 0)
-		echo_wrong(host, "cannot write the shared memory at page %u", first);
+	if (vmbus_iov_to_gpadl(channel->chan, channel->gpadl, first * ECHO_PAGE_SIZE, &iov, 1) < 0)
+		echo_wrong(channel, "cannot write the shared memory at page %u", first);
 }
 
 /* Do these pages hold what they should, to the last byte? */
-bool echo_check_pages(struct echo_host *host, const struct echo_txn *txn)
+bool echo_check_pages(struct echo_channel *channel, const struct echo_txn *txn)
 {
 	uint8_t page[ECHO_PAGE_SIZE];
 	uint32_t i, index, byte;
 
-	if (txn->arena == ECHO_NO_ARENA)
+	/* What the guest has taken back it may use for something else. */
+	if (txn->arena == ECHO_NO_ARENA || !echo_memory_is_shared(channel))
 		return true;
 	for (i = 0; i < ECHO_ARENA_PAGES; i++) {
 		if (!(txn->pages & (1u << i)))
 			continue;
 		index = txn->arena * ECHO_ARENA_PAGES + i;
-		host->count.pages_checked++;
-		dma_memory_read(echo_memory(host), host->pfn[index] * ECHO_PAGE_SIZE,
+		channel->count.pages_checked++;
+		dma_memory_read(echo_memory(channel), channel->pfn[index] * ECHO_PAGE_SIZE,
 				page, sizeof(page), MEMTXATTRS_UNSPECIFIED);
-		if (!memcmp(page, host->mirror + index * ECHO_PAGE_SIZE, sizeof(page)))
+		if (!memcmp(page, channel->mirror + index * ECHO_PAGE_SIZE, sizeof(page)))
 			continue;
-		for (byte = 0; page[byte] == host->mirror[index * ECHO_PAGE_SIZE + byte];)
+		for (byte = 0; page[byte] == channel->mirror[index * ECHO_PAGE_SIZE + byte];)
 			byte++;
-		echo_wrong(host, "%s (%" PRIu64 "): shared page %u is not as it should be "
+		echo_wrong(channel, "%s (%" PRIu64 "): shared page %u is not as it should be "
 			   "from byte %u on", txn->what, txn->sequence, index, byte);
 		return false;
 	}
@@ -109,7 +116,7 @@ bool echo_check_pages(struct echo_host *host, const struct echo_txn *txn)
 }
 
 struct walk {
-	struct echo_host *host;
+	struct echo_channel *channel;
 	struct echo_packet *packet;
 	bool by_offset;
 	bool invert;
@@ -120,27 +127,27 @@ struct walk {
 /* One range of so many bytes from this offset of the next unused page on. */
 static void add_range(struct walk *walk, uint32_t bytes, uint32_t offset)
 {
-	struct echo_host *host = walk->host;
+	struct echo_channel *channel = walk->channel;
 	struct echo_txn *txn = &walk->packet->txn;
 	uint32_t pages = DIV_ROUND_UP(offset + bytes, ECHO_PAGE_SIZE);
 	uint32_t first = txn->arena * ECHO_ARENA_PAGES + walk->page;
 	uint64_t pfn[ECHO_ARENA_PAGES];
 	uint32_t i, at, part, left = bytes, from = offset, index;
 
-	echo_fill_pages(host, first, pages);
+	echo_fill_pages(channel, first, pages);
 	for (i = 0; i < pages; i++) {
 		/* By page number they may come in any order, so they come backwards. */
 		index = walk->by_offset ? first + i : first + pages - 1 - i;
-		pfn[i] = host->pfn[index];
+		pfn[i] = channel->pfn[index];
 		txn->pages |= 1u << (index % ECHO_ARENA_PAGES);
 		part = MIN(left, ECHO_PAGE_SIZE - from);
 		at = index * ECHO_PAGE_SIZE + from;
-		walk->checksum = crc32(walk->checksum, host->mirror + at, part);
+		walk->checksum = crc32(walk->checksum, channel->mirror + at, part);
 		left -= part;
 		from = 0;
 		/* From now on the mirror holds what the guest should leave there. */
 		while (walk->invert && part--)
-			host->mirror[at++] ^= 0xff;
+			channel->mirror[at++] ^= 0xff;
 	}
 	if (walk->by_offset)
 		echo_put_range(walk->packet, bytes, first * ECHO_PAGE_SIZE + offset, NULL, 0);
@@ -150,14 +157,14 @@ static void add_range(struct walk *walk, uint32_t bytes, uint32_t offset)
 	walk->page += pages;
 }
 
-bool echo_take_arena(struct echo_host *host, uint8_t *arena)
+bool echo_take_arena(struct echo_channel *channel, uint8_t *arena)
 {
 	uint32_t i;
 
 	for (i = 0; i < ECHO_ARENAS; i++) {
-		*arena = host->next_arena++ % ECHO_ARENAS;
-		if (!host->arena_busy[*arena]) {
-			host->arena_busy[*arena] = true;
+		*arena = channel->next_arena++ % ECHO_ARENAS;
+		if (!channel->arena_busy[*arena]) {
+			channel->arena_busy[*arena] = true;
 			return true;
 		}
 	}
@@ -165,22 +172,22 @@ bool echo_take_arena(struct echo_host *host, uint8_t *arena)
 }
 
 /* False when all of the memory is in use. */
-bool echo_make_external(struct echo_host *host, struct echo_packet *packet)
+bool echo_make_external(struct echo_channel *channel, struct echo_packet *packet)
 {
-	enum shape shape = host->step % SHAPES;
-	struct walk walk = { .host = host, .packet = packet };
+	enum shape shape = channel->step % SHAPES;
+	struct walk walk = { .channel = channel, .packet = packet };
 	uint32_t ranges = 1, i, bytes, offset;
 	uint8_t arena;
 
-	if (!echo_take_arena(host, &arena))
+	if (!echo_memory_is_shared(channel) || !echo_take_arena(channel, &arena))
 		return false;
 	walk.invert = shape == SHAPE_INVERT || shape == SHAPE_SET_INVERT;
 	if (walk.invert)
-		echo_make_control(host, packet, VMB_ECHO_INVERT, 0);
+		echo_make_control(channel, packet, VMB_ECHO_INVERT, 0);
 	else if (shape == SHAPE_READ_ONLY)
-		echo_make_control(host, packet, VMB_ECHO_READ_ONLY, 0);
+		echo_make_control(channel, packet, VMB_ECHO_READ_ONLY, 0);
 	else
-		echo_make_inband(host, packet, echo_random(host) % 65, true);
+		echo_make_inband(channel, packet, echo_random(channel) % 65, true);
 	packet->txn.class = ECHO_CLASS_EXTERNAL;
 	packet->txn.arena = arena;
 	packet->txn.what = shape_name[shape];
@@ -189,19 +196,19 @@ bool echo_make_external(struct echo_host *host, struct echo_packet *packet)
 	packet->type = walk.by_offset ? VMBUS_PACKET_DATA_USING_XFER_PAGES :
 					VMBUS_PACKET_DATA_USING_GPA_DIRECT;
 	if (shape == SHAPE_MANY || shape == SHAPE_SET_MANY || shape == SHAPE_INVERT)
-		ranges = 2 + echo_random(host) % 7;
+		ranges = 2 + echo_random(channel) % 7;
 	echo_put_count(packet, ranges);
 	for (i = 0; i < ranges; i++) {
-		offset = echo_random(host) % ECHO_PAGE_SIZE;
+		offset = echo_random(channel) % ECHO_PAGE_SIZE;
 		if (shape == SHAPE_ALIGNED) {
 			offset = 0;
 			bytes = ECHO_PAGE_SIZE;
 		} else if (shape == SHAPE_LARGE) {
-			bytes = VMB_ECHO_MAXIMUM_EXTERNAL_SIZE - echo_random(host) % 16384;
+			bytes = VMB_ECHO_MAXIMUM_EXTERNAL_SIZE - echo_random(channel) % 16384;
 		} else if (ranges > 1) {
-			bytes = 1 + echo_random(host) % ECHO_PAGE_SIZE;
+			bytes = 1 + echo_random(channel) % ECHO_PAGE_SIZE;
 		} else {
-			bytes = 1 + echo_random(host) % (4 * ECHO_PAGE_SIZE);
+			bytes = 1 + echo_random(channel) % (4 * ECHO_PAGE_SIZE);
 		}
 		add_range(&walk, bytes, offset);
 	}

@@ -15,10 +15,10 @@ struct header {
 #define RING_WRITE_INDEX	0
 #define RING_READ_INDEX		4
 
-static bool write_ring(struct echo_host *host, uint32_t index, const void *data, uint32_t length)
+static bool write_ring(struct echo_channel *channel, uint32_t index, const void *data, uint32_t length)
 {
-	VMBusRingBufCommon *ring = &host->chan->send_ringbuf.common;
-	VMBusGpadl *gpadl = host->chan->gpadl;
+	VMBusRingBufCommon *ring = &channel->chan->send_ringbuf.common;
+	VMBusGpadl *gpadl = channel->chan->gpadl;
 	const uint8_t *from = data;
 	uint32_t at, part;
 
@@ -34,23 +34,23 @@ static bool write_ring(struct echo_host *host, uint32_t index, const void *data,
 	return true;
 }
 
-static bool write_packet(struct echo_host *host, const struct echo_packet *packet,
+static bool write_packet(struct echo_channel *channel, const struct echo_packet *packet,
 			 const struct header *header)
 {
-	VMBusSendRingBuf *ring = &host->chan->send_ringbuf;
+	VMBusSendRingBuf *ring = &channel->chan->send_ringbuf;
 	uint64_t trailer = (uint64_t)ring->wr_idx << 32;
 	uint32_t payload_length = QEMU_ALIGN_UP(packet->payload_length, 8);
 	uint32_t at = ring->wr_idx;
 
-	if (vmbus_channel_reserve(host->chan, packet->descriptor_length, payload_length))
+	if (vmbus_channel_reserve(channel->chan, packet->descriptor_length, payload_length))
 		return false;
-	write_ring(host, at, header, sizeof(*header));
+	write_ring(channel, at, header, sizeof(*header));
 	at += sizeof(*header);
-	write_ring(host, at, packet->descriptor, packet->descriptor_length);
+	write_ring(channel, at, packet->descriptor, packet->descriptor_length);
 	at += packet->descriptor_length;
-	write_ring(host, at, packet->payload, payload_length);
+	write_ring(channel, at, packet->payload, payload_length);
 	at += payload_length;
-	write_ring(host, at, &trailer, sizeof(trailer));
+	write_ring(channel, at, &trailer, sizeof(trailer));
 	/* The next packet that QEMU sends publishes this one with it. */
 	ring->wr_idx = (at + sizeof(trailer)) % ring->common.len;
 	return true;
@@ -71,11 +71,11 @@ static struct header right_header(const struct echo_packet *packet)
 }
 
 /* Put into the ring what QEMU's own sender would not; not published yet. */
-bool echo_write_raw(struct echo_host *host, const struct echo_packet *packet)
+bool echo_write_raw(struct echo_channel *channel, const struct echo_packet *packet)
 {
 	struct header header = right_header(packet);
 
-	return write_packet(host, packet, &header);
+	return write_packet(channel, packet, &header);
 }
 
 static void length_short(struct header *header)
@@ -103,31 +103,31 @@ static void offset_beyond(struct header *header)
 	header->offset8 = header->length8 + 1;
 }
 
-static uint32_t index_range(struct echo_host *host)
+static uint32_t index_range(struct echo_channel *channel)
 {
-	return host->chan->send_ringbuf.common.len + 8;
+	return channel->chan->send_ringbuf.common.len + 8;
 }
 
-static uint32_t index_unaligned(struct echo_host *host)
+static uint32_t index_unaligned(struct echo_channel *channel)
 {
-	return (host->chan->send_ringbuf.wr_idx + 36) % host->chan->send_ringbuf.common.len;
+	return (channel->chan->send_ringbuf.wr_idx + 36) % channel->chan->send_ringbuf.common.len;
 }
 
-static uint32_t index_huge(struct echo_host *host)
+static uint32_t index_huge(struct echo_channel *channel)
 {
 	return 0xfffffff8;
 }
 
-static uint32_t index_ours(struct echo_host *host)
+static uint32_t index_ours(struct echo_channel *channel)
 {
-	return (host->chan->send_ringbuf.wr_idx + 8) % host->chan->send_ringbuf.common.len;
+	return (channel->chan->send_ringbuf.wr_idx + 8) % channel->chan->send_ringbuf.common.len;
 }
 
 static const struct {
 	const char *name;
 	void (*header)(struct header *header);
 	uint32_t field;
-	uint32_t (*index)(struct echo_host *host);
+	uint32_t (*index)(struct echo_channel *channel);
 } kinds[] = {
 	{ "length-short", length_short },
 	{ "length-zero", length_zero },
@@ -150,31 +150,31 @@ bool echo_framing_known(const char *kind)
 	return false;
 }
 
-static void break_index(struct echo_host *host, uint32_t field, uint32_t value)
+static void break_index(struct echo_channel *channel, uint32_t field, uint32_t value)
 {
 	value = cpu_to_le32(value);
-	dma_memory_write(echo_memory(host), host->chan->send_ringbuf.common.rb_addr + field,
+	dma_memory_write(echo_memory(channel), channel->chan->send_ringbuf.common.rb_addr + field,
 			 &value, sizeof(value), MEMTXATTRS_UNSPECIFIED);
-	hyperv_set_event_flag(host->chan->notify_route, host->chan->id);
+	hyperv_set_event_flag(channel->chan->notify_route, channel->chan->id);
 }
 
-static void break_header(struct echo_host *host, void (*lie)(struct header *header))
+static void break_header(struct echo_channel *channel, void (*lie)(struct header *header))
 {
-	struct echo_packet *packet = &host->packet;
+	struct echo_packet *packet = &channel->packet;
 	struct header header;
 
-	echo_make_inband(host, packet, 64, false);
+	echo_make_inband(channel, packet, 64, false);
 	header = right_header(packet);
 	lie(&header);
-	if (!write_packet(host, packet, &header) ||
-	    vmbus_channel_reserve(host->chan, 0, packet->payload_length) ||
-	    vmbus_channel_send(host->chan, packet->type, NULL, 0, packet->payload,
+	if (!write_packet(channel, packet, &header) ||
+	    vmbus_channel_reserve(channel->chan, 0, packet->payload_length) ||
+	    vmbus_channel_send(channel->chan, packet->type, NULL, 0, packet->payload,
 			       packet->payload_length, false, packet->txn.sequence) < 0)
-		echo_wrong(host, "no room to break the framing in");
+		echo_wrong(channel, "no room to break the framing in");
 }
 
 /* To be called when the ring is empty: then there is room, and nothing is lost. */
-void echo_break_framing(struct echo_host *host, const char *kind)
+void echo_break_framing(struct echo_channel *channel, const char *kind)
 {
 	uint32_t i;
 
@@ -182,8 +182,8 @@ void echo_break_framing(struct echo_host *host, const char *kind)
 		if (strcmp(kinds[i].name, kind))
 			continue;
 		if (kinds[i].header)
-			break_header(host, kinds[i].header);
+			break_header(channel, kinds[i].header);
 		else
-			break_index(host, kinds[i].field, kinds[i].index(host));
+			break_index(channel, kinds[i].field, kinds[i].index(channel));
 	}
 }

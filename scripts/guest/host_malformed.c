@@ -211,40 +211,40 @@ uint32_t echo_malformed_kinds(void)
 	return ARRAY_SIZE(kinds);
 }
 
-static void read_forbidden(struct echo_host *host, uint8_t *page)
+static void read_forbidden(struct echo_channel *channel, uint8_t *page)
 {
-	dma_memory_read(echo_memory(host), FORBIDDEN_PFN * ECHO_PAGE_SIZE, page,
+	dma_memory_read(echo_memory(channel), FORBIDDEN_PFN * ECHO_PAGE_SIZE, page,
 			ECHO_PAGE_SIZE, MEMTXATTRS_UNSPECIFIED);
 }
 
-bool echo_forbidden_untouched(struct echo_host *host)
+bool echo_forbidden_untouched(struct echo_channel *channel)
 {
 	uint8_t now[ECHO_PAGE_SIZE];
 
-	read_forbidden(host, now);
-	return !memcmp(now, host->forbidden_page, sizeof(now));
+	read_forbidden(channel, now);
+	return !memcmp(now, channel->forbidden_page, sizeof(now));
 }
 
 /* False when no arena is free to watch over. */
-bool echo_make_malformed(struct echo_host *host, struct echo_packet *packet,
+bool echo_make_malformed(struct echo_channel *channel, struct echo_packet *packet,
 			 uint32_t kind)
 {
 	uint8_t arena;
 	uint32_t first;
 
-	if (!echo_take_arena(host, &arena))
+	if (!echo_take_arena(channel, &arena))
 		return false;
 	first = arena * ECHO_ARENA_PAGES;
-	echo_fill_pages(host, first, ECHO_ARENA_PAGES);
-	read_forbidden(host, host->forbidden_page);
-	echo_make_control(host, packet, VMB_ECHO_INVERT, 0);
+	echo_fill_pages(channel, first, ECHO_ARENA_PAGES);
+	read_forbidden(channel, channel->forbidden_page);
+	echo_make_control(channel, packet, VMB_ECHO_INVERT, 0);
 	packet->txn.class = ECHO_CLASS_MALFORMED;
 	packet->txn.expect = ECHO_EXPECT_REFUSAL;
 	packet->txn.arena = arena;
 	packet->txn.pages = 0xffffffff;
 	packet->txn.what = kinds[kind].name;
-	kinds[kind].make(packet, host->pfn + first);
+	kinds[kind].make(packet, channel->pfn + first);
 	if (!packet->need_completion)
-		host->arena_busy[arena] = false;
+		channel->arena_busy[arena] = false;
 	return true;
 }

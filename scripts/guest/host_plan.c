@@ -18,10 +18,10 @@ enum result {
 };
 
 /* An ordinary request: any bytes that are not a control request. */
-void echo_make_inband(struct echo_host *host, struct echo_packet *packet,
+void echo_make_inband(struct echo_channel *channel, struct echo_packet *packet,
 		      uint32_t length, bool need_completion)
 {
-	uint64_t value = echo_random(host);
+	uint64_t value = echo_random(channel);
 	uint32_t i;
 
 	packet->raw = false;
@@ -36,7 +36,7 @@ void echo_make_inband(struct echo_host *host, struct echo_packet *packet,
 		memcpy(packet->payload + i, &value, sizeof(value));
 	}
 	packet->txn = (struct echo_txn) {
-		.sequence = ++host->next_sequence,
+		.sequence = ++channel->next_sequence,
 		.class = ECHO_CLASS_INBAND,
 		.expect = ECHO_EXPECT_ECHO,
 		.arena = ECHO_NO_ARENA,
@@ -46,7 +46,7 @@ void echo_make_inband(struct echo_host *host, struct echo_packet *packet,
 	};
 }
 
-void echo_make_control(struct echo_host *host, struct echo_packet *packet,
+void echo_make_control(struct echo_channel *channel, struct echo_packet *packet,
 		       uint32_t command, uint32_t argument)
 {
 	struct vmb_echo_request request = {
@@ -55,33 +55,33 @@ void echo_make_control(struct echo_host *host, struct echo_packet *packet,
 		.argument = cpu_to_le32(argument),
 	};
 
-	echo_make_inband(host, packet, sizeof(request), true);
+	echo_make_inband(channel, packet, sizeof(request), true);
 	memcpy(packet->payload, &request, sizeof(request));
 	packet->txn.payload_checksum = crc32(0, packet->payload, packet->payload_length);
 	packet->txn.class = ECHO_CLASS_CONTROL;
 	packet->txn.what = "control";
 }
 
-static enum result describe(struct echo_host *host, struct echo_packet *packet)
+static enum result describe(struct echo_channel *channel, struct echo_packet *packet)
 {
-	if (host->outstanding)
+	if (channel->outstanding)
 		return WAIT;
-	if (host->page_count && host->pages_known == host->page_count)
+	if (channel->page_count && channel->pages_known == channel->page_count)
 		return OVER;
 	/* A wrong description would be asked for again for ever. */
-	if (host->count.wrong)
+	if (channel->count.wrong)
 		return WAIT;
-	echo_make_control(host, packet, VMB_ECHO_DESCRIBE, host->pages_known);
+	echo_make_control(channel, packet, VMB_ECHO_DESCRIBE, channel->pages_known);
 	packet->txn.expect = ECHO_EXPECT_DESCRIPTION;
 	return PACKET;
 }
 
-static void begin_hold(struct echo_host *host)
+static void begin_hold(struct echo_channel *channel)
 {
-	host->hold_until = echo_now() + HOLD_MS;
+	channel->hold_until = echo_now() + HOLD_MS;
 }
 
-static enum result next_inband(struct echo_host *host, struct echo_packet *packet)
+static enum result next_inband(struct echo_channel *channel, struct echo_packet *packet)
 {
 	uint32_t length;
 
@@ -89,111 +89,121 @@ static enum result next_inband(struct echo_host *host, struct echo_packet *packe
 	 * Every size the wire can tell apart, again and again; while the guest's
 	 * completions are held up small ones, of which there can be many.
 	 */
-	if (host->hold_until)
-		length = host->step % 5 * 8;
+	if (channel->hold_until)
+		length = channel->step % 5 * 8;
 	else
-		length = host->size_step++ % (VMB_ECHO_MAXIMUM_PACKET_SIZE / 8 + 1) * 8;
-	echo_make_inband(host, packet, length, host->step % NO_COMPLETION_EVERY);
+		length = channel->size_step++ % (VMB_ECHO_MAXIMUM_PACKET_SIZE / 8 + 1) * 8;
+	echo_make_inband(channel, packet, length, channel->step % NO_COMPLETION_EVERY);
 	return PACKET;
 }
 
-static enum result inband(struct echo_host *host, struct echo_packet *packet)
+static enum result inband(struct echo_channel *channel, struct echo_packet *packet)
 {
 	/* What is left goes between the packets with external data. */
-	if (host->count.inband_sent >= host->inband - host->inband / 8)
+	if (channel->count.inband_sent >= channel->host->inband - channel->host->inband / 8)
 		return OVER;
-	host->step++;
-	if (host->hold_every && host->step % host->hold_every == 0)
-		begin_hold(host);
-	return next_inband(host, packet);
+	channel->step++;
+	if (channel->host->hold_every && channel->step % channel->host->hold_every == 0)
+		begin_hold(channel);
+	return next_inband(channel, packet);
 }
 
-static enum result mixed(struct echo_host *host, struct echo_packet *packet)
+static enum result mixed(struct echo_channel *channel, struct echo_packet *packet)
 {
-	bool more_inband = host->count.inband_sent < host->inband;
-	bool more_external = host->count.external_sent < host->external;
+	bool more_inband = channel->count.inband_sent < channel->host->inband;
+	bool more_external = channel->count.external_sent < channel->host->external;
 
 	if (!more_inband && !more_external)
 		return OVER;
-	host->step++;
-	if (more_external && (host->step % 2 || !more_inband) &&
-	    echo_make_external(host, packet))
+	channel->step++;
+	if (more_external && (channel->step % 2 || !more_inband) &&
+	    echo_make_external(channel, packet))
 		return PACKET;
-	return more_inband ? next_inband(host, packet) : WAIT;
+	return more_inband ? next_inband(channel, packet) : WAIT;
 }
 
-static enum result endless(struct echo_host *host, struct echo_packet *packet)
+/* The client asks for them when it is ready. */
+static enum result invite(struct echo_channel *channel, struct echo_packet *packet)
 {
-	host->step++;
-	if (host->hold_every && host->step % host->hold_every == 0)
-		begin_hold(host);
-	if (host->step % 8 == 0 && echo_make_external(host, packet))
+	if (channel->index || !channel->host->sub_channels || channel->step++)
+		return OVER;
+	echo_make_control(channel, packet, VMB_ECHO_SUB_CHANNELS,
+			  channel->host->sub_channels);
+	return PACKET;
+}
+
+static enum result endless(struct echo_channel *channel, struct echo_packet *packet)
+{
+	channel->step++;
+	if (channel->host->hold_every && channel->step % channel->host->hold_every == 0)
+		begin_hold(channel);
+	if (channel->step % 8 == 0 && echo_make_external(channel, packet))
 		return PACKET;
-	return next_inband(host, packet);
+	return next_inband(channel, packet);
 }
 
 /* Behind each bad packet a good one, which shows that the stream goes on. */
-static enum result malformed(struct echo_host *host, struct echo_packet *packet)
+static enum result malformed(struct echo_channel *channel, struct echo_packet *packet)
 {
-	if (host->step / 2 >= echo_malformed_kinds())
+	if (channel->step / 2 >= echo_malformed_kinds())
 		return OVER;
-	if (host->step % 2)
-		echo_make_inband(host, packet, 64, true);
-	else if (!echo_make_malformed(host, packet, host->step / 2))
+	if (channel->step % 2)
+		echo_make_inband(channel, packet, 64, true);
+	else if (!echo_make_malformed(channel, packet, channel->step / 2))
 		return WAIT;
-	host->step++;
+	channel->step++;
 	return PACKET;
 }
 
-static enum result drained(struct echo_host *host, struct echo_packet *packet)
+static enum result drained(struct echo_channel *channel, struct echo_packet *packet)
 {
-	return host->outstanding ? WAIT : OVER;
+	return channel->outstanding ? WAIT : OVER;
 }
 
-static enum result finish(struct echo_host *host, struct echo_packet *packet)
+static enum result finish(struct echo_channel *channel, struct echo_packet *packet)
 {
-	if (host->step++)
+	if (channel->step++)
 		return OVER;
-	echo_make_control(host, packet, VMB_ECHO_FINISHED, !echo_content(host));
+	echo_make_control(channel, packet, VMB_ECHO_FINISHED, !echo_content(channel));
 	return PACKET;
 }
 
-static enum result verdict(struct echo_host *host, struct echo_packet *packet)
+static enum result verdict(struct echo_channel *channel, struct echo_packet *packet)
 {
-	host->finished = true;
-	echo_report(host, "VMBHOST-VERDICT");
+	channel->finished = true;
+	echo_report(channel, "VMBHOST-VERDICT");
 	return WAIT;
 }
 
-static enum result some_inband(struct echo_host *host, struct echo_packet *packet)
+static enum result some_inband(struct echo_channel *channel, struct echo_packet *packet)
 {
-	return host->step++ < 100 ? next_inband(host, packet) : OVER;
+	return channel->step++ < 100 ? next_inband(channel, packet) : OVER;
 }
 
-static enum result mirrored(struct echo_host *host, struct echo_packet *packet)
+static enum result mirrored(struct echo_channel *channel, struct echo_packet *packet)
 {
-	if (host->count.inband_sent >= host->inband)
+	if (channel->count.inband_sent >= channel->host->inband)
 		return OVER;
-	host->step++;
-	next_inband(host, packet);
+	channel->step++;
+	next_inband(channel, packet);
 	packet->txn.expect = ECHO_EXPECT_MIRROR;
 	return PACKET;
 }
 
-static enum result break_framing(struct echo_host *host, struct echo_packet *packet)
+static enum result break_framing(struct echo_channel *channel, struct echo_packet *packet)
 {
-	host->finished = true;
-	echo_break_framing(host, host->mode_name + strlen("framing-"));
+	channel->finished = true;
+	echo_break_framing(channel, channel->host->mode_name + strlen("framing-"));
 	return WAIT;
 }
 
-typedef enum result (*phase)(struct echo_host *host, struct echo_packet *packet);
+typedef enum result (*phase)(struct echo_channel *channel, struct echo_packet *packet);
 
 static const phase finite_run[] = {
 	describe, inband, mixed, drained, malformed, drained, finish, drained, verdict,
 };
 
-static const phase endless_run[] = { describe, endless };
+static const phase endless_run[] = { invite, describe, endless };
 
 static const phase framing_run[] = { describe, some_inband, drained, break_framing };
 
@@ -204,27 +214,29 @@ static const phase * const runs[] = {
 	[ECHO_MODE_ENDLESS] = endless_run,
 	[ECHO_MODE_FRAMING] = framing_run,
 	[ECHO_MODE_MIRROR] = mirror_run,
+	[ECHO_MODE_RESCIND] = endless_run,
+	[ECHO_MODE_RESCIND_SUB] = endless_run,
 };
 
-void echo_plan_start(struct echo_host *host)
+void echo_plan_start(struct echo_channel *channel)
 {
-	host->phase = 0;
-	host->step = 0;
-	host->size_step = 0;
+	channel->phase = 0;
+	channel->step = 0;
+	channel->size_step = 0;
 }
 
 /* The last phase of each run never ends, so there is always a next one. */
-enum echo_next echo_plan_next(struct echo_host *host)
+enum echo_next echo_plan_next(struct echo_channel *channel)
 {
 	for (;;) {
-		switch (runs[host->mode][host->phase](host, &host->packet)) {
+		switch (runs[channel->mode][channel->phase](channel, &channel->packet)) {
 		case PACKET:
 			return ECHO_NEXT_PACKET;
 		case WAIT:
 			return ECHO_NEXT_WAIT;
 		case OVER:
-			host->phase++;
-			host->step = 0;
+			channel->phase++;
+			channel->step = 0;
 			break;
 		}
 	}

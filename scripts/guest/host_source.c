@@ -162,7 +162,7 @@ static void source_realize(VMBusDevice *vdev, Error **errp)
 {
 	struct source_host *host = SOURCE_HOST(vdev);
 
-	if (!host_is_our_qemu(vdev)) {
+	if (!host_is_our_qemu(vdev, 1)) {
 		error_setg(errp, "%s was built for another QEMU than this one: "
 			   "remove the cache's qemu directory and build it again",
 			   TYPE_SOURCE_HOST);

@@ -6,7 +6,8 @@
  * in user space, so it uses nothing but linux/types.h. All fields are little
  * endian.
  *
- * The peer sends requests, the client completes them. A request is either
+ * The peer sends requests, over the primary channel and over sub-channels alike,
+ * and the client completes them. A request is either
  *
  *   ordinary: any payload that does not begin with VMB_ECHO_MAGIC, of any
  *             length from 0 to VMB_ECHO_MAXIMUM_PACKET_SIZE, with or without
@@ -14,6 +15,9 @@
  *
  *   control:  a payload that begins with struct vmb_echo_request; answered as
  *             its command says.
+ *
+ * The client sends one kind of request itself, VMB_ECHO_OFFER_SUB_CHANNELS, over
+ * the primary channel.
  *
  * The wire counts a payload in units of 8 bytes, so the lengths and checksums
  * in an answer cover the payload together with the padding the peer sent.
@@ -63,6 +67,20 @@ enum vmb_echo_command {
 	 * "peer_verdict". Answered with struct vmb_echo_completion.
 	 */
 	VMB_ECHO_FINISHED = 4,
+	/*
+	 * The peer has sub-channels. argument: how many. A client that wants
+	 * some enables them, and then asks for them. Answered with struct
+	 * vmb_echo_completion.
+	 */
+	VMB_ECHO_SUB_CHANNELS = 5,
+	/*
+	 * From the client: offer sub-channels. argument: how many, at most as
+	 * many as there are; it has enabled those with index 1 to argument. The
+	 * peer answers with struct vmb_echo_offered, and then offers those that
+	 * it does not offer at the time. It takes them back when the primary
+	 * channel closes.
+	 */
+	VMB_ECHO_OFFER_SUB_CHANNELS = 6,
 };
 
 struct vmb_echo_request {
@@ -87,6 +105,11 @@ struct vmb_echo_description {
 	__le32 pfn_count;	/* entries that follow: fewer than asked at the end */
 	__le32 reserved;
 	__le64 pfn[];		/* Hyper-V page frame numbers */
+};
+
+struct vmb_echo_offered {
+	__le32 count;		/* sub-channels 1 to count are offered now */
+	__le32 reserved;
 };
 
 #endif
