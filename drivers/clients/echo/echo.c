@@ -12,17 +12,16 @@
  *   packets...  each completed once
  *   closed      take the memory back
  *   remove      disable (which brings closed), clean up
+ *
+ * One channel does for most. What it takes to have more is in sub_channels.c.
  */
 #include <linux/crc32.h>
 #include <linux/highmem.h>
-#include <linux/llist.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
-#include <linux/workqueue.h>
-#include <vmbkmcl.h>
 
-#include "echo_protocol.h"
+#include "echo.h"
 
 /* Both rings, in pages: small enough that a test can fill them. */
 #define ECHO_RING_PAGES		(SZ_64K / PAGE_SIZE + 1)
@@ -33,31 +32,8 @@ MODULE_PARM_DESC(defer_every,
 		 "Answer every n-th packet later, by a worker, the newest first (0: none, 1: all)");
 
 /**
- * struct echo_device - one echo device
- * @channel: its channel.
- * @shared: memory that the peer may use, while open.
- * @gpadl: the peer's name for it.
- * @deferred: packets that wait for the worker; lock-free.
- * @answer_work: the worker.
- * @packets: counts packets, to pick those that are deferred; the packet
- *	callback's alone, which never overlaps itself.
- * @peer_verdict: what the peer said at its end: 0 nothing, 1 content, 2 not.
- *
- * Allocated by probe, freed by remove.
- */
-struct echo_device {
-	struct vmb_channel *channel;
-	void *shared;
-	u32 gpadl;
-	struct llist_head deferred;
-	struct work_struct answer_work;
-	u32 packets;
-	u32 peer_verdict;
-};
-
-/**
  * struct echo_context - what echo keeps with each packet
- * @node: in &echo_device.deferred.
+ * @node: in &echo_channel.deferred.
  * @packet: the packet.
  * @buffer: its payload; the packet's, valid until it is completed.
  * @length: bytes of it.
@@ -152,7 +128,8 @@ static u64 echo_frame(void *memory, size_t offset)
 }
 
 /* Tell the peer where the shared memory is. */
-static void echo_describe(struct echo_device *echo, struct echo_context *context)
+static void echo_describe(struct echo_channel *channel,
+			  struct echo_context *context)
 {
 	const u32 pages = VMB_ECHO_SHARED_SIZE >> 12;
 	u32 first = min(echo_argument(context), pages);
@@ -167,13 +144,13 @@ static void echo_describe(struct echo_device *echo, struct echo_context *context
 		echo_complete(context, NULL, 0);
 		return;
 	}
-	answer->gpadl_handle = cpu_to_le32(echo->gpadl);
+	answer->gpadl_handle = cpu_to_le32(channel->gpadl);
 	answer->transfer_set_id = cpu_to_le32(VMB_ECHO_TRANSFER_SET_ID);
 	answer->page_count = cpu_to_le32(pages);
 	answer->first_page = cpu_to_le32(first);
 	answer->pfn_count = cpu_to_le32(count);
 	for (i = 0; i < count; i++)
-		answer->pfn[i] = cpu_to_le64(echo_frame(echo->shared,
+		answer->pfn[i] = cpu_to_le64(echo_frame(channel->shared,
 							(size_t)(first + i) << 12));
 	echo_complete(context, answer, struct_size(answer, pfn, count));
 	kfree(answer);
@@ -186,14 +163,14 @@ static void echo_finished(struct echo_device *echo,
 	bool content = !echo_argument(context);
 	guid_t instance;
 
-	vmb_channel_get_interface_instance(echo->channel, &instance);
+	vmb_channel_get_interface_instance(echo->primary.channel, &instance);
 	pr_info("%pUl: the peer has finished and is %scontent\n", &instance,
 		content ? "" : "not ");
 	WRITE_ONCE(echo->peer_verdict, content ? 1 : 2);
 }
 
 /* Answer one packet. In the callback or in the worker. */
-static void echo_answer(struct echo_device *echo, struct echo_context *context)
+static void echo_answer(struct echo_channel *channel, struct echo_context *context)
 {
 	u32 command = echo_command(context);
 	struct vmb_echo_completion answer = {
@@ -202,11 +179,13 @@ static void echo_answer(struct echo_device *echo, struct echo_context *context)
 	int ret = 0;
 
 	if (command == VMB_ECHO_DESCRIBE) {
-		echo_describe(echo, context);
+		echo_describe(channel, context);
 		return;
 	}
 	if (command == VMB_ECHO_FINISHED)
-		echo_finished(echo, context);
+		echo_finished(channel->echo, context);
+	if (command == VMB_ECHO_SUB_CHANNELS)
+		echo_sub_channels_get(channel->echo, echo_argument(context));
 	answer.payload_checksum = cpu_to_le32(echo_checksum(0, context->buffer,
 							    context->length));
 	if (context->external)
@@ -217,22 +196,22 @@ static void echo_answer(struct echo_device *echo, struct echo_context *context)
 
 static void echo_answer_work(struct work_struct *work)
 {
-	struct echo_device *echo = container_of(work, struct echo_device,
-						answer_work);
+	struct echo_channel *channel = container_of(work, struct echo_channel,
+						    answer_work);
 	struct echo_context *context, *next;
 
 	/* llist hands out the newest first: another order than they came in. */
-	llist_for_each_entry_safe(context, next, llist_del_all(&echo->deferred),
+	llist_for_each_entry_safe(context, next, llist_del_all(&channel->deferred),
 				  node)
-		echo_answer(echo, context);
+		echo_answer(channel, context);
 }
 
-static void echo_process_packet(struct vmb_channel *channel,
+static void echo_process_packet(struct vmb_channel *vmb_channel,
 				void *callback_context,
 				struct vmb_packet_completion *packet,
 				void *buffer, u32 buffer_length, u32 flags)
 {
-	struct echo_device *echo = callback_context;
+	struct echo_channel *channel = callback_context;
 	struct echo_context *context = vmb_channel_packet_get_client_context(packet);
 	unsigned int every = READ_ONCE(defer_every);
 
@@ -240,104 +219,130 @@ static void echo_process_packet(struct vmb_channel *channel,
 	context->buffer = buffer;
 	context->length = buffer_length;
 	context->external = flags & VMB_CHANNEL_PROCESS_PACKET_FLAG_EXTERNAL_DATA;
-	if (every && ++echo->packets % every == 0)
-		llist_add(&context->node, &echo->deferred);
+	if (every && ++channel->packets % every == 0)
+		llist_add(&context->node, &channel->deferred);
 	else
-		echo_answer(echo, context);
+		echo_answer(channel, context);
 }
 
-static void echo_processing_complete(struct vmb_channel *channel,
+static void echo_processing_complete(struct vmb_channel *vmb_channel,
 				     void *callback_context,
 				     u32 packets_processed)
 {
-	struct echo_device *echo = callback_context;
+	struct echo_channel *channel = callback_context;
 
-	if (!llist_empty(&echo->deferred))
-		queue_work(system_unbound_wq, &echo->answer_work);
+	if (!llist_empty(&channel->deferred))
+		queue_work(system_unbound_wq, &channel->answer_work);
 }
 
-static int echo_opened(struct vmb_channel *channel, void *callback_context)
+static int echo_opened(struct vmb_channel *vmb_channel, void *callback_context)
 {
-	struct echo_device *echo = callback_context;
+	struct echo_channel *channel = callback_context;
 	int ret;
 
-	echo->shared = vzalloc(VMB_ECHO_SHARED_SIZE);
-	if (!echo->shared)
+	channel->shared = vzalloc(VMB_ECHO_SHARED_SIZE);
+	if (!channel->shared)
 		return -ENOMEM;
-	ret = vmb_channel_create_gpadl_from_buffer(channel, 0, echo->shared,
+	ret = vmb_channel_create_gpadl_from_buffer(vmb_channel, 0, channel->shared,
 						   VMB_ECHO_SHARED_SIZE,
-						   &echo->gpadl);
+						   &channel->gpadl);
 	/* The peer may write to it although it refused it. */
 	if (ret == -EIO)
-		echo->shared = NULL;
+		channel->shared = NULL;
 	if (ret)
 		goto free_shared;
-	ret = vmb_channel_register_transfer_page_set(channel,
+	ret = vmb_channel_register_transfer_page_set(vmb_channel,
 						     VMB_ECHO_TRANSFER_SET_ID,
-						     echo->gpadl);
+						     channel->gpadl);
 	if (ret)
 		goto delete_gpadl;
 	return 0;
 
 delete_gpadl:
-	if (vmb_channel_delete_gpadl(channel, echo->gpadl))
-		echo->shared = NULL;
+	if (vmb_channel_delete_gpadl(vmb_channel, channel->gpadl))
+		channel->shared = NULL;
 free_shared:
-	vfree(echo->shared);
-	echo->shared = NULL;
+	vfree(channel->shared);
+	channel->shared = NULL;
 	return ret;
 }
 
-static void echo_closed(struct vmb_channel *channel, void *callback_context,
+static void echo_closed(struct vmb_channel *vmb_channel, void *callback_context,
 			enum vmb_channel_stop_reason reason)
 {
-	struct echo_device *echo = callback_context;
+	struct echo_channel *channel = callback_context;
 
+	if (channel->index && reason == VMB_CHANNEL_STOP_PEER_GONE)
+		echo_sub_channel_gone(channel);
 	/* Never opened: nothing is shared. */
-	if (!echo->shared)
+	if (!channel->shared)
 		return;
-	vmb_channel_unregister_transfer_page_set(channel,
+	vmb_channel_unregister_transfer_page_set(vmb_channel,
 						 VMB_ECHO_TRANSFER_SET_ID);
 	/* Memory that the peer may still write to is never freed. */
-	if (!vmb_channel_delete_gpadl(channel, echo->gpadl))
-		vfree(echo->shared);
-	echo->shared = NULL;
+	if (!vmb_channel_delete_gpadl(vmb_channel, channel->gpadl))
+		vfree(channel->shared);
+	channel->shared = NULL;
 }
 
-static int echo_configure(struct echo_device *echo)
+static int echo_configure(struct echo_channel *channel)
 {
 	struct vmb_channel_state_change_callbacks callbacks;
-	struct vmb_channel *channel = echo->channel;
+	struct vmb_channel *vmb_channel = channel->channel;
 	int ret;
 
 	vmb_channel_state_change_callbacks_init(&callbacks);
-	callbacks.callback_context = echo;
+	callbacks.callback_context = channel;
 	callbacks.opened = echo_opened;
 	callbacks.closed = echo_closed;
-	ret = vmb_channel_init_set_state_change_callbacks(channel, &callbacks);
+	ret = vmb_channel_init_set_state_change_callbacks(vmb_channel, &callbacks);
 	if (ret)
 		return ret;
-	ret = vmb_channel_init_set_process_packet_callbacks(channel, echo,
+	ret = vmb_channel_init_set_process_packet_callbacks(vmb_channel, channel,
 							    echo_process_packet,
 							    echo_processing_complete);
 	if (ret)
 		return ret;
-	ret = vmb_channel_init_set_maximum_packet_size(channel,
+	ret = vmb_channel_init_set_maximum_packet_size(vmb_channel,
 						       VMB_ECHO_MAXIMUM_PACKET_SIZE);
 	if (ret)
 		return ret;
-	ret = vmb_channel_init_set_maximum_external_data(channel,
+	ret = vmb_channel_init_set_maximum_external_data(vmb_channel,
 							 VMB_ECHO_MAXIMUM_EXTERNAL_SIZE,
 							 VMB_ECHO_MAXIMUM_EXTERNAL_CHAIN);
 	if (ret)
 		return ret;
-	ret = vmb_channel_init_set_client_context_size(channel,
+	ret = vmb_channel_init_set_client_context_size(vmb_channel,
 						       sizeof(struct echo_context));
 	if (ret)
 		return ret;
-	return vmb_client_channel_init_set_ring_buffer_page_count(channel,
+	return vmb_client_channel_init_set_ring_buffer_page_count(vmb_channel,
 								  ECHO_RING_PAGES,
 								  ECHO_RING_PAGES);
+}
+
+/* A channel with everything set that all channels have alike. */
+int echo_channel_allocate(struct echo_channel *channel, struct vmb_device *device)
+{
+	int ret;
+
+	init_llist_head(&channel->deferred);
+	INIT_WORK(&channel->answer_work, echo_answer_work);
+	ret = vmb_channel_allocate(device, false, &channel->channel);
+	if (ret)
+		return ret;
+	ret = echo_configure(channel);
+	if (ret)
+		echo_channel_cleanup(channel);
+	return ret;
+}
+
+/* It is disabled. */
+void echo_channel_cleanup(struct echo_channel *channel)
+{
+	cancel_work_sync(&channel->answer_work);
+	vmb_channel_cleanup(channel->channel);
+	channel->channel = NULL;
 }
 
 static int echo_probe(struct vmb_device *device)
@@ -348,22 +353,20 @@ static int echo_probe(struct vmb_device *device)
 	echo = kzalloc(sizeof(*echo), GFP_KERNEL);
 	if (!echo)
 		return -ENOMEM;
-	init_llist_head(&echo->deferred);
-	INIT_WORK(&echo->answer_work, echo_answer_work);
-	ret = vmb_channel_allocate(device, false, &echo->channel);
+	echo->device = device;
+	echo->primary.echo = echo;
+	echo_sub_channels_init(echo);
+	device->driver_data = echo;
+	ret = echo_channel_allocate(&echo->primary, device);
 	if (ret)
 		goto free_echo;
-	device->driver_data = echo;
-	ret = echo_configure(echo);
-	if (ret)
-		goto cleanup_channel;
-	ret = vmb_channel_enable(echo->channel);
+	ret = vmb_channel_enable(echo->primary.channel);
 	if (ret)
 		goto cleanup_channel;
 	return 0;
 
 cleanup_channel:
-	vmb_channel_cleanup(echo->channel);
+	echo_channel_cleanup(&echo->primary);
 free_echo:
 	kfree(echo);
 	return ret;
@@ -373,10 +376,10 @@ static void echo_remove(struct vmb_device *device)
 {
 	struct echo_device *echo = device->driver_data;
 
-	/* Waits until the worker has answered what it holds. */
-	vmb_channel_disable(echo->channel);
-	cancel_work_sync(&echo->answer_work);
-	vmb_channel_cleanup(echo->channel);
+	/* Waits until the workers have answered what they hold. */
+	vmb_channel_disable(echo->primary.channel);
+	echo_sub_channels_cleanup(echo);
+	echo_channel_cleanup(&echo->primary);
 	kfree(echo);
 }
 
