@@ -25,6 +25,7 @@ void echo_wrong(struct echo_channel *channel, const char *format, ...)
 void echo_begin_txn(struct echo_channel *channel, struct echo_packet *packet)
 {
 	struct echo_txn *txn = &channel->txns[packet->txn.sequence % ECHO_TXNS];
+	struct echo_txn *lost;
 
 	if (!packet->need_completion) {
 		if (packet->txn.class == ECHO_CLASS_MALFORMED)
@@ -34,6 +35,11 @@ void echo_begin_txn(struct echo_channel *channel, struct echo_packet *packet)
 		return;
 	}
 	*txn = packet->txn;
+	lost = &channel->txns[(packet->txn.sequence - ECHO_LOST_BEHIND) % ECHO_TXNS];
+	if (lost->state == ECHO_TXN_OUTSTANDING &&
+	    lost->sequence + ECHO_LOST_BEHIND == packet->txn.sequence)
+		echo_wrong(channel, "%s (%" PRIu64 ") was never completed", lost->what,
+			   lost->sequence);
 	txn->state = ECHO_TXN_OUTSTANDING;
 	channel->outstanding++;
 	switch (txn->class) {
@@ -224,6 +230,8 @@ bool echo_check(struct echo_channel *channel, VMBusChanReq *req)
 {
 	if (req->pkt_type == VMBUS_PACKET_COMP) {
 		check_completion(channel, req);
+	} else if (channel->mode == ECHO_MODE_EXCHANGE) {
+		return echo_take_exchanged(channel, req);
 	} else if (is_request(channel, req)) {
 		channel->asked = req;
 		return true;
@@ -263,6 +271,8 @@ void echo_report(struct echo_channel *channel, const char *tag)
 		"\"lost\": %" PRIu64 ", \"outstanding_at_close\": %" PRIu64 ", "
 		"\"duplicated\": %" PRIu64 ", \"unknown\": %" PRIu64 ", "
 		"\"wrong\": %" PRIu64 ", \"unexpected\": %" PRIu64 ", "
+		"\"requests_received\": %" PRIu64 ", \"requests_asking\": %" PRIu64 ", "
+		"\"requests_answered\": %" PRIu64 ", "
 		"\"ring_full\": %" PRIu64 ", \"holds\": %" PRIu64 ", "
 		"\"holds_that_blocked_guest\": %" PRIu64 ", "
 		"\"guest_ring_errors\": %" PRIu64 ", \"pages_checked\": %" PRIu64 ", "
@@ -275,7 +285,8 @@ void echo_report(struct echo_channel *channel, const char *tag)
 		c->malformed_refused, c->malformed_unanswered_sent, c->control_sent,
 		c->control_completed, closed ? 0 : channel->outstanding,
 		closed ? channel->outstanding : 0, c->duplicated, c->unknown, c->wrong,
-		c->unexpected, c->ring_full, c->holds, c->holds_that_blocked_guest,
+		c->unexpected, c->requests_received, c->requests_asking,
+		c->requests_answered, c->ring_full, c->holds, c->holds_that_blocked_guest,
 		c->guest_ring_errors, c->pages_checked,
 		(echo_now() - channel->opened_at) / 1000.0);
 	fflush(stderr);

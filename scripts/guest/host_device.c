@@ -9,6 +9,7 @@
  *   endless         traffic until the guest closes the channel
  *   framing-KIND    a little traffic, then a ring that cannot be followed
  *   mirror          for a client that sends each payload back
+ *   exchange        the same without end, and the client sends, too
  *   rescind         traffic, under which the host takes the whole device back,
  *                   and offers it again
  *   rescind-sub     traffic, under which the host takes back one sub-channel
@@ -46,6 +47,8 @@ static bool choose_mode(struct echo_host *host)
 		host->mode = ECHO_MODE_ENDLESS;
 	else if (!strcmp(name, "mirror"))
 		host->mode = ECHO_MODE_MIRROR;
+	else if (!strcmp(name, "exchange"))
+		host->mode = ECHO_MODE_EXCHANGE;
 	else if (!strcmp(name, "rescind"))
 		host->mode = ECHO_MODE_RESCIND;
 	else if (!strcmp(name, "rescind-sub"))

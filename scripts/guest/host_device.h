@@ -9,6 +9,7 @@
  *   host_external.c      packets with external data, and checking that memory
  *   host_malformed.c     packets that are wrong on purpose
  *   host_framing.c       packets written byte by byte, and broken framing
+ *   host_exchange.c      packets that the guest sends by itself
  *   host_check.c         transactions, completions and the verdict
  *
  * Everything runs in QEMU's main loop under its big lock.
@@ -28,6 +29,8 @@
 
 /* Transactions are found by sequence number; this many can be outstanding. */
 #define ECHO_TXNS		65536u
+/* No channel holds so many packets: one that so many were sent behind is lost. */
+#define ECHO_LOST_BEHIND	8192u
 
 enum echo_expect {
 	ECHO_EXPECT_ECHO,		/* status 0 and everything as sent */
@@ -82,6 +85,7 @@ struct echo_counters {
 	uint64_t nocompletion_sent;
 	uint64_t malformed_sent, malformed_refused, malformed_unanswered_sent;
 	uint64_t control_sent, control_completed;
+	uint64_t requests_received, requests_asking, requests_answered;
 	uint64_t duplicated, unknown, wrong, unexpected;
 	uint64_t ring_full, holds, holds_that_blocked_guest, guest_ring_errors;
 	uint64_t pages_checked;
@@ -92,6 +96,7 @@ enum echo_mode {
 	ECHO_MODE_ENDLESS,
 	ECHO_MODE_FRAMING,
 	ECHO_MODE_MIRROR,
+	ECHO_MODE_EXCHANGE,
 	ECHO_MODE_RESCIND,
 	ECHO_MODE_RESCIND_SUB,
 };
@@ -117,6 +122,7 @@ struct echo_channel {
 	struct echo_txn *txns;
 	struct echo_packet packet;
 	VMBusChanReq *asked;		/* the guest's packet, to be completed */
+	GQueue answers;			/* exchange: many of them */
 
 	/* what the guest shared */
 	VMBusGpadl *gpadl;
@@ -209,6 +215,13 @@ bool echo_forbidden_untouched(struct echo_channel *channel);
 bool echo_write_raw(struct echo_channel *channel, const struct echo_packet *packet);
 bool echo_framing_known(const char *kind);
 void echo_break_framing(struct echo_channel *channel, const char *kind);
+
+/* host_exchange.c */
+void echo_make_exchanged(struct echo_channel *channel, struct echo_packet *packet,
+			 uint32_t length, bool need_completion);
+bool echo_take_exchanged(struct echo_channel *channel, VMBusChanReq *req);
+bool echo_answer_exchanged(struct echo_channel *channel);
+void echo_forget_exchanged(struct echo_channel *channel);
 
 /* host_check.c */
 void echo_begin_txn(struct echo_channel *channel, struct echo_packet *packet);

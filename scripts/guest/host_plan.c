@@ -190,6 +190,18 @@ static enum result mirrored(struct echo_channel *channel, struct echo_packet *pa
 	return PACKET;
 }
 
+/* Small ones, of which the rings hold many; and now and then each size. */
+static enum result exchanged(struct echo_channel *channel, struct echo_packet *packet)
+{
+	uint32_t length = channel->step % 9 * 8;
+
+	channel->step++;
+	if (channel->step % 32 == 0)
+		length = channel->size_step++ % (VMB_ECHO_MAXIMUM_PACKET_SIZE / 8 + 1) * 8;
+	echo_make_exchanged(channel, packet, length, channel->step % NO_COMPLETION_EVERY);
+	return PACKET;
+}
+
 static enum result break_framing(struct echo_channel *channel, struct echo_packet *packet)
 {
 	channel->finished = true;
@@ -209,11 +221,14 @@ static const phase framing_run[] = { describe, some_inband, drained, break_frami
 
 static const phase mirror_run[] = { mirrored, drained, verdict };
 
+static const phase exchange_run[] = { exchanged };
+
 static const phase * const runs[] = {
 	[ECHO_MODE_FINITE] = finite_run,
 	[ECHO_MODE_ENDLESS] = endless_run,
 	[ECHO_MODE_FRAMING] = framing_run,
 	[ECHO_MODE_MIRROR] = mirror_run,
+	[ECHO_MODE_EXCHANGE] = exchange_run,
 	[ECHO_MODE_RESCIND] = endless_run,
 	[ECHO_MODE_RESCIND_SUB] = endless_run,
 };

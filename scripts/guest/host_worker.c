@@ -76,7 +76,8 @@ static void send_packets(struct echo_channel *channel)
 {
 	int budget;
 
-	if (channel->asked && !echo_answer_guest(channel)) {
+	if ((channel->asked && !echo_answer_guest(channel)) ||
+	    !echo_answer_exchanged(channel)) {
 		channel->count.ring_full++;
 		return;
 	}
@@ -166,9 +167,33 @@ void echo_worker_start(struct echo_channel *channel)
 	vmbus_channel_notify_host(channel->chan);
 }
 
+/*
+ * The channel is being closed: what the guest has written before counts, too. The
+ * bus maps the ring for the worker only, so here it is done as the bus does it.
+ */
+static void read_rest(struct echo_channel *channel)
+{
+	GpadlIter *iter = &channel->chan->recv_ringbuf.common.iter;
+	uint32_t start, end;
+
+	iter->map = NULL;
+	iter->active = true;
+	read_completions(channel);
+	if (iter->map) {
+		start = (uintptr_t)iter->map % ECHO_PAGE_SIZE;
+		end = (iter->last_off - 1) % ECHO_PAGE_SIZE + 1;
+		dma_memory_unmap(iter->as, iter->map, ECHO_PAGE_SIZE - start, iter->dir,
+				 end - start);
+	}
+	iter->active = false;
+}
+
 void echo_worker_stop(struct echo_channel *channel)
 {
 	timer_del(channel->timer);
+	if (channel->mode == ECHO_MODE_EXCHANGE)
+		read_rest(channel);
+	echo_forget_exchanged(channel);
 	vmbus_free_req(channel->asked);
 	channel->asked = NULL;
 }
