@@ -1,24 +1,32 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Builds the client in scripts/out-of-tree-client from nothing but what an
-# installation put down: the header and Module.symvers.
+# Builds a client outside of the tree from nothing but what an installation put
+# down: the header and Module.symvers.
 #
-# usage: build-client.sh VERSION OUT [INSTALLED]
+# usage: build-client.sh [--client FOLDER]... VERSION OUT [INSTALLED]
 #
-# VERSION names a kernel as scripts/guest/kernel.sh has it. INSTALLED is the
-# folder with vmbkmcl.h and Module.symvers; without it the modules are built and
-# installed into a scratch folder first. OUT/vmb_hello.ko is the result.
+# FOLDER is the client's, with a Makefile and a Kbuild such as those of
+# scripts/out-of-tree-client, which is built if none is named. VERSION names a
+# kernel as scripts/guest/kernel.sh has it. INSTALLED is the folder with vmbkmcl.h
+# and Module.symvers; without it the modules are built and installed into a
+# scratch folder first. The results are OUT/*.ko.
 set -eu
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 case ${1:-} in
 -h | --help)
-	sed -n 's/^# \{0,1\}//; 4,11p' "$0"
+	sed -n 's/^# \{0,1\}//; 4,14p' "$0"
 	exit 0
 	;;
 esac
+clients=()
+while [ "${1:-}" = --client ]; do
+	clients+=("${2:-}")
+	shift 2
+done
+[ ${#clients[@]} -gt 0 ] || clients=("$VMB_TOP/scripts/out-of-tree-client")
 [ $# -eq 2 ] || [ $# -eq 3 ] || die "usage: $0 VERSION OUT [INSTALLED]" "$0 --help"
 
 kernel=$("$VMB_TOP/scripts/guest/kernel.sh" "$1")
@@ -44,13 +52,16 @@ if [ -z "$installed" ]; then
 fi
 
 mkdir -p "$2"
-cp -r "$VMB_TOP/scripts/out-of-tree-client" "$scratch/client"
-quietly "$VMB_BUILD/client.log" 120 make -C "$scratch/client" KDIR="$kdir" \
-	VMBKMCL="$(cd "$installed" && pwd)" modules ||
-	die "the client outside of the tree does not build against Linux $release" \
-	    "see $VMB_BUILD/client.log"
-if grep -i warning "$VMB_BUILD/client.log" >&2; then
-	die "the client outside of the tree does not build without a warning" \
-	    "see $VMB_BUILD/client.log"
-fi
-cp "$scratch/client/vmb_hello.ko" "$2/"
+for client in "${clients[@]}"; do
+	rm -rf "$scratch/client"
+	cp -r "$client" "$scratch/client"
+	quietly "$VMB_BUILD/client.log" 120 make -C "$scratch/client" KDIR="$kdir" \
+		VMBKMCL="$(cd "$installed" && pwd)" modules ||
+		die "the client in $client does not build against Linux $release" \
+		    "see $VMB_BUILD/client.log"
+	if grep -i warning "$VMB_BUILD/client.log" >&2; then
+		die "the client in $client does not build without a warning" \
+		    "see $VMB_BUILD/client.log"
+	fi
+	cp "$scratch/client"/*.ko "$2/"
+done

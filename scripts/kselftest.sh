@@ -5,14 +5,15 @@
 # bind by modalias, new_id and driver_override, traffic, unbind and unload under
 # traffic, broken rings, a client from outside of the tree; and the same with a
 # client that sends, to a host that reads slowly or not at all; then a second
-# guest, which hibernates under traffic. Prints KTAP, and 'N passed,
-# N failed, N skipped' at the end. The guest's tests say what Linux saw; behind
-# them come the host's, one for each open of the channel.
+# guest, which hibernates under traffic, and a third, in which channels come and
+# go hundreds of times. Prints KTAP, and 'N passed, N failed, N skipped' at the
+# end. The guest's tests say what Linux saw; behind them come the host's, one for
+# each open of the channel, or for many that were for the same.
 #
 # usage: kselftest.sh
 #
 # Environment: KERNEL, as in demo.sh, or debug, for one that looks for what does
-# not show (guest/debug-kernel.sh).
+# not show (guest/debug-kernel.sh); ROUNDS of each kind in the third guest (200).
 set -eu
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -44,20 +45,32 @@ sender_opens=(finite endless endless deaf finite)
 # And in that of kselftest/hibernation.sh: once, and after each sleep.
 # shellcheck disable=SC2034
 sleeper_opens=(endless endless endless)
+# And in that of kselftest/storm.sh: a twentieth of the rounds so that everything
+# was done once, then each storm, and at last as many as there happen to be.
+rounds=${ROUNDS:-200}
+warm_up=$((rounds / 20))
+storms=("endless*$((2 * warm_up + 4))" "endless*$((rounds + 1))"
+	"endless*$((rounds / 2))" "endless*$warm_up")
+# shellcheck disable=SC2034
+storm_opens=("${storms[@]}" "exchange*$((rounds + warm_up + 3))" "exchange+")
+# shellcheck disable=SC2034
+storm_sender_opens=("${storms[@]}" endless)
 # shellcheck disable=SC2034
 no_opens=()
+hold_every=1000
 # That kernel takes more of everything, and sleeps once more.
 if [ "$version" = debug ]; then
 	limits=(--memory 768 --boot 300 --deadline "${DEADLINE:-1200}")
 	sleeper_opens+=(endless)
 fi
 
-stage "Linux $version, our modules, a client from outside of the tree"
+stage "Linux $version, our modules, clients from outside of the tree"
 need_packages python3
 kernel=$("$guest/kernel.sh" "$version")
 modules=$VMB_BUILD/modules/$version
 "$guest/build-modules.sh" "$version" "$modules"
-"$VMB_TOP/scripts/build-client.sh" "$version" "$VMB_BUILD/client/$version"
+"$VMB_TOP/scripts/build-client.sh" --client "$VMB_TOP/scripts/out-of-tree-client" \
+	--client "$VMB_TOP/scripts/kselftest/life" "$version" "$VMB_BUILD/client/$version"
 "$guest/build-host-device.sh" >/dev/null
 
 stage "the guest: kselftests"
@@ -77,9 +90,19 @@ results() {
 	done
 }
 
-# join WORDS...: with colons.
+# join MODES...: one for each open, with colons.
 join() {
-	(IFS=:; echo "$*")
+	local mode count
+
+	for mode; do
+		count=${mode#*\*}
+		[ "$count" != "$mode" ] || count=1
+		mode=${mode%%\**}
+		while [ "$count" -gt 0 ]; do
+			printf '%s\n' "${mode%+}"
+			count=$((count - 1))
+		done
+	done | paste -s -d :
 }
 
 # run_guest LOGS SCRIPT ECHO_OPENS SOURCE_OPENS [OPTION...]: boots it, and counts
@@ -94,10 +117,10 @@ run_guest() {
 	[ ${#source_opens[@]} -eq 0 ] || source=modes=$(join "${source_opens[@]}"),sends=20000
 	"$guest/l2-initramfs.sh" "$kernel" "$work/initrd" "$VMB_TOP/scripts/kselftest/$script" \
 		"$VMB_TOP/scripts/kselftest/client-lib.sh" \
-		"$modules"/*.ko "$VMB_BUILD/client/$version/vmb_hello.ko"
+		"$modules"/*.ko "$VMB_BUILD/client/$version"/*.ko
 	"$guest/run.sh" --kernel "$kernel" --initrd "$work/initrd" --logs "$logs" \
 		"${limits[@]}" "$@" \
-		--device "modes=$(join "${echo_opens[@]}"),inband=3000,external=300,hold-every=1000" \
+		--device "modes=$(join "${echo_opens[@]}"),inband=3000,external=300,hold-every=$hold_every" \
 		--source "$source" || ended=no
 	results guest < <(tr -d '\r' <"$logs/guest.log" | sed -n 's/^VMBGUEST-TEST //p')
 	results host < <(python3 "$judge" "$logs/host.log" echo "${echo_opens[@]}")
@@ -109,4 +132,11 @@ run_guest "$logs" main.sh client_opens sender_opens
 
 stage "the guest: hibernation"
 run_guest "$logs/hibernation" hibernation.sh sleeper_opens no_opens --timer local
+
+stage "the guest: storm"
+# A close waits for a host that does not read.
+hold_every=0
+run_guest "$logs/storm" storm.sh storm_opens storm_sender_opens \
+	--append "VMB_ROUNDS=$rounds slub_debug=U" --deadline "${DEADLINE:-1200}"
+results host < <(python3 "$VMB_TOP/scripts/kselftest/balance.py" "$logs/storm"/{guest,host}.log)
 checks_end
