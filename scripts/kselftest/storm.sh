@@ -139,6 +139,11 @@ sources_balance() {
 # Memory
 # ----------------------------------------------------------------------------
 
+# Then no_leaks tells, and this would not: KASAN keeps what was freed for a while.
+is_kmemleak_here() {
+	[ -e /sys/kernel/debug/kmemleak ]
+}
+
 # places: objects from kmalloc, a line for each place that allocates some, as
 # slub_debug=U keeps them; and "ours" of those with one of our functions in the
 # stack. What has gone with its module has only an address, and no module but ours
@@ -160,6 +165,7 @@ places() {
 # memory FILE: objects of each slab cache, and KiB. What RCU frees late is waited
 # for; with slub_debug no cache keeps objects that nobody uses, but vmalloc does.
 memory() {
+	! is_kmemleak_here || return 0
 	echo 3 >/proc/sys/vm/drop_caches
 	echo 1 >/proc/sys/vm/compact_memory
 	sleep 1
@@ -178,6 +184,7 @@ memory() {
 # are a few dentries, and what the allocators keep to themselves; and free memory
 # tells of a page a round only.
 memory_is_back() {
+	! is_kmemleak_here || return 0
 	mv /tmp/after /tmp/before
 	memory /tmp/after
 	awk -v rounds="$1" '
