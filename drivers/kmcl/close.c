@@ -192,8 +192,9 @@ bool vmb_life_rest_to_hibernate(struct vmb_channel *channel)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
 
-	vmb_life_call_suspend(channel, READ_ONCE(channel->life.sleep_reason));
+	/* What is sent from suspend on goes out when the machine is awake. */
 	vmb_send_hold(channel);
+	vmb_life_call_suspend(channel, READ_ONCE(channel->life.sleep_reason));
 	wait_event_timeout(outbound->drained, vmb_outbound_client_is_done(channel),
 			   VMB_HIBERNATE_LIMIT);
 	vmb_life_flush(channel);
