@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Threads that stand still, and who sees that they do. See life_race.h.
+ */
+#include <linux/cpumask.h>
+#include <linux/kthread.h>
+#include <linux/sched.h>
+#include <linux/sched/clock.h>
+
+#include "life_race.h"
+
+#include <trace/events/vmbkmcl.h>
+
+#define PATIENCE_NS	(10 * NSEC_PER_SEC)
+
+/* The clock of jiffies may be the one that stands still. */
+static void race_stand_still(struct race *race, enum race_place place)
+{
+	u64 begun = local_clock();
+
+	if (READ_ONCE(race->place) != place)
+		return;
+	WRITE_ONCE(race->place, NOWHERE);
+	WRITE_ONCE(race->inside, true);
+	while (!READ_ONCE(race->go) && !(race->until_asked && READ_ONCE(race->asked))) {
+		if (local_clock() - begun > PATIENCE_NS) {
+			WRITE_ONCE(race->late, true);
+			break;
+		}
+		cpu_relax();
+	}
+	/* Gives whoever takes no lock the time to be seen. */
+	if (race->until_asked)
+		mdelay(1);
+	WRITE_ONCE(race->inside, false);
+}
+
+/* Where one may sleep. */
+static void race_sleep(struct race *race, enum race_place place)
+{
+	if (READ_ONCE(race->place) != place)
+		return;
+	WRITE_ONCE(race->place, NOWHERE);
+	WRITE_ONCE(race->inside, true);
+	if (!becomes(READ_ONCE(race->go)))
+		WRITE_ONCE(race->late, true);
+	WRITE_ONCE(race->inside, false);
+}
+
+static bool race_peer_gone(struct vmb_channel *channel)
+{
+	struct channel_fixture *fixture = vmb_channel_get_pointer(channel);
+
+	if (READ_ONCE(race_of(fixture)->suspended))
+		WRITE_ONCE(race_of(fixture)->asked, true);
+	return sender_of(fixture)->original->peer_gone(channel);
+}
+
+static void race_observe(void *observer, enum memory_transport_operation operation)
+{
+	struct race *race = observer;
+
+	if (operation == MEMORY_TRANSPORT_SIGNAL) {
+		WRITE_ONCE(race->signalling, true);
+		race_stand_still(race, IN_SIGNAL);
+		WRITE_ONCE(race->signalling, false);
+	}
+	if (operation == MEMORY_TRANSPORT_CLOSE && READ_ONCE(race->signalling))
+		race->closed_inside = true;
+	race->observe(race->fixture, operation);
+}
+
+static void race_in_complete(void *data, const char *channel, u64 transaction_id,
+			     u16 type, u16 flags, u32 ranges_length, u32 length)
+{
+	race_stand_still(data, IN_COMPLETE);
+}
+
+static void race_in_send(void *data, const char *channel, u32 external, bool waits,
+			 u32 length)
+{
+	race_stand_still(data, IN_SEND);
+}
+
+static void race_in_state(struct channel_fixture *fixture, enum channel_event event)
+{
+	struct race *race = race_of(fixture);
+
+	if (event == OPENED)
+		race_sleep(race, IN_OPENED);
+	if (event != SUSPEND)
+		return;
+	race->sent_before_suspend = fixture->channel->counters.completions_sent;
+	WRITE_ONCE(race->suspended, true);
+}
+
+/* What is to be put off is not the client's any more. */
+static void race_process(struct channel_fixture *fixture, struct channel_packet *packet)
+{
+	struct race *race = race_of(fixture);
+
+	if (READ_ONCE(race->place) != IN_PACKET)
+		return;
+	if (race->sleeps)
+		race_sleep(race, IN_PACKET);
+	else
+		race_stand_still(race, IN_PACKET);
+	if (race->put_off) {
+		race->put_off--;
+		packet->done = true;
+		vmb_channel_packet_defer_to_passive(packet->packet);
+	}
+	channel_log(fixture, PACKET_END, packet->transaction_id);
+}
+
+static int racer_thread(void *data)
+{
+	struct racer *racer = data;
+
+	racer->result = racer->run(racer->race->fixture);
+	complete(&racer->done);
+	return 0;
+}
+
+void race_run(struct channel_fixture *fixture, u32 processor,
+	      int (*run)(struct channel_fixture *fixture))
+{
+	struct racer *racer = &race_of(fixture)->racers[processor];
+	struct task_struct *task;
+
+	racer->run = run;
+	racer->race = race_of(fixture);
+	reinit_completion(&racer->done);
+	task = kthread_create(racer_thread, racer, "vmb_racer/%u", processor);
+	KUNIT_ASSERT_FALSE(fixture->test, IS_ERR(task));
+	kthread_bind(task, processor);
+	wake_up_process(task);
+}
+
+int race_result(struct channel_fixture *fixture, u32 processor)
+{
+	struct racer *racer = &race_of(fixture)->racers[processor];
+
+	KUNIT_ASSERT_NE(fixture->test, wait_for_completion_timeout(&racer->done,
+								   CHANNEL_FIXTURE_PATIENCE), 0);
+	/* For the exit, which waits for all of them. */
+	complete(&racer->done);
+	return racer->result;
+}
+
+/* Somebody runs this, and stands still there. */
+void race_send_to(struct channel_fixture *fixture, enum race_place place,
+		  int (*run)(struct channel_fixture *fixture))
+{
+	struct race *race = race_of(fixture);
+
+	WRITE_ONCE(race->go, false);
+	WRITE_ONCE(race->place, place);
+	race_run(fixture, STILL, run);
+	ASSERT_SOON(fixture->test, READ_ONCE(race->inside));
+}
+
+void race_go_on(struct channel_fixture *fixture)
+{
+	KUNIT_EXPECT_TRUE(fixture->test, READ_ONCE(race_of(fixture)->inside));
+	WRITE_ONCE(race_of(fixture)->go, true);
+}
+
+void race_expect_met(struct channel_fixture *fixture)
+{
+	KUNIT_EXPECT_FALSE(fixture->test, race_of(fixture)->late);
+	KUNIT_EXPECT_FALSE(fixture->test, race_of(fixture)->closed_inside);
+}
+
+int race_init(struct kunit *test)
+{
+	int ret = send_fixture_init(test);
+	struct channel_fixture *fixture = test->priv;
+	struct race *race;
+	u32 i;
+
+	if (ret)
+		return ret;
+	if (num_online_cpus() < 2 || !cpu_online(STILL))
+		kunit_skip(test, "needs two processors");
+	race = kunit_kzalloc(test, sizeof(*race), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, race);
+	race->fixture = fixture;
+	for (i = 0; i < ARRAY_SIZE(race->racers); i++) {
+		init_completion(&race->racers[i].done);
+		complete(&race->racers[i].done);
+	}
+	race->observe = fixture->transport.observe;
+	fixture->transport.observe = race_observe;
+	fixture->transport.observer = race;
+	sender_of(fixture)->private = race;
+	race->workqueue = vmb_workqueue;
+	fixture->process = race_process;
+	fixture->on_state = race_in_state;
+	send_change_transport(fixture)->peer_gone = race_peer_gone;
+	channel_configure(fixture, 3064, 17, 2);
+	vmb_workqueue = alloc_workqueue("vmbkmcl_race", 0, 0);
+	if (!vmb_workqueue) {
+		vmb_workqueue = race->workqueue;
+		return -ENOMEM;
+	}
+	/* Not where others stand still. */
+	set_cpus_allowed_ptr(current, cpumask_of(OTHERS));
+	KUNIT_ASSERT_EQ(test, register_trace_vmb_complete(race_in_complete, race), 0);
+	return register_trace_vmb_send(race_in_send, race);
+}
+
+void race_exit(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct race *race = fixture && fixture->private ? race_of(fixture) : NULL;
+	u32 i;
+
+	if (race) {
+		WRITE_ONCE(race->go, true);
+		for (i = 0; i < ARRAY_SIZE(race->racers); i++)
+			wait_for_completion_timeout(&race->racers[i].done,
+						    CHANNEL_FIXTURE_PATIENCE);
+		unregister_trace_vmb_send(race_in_send, race);
+		unregister_trace_vmb_complete(race_in_complete, race);
+		tracepoint_synchronize_unregister();
+	}
+	send_fixture_exit(test);
+	if (!race || vmb_workqueue == race->workqueue)
+		return;
+	/* Its last work is done with it. */
+	destroy_workqueue(vmb_workqueue);
+	vmb_workqueue = race->workqueue;
+}
+
+/* Who stops a channel waits for the drain, or for the driver. */
+bool race_waits_for_the_drain(struct channel_fixture *fixture)
+{
+	return wq_has_sleeper(&fixture->channel->inbound.idle);
+}
+
+bool race_waits_for_the_driver(struct channel_fixture *fixture)
+{
+	return channel_log_find(fixture, SUSPEND) != U32_MAX &&
+	       wq_has_sleeper(&fixture->channel->outbound.drained);
+}
