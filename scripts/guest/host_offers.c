@@ -4,7 +4,9 @@
  * the guest one at a time, on a route of their own.
  *
  * The route is to the second virtual processor: on the first it would share the
- * line on which the guest acknowledges messages with the bus's own.
+ * line on which the guest acknowledges messages with the bus's own. Channels of
+ * types that Linux does not know all interrupt the first one, so none of them has
+ * a route to the second, which would share it, too.
  */
 #include "host_offers.h"
 #include "hw/hyperv/hyperv-proto.h"
@@ -23,8 +25,6 @@ struct CPUState *qemu_get_cpu(int index);
 #define FIRST_RELID		256
 #define LAST_RELID		2047
 #define RETRY_MS		2
-/* A channel's route to the same processor can swallow an acknowledgement. */
-#define LOST_MS			500
 
 struct message {
 	uint32_t length;
@@ -42,7 +42,6 @@ struct host_route {
 	struct host_offers *offers;
 	HvSintRoute *route;
 	struct message *message;
-	int64_t began;
 };
 
 static int64_t now(void)
@@ -110,7 +109,6 @@ static void post_next(struct host_offers *offers)
 	if (route->message)
 		return;
 	route->message = g_queue_pop_head(&offers->messages);
-	route->began = now();
 	memcpy(message.payload, &route->message->offer, route->message->length);
 	message.header.payload_size = ROUND_UP(route->message->length,
 					       VMBUS_MESSAGE_SIZE_ALIGN);
@@ -118,9 +116,7 @@ static void post_next(struct host_offers *offers)
 		g_queue_push_head(&offers->messages, route->message);
 		route->message = NULL;
 		timer_mod(offers->timer, now() + RETRY_MS);
-		return;
 	}
-	timer_mod(offers->timer, now() + LOST_MS);
 }
 
 /* What is on its way is not waited for any more. */
@@ -136,16 +132,7 @@ static void leave_route(struct host_offers *offers)
 
 static void tick(void *opaque)
 {
-	struct host_offers *offers = opaque;
-	struct host_route *route = offers->route;
-
-	if (route && route->message && now() - route->began >= LOST_MS) {
-		/* It met a full slot, or it would be through: it did not arrive. */
-		g_queue_push_head(&offers->messages,
-				  g_memdup2(route->message, sizeof(*route->message)));
-		leave_route(offers);
-	}
-	post_next(offers);
+	post_next(opaque);
 }
 
 static void send_message(struct host_offers *offers, const struct message *message)
