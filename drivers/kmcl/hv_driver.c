@@ -100,13 +100,21 @@ static struct vmb_transport_device *vmb_hv_transport_device(struct hv_device *hv
 static int vmb_hv_suspend(struct hv_device *hv)
 {
 	struct vmb_transport_device *transport = vmb_hv_transport_device(hv);
+	struct vmb_hv_device *device = container_of(transport, struct vmb_hv_device,
+						    transport);
 	int ret;
 
 	ret = vmb_transport_device_hibernate(transport);
-	if (!ret)
-		vmb_hv_sub_forget_offers(container_of(transport, struct vmb_hv_device,
-						      transport));
-	return ret;
+	if (ret)
+		return ret;
+	ret = vmb_hv_sub_wait_until_gone(device);
+	if (ret) {
+		dev_err(&hv->device, "the host does not take back its sub-channels\n");
+		vmb_transport_device_wake(transport);
+		return ret;
+	}
+	vmb_hv_sub_forget_offers(device);
+	return 0;
 }
 
 static void vmb_hv_shutdown(struct hv_device *hv)

@@ -13,6 +13,7 @@
  *    was tried, as it does with drivers that open in it.
  *  - It says nobody that the host took back a sub-channel. Somebody has to look.
  */
+#include <linux/delay.h>
 #include <linux/slab.h>
 
 #include "hv_transport.h"
@@ -21,6 +22,8 @@
 #define VMB_HV_LOOK_PERIOD	HZ
 /* How long hv_vmbus's worker waits for an open, at most. */
 #define VMB_HV_OPEN_PATIENCE	(5 * HZ)
+/* How long a host may take to take back what was closed. */
+#define VMB_HV_RESCIND_PATIENCE	(10 * HZ)
 
 /**
  * struct vmb_hv_offer - an offered sub-channel that nobody wants yet
@@ -264,6 +267,23 @@ void vmb_hv_sub_end_close_all(struct vmb_hv_device *device)
 			vmb_hv_sub_free(hv);
 	}
 	mutex_unlock(&vmb_hv_sub_lock);
+}
+
+/*
+ * The host takes back the sub-channels of a primary that has closed. Once hv_vmbus
+ * begins to sleep itself it does not listen to that any more, but waits for it,
+ * for ever. So we have to wait first. 0, or -ETIMEDOUT.
+ */
+int vmb_hv_sub_wait_until_gone(struct vmb_hv_device *device)
+{
+	unsigned long end = jiffies + VMB_HV_RESCIND_PATIENCE;
+
+	while (!list_empty_careful(&device->hv->channel->sc_list)) {
+		if (time_after(jiffies, end))
+			return -ETIMEDOUT;
+		msleep(1);
+	}
+	return 0;
 }
 
 /*
