@@ -18,8 +18,9 @@ usage() {
 
 		  --filter GLOB  only the suites, or suite.case, that match
 		                 (default: vmbkmcl*)
-		  --debug        on a kernel with KASAN, lockdep and object debugging
-		                 (first time: some 12 minutes); what they report fails
+		  --debug        on a kernel with KASAN, lockdep, object debugging and
+		                 kmemleak (first time: some 12 minutes); what they
+		                 report fails
 		  --kernel       only build; prints the path of the build folder, which
 		                 holds arch/x86/boot/bzImage and Module.symvers
 		  --help         this
@@ -55,33 +56,27 @@ while [ $# -gt 0 ]; do
 	shift
 done
 
-need_packages "linux-source-$SERIES" gcc make flex bison bc libelf-dev libssl-dev \
-	xz-utils python3 qemu-system-x86
-
-version=$(dpkg-query -W -f '${Version}' "linux-source-$SERIES")
-source_dir=$VMB_CACHE/linux/source-$version
+source_dir=$("$VMB_TOP/scripts/linux-source.sh" "$SERIES")
+need_packages python3 qemu-system-x86
+version=${source_dir##*/source-}
 config=$(cat "${configs[@]}" | sha256sum | cut -c 1-8)
 build_dir=$VMB_CACHE/kunit/$version-gcc$(gcc -dumpversion)-$config
-mkdir -p "$VMB_CACHE/linux" "$build_dir"
+mkdir -p "$build_dir"
 
-# One run at a time in one build folder.
-exec 7>"$VMB_CACHE/kunit/lock"
-flock -n 7 || {
-	note "waiting for another run of the KUnit suites"
-	flock -w 3600 7 || die "$VMB_CACHE/kunit/lock was held for an hour" \
-		"see who holds it: fuser -v $VMB_CACHE/kunit/lock"
+# lock FD FILE: until the script ends, or closes it.
+lock() {
+	flock -n "$1" || {
+		note "waiting for another run of the KUnit suites"
+		flock -w 3600 "$1" || die "$2 was held for an hour" \
+			"see who holds it: fuser -v $2"
+	}
 }
 
-# Puts the sources in place whole or not at all.
-unpack() {
-	[ -e "$source_dir/Makefile" ] && return
-	stage "unpacking Linux $version"
-	rm -rf "$source_dir.part"
-	mkdir -p "$source_dir.part"
-	quietly "$VMB_BUILD/kunit.log" 600 tar -xf "/usr/src/linux-source-$SERIES.tar.xz" \
-		-C "$source_dir.part" --strip-components=1
-	mv "$source_dir.part" "$source_dir"
-}
+# One run at a time in one build folder, and one build at a time of the sources,
+# which our folder is put into.
+exec 6>"$build_dir/lock" 7>"$VMB_CACHE/kunit/lock"
+lock 6 "$build_dir/lock"
+lock 7 "$VMB_CACHE/kunit/lock"
 
 # Our folder inside the kernel's tree: a copy that changes only where the text
 # did. A link would bring objects of other builds along, which make would find
@@ -117,10 +112,22 @@ kunit() {
 
 	shift
 	"${run[@]}" python3 "$source_dir/tools/testing/kunit/kunit.py" "$verb" \
-		--arch=x86_64 --build_dir="$build_dir" "$@" 7>&-
+		--arch=x86_64 --build_dir="$build_dir" "$@" 6>&- 7>&-
 }
 
-unpack
+# What a user space does behind the suites: kmemleak scans when it is asked.
+initramfs() {
+	local root=$1/root guest=$VMB_TOP/scripts/guest
+
+	need_packages busybox-static cpio
+	mkdir -p "$root"/{bin,dev,proc,sys,tmp,test}
+	cp /bin/busybox "$root/bin/busybox"
+	install -m 755 "$guest/l2-init" "$root/init"
+	install -m 755 "$guest/kunit-guest.sh" "$root/test/main"
+	cp "$guest/guest-lib.sh" "$VMB_TOP/scripts/kselftest/client-lib.sh" "$root/test/"
+	(cd "$root" && find . | cpio --quiet -o -H newc -R 0:0) >"$1/initrd"
+}
+
 graft
 
 stage "building the kernel with the suites (first time: some 6 minutes)"
@@ -128,6 +135,7 @@ cd "$source_dir"
 run=(heavy quietly "$VMB_BUILD/kunit.log" "$BUILD_SECONDS")
 kunit build "${configs[@]/#/--kunitconfig=}" --jobs=$JOBS ||
 	die "the kernel with the suites does not build" "see $VMB_BUILD/kunit.log"
+exec 7>&-
 if [ -n "$only_build" ]; then
 	stage_end
 	echo "$build_dir"
@@ -137,25 +145,44 @@ fi
 stage "running the suites $filter"
 rm -f "$build_dir/test.log" "$VMB_BUILD/kunit.ktap" "$VMB_BUILD/kunit.json"
 run=(timeout --kill-after=10 $((TEST_SECONDS + 60)))
+machine='-smp 2'
+if [ -n "$debug" ]; then
+	work=
+	scratch_dir work
+	initramfs "$work"
+	# The last -append counts: kunit.py's would end the machine with the suites.
+	machine+=" -initrd $work/initrd"
+	machine+=" -append 'console=ttyS0 panic=-1 kunit.filter_glob=$filter'"
+fi
 status=0
-kunit exec --timeout=$TEST_SECONDS --qemu_args='-smp 2' \
+kunit exec --timeout=$TEST_SECONDS --qemu_args="$machine" \
 	--json="$VMB_BUILD/kunit.json" "$filter" \
 	>"$VMB_BUILD/kunit.log" 2>&1 </dev/null || status=$?
 [ ! -e "$build_dir/test.log" ] || cp "$build_dir/test.log" "$VMB_BUILD/kunit.ktap"
 stage_end
 
 # What the checkers say does not fail a case. Cases that misuse the library on
-# purpose cause warnings of its own, which are not meant.
+# purpose cause warnings of its own, which are not meant. Behind the suites comes
+# what user space asked.
 reports=0
+answers=0
 if [ -n "$debug" ]; then
-	pattern='BUG: |possible (circular|recursive) locking|inconsistent lock state|ODEBUG: |blocked for more than'
+	pattern='BUG: |possible (circular|recursive) locking|inconsistent lock state|lock inversion'
+	pattern+='|invalid wait context|held lock freed|suspicious RCU|ODEBUG: '
+	# Process 1 is the one that waits for each case.
+	pattern+='|:([2-9]|1[0-9])[0-9]* blocked for more than'
 	reports=$(grep -c -E "$pattern" "$VMB_BUILD/kunit.ktap" || true)
 	grep -E -A 30 "$pattern" "$VMB_BUILD/kunit.ktap" | head -n 120 >&2 || true
+	answers=$(grep -c '^VMBGUEST-TEST ok' "$VMB_BUILD/kunit.ktap" || true)
+	[ "$answers" -eq 2 ] || {
+		sed -n '/^VMBGUEST-BOOTED/,$p' "$VMB_BUILD/kunit.ktap" | head -n 120 >&2
+		reports=$((reports + 2 - answers))
+	}
 fi
 
 # Only what went wrong, and kunit.py's own count.
 grep -v -e 'PASSED\]' -e ' [0-9]* tests\? passed\|========' "$VMB_BUILD/kunit.log" >&2 || true
-python3 - "$VMB_BUILD/kunit.log" "$status" "$reports" <<'END'
+python3 - "$VMB_BUILD/kunit.log" "$status" "$reports" "$answers" <<'END'
 import re
 import sys
 
@@ -169,6 +196,7 @@ failed = count["failed"] + count["crashed"] + count["errors"]
 failed += int(sys.argv[3])
 if not failed and (int(sys.argv[2]) or not count["passed"]):
     failed = 1
+count["passed"] += int(sys.argv[4])
 print(f"{count['passed']} passed, {failed} failed, {count['skipped']} skipped")
 sys.exit(1 if failed else 0)
 END
