@@ -14,9 +14,11 @@
  *                   and offers it again
  *   rescind-sub     traffic, under which the host takes back one sub-channel
  *                   after the other, again and again
+ *   fewer           traffic, under which the host says that there is one
+ *                   sub-channel fewer, and then again all, again and again
  *
  * sub-channels=N says how many there are to be had. Each carries endless traffic.
- * The client is told of them in the modes endless, rescind and rescind-sub.
+ * The client is told of them in the modes endless, rescind, rescind-sub and fewer.
  *
  * The verdict is the host's, and goes to standard error:
  *   VMBHOST-VERDICT {json}   a finite run is over and everything was counted
@@ -53,6 +55,8 @@ static bool choose_mode(struct echo_host *host)
 		host->mode = ECHO_MODE_RESCIND;
 	else if (!strcmp(name, "rescind-sub"))
 		host->mode = ECHO_MODE_RESCIND_SUB;
+	else if (!strcmp(name, "fewer"))
+		host->mode = ECHO_MODE_FEWER;
 	else if (g_str_has_prefix(name, "framing-") && echo_framing_known(name + 8))
 		host->mode = ECHO_MODE_FRAMING;
 	else

@@ -99,6 +99,7 @@ enum echo_mode {
 	ECHO_MODE_EXCHANGE,
 	ECHO_MODE_RESCIND,
 	ECHO_MODE_RESCIND_SUB,
+	ECHO_MODE_FEWER,
 };
 
 struct echo_host;
@@ -147,8 +148,9 @@ struct echo_host {
 	enum echo_mode mode;
 	char *mode_name;
 	uint32_t open_at_once;		/* most sub-channels */
+	uint32_t to_be_had, told;	/* sub-channels; and what the guest knows */
 	uint32_t next_rescind;		/* index of a sub-channel */
-	int64_t rescind_at;		/* not before that */
+	int64_t change_at;		/* not before that */
 
 	struct echo_channel *channels;	/* the primary and the sub-channels */
 	struct host_offers offers;

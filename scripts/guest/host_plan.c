@@ -122,18 +122,20 @@ static enum result mixed(struct echo_channel *channel, struct echo_packet *packe
 	return more_inband ? next_inband(channel, packet) : WAIT;
 }
 
-/* The client asks for them when it is ready. */
-static enum result invite(struct echo_channel *channel, struct echo_packet *packet)
+/* What the guest was told of sub-channels has changed. */
+static bool has_news(const struct echo_channel *channel)
 {
-	if (channel->index || !channel->host->sub_channels || channel->step++)
-		return OVER;
-	echo_make_control(channel, packet, VMB_ECHO_SUB_CHANNELS,
-			  channel->host->sub_channels);
-	return PACKET;
+	return !channel->index && channel->host->told != channel->host->to_be_had;
 }
 
 static enum result endless(struct echo_channel *channel, struct echo_packet *packet)
 {
+	if (has_news(channel)) {
+		channel->host->told = channel->host->to_be_had;
+		echo_make_control(channel, packet, VMB_ECHO_SUB_CHANNELS,
+				  channel->host->told);
+		return PACKET;
+	}
 	channel->step++;
 	if (channel->host->hold_every && channel->step % channel->host->hold_every == 0)
 		begin_hold(channel);
@@ -215,7 +217,7 @@ static const phase finite_run[] = {
 	describe, inband, mixed, drained, malformed, drained, finish, drained, verdict,
 };
 
-static const phase endless_run[] = { invite, describe, endless };
+static const phase endless_run[] = { describe, endless };
 
 static const phase framing_run[] = { describe, some_inband, drained, break_framing };
 
@@ -231,6 +233,7 @@ static const phase * const runs[] = {
 	[ECHO_MODE_EXCHANGE] = exchange_run,
 	[ECHO_MODE_RESCIND] = endless_run,
 	[ECHO_MODE_RESCIND_SUB] = endless_run,
+	[ECHO_MODE_FEWER] = endless_run,
 };
 
 void echo_plan_start(struct echo_channel *channel)

@@ -9,7 +9,9 @@
 /* Traffic, before a channel is taken back. */
 #define PACKETS_BEFORE_RESCIND	200
 #define SUB_PACKETS_BEFORE_RESCIND 50
-#define SUB_RESCIND_PAUSE_MS	1000
+#define CHANGE_PAUSE_MS		1000
+/* For so long there is a sub-channel fewer, once it has come to rest. */
+#define FEWER_MS		6000
 /* If sub-channels do not open, the report will say so. */
 #define RESCIND_AT_LAST_MS	20000
 /*
@@ -69,14 +71,22 @@ void echo_offers_opened(struct echo_channel *channel)
 		return;
 	}
 	host->open_at_once = 0;
+	host->to_be_had = host->sub_channels;
+	host->told = 0;
 	host->next_rescind = 1;
-	host->rescind_at = 0;
+	host->change_at = 0;
 }
 
 void echo_offers_closed(struct echo_channel *channel)
 {
 	if (!channel->index)
 		rescind_sub_channels(channel->host);
+}
+
+/* The guest has disabled it; only the host can close it before the primary. */
+static bool is_at_rest(const struct echo_channel *channel)
+{
+	return channel->chan && channel->page_count && !echo_memory_is_shared(channel);
 }
 
 /* False: there is no room for the answer. */
@@ -93,9 +103,12 @@ bool echo_answer_guest(struct echo_channel *channel)
 		echo_wrong(channel, "cannot answer the guest's request");
 	vmbus_free_req(channel->asked);
 	channel->asked = NULL;
-	for (i = 1; i <= count; i++)
+	for (i = 1; i <= count; i++) {
+		if (is_at_rest(&host->channels[i]))
+			rescind(&host->channels[i]);
 		if (!host->channels[i].offered)
 			offer(&host->channels[i]);
+	}
 	return true;
 }
 
@@ -136,11 +149,29 @@ static void rescind_device(struct echo_host *host)
 
 static void rescind_one(struct echo_host *host)
 {
-	if (echo_now() < host->rescind_at)
+	if (echo_now() < host->change_at || !all_are_busy(host))
 		return;
 	rescind(&host->channels[host->next_rescind]);
 	host->next_rescind = host->next_rescind % host->sub_channels + 1;
-	host->rescind_at = echo_now() + SUB_RESCIND_PAUSE_MS;
+	host->change_at = echo_now() + CHANGE_PAUSE_MS;
+}
+
+static void change_number(struct echo_host *host)
+{
+	struct echo_channel *last = &host->channels[host->sub_channels];
+
+	if (echo_now() < host->change_at)
+		return;
+	if (host->told == host->sub_channels) {
+		if (all_are_busy(host))
+			host->to_be_had = host->sub_channels - 1;
+		host->change_at = 0;
+	} else if (is_at_rest(last) && !host->change_at) {
+		host->change_at = echo_now() + FEWER_MS;
+	} else if (is_at_rest(last)) {
+		host->to_be_had = host->sub_channels;
+		host->change_at = echo_now() + CHANGE_PAUSE_MS;
+	}
 }
 
 /* Now and then, while the primary is open. */
@@ -153,9 +184,10 @@ void echo_offers_tick(struct echo_host *host)
 	if (host->mode == ECHO_MODE_RESCIND &&
 	    (all_are_busy(host) || age > RESCIND_AT_LAST_MS))
 		rescind_device(host);
-	else if (host->mode == ECHO_MODE_RESCIND_SUB && host->sub_channels &&
-		 all_are_busy(host))
+	else if (host->mode == ECHO_MODE_RESCIND_SUB && host->sub_channels)
 		rescind_one(host);
+	else if (host->mode == ECHO_MODE_FEWER && host->sub_channels)
+		change_number(host);
 }
 
 static void offer_again(void *opaque)

@@ -69,7 +69,8 @@ enum vmb_echo_command {
 	VMB_ECHO_FINISHED = 4,
 	/*
 	 * The peer has sub-channels. argument: how many. A client that wants
-	 * some enables them, and then asks for them. Answered with struct
+	 * some enables them, and then asks for them; if there are fewer than
+	 * before, it disables the last of them. Answered with struct
 	 * vmb_echo_completion.
 	 */
 	VMB_ECHO_SUB_CHANNELS = 5,
@@ -77,8 +78,8 @@ enum vmb_echo_command {
 	 * From the client: offer sub-channels. argument: how many, at most as
 	 * many as there are; it has enabled those with index 1 to argument. The
 	 * peer answers with struct vmb_echo_offered, and then offers those that
-	 * it does not offer at the time. It takes them back when the primary
-	 * channel closes.
+	 * it does not offer at the time, and those anew that were disabled. It
+	 * takes them back when the primary channel closes.
 	 */
 	VMB_ECHO_OFFER_SUB_CHANNELS = 6,
 };

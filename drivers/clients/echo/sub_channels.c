@@ -94,6 +94,10 @@ static void echo_sub_work(struct work_struct *work)
 	int ret = 0;
 	u32 i;
 
+	/* There may be fewer than before. */
+	for (i = count; i < ECHO_SUB_CHANNELS; i++)
+		if (echo->sub_channels[i].channel)
+			vmb_channel_disable(echo->sub_channels[i].channel);
 	for (i = 0; i < count; i++) {
 		ret = echo_sub_channel_enable(&echo->sub_channels[i]);
 		if (ret)
