@@ -5,15 +5,16 @@
 # bind by modalias, new_id and driver_override, traffic, unbind and unload under
 # traffic, broken rings, a client from outside of the tree; and the same with a
 # client that sends, to a host that reads slowly or not at all; then a second
-# guest, which hibernates under traffic, and a third, in which channels come and
-# go hundreds of times. Prints KTAP, and 'N passed, N failed, N skipped' at the
+# guest, with sub-channels and a host that takes back its offers, a third, which
+# hibernates under traffic, and a fourth, in which channels come and go hundreds
+# of times. Prints KTAP, and 'N passed, N failed, N skipped' at the
 # end. The guest's tests say what Linux saw; behind them come the host's, one for
 # each open of the channel, or for many that were for the same.
 #
 # usage: kselftest.sh
 #
 # Environment: KERNEL, as in demo.sh, or debug, for one that looks for what does
-# not show (guest/debug-kernel.sh); ROUNDS of each kind in the third guest (200;
+# not show (guest/debug-kernel.sh); ROUNDS of each kind in the fourth guest (200;
 # 40 with debug).
 set -eu
 # shellcheck source=scripts/lib.sh
@@ -24,7 +25,7 @@ set -eu
 case ${1:-} in
 '') ;;
 *)
-	sed -n 's/^# \{0,1\}//; 4,17p' "$0"
+	sed -n 's/^# \{0,1\}//; 4,18p' "$0"
 	exit 0
 	;;
 esac
@@ -52,6 +53,13 @@ client_opens=(finite endless endless finite
 	finite mirror mirror)
 # shellcheck disable=SC2034
 sender_opens=(finite endless endless deaf finite)
+# And in that of kselftest/sub-channels.sh.
+# shellcheck disable=SC2034
+offered_opens=(endless endless)
+for _ in {1..20}; do
+	offered_opens+=(rescind)
+done
+offered_opens+=(rescind-sub fewer)
 # And in that of kselftest/hibernation.sh: once, and after each sleep.
 # shellcheck disable=SC2034
 sleeper_opens=(endless endless endless)
@@ -111,38 +119,41 @@ join() {
 	done | paste -s -d :
 }
 
-# run_guest LOGS SCRIPT ECHO_OPENS SOURCE_OPENS [OPTION...]: boots it, and counts
-# what the script said, and what the host did of each open. The opens are names
-# of arrays.
+# run_guest LOGS SCRIPT ECHO_OPENS SUB_CHANNELS SOURCE_OPENS [OPTION...]: boots it,
+# and counts what the script said, and what the host did of each open. The opens
+# are names of arrays.
 run_guest() {
-	local logs=$1 script=$2 ended=yes
-	local -n echo_opens=$3 source_opens=$4
+	local logs=$1 script=$2 sub_channels=$4 ended=yes
+	local -n echo_opens=$3 source_opens=$5
 	local judge=$VMB_TOP/scripts/kselftest/opens.py source=
 
-	shift 4
+	shift 5
 	[ ${#source_opens[@]} -eq 0 ] || source=modes=$(join "${source_opens[@]}"),sends=20000
 	"$guest/l2-initramfs.sh" "$kernel" "$work/initrd" "$VMB_TOP/scripts/kselftest/$script" \
 		"$VMB_TOP/scripts/kselftest/client-lib.sh" \
 		"$modules"/*.ko "$VMB_BUILD/client/$version"/*.ko
 	"$guest/run.sh" --kernel "$kernel" --initrd "$work/initrd" --logs "$logs" \
 		"${limits[@]}" "$@" \
-		--device "modes=$(join "${echo_opens[@]}"),inband=3000,external=300,hold-every=$hold_every" \
+		--device "modes=$(join "${echo_opens[@]}"),inband=3000,external=300,hold-every=$hold_every,sub-channels=$sub_channels" \
 		--source "$source" || ended=no
 	results guest < <(tr -d '\r' <"$logs/guest.log" | sed -n 's/^VMBGUEST-TEST //p')
-	results host < <(python3 "$judge" "$logs/host.log" echo "${echo_opens[@]}")
-	results host < <(python3 "$judge" "$logs/host.log" source "${source_opens[@]}")
+	results host < <(python3 "$judge" "$logs/host.log" echo "$sub_channels" "${echo_opens[@]}")
+	results host < <(python3 "$judge" "$logs/host.log" source 0 "${source_opens[@]}")
 	check "the guest ran to its end" [ "$ended" = yes ]
 }
 
-run_guest "$logs" main.sh client_opens sender_opens
+run_guest "$logs" main.sh client_opens 0 sender_opens
+
+stage "the guest: sub-channels"
+run_guest "$logs/sub-channels" sub-channels.sh offered_opens 4 no_opens
 
 stage "the guest: hibernation"
-run_guest "$logs/hibernation" hibernation.sh sleeper_opens no_opens --timer local
+run_guest "$logs/hibernation" hibernation.sh sleeper_opens 4 no_opens --timer local
 
 stage "the guest: storm"
 # A close waits for a host that does not read.
 hold_every=0
-run_guest "$logs/storm" storm.sh storm_opens storm_sender_opens \
+run_guest "$logs/storm" storm.sh storm_opens 0 storm_sender_opens \
 	--append "VMB_ROUNDS=$rounds $tracking" --deadline "${DEADLINE:-1200}"
 results host < <(python3 "$VMB_TOP/scripts/kselftest/balance.py" "$logs/storm"/{guest,host}.log)
 checks_end

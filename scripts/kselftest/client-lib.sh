@@ -89,6 +89,52 @@ unloads() {
 	rmmod "$driver" vmbkmcl_hv vmbkmcl && is_unbound
 }
 
+# The echo client's sub-channels, of which its host has as many or none.
+sub_channels="1 2 3 4"
+
+sub_is_open() {
+	[ "$(cat "$device/vmbkmcl.$1/state" 2>/dev/null)" = open ]
+}
+
+all_are_open() {
+	local i
+
+	state_is open || return 1
+	for i in $sub_channels; do
+		sub_is_open "$i" || return 1
+	done
+}
+
+all_open() {
+	wait_for 60 all_are_open
+}
+
+# How much each channel has received, the primary first.
+received_on_all() {
+	local i
+
+	counter received
+	for i in $sub_channels; do
+		cat "$device/vmbkmcl.$i/received" 2>/dev/null || echo 0
+	done
+}
+
+# all_exceed NUMBERS: each by a hundred.
+all_exceed() {
+	local now
+
+	for now in $(received_on_all); do
+		[ "$now" -gt $(($1 + 100)) ] || return 1
+		shift
+	done
+}
+
+# Packets arrive on every channel in the same while.
+all_flow() {
+	# shellcheck disable=SC2046
+	wait_for 30 all_exceed $(received_on_all)
+}
+
 # Of what kmemleak found, the objects that came from us, or from a KUnit case.
 # Code of a module that has gone has no name any more, only an address, and no
 # module but ours goes.

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Judge every open of a channel by what the host said when it was closed.
+"""Judge every open of a device by what the host said when its channels closed.
 
-usage: opens.py HOST_LOG echo|source MODE...	(what each open was for, in order)
+usage: opens.py HOST_LOG echo|source SUB_CHANNELS MODE...
+	(how many there must be, and what each open was for, in order)
 
 MODE*COUNT stands for so many opens that the guest has cut off, MODE+ for any
 number of them, some perhaps without a packet. Prints a line for each MODE, "ok ..." or "not ok ...".
@@ -25,8 +26,8 @@ CLIENTS = {
                ("sends_received", "externals_received"),
                ()),
 }
-# The guest closes these in the middle of something.
-CUT_OFF = ("endless", "deaf", "exchange")
+# These close in the middle of something.
+CUT_OFF = ("endless", "deaf", "exchange", "rescind", "rescind-sub", "fewer")
 
 
 def objections(mode, report, client, hasty=False):
@@ -37,6 +38,11 @@ def objections(mode, report, client, hasty=False):
     found = ["%s: %d" % (name, report[name]) for name in bad if report[name]]
     if not report[done[0]] and not report.get("outstanding_at_close") and not hasty:
         found.append("%s: none" % done[0])
+    if mode == "rescind":
+        if not report["rescinded"]:
+            found.append("not taken back")
+        elif not report["outstanding_at_close"]:
+            found.append("taken back with nothing outstanding")
     if mode not in CUT_OFF and not report["content"]:
         found.append("not content: %s" % json.dumps(report))
     sent, completed = (sum(report[kind + end] for kind in kinds)
@@ -44,6 +50,25 @@ def objections(mode, report, client, hasty=False):
     if mode in CUT_OFF and kinds and sent != completed + report["outstanding_at_close"]:
         found.append("%d sent, but %d completed and %d outstanding" % (
             sent, completed, report["outstanding_at_close"]))
+    return found
+
+
+def sub_channel_objections(mode, report, subs, count, client):
+    """The same of its sub-channels, each of which may have been open repeatedly."""
+    found = []
+    if report.get("sub_channels_at_once", 0) != count:
+        found.append("%d sub-channels at once" % report["sub_channels_at_once"])
+    for index in range(1, count + 1):
+        own = [sub for sub in subs if sub["channel"] == index]
+        against = []
+        for sub in own:
+            against += objections(mode, sub, client, True)
+        if not sum(sub["inband_completed"] for sub in own):
+            against.append("inband_completed: none")
+        if ((mode == "rescind-sub" or mode == "fewer" and index == count) and
+                not any(sub["rescinded"] for sub in own)):
+            against.append("never taken back")
+        found += ["sub-channel %d: %s" % (index, reason) for reason in against]
     return found
 
 
@@ -57,10 +82,16 @@ def packets(reports, client):
     return text
 
 
-def judge_one(name, mode, reports, client):
+def judge_one(name, mode, report, subs, sub_channels, client):
     """One open."""
-    against = objections(mode, reports[0], client)
-    return against, "%s: %s" % (name, packets(reports, client))
+    against = objections(mode, report, client)
+    if report["mode"] == mode:
+        subs = [sub for sub in subs if sub["open"] == report["open"]]
+        against += sub_channel_objections(mode, report, subs, sub_channels, client)
+    name += ": " + packets([report], client)
+    if sub_channels:
+        name += "; %d opens of sub-channels: %s" % (len(subs), packets(subs, client))
+    return against, name
 
 
 def judge_many(name, mode, reports, client, hasty):
@@ -76,7 +107,7 @@ def judge_many(name, mode, reports, client, hasty):
     return against, name
 
 
-def judge(number, mode, reports, client):
+def judge(number, mode, reports, subs, sub_channels, client):
     """Judge what MODE stands for, of the opens from number on; how many it was."""
     mode, times, count = mode.partition("*")
     more = mode.endswith("+")
@@ -91,20 +122,23 @@ def judge(number, mode, reports, client):
     if times or more:
         against, name = judge_many(name, mode, reports, client, more)
     else:
-        against, name = judge_one(name, mode, reports, client)
+        against, name = judge_one(name, mode, reports[0], subs, sub_channels, client)
     print("not ok %s: %s" % (name, "; ".join(against)) if against else "ok %s" % name)
     return wanted
 
 
 def main():
     client = sys.argv[2]
+    sub_channels = int(sys.argv[3])
     tag = CLIENTS[client][0]
     with open(sys.argv[1], encoding="utf-8", errors="replace") as file:
         reports = [json.loads(line[len(tag):]) for line in file
                    if line.startswith(tag)]
+    subs = [report for report in reports if report.get("channel")]
+    reports = [report for report in reports if not report.get("channel")]
     number = 0
-    for mode in sys.argv[3:]:
-        number += judge(number + 1, mode, reports[number:], client)
+    for mode in sys.argv[4:]:
+        number += judge(number + 1, mode, reports[number:], subs, sub_channels, client)
     if len(reports) > number:
         print("not ok %s: the channel was opened %d times, not %d" % (
             client, len(reports), number))

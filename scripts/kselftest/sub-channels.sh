@@ -1,0 +1,108 @@
+#!/bin/busybox sh
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=dash
+#
+# Sub-channels, and offers that the host takes back, under traffic all the while.
+# The echo client asks for its four sub-channels whenever its primary channel
+# opens. kselftest.sh boots this guest, and tells the host what each open of the
+# primary is for, in the order in which they happen here.
+
+# shellcheck source=scripts/guest/guest-lib.sh
+. ./guest-lib.sh
+# shellcheck source=scripts/kselftest/client-lib.sh
+. ./client-lib.sh
+
+# As many as the host was told of.
+rounds=20
+
+loads() {
+	modprobe "$driver" && all_open
+}
+
+rebinds_all() {
+	bind "$driver" && all_open
+}
+
+unloads_under_traffic() {
+	all_flow && unloads
+}
+
+unbinds_under_traffic() {
+	all_flow && unbinds
+}
+
+# How often the bus found our device, which it calls unknown.
+times_offered() {
+	dmesg | grep -c 'hv_vmbus: Unknown GUID: 6f9c1b7e'
+}
+
+offered_at_least() {
+	[ "$(times_offered)" -ge "$1" ]
+}
+
+# The host takes the device away once every channel is busy, and offers it again.
+goes_and_comes() {
+	wait_for 400 offered_at_least $(($(times_offered) + rounds)) && all_open
+}
+
+# The number that the host gave last to one of the device's channels.
+last_relid() {
+	local channel last=0
+
+	for channel in "$device"/channels/*; do
+		[ "${channel##*/}" -le "$last" ] || last=${channel##*/}
+	done
+	echo "$last"
+}
+
+relid_is_at_least() {
+	[ "$(last_relid)" -ge "$1" ]
+}
+
+# The host takes one sub-channel after the other, when every channel is busy. It
+# is noticed, and asked for again, within seconds.
+each_goes_and_comes() {
+	wait_for 60 relid_is_at_least $(($(last_relid) + 6)) && all_open
+}
+
+last_is_disabled() {
+	[ "$(cat "$device/vmbkmcl.4/state")" = disabled ]
+}
+
+last_received() {
+	cat "$device/vmbkmcl.4/received"
+}
+
+# The host says that there is one fewer, and later that it is there again. While
+# it is at rest nothing arrives on it, but on the others.
+last_rests() {
+	local rests primary
+
+	wait_for 60 last_is_disabled || return 1
+	rests=$(last_received)
+	primary=$(counter received)
+	wait_for 3 exceeds received $((primary + 100)) &&
+		[ "$(last_received)" = "$rests" ] && last_is_disabled && all_open
+}
+
+modprobe hv_vmbus || exit 1
+wait_for 30 use "$echo_type" vmb_echo || exit 1
+
+check "sub-channels: the client loads, and all channels open" loads
+check "sub-channels: packets flow on all at once" all_flow
+check "sub-channels: unbind under traffic" unbinds_under_traffic
+check "sub-channels: bind again, and all channels open" rebinds_all
+check "sub-channels: unload under traffic" unloads_under_traffic
+check "sub-channels: load again, and all channels open" loads
+check "rescind: the device goes and comes under traffic, $rounds times" goes_and_comes
+check "rescind: packets flow on all channels after that" all_flow
+check "rescind: sub-channels go and come under traffic" each_goes_and_comes
+check "rescind: packets flow on all channels after that, too" all_flow
+check "rescind: unbind under traffic" unbinds_under_traffic
+check "rescind: bind again, and all channels open" rebinds_all
+check "sub-channels: one is disabled and enabled under traffic" last_rests
+check "sub-channels: the same again" last_rests
+check "sub-channels: packets flow on all after that" all_flow
+check "sub-channels: unload after all that, under traffic" unloads_under_traffic
+check "sub-channels: no memory leak" no_leaks
+check "sub-channels: the checkers were on to the end" checkers_are_awake
