@@ -52,6 +52,7 @@ enum inject_side {
  * @NOWHERE: it is not.
  * @FIND_PEER: in the transport: it looks for the peer.
  * @OPEN: likewise: it is about to ask, or, a server, to look at who asked.
+ * @MISSED: likewise: it has asked, and there was no offer any more.
  * @OPENED: in the driver's callback.
  * @ANSWER: in the transport: a server, about to tell the client what its driver
  *	said.
@@ -67,6 +68,7 @@ enum inject_point {
 	NOWHERE,
 	FIND_PEER,
 	OPEN,
+	MISSED,
 	OPENED,
 	ANSWER,
 	STARTED,

@@ -121,8 +121,10 @@ static void end_closed(struct vmb_channel *channel, void *context,
 		inject_enter(end, BIT(IS_OPENED) | BIT(IS_SUSPENDED), "closed out of turn");
 	if (reason == VMB_CHANNEL_STOP_PAUSED)
 		inject_wrong(end, "closed with a reason of suspend");
+	/* Who was paused, or about to sleep, may be closed for what came then. */
 	if (end->phase == IS_SUSPENDED && end->suspended != reason &&
-	    end->suspended != VMB_CHANNEL_STOP_PAUSED)
+	    end->suspended != VMB_CHANNEL_STOP_PAUSED &&
+	    end->suspended != VMB_CHANNEL_STOP_HIBERNATING)
 		inject_wrong(end, "suspended for one reason, closed for another");
 	if (end->held_count)
 		inject_wrong(end, "closed while the driver holds packets");
@@ -180,9 +182,13 @@ static bool end_find_peer(struct vmb_channel *channel)
 static int end_open(struct vmb_channel *channel)
 {
 	struct inject_end *end = vmb_channel_get_pointer(channel);
+	int ret;
 
 	inject_pass(end, OPEN);
-	return end->original->open(channel);
+	ret = end->original->open(channel);
+	if (ret == -EAGAIN)
+		inject_pass(end, MISSED);
+	return ret;
 }
 
 static void end_answer(struct vmb_channel *channel, int error)

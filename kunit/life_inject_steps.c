@@ -383,20 +383,17 @@ static void inject_predict_end(const struct inject_step *step, enum inject_side 
 			       enum vmb_channel_stop_reason reason,
 			       struct inject_outcome outcome[SIDES])
 {
-	/* The first reason stays. */
-	if (inject_is_going_to_bed(step, side))
-		outcome[side].reason = VMB_CHANNEL_STOP_HIBERNATING;
-	else if (step->rest[side].state == VMB_LIFE_OPEN ||
-		 step->rest[side].state == VMB_LIFE_OPENING)
+	/* The first reason stays; of who is about to sleep either will do. */
+	if (!inject_is_going_to_bed(step, side) &&
+	    (step->rest[side].state == VMB_LIFE_OPEN ||
+	     step->rest[side].state == VMB_LIFE_OPENING))
 		outcome[side].reason = reason;
 	if (!inject_is_joined(step))
 		return;
 	/* A client does not look for another server by itself. */
 	outcome[CLIENT].enabled = false;
-	/* Who sleeps by then hears of it afterwards. */
-	if (inject_is_going_to_bed(step, !side))
-		outcome[!side].reason = VMB_CHANNEL_STOP_OPEN_FAILED;
-	else if (step->begin != DISABLE_CLIENT && step->begin != DISABLE_SERVER)
+	if (!inject_is_going_to_bed(step, !side) &&
+	    step->begin != DISABLE_CLIENT && step->begin != DISABLE_SERVER)
 		outcome[!side].reason = VMB_CHANNEL_STOP_PEER_GONE;
 }
 

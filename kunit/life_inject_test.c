@@ -404,7 +404,52 @@ static void anything_at_any_step(struct kunit *test)
 	disable_both(inject, !first);
 }
 
+static void stand_still(struct inject *inject, struct inject_end *end)
+{
+	KUNIT_ASSERT_NE(inject->test,
+			wait_for_completion_timeout(&end->reached, INJECT_PATIENCE), 0);
+}
+
+static void enable_server(struct inject *inject)
+{
+	struct inject_end *server = &inject->ends[SERVER];
+
+	KUNIT_ASSERT_EQ(inject->test, inject_enable(server), 0);
+	INJECT_ASSERT_SOON(inject->test, READ_ONCE(server->channel->life.searched) &&
+			   inject_is_idle(server), "the server does not wait");
+}
+
+/*
+ * The offer goes while the client is about to ask for it, and the next one comes
+ * before it has gone back to waiting: it is told when it does not listen.
+ */
+static void next_offer_comes_when_one_was_missed(struct kunit *test)
+{
+	struct inject *inject = test->priv;
+	struct inject_end *client = &inject->ends[CLIENT];
+	struct inject_end *server = &inject->ends[SERVER];
+	enum inject_side side;
+
+	enable_server(inject);
+	WRITE_ONCE(client->stop_at, OPEN);
+	KUNIT_ASSERT_EQ(test, inject_enable(client), 0);
+	stand_still(inject, client);
+	inject_call(&inject->disable[SERVER], server, inject_disable);
+	inject_expect_return(inject, &inject->disable[SERVER], 0, "disable");
+	WRITE_ONCE(client->stop_at, MISSED);
+	complete(&client->go_on);
+	stand_still(inject, client);
+	enable_server(inject);
+	complete(&client->go_on);
+	for (side = CLIENT; side < SIDES; side++)
+		INJECT_ASSERT_SOON(test, READ_ONCE(inject->ends[side].phase) == IS_RUNNING,
+				   "side %u does not run", side);
+	expect_packets_pass(inject);
+	disable_both(inject, CLIENT);
+}
+
 static struct kunit_case inject_cases[] = {
+	KUNIT_CASE(next_offer_comes_when_one_was_missed),
 	KUNIT_CASE_PARAM(anything_at_any_step, inject_gen_params),
 	{}
 };
