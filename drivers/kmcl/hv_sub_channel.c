@@ -281,7 +281,7 @@ int vmb_hv_sub_wait_until_gone(struct vmb_hv_device *device)
 	while (!list_empty_careful(&device->hv->channel->sc_list)) {
 		if (time_after(jiffies, end))
 			return -ETIMEDOUT;
-		msleep(1);
+		msleep(20);
 	}
 	return 0;
 }
