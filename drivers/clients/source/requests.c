@@ -3,6 +3,7 @@
  * Synchronous requests, with every kind of time-out, and the memory that is
  * shared with the peer.
  */
+#include <linux/delay.h>
 #include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -57,12 +58,25 @@ static int source_exchange(struct source_device *source,
 	int ret;
 
 	flags |= VMB_CHANNEL_FORMAT_FLAG_WAIT_FOR_COMPLETION;
-	ret = vmb_channel_send_synchronous_request(source->channel,
-						   &exchange->request, length,
-						   vectors, vector_count, flags,
-						   &exchange->answer,
-						   &exchange->answer_length,
-						   timeout);
+	for (;;) {
+		ret = vmb_channel_send_synchronous_request(source->channel,
+							   &exchange->request,
+							   length, vectors,
+							   vector_count, flags,
+							   &exchange->answer,
+							   &exchange->answer_length,
+							   timeout);
+		/*
+		 * The packets of requests that nobody waited for are in use
+		 * until a thread has ended them, which may just have lost its
+		 * processor.
+		 */
+		if (ret != -ENOMEM)
+			break;
+		if (READ_ONCE(source->stopping))
+			return -ENODEV;
+		msleep(20);
+	}
 	if (ret)
 		return ret;
 	if (exchange->answer_length < sizeof(*completion) ||
@@ -128,7 +142,8 @@ int source_try(struct source_device *source)
 	ret = vmb_channel_send_synchronous_request(source->channel, &request,
 						   sizeof(request), NULL, 0, 0,
 						   NULL, NULL, 0);
-	if (ret == -EAGAIN) {
+	/* The ring is full, or as many requests as there may be are not ended. */
+	if (ret == -EAGAIN || ret == -ENOMEM) {
 		atomic64_inc(&source->count.tries_refused);
 		return 0;
 	}
