@@ -26,6 +26,7 @@ static void hv_offered_init(struct hv_fixture *fixture, u32 i)
 	struct vmbus_channel *channel = &fixture->offered[i].channel;
 
 	kobject_init(&channel->kobj, &hv_offered_type);
+	init_completion(&channel->rescind_event);
 	spin_lock_init(&channel->sched_lock);
 	tasklet_init(&channel->callback_event, hv_tasklet, 0);
 	channel->primary_channel = &fixture->primary;
@@ -48,6 +49,7 @@ int hv_fixture_init(struct kunit *test)
 	fixture->hv.channel = &fixture->primary;
 	fixture->primary.device_obj = &fixture->hv;
 	fixture->device.hv = &fixture->hv;
+	mutex_init(&fixture->device.gpadl_lock);
 	mutex_init(&fixture->device.kept_lock);
 	INIT_LIST_HEAD(&fixture->device.kept);
 	vmb_transport_device_init(&fixture->device.transport, fixture->parent,

@@ -147,6 +147,8 @@ static void test_call_lasts_until_the_open(struct kunit *test)
 
 	/* Alone it only comes to rest. */
 	KUNIT_EXPECT_EQ(test, vmb_hv_sub_close(hv), -EBUSY);
+	/* hv_vmbus would free them. */
+	fixture->offered[0].channel.ringbuffer_page = hv->rings->pages;
 	vmb_hv_sub_begin_close_all(&fixture->device);
 	KUNIT_EXPECT_PTR_EQ(test, fixture->offered[0].channel.ringbuffer_page, NULL);
 	vmb_hv_sub_end_close_all(&fixture->device);
@@ -166,13 +168,17 @@ static void test_call_ends_with_the_owner(struct kunit *test)
 	struct vmb_channel *primary = owner_new(test, NULL, 0);
 	struct vmb_channel *owner = owner_new(test, primary, 1);
 	struct vmb_hv_channel *hv = waiting(test, owner);
+	unsigned long begun = jiffies;
 	struct call call;
 
 	vmb_hv_sub_allow(&fixture->device);
+	KUNIT_EXPECT_FALSE(test, vmb_hv_sub_find_offer(hv));
 	call_begin(&call, fixture, 0);
 	expect_channel(test, hv, &fixture->offered[0].channel);
 	stop_waiting(owner, hv);
 	call_expect_return(test, &call);
+	/* Not only because its patience was over. */
+	KUNIT_EXPECT_TRUE(test, time_before(jiffies, begun + 3 * HZ));
 	vmb_channel_cleanup(owner);
 	vmb_channel_cleanup(primary);
 }
@@ -284,6 +290,62 @@ static void test_host_takes_it_back(struct kunit *test)
 	vmb_channel_cleanup(primary);
 }
 
+/* Another offer of the index while it opens is for somebody else. */
+static void test_offered_twice(struct kunit *test)
+{
+	struct hv_fixture *fixture = test->priv;
+	struct vmb_channel *primary = owner_new(test, NULL, 0);
+	struct vmb_channel *owner = owner_new(test, primary, 1);
+	struct vmb_hv_channel *hv;
+
+	vmb_hv_sub_allow(&fixture->device);
+	offer(fixture, 0);
+	hv = waiting(test, owner);
+	KUNIT_ASSERT_TRUE(test, vmb_hv_sub_find_offer(hv));
+	KUNIT_ASSERT_TRUE(test, vmb_hv_sub_begin_open(hv));
+	hv_rescind(fixture, 0);
+	fixture->offered[1].channel.offermsg.offer.sub_channel_index = 1;
+	offer(fixture, 1);
+	KUNIT_EXPECT_PTR_EQ(test, hv->channel, &fixture->offered[0].channel);
+	KUNIT_EXPECT_EQ(test, fixture->offered[0].released, 0);
+	vmb_hv_sub_end_open(hv, false);
+	KUNIT_EXPECT_EQ(test, fixture->offered[0].released, 1);
+	KUNIT_ASSERT_TRUE(test, vmb_hv_sub_find_offer(hv));
+	KUNIT_EXPECT_PTR_EQ(test, hv->channel, &fixture->offered[1].channel);
+	stop_waiting(owner, hv);
+	vmb_channel_cleanup(owner);
+	vmb_channel_cleanup(primary);
+}
+
+/* Somebody looks for as long as there is something to be taken back. */
+static void test_somebody_looks(struct kunit *test)
+{
+	struct hv_fixture *fixture = test->priv;
+	struct vmb_channel *primary = owner_new(test, NULL, 0);
+	struct vmb_channel *owner = owner_new(test, primary, 1);
+	struct vmb_hv_channel *hv;
+
+	vmb_hv_sub_allow(&fixture->device);
+	offer(fixture, 0);
+	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&fixture->device.look));
+	hv = waiting(test, owner);
+	KUNIT_ASSERT_TRUE(test, vmb_hv_sub_find_offer(hv));
+	flush_delayed_work(&fixture->device.look);
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&fixture->device.look));
+	KUNIT_ASSERT_TRUE(test, vmb_hv_sub_begin_open(hv));
+	vmb_hv_sub_end_open(hv, true);
+	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&fixture->device.look));
+	flush_delayed_work(&fixture->device.look);
+	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&fixture->device.look));
+	vmb_hv_sub_begin_close_all(&fixture->device);
+	vmb_hv_sub_end_close_all(&fixture->device);
+	stop_waiting(owner, hv);
+	flush_delayed_work(&fixture->device.look);
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&fixture->device.look));
+	vmb_channel_cleanup(owner);
+	vmb_channel_cleanup(primary);
+}
+
 /* After the wake the host offers the same numbers again: no name may be taken. */
 static void test_sleep_forgets_all(struct kunit *test)
 {
@@ -331,6 +393,8 @@ static struct kunit_case hv_sub_channel_cases[] = {
 	KUNIT_CASE(test_rings_outlive_their_owner),
 	KUNIT_CASE(test_host_does_not_let_go),
 	KUNIT_CASE(test_host_takes_it_back),
+	KUNIT_CASE(test_offered_twice),
+	KUNIT_CASE(test_somebody_looks),
 	KUNIT_CASE(test_sleep_forgets_all),
 	KUNIT_CASE(test_call_comes_too_late),
 	{}

@@ -276,8 +276,13 @@ int inject_start(struct inject_end *end)
 
 int inject_sleep(struct inject_end *end)
 {
-	vmb_life_hibernate(end->channel, VMB_CHANNEL_STOP_HIBERNATING);
-	return vmb_life_wait_for_hibernation(end->channel);
+	int ret = loopback_rest(&end->channel, 1);
+
+	if (!ret)
+		ret = loopback_sleep(&end->channel, 1);
+	if (ret)
+		vmb_life_wake(end->channel);
+	return ret;
 }
 
 /* All that the driver holds; it holds nothing any more from here on. */

@@ -257,6 +257,47 @@ void loopback_settle(struct loopback_end *end)
 	flush_work(&end->channel->life.work);
 }
 
+static int wait_for_all(struct vmb_channel **channels, u32 count,
+			bool (*is_true)(const struct vmb_channel *channel))
+{
+	int ret = 0;
+	u32 i;
+
+	for (i = 0; i < count; i++) {
+		if (!wait_event_timeout(channels[i]->life.changed,
+					!is_true(channels[i]), 10 * HZ)) {
+			vmb_life_is_stuck(channels[i]);
+			ret = -EBUSY;
+		}
+		if (vmb_life_refuses_to_sleep(channels[i]))
+			ret = -EBUSY;
+	}
+	return ret;
+}
+
+/*
+ * Hibernation as the transport's device does it, of these channels only: their
+ * peers are elsewhere. First they come to rest: 0 or -EBUSY.
+ */
+int loopback_rest(struct vmb_channel **channels, u32 count)
+{
+	u32 i;
+
+	for (i = 0; i < count; i++)
+		vmb_life_hibernate(channels[i], VMB_CHANNEL_STOP_HIBERNATING);
+	return wait_for_all(channels, count, vmb_life_is_restless);
+}
+
+/* And then they are closed. 0 or -EBUSY. */
+int loopback_sleep(struct vmb_channel **channels, u32 count)
+{
+	u32 i;
+
+	for (i = 0; i < count; i++)
+		vmb_life_sleep(channels[i]);
+	return wait_for_all(channels, count, vmb_life_is_awake);
+}
+
 int loopback_fixture_init(struct kunit *test)
 {
 	struct loopback_fixture *fixture;

@@ -154,6 +154,10 @@ static void test_who_qualifies(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vmb_channel_init_set_primary_channel(other->channel,
 								   sub->channel, 1),
 			-EINVAL);
+	/* One that has sub-channels. */
+	KUNIT_EXPECT_EQ(test, vmb_channel_init_set_primary_channel(client->channel,
+								   other->channel, 1),
+			-EINVAL);
 	loopback_enable(client);
 	KUNIT_EXPECT_EQ(test, vmb_channel_init_set_primary_channel(client->channel,
 								   other->channel, 1),
@@ -457,21 +461,47 @@ static void test_has_no_flow_of_its_own(struct kunit *test)
 	expect_flow_both_ways(family, 0);
 }
 
-/* Hibernation: both primaries keep their sub-channels, enabled. */
+/* Hibernation, of the client only: as a device's, whose peer is elsewhere. */
+#define SLEEPERS	3u
+
+static void rest(struct kunit *test, struct family *family,
+		 struct vmb_channel **channels)
+{
+	channels[0] = family->client->channel;
+	channels[1] = family->clients[0]->channel;
+	channels[2] = family->clients[1]->channel;
+	KUNIT_EXPECT_EQ(test, loopback_rest(channels, SLEEPERS), 0);
+}
+
+/* One of the device's channels has refused: nobody was closed for it. */
+static void test_sleep_is_given_up(struct kunit *test)
+{
+	struct family *family = make_and_open(test, 2);
+	struct vmb_channel *channels[SLEEPERS];
+	u32 i;
+
+	rest(test, family, channels);
+	for (i = 0; i < SLEEPERS; i++)
+		vmb_life_wake(channels[i]);
+	loopback_expect(family->client, LOOPBACK_STARTED, 2);
+	for (i = 0; i < 2; i++) {
+		loopback_expect(family->clients[i], LOOPBACK_STARTED, 2);
+		KUNIT_EXPECT_EQ(test, loopback_happened(family->clients[i],
+							LOOPBACK_CLOSED), 0);
+		expect_flow_both_ways(family, i);
+	}
+	expect_flow(family->client, family->server);
+}
+
+/* The primary keeps its sub-channels, enabled. */
 static void test_sleeps_with_its_primary(struct kunit *test)
 {
 	struct family *family = make_and_open(test, 2);
-	struct vmb_channel *channels[] = {
-		family->client->channel,
-		family->clients[0]->channel,
-		family->clients[1]->channel,
-	};
+	struct vmb_channel *channels[SLEEPERS];
 	u32 i;
 
-	for (i = 0; i < ARRAY_SIZE(channels); i++)
-		vmb_life_hibernate(channels[i], VMB_CHANNEL_STOP_HIBERNATING);
-	for (i = 0; i < ARRAY_SIZE(channels); i++)
-		KUNIT_EXPECT_EQ(test, vmb_life_wait_for_hibernation(channels[i]), 0);
+	rest(test, family, channels);
+	KUNIT_EXPECT_EQ(test, loopback_sleep(channels, SLEEPERS), 0);
 	for (i = 0; i < 2; i++) {
 		KUNIT_EXPECT_EQ(test, reason_of(family->clients[i], LOOPBACK_CLOSED),
 				VMB_CHANNEL_STOP_HIBERNATING);
@@ -484,7 +514,7 @@ static void test_sleeps_with_its_primary(struct kunit *test)
 	}
 	loopback_forget(family->client);
 	loopback_forget(family->server);
-	for (i = 0; i < ARRAY_SIZE(channels); i++)
+	for (i = 0; i < SLEEPERS; i++)
 		vmb_life_wake(channels[i]);
 	loopback_expect(family->client, LOOPBACK_STARTED, 1);
 	loopback_expect(family->server, LOOPBACK_STARTED, 1);
@@ -556,6 +586,7 @@ static struct kunit_case sub_channel_cases[] = {
 	KUNIT_CASE(test_comes_up_paused),
 	KUNIT_CASE(test_pause_waits),
 	KUNIT_CASE(test_has_no_flow_of_its_own),
+	KUNIT_CASE(test_sleep_is_given_up),
 	KUNIT_CASE(test_sleeps_with_its_primary),
 	KUNIT_CASE(test_disable_from_within),
 	KUNIT_CASE(test_cleaned_up_in_the_wrong_order),

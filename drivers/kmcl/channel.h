@@ -37,27 +37,30 @@
 
 /**
  * struct vmb_life - what becomes of a channel
- * @lock: protects all but @work and @disabled.
+ * @lock: protects all that is not said to be the worker's, but @work and
+ *	@disabled.
  * @state: where it is, see life_table.c; changed by vmb_life_step() only.
  * @flow: likewise.
  * @stop: it is to be closed.
  * @disable: and then disabled, also if it is a server.
  * @hibernate: it is to be closed, and opened when the machine wakes.
+ * @rested: for that, packets have come to rest.
+ * @sleep: all channels of the device have, so it is to be closed now.
  * @sleep_reason: the client is told; written with @hibernate.
  * @peer: the peer is there, open may be tried.
  * @suspended: suspend was called since started, or there was no started; the
  *	worker's.
  * @quiet: since the last open, everything has stopped that touches transport or
- *	rings; written by the worker, read by that of the primary channel.
- * @parted: since the last open, the transport was closed; written by the worker,
- *	read by those of sub-channels.
- * @close_error: what that said; written before @parted.
+ *	rings; the primary channel's worker waits for it.
+ * @parted: since the last open, the transport was closed; sub-channels' workers
+ *	may wait for it.
  * @searched: find_peer was called since enable, or since the peer went.
  * @stop_reason: why; the first reason stays.
  * @work: opens and closes; calls the state callbacks, so they never overlap.
  * @worker: the task that runs @work now, to tell a call from a callback.
  * @disabled: completed while @state is VMB_LIFE_DISABLED.
- * @changed: woken whenever @state or @flow changes.
+ * @changed: woken whenever @state or @flow changes, or one of those that others
+ *	wait for.
  */
 struct vmb_life {
 	spinlock_t lock;
@@ -66,12 +69,13 @@ struct vmb_life {
 	bool stop;
 	bool disable;
 	bool hibernate;
+	bool rested;
+	bool sleep;
 	enum vmb_channel_stop_reason sleep_reason;
 	bool peer;
 	bool suspended;
 	bool quiet;
 	bool parted;
-	int close_error;
 	bool searched;
 	enum vmb_channel_stop_reason stop_reason;
 	struct work_struct work;
@@ -237,7 +241,8 @@ void vmb_outbound_init(struct vmb_outbound *outbound);
 void vmb_outbound_open(struct vmb_channel *channel);
 bool vmb_outbound_close(struct vmb_channel *channel, bool for_good);
 bool vmb_outbound_is_abandoned(struct vmb_channel *channel);
-bool vmb_outbound_forget_packets(struct vmb_channel *channel);
+bool vmb_outbound_client_has_external(struct vmb_channel *channel);
+void vmb_outbound_forget_packets(struct vmb_channel *channel);
 void vmb_outbound_count_leak(struct vmb_channel *channel);
 void vmb_outbound_count_signal(struct vmb_channel *channel);
 bool vmb_outbound_flush_queue(struct vmb_channel *channel);
@@ -310,7 +315,12 @@ void vmb_life_stop_for_good(struct vmb_channel *channel,
 			    enum vmb_channel_stop_reason reason);
 void vmb_life_hibernate(struct vmb_channel *channel,
 			enum vmb_channel_stop_reason reason);
-int vmb_life_wait_for_hibernation(struct vmb_channel *channel);
+void vmb_life_sleep(struct vmb_channel *channel);
+bool vmb_life_is_restless(const struct vmb_channel *channel);
+bool vmb_life_is_awake(const struct vmb_channel *channel);
+bool vmb_life_refuses_to_sleep(const struct vmb_channel *channel);
+void vmb_life_is_stuck(struct vmb_channel *channel);
+void vmb_life_init_sub_channel_work(struct vmb_life *life);
 void vmb_life_wake(struct vmb_channel *channel);
 bool vmb_life_has_to_end(const struct vmb_channel *channel);
 bool vmb_life_is_callback(const struct vmb_channel *channel);
@@ -328,7 +338,9 @@ void vmb_life_close_to_hibernate(struct vmb_channel *channel);
 int vmb_sub_channel_check(struct vmb_channel *channel);
 void vmb_sub_channel_follow(struct vmb_channel *channel);
 void vmb_sub_channel_wait_for_peer(struct vmb_channel *channel);
-int vmb_sub_channel_wait_for_primary(struct vmb_channel *channel);
+bool vmb_sub_channel_wait_for_primary(struct vmb_channel *channel);
+bool vmb_sub_channel_may_open(const struct vmb_channel *channel);
+void vmb_sub_channels_primary_is_open(struct vmb_channel *primary);
 void vmb_sub_channels_step(struct vmb_channel *primary, enum vmb_flow_event event);
 bool vmb_sub_channels_are_pausing(struct vmb_channel *primary);
 bool vmb_sub_channels_are_callers(struct vmb_channel *primary);
@@ -337,7 +349,8 @@ void vmb_sub_channels_stop(struct vmb_channel *primary,
 			   enum vmb_channel_stop_reason reason);
 void vmb_sub_channels_wait_for_quiet(struct vmb_channel *primary);
 void vmb_sub_channels_wait_for_end(struct vmb_channel *primary);
-bool vmb_sub_channels_can_hibernate(struct vmb_channel *primary, long patience);
+void vmb_sub_channels_end(struct vmb_channel *primary,
+			  enum vmb_channel_stop_reason reason);
 void vmb_sub_channels_forget(struct vmb_channel *primary);
 
 /* external_data.c */

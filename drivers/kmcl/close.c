@@ -93,17 +93,27 @@ static void vmb_life_flush(struct vmb_channel *channel)
 /* Nothing of ours touches the transport any more; the primary may be waiting. */
 static void vmb_life_set_quiet(struct vmb_channel *channel)
 {
-	WRITE_ONCE(channel->life.quiet, true);
-	wake_up(&channel->life.changed);
+	struct vmb_life *life = &channel->life;
+
+	mutex_lock(&channel->memory.mutex);
+	/* From here on memory can be taken back, but no more be shared. */
+	channel->memory.accepting = false;
+	mutex_unlock(&channel->memory.mutex);
+	spin_lock_irq(&life->lock);
+	life->quiet = true;
+	wake_up(&life->changed);
+	spin_unlock_irq(&life->lock);
 }
 
 /* The transport is closed; sub-channels may be waiting. */
-static void vmb_life_set_parted(struct vmb_channel *channel, int error)
+static void vmb_life_set_parted(struct vmb_channel *channel)
 {
-	channel->life.close_error = error;
-	/* Pairs with the acquire in vmb_sub_channel_wait_for_primary(). */
-	smp_store_release(&channel->life.parted, true);
-	wake_up(&channel->life.changed);
+	struct vmb_life *life = &channel->life;
+
+	spin_lock_irq(&life->lock);
+	WRITE_ONCE(life->parted, true);
+	wake_up(&life->changed);
+	spin_unlock_irq(&life->lock);
 }
 
 /*
@@ -117,18 +127,16 @@ void vmb_life_close_transport(struct vmb_channel *channel, bool for_good)
 
 	vmb_outbound_close(channel, for_good);
 	vmb_life_set_quiet(channel);
-	if (for_good)
-		vmb_sub_channels_wait_for_quiet(channel);
+	vmb_sub_channels_wait_for_quiet(channel);
 	mutex_lock(&channel->memory.mutex);
-	/* From here on memory can be taken back, but no more be shared. */
-	channel->memory.accepting = false;
 	ret = channel->operations->close(channel);
 	mutex_unlock(&channel->memory.mutex);
-	vmb_life_set_parted(channel, ret);
+	vmb_life_set_parted(channel);
 	if (for_good)
 		vmb_send_stop(channel, false);
-	if (ret == -EBUSY)
-		ret = vmb_sub_channel_wait_for_primary(channel);
+	/* A sub-channel: if its primary has closed, so was it, or not. */
+	if (ret == -EBUSY && vmb_sub_channel_wait_for_primary(channel))
+		ret = channel->operations->close(channel);
 	vmb_send_fail(channel, ret ? -EIO : -ENODEV);
 	if (!ret || ret == -EBUSY)
 		return;
@@ -198,12 +206,13 @@ bool vmb_life_rest_to_hibernate(struct vmb_channel *channel)
 	wait_event_timeout(outbound->drained, vmb_outbound_client_is_done(channel),
 			   VMB_HIBERNATE_LIMIT);
 	vmb_life_flush(channel);
-	return vmb_outbound_forget_packets(channel);
+	return !vmb_outbound_client_has_external(channel);
 }
 
 /* And then: the client's packets that the peer has not seen are kept. */
 void vmb_life_close_to_hibernate(struct vmb_channel *channel)
 {
+	vmb_outbound_forget_packets(channel);
 	vmb_inbound_drop_deferred(channel);
 	vmb_send_keep(channel);
 	vmb_life_close_transport(channel, false);
@@ -218,7 +227,6 @@ void vmb_life_close_to_hibernate(struct vmb_channel *channel)
 static void vmb_life_close_early(struct vmb_channel *channel)
 {
 	vmb_life_flush(channel);
-	vmb_sub_channels_wait_for_quiet(channel);
 	vmb_life_close_transport(channel, false);
 	vmb_life_drain(channel, true);
 	/* If the client was given up: the last packet takes the channel along. */
@@ -229,7 +237,7 @@ static void vmb_life_close_late(struct vmb_channel *channel, bool left)
 {
 	vmb_life_drain(channel, true);
 	vmb_life_flush(channel);
-	if (left && channel->primary)
+	if (left && channel->primary && channel->operations->sub_channels_stay_open)
 		vmb_sub_channel_wait_for_peer(channel);
 	vmb_inbound_stop(channel);
 	vmb_life_close_transport(channel, true);

@@ -79,24 +79,74 @@ void vmb_transport_device_wake(struct vmb_transport_device *device)
 }
 EXPORT_SYMBOL_GPL(vmb_transport_device_wake);
 
-/* Close all channels, which stay enabled. 0 or -EBUSY. */
+/*
+ * How long hibernation waits for channels to come to rest, and then for their
+ * peers to close them. Their own limits are shorter.
+ */
+#define VMB_HIBERNATE_PATIENCE	(10 * HZ)
+
+/* A channel of which it is true, with a reference; NULL: there is none. */
+static struct vmb_channel *
+vmb_transport_device_find(struct vmb_transport_device *device,
+			  bool (*is_true)(const struct vmb_channel *channel))
+{
+	struct vmb_channel *channel, *found = NULL;
+
+	spin_lock_irq(&device->lock);
+	list_for_each_entry(channel, &device->channels, device_node) {
+		if (is_true(channel)) {
+			found = channel;
+			kobject_get(&found->kobject);
+			break;
+		}
+	}
+	spin_unlock_irq(&device->lock);
+	return found;
+}
+
+/* Until it is true of none. 0; -EBUSY: that took too long, or one has refused. */
+static int
+vmb_transport_device_wait(struct vmb_transport_device *device,
+			  bool (*is_true)(const struct vmb_channel *channel))
+{
+	long left = VMB_HIBERNATE_PATIENCE;
+	struct vmb_channel *channel;
+
+	while (left && (channel = vmb_transport_device_find(device, is_true))) {
+		left = wait_event_timeout(channel->life.changed, !is_true(channel),
+					  left);
+		if (!left)
+			vmb_life_is_stuck(channel);
+		kobject_put(&channel->kobject);
+	}
+	channel = vmb_transport_device_find(device, vmb_life_refuses_to_sleep);
+	if (channel)
+		kobject_put(&channel->kobject);
+	return left && !channel ? 0 : -EBUSY;
+}
+
+/*
+ * Close all channels, which stay enabled; but not one before all have come to
+ * rest, for a sub-channel that is closed cannot go on. 0 or -EBUSY.
+ */
 static int vmb_transport_device_sleep(struct vmb_transport_device *device,
 				      enum vmb_channel_stop_reason reason)
 {
 	struct vmb_channel *channel;
-	int error, ret = 0;
+	int ret;
 
 	spin_lock_irq(&device->lock);
 	list_for_each_entry(channel, &device->channels, device_node)
 		vmb_life_hibernate(channel, reason);
 	spin_unlock_irq(&device->lock);
-	/* Not under the lock: it sleeps; the bus holds the device meanwhile. */
-	list_for_each_entry(channel, &device->channels, device_node) {
-		error = vmb_life_wait_for_hibernation(channel);
-		if (error)
-			ret = error;
-	}
-	return ret;
+	ret = vmb_transport_device_wait(device, vmb_life_is_restless);
+	if (ret)
+		return ret;
+	spin_lock_irq(&device->lock);
+	list_for_each_entry(channel, &device->channels, device_node)
+		vmb_life_sleep(channel);
+	spin_unlock_irq(&device->lock);
+	return vmb_transport_device_wait(device, vmb_life_is_awake);
 }
 
 /**
@@ -123,8 +173,8 @@ EXPORT_SYMBOL_GPL(vmb_transport_device_hibernate);
 /**
  * vmb_transport_device_shutdown() - the machine goes down
  * @device: the device; its channels are closed, so that the peer writes to no
- *	memory of this kernel when another one runs. What a driver will not let go
- *	of is said in the log, and not waited for.
+ *	memory of this kernel when another one runs. A driver that holds on to
+ *	packets with external data keeps them open, and it says so in the log.
  *
  * Context: process context.
  */

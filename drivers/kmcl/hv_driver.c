@@ -61,6 +61,7 @@ static int vmb_hv_probe(struct hv_device *hv, const struct hv_vmbus_device_id *i
 	if (!device)
 		return -ENOMEM;
 	device->hv = hv;
+	mutex_init(&device->gpadl_lock);
 	mutex_init(&device->kept_lock);
 	INIT_LIST_HEAD(&device->kept);
 	vmb_hv_sub_device_add(device);
@@ -184,6 +185,7 @@ static int __init vmb_hv_init(void)
 static void __exit vmb_hv_exit(void)
 {
 	vmb_transport_unregister(&vmb_hv_transport);
+	vmb_hv_sub_exit();
 }
 
 module_init(vmb_hv_init);

@@ -23,7 +23,9 @@
  *  - onchannel_callback is called under sched_lock, or by callback_event: with
  *    the one taken and the other disabled it can be taken back;
  *  - a sub-channel has a primary_channel, an index in its offer, and a kobj whose
- *    references keep it; it is freed when rescind is set and nobody has one.
+ *    references keep it; it is freed when rescind is set and nobody has one;
+ *  - rescind_event is waited for, at the primary's close, of each sub-channel that
+ *    was rescinded and not removed at once.
  */
 #ifndef VMB_HV_LAYOUT_H
 #define VMB_HV_LAYOUT_H
@@ -50,6 +52,8 @@ VMB_HV_FIELD_IS(vmbus_channel, callback_event, struct tasklet_struct);
 VMB_HV_FIELD_IS(vmbus_channel, rescind, bool);
 VMB_HV_FIELD_IS(vmbus_channel, target_cpu, u32);
 VMB_HV_FIELD_IS(vmbus_channel, sched_lock, spinlock_t);
+VMB_HV_FIELD_IS(vmbus_channel, onchannel_callback, void (*)(void *));
+VMB_HV_FIELD_IS(vmbus_channel, rescind_event, struct completion);
 VMB_HV_FIELD_IS(vmbus_channel, primary_channel, struct vmbus_channel *);
 VMB_HV_FIELD_IS(vmbus_channel, offermsg.offer.sub_channel_index, u16);
 VMB_HV_FIELD_IS(vmbus_channel, kobj, struct kobject);

@@ -20,6 +20,8 @@
 
 /* How often to look whether the host took something back. */
 #define VMB_HV_LOOK_PERIOD	HZ
+/* And what is not open: its name in sysfs stays until then. */
+#define VMB_HV_LOOK_PERIOD_OFFERS	(HZ / 10)
 /* How long hv_vmbus's worker waits for an open, at most. */
 #define VMB_HV_OPEN_PATIENCE	(5 * HZ)
 /* How long a host may take to take back what was closed. */
@@ -45,6 +47,10 @@ struct vmb_hv_offer {
 static DEFINE_MUTEX(vmb_hv_sub_lock);
 static LIST_HEAD(vmb_hv_devices);
 
+/* Calls of hv_vmbus that have not returned, and who waits for that. */
+static atomic_t vmb_hv_calls = ATOMIC_INIT(0);
+static DECLARE_WAIT_QUEUE_HEAD(vmb_hv_calls_done);
+
 static u16 vmb_hv_sub_index(const struct vmbus_channel *channel)
 {
 	return channel->offermsg.offer.sub_channel_index;
@@ -68,11 +74,14 @@ static void vmb_hv_sub_drop_offer(struct vmb_hv_channel *hv)
 	kobject_put(&channel->kobj);
 }
 
-/* Has it an offer that the host took back before it was opened? */
+/* Has it an offer that the host took back, or closed with the primary? */
 static void vmb_hv_sub_drop_dead_offer(struct vmb_hv_channel *hv)
 {
-	if (hv->channel && !hv->lent && READ_ONCE(hv->channel->rescind))
-		vmb_hv_sub_drop_offer(hv);
+	if (!hv->channel || hv->lent ||
+	    !(hv->used || READ_ONCE(hv->channel->rescind)))
+		return;
+	vmb_hv_sub_drop_offer(hv);
+	hv->used = false;
 }
 
 /* Closed by hv_vmbus, and wanted by nobody. */
@@ -102,6 +111,13 @@ static void vmb_hv_offers_look(struct vmb_hv_device *device)
 			vmb_hv_offer_free(offer);
 }
 
+static void vmb_hv_sub_look_later(struct vmb_hv_device *device)
+{
+	mod_delayed_work(system_wq, &device->look,
+			 list_empty(&device->offers) ? VMB_HV_LOOK_PERIOD :
+			 VMB_HV_LOOK_PERIOD_OFFERS);
+}
+
 static bool vmb_hv_sub_is_lent(struct vmb_hv_device *device)
 {
 	struct vmb_hv_channel *hv;
@@ -121,10 +137,11 @@ static void vmb_hv_sub_look(struct work_struct *work)
 	mutex_lock(&vmb_hv_sub_lock);
 	vmb_hv_offers_look(device);
 	list_for_each_entry(hv, &device->sub_channels, node)
-		if (hv->lent && hv->owner && READ_ONCE(hv->channel->rescind))
+		if (hv->lent && hv->owner && READ_ONCE(hv->channel->rescind) &&
+		    !vmb_channel_primary_is_closing(hv->owner))
 			vmb_channel_peer_gone(hv->owner);
 	if (!list_empty(&device->offers) || vmb_hv_sub_is_lent(device))
-		schedule_delayed_work(&device->look, VMB_HV_LOOK_PERIOD);
+		vmb_hv_sub_look_later(device);
 	mutex_unlock(&vmb_hv_sub_lock);
 }
 
@@ -135,13 +152,9 @@ static struct vmb_hv_channel *vmb_hv_sub_find(struct vmb_hv_device *device,
 	struct vmb_hv_channel *hv;
 
 	lockdep_assert_held(&vmb_hv_sub_lock);
-	list_for_each_entry(hv, &device->sub_channels, node) {
-		if (!hv->owner || hv->index != index)
-			continue;
-		vmb_hv_sub_drop_dead_offer(hv);
-		if (!hv->channel)
+	list_for_each_entry(hv, &device->sub_channels, node)
+		if (hv->waiting && hv->index == index)
 			return hv;
-	}
 	return NULL;
 }
 
@@ -157,6 +170,7 @@ static void vmb_hv_offer_keep(struct vmb_hv_device *device,
 	kobject_get(&channel->kobj);
 	offer->channel = channel;
 	list_add_tail(&offer->node, &device->offers);
+	vmb_hv_sub_look_later(device);
 }
 
 /* Who opens it gets a reference to keep for the caller, who waits. */
@@ -166,7 +180,6 @@ static struct vmb_hv_channel *vmb_hv_sub_give(struct vmb_hv_device *device,
 	struct vmb_hv_channel *hv;
 
 	lockdep_assert_held(&vmb_hv_sub_lock);
-	schedule_delayed_work(&device->look, VMB_HV_LOOK_PERIOD);
 	hv = vmb_hv_sub_find(device, vmb_hv_sub_index(channel));
 	if (!hv) {
 		vmb_hv_offer_keep(device, channel);
@@ -174,14 +187,14 @@ static struct vmb_hv_channel *vmb_hv_sub_give(struct vmb_hv_device *device,
 	}
 	kobject_get(&channel->kobj);
 	WRITE_ONCE(hv->channel, channel);
+	hv->waiting = false;
 	reinit_completion(&hv->tried);
 	refcount_inc(&hv->references);
 	vmb_channel_peer_arrived(hv->owner);
 	return hv;
 }
 
-/* The host offers a sub-channel. On a worker of hv_vmbus. */
-static void vmb_hv_sub_offered(struct vmbus_channel *channel)
+static void vmb_hv_sub_take_offer(struct vmbus_channel *channel)
 {
 	struct vmb_hv_channel *hv = NULL;
 	struct vmb_hv_device *device;
@@ -199,6 +212,24 @@ static void vmb_hv_sub_offered(struct vmbus_channel *channel)
 		return;
 	wait_for_completion_timeout(&hv->tried, VMB_HV_OPEN_PATIENCE);
 	vmb_hv_sub_put(hv);
+}
+
+/* The host offers a sub-channel. On a worker of hv_vmbus. */
+static void vmb_hv_sub_offered(struct vmbus_channel *channel)
+{
+	atomic_inc(&vmb_hv_calls);
+	vmb_hv_sub_take_offer(channel);
+	if (atomic_dec_and_test(&vmb_hv_calls))
+		wake_up(&vmb_hv_calls_done);
+}
+
+/*
+ * The module goes. No device is left, so a call finds none and returns; one that
+ * hv_vmbus is just about to make it alone could wait for.
+ */
+void vmb_hv_sub_exit(void)
+{
+	wait_event(vmb_hv_calls_done, !atomic_read(&vmb_hv_calls));
 }
 
 /* Devices. */
@@ -223,8 +254,11 @@ void vmb_hv_sub_device_remove(struct vmb_hv_device *device)
 	list_del(&device->node);
 	list_for_each_entry_safe(offer, next_offer, &device->offers, node)
 		vmb_hv_offer_free(offer);
-	list_for_each_entry_safe(hv, next, &device->sub_channels, node)
+	list_for_each_entry_safe(hv, next, &device->sub_channels, node) {
+		/* Its primary was never closed. */
+		hv->leaked |= hv->lent;
 		vmb_hv_sub_free(hv);
+	}
 	mutex_unlock(&vmb_hv_sub_lock);
 	cancel_delayed_work_sync(&device->look);
 }
@@ -250,12 +284,15 @@ void vmb_hv_sub_begin_close_all(struct vmb_hv_device *device)
 	mutex_unlock(&vmb_hv_sub_lock);
 }
 
-/* And has done so. */
+/* And has done so. What it was offered and nobody took, the host takes back. */
 void vmb_hv_sub_end_close_all(struct vmb_hv_device *device)
 {
+	struct vmb_hv_offer *offer, *next_offer;
 	struct vmb_hv_channel *hv, *next;
 
 	mutex_lock(&vmb_hv_sub_lock);
+	list_for_each_entry_safe(offer, next_offer, &device->offers, node)
+		vmb_hv_offer_free(offer);
 	list_for_each_entry_safe(hv, next, &device->sub_channels, node) {
 		if (!hv->lent)
 			continue;
@@ -292,18 +329,11 @@ int vmb_hv_sub_wait_until_gone(struct vmb_hv_device *device)
  */
 void vmb_hv_sub_forget_offers(struct vmb_hv_device *device)
 {
-	struct vmb_hv_offer *offer, *next;
 	struct vmb_hv_channel *hv;
 
 	mutex_lock(&vmb_hv_sub_lock);
-	list_for_each_entry_safe(offer, next, &device->offers, node)
-		vmb_hv_offer_free(offer);
-	list_for_each_entry(hv, &device->sub_channels, node) {
-		if (hv->lent)
-			continue;
-		vmb_hv_sub_drop_offer(hv);
-		hv->used = false;
-	}
+	list_for_each_entry(hv, &device->sub_channels, node)
+		vmb_hv_sub_drop_dead_offer(hv);
 	mutex_unlock(&vmb_hv_sub_lock);
 }
 
@@ -324,11 +354,12 @@ void vmb_hv_sub_unprepare(struct vmb_hv_channel *hv)
 {
 	mutex_lock(&vmb_hv_sub_lock);
 	hv->owner = NULL;
+	hv->waiting = false;
 	complete_all(&hv->tried);
 	if (!hv->lent) {
 		vmb_hv_sub_drop_dead_offer(hv);
 		/* It was not opened: it is there for the next one. */
-		if (hv->channel && !hv->used)
+		if (hv->channel)
 			vmb_hv_offer_keep(hv->device, hv->channel);
 		vmb_hv_sub_free(hv);
 	}
@@ -345,6 +376,7 @@ bool vmb_hv_sub_find_offer(struct vmb_hv_channel *hv)
 	mutex_lock(&vmb_hv_sub_lock);
 	vmb_hv_sub_drop_dead_offer(hv);
 	vmb_hv_offers_look(device);
+	/* Lent: the machine was to sleep, and its primary could not be closed. */
 	list_for_each_entry_safe(offer, next, &device->offers, node) {
 		if (hv->channel || vmb_hv_sub_index(offer->channel) != hv->index)
 			continue;
@@ -352,7 +384,8 @@ bool vmb_hv_sub_find_offer(struct vmb_hv_channel *hv)
 		WRITE_ONCE(hv->channel, offer->channel);
 		vmb_hv_offer_free(offer);
 	}
-	found = hv->channel;
+	found = hv->channel && !hv->lent;
+	hv->waiting = !hv->channel;
 	mutex_unlock(&vmb_hv_sub_lock);
 	return found;
 }
@@ -377,6 +410,11 @@ void vmb_hv_sub_end_open(struct vmb_hv_channel *hv, bool lent)
 	mutex_lock(&vmb_hv_sub_lock);
 	hv->lent = lent;
 	hv->used = lent;
+	if (lent)
+		vmb_hv_sub_look_later(hv->device);
+	/* Rescinded in between it stays in hv_vmbus's list, to be waited for. */
+	if (!lent && READ_ONCE(hv->channel->rescind))
+		complete_all(&hv->channel->rescind_event);
 	/* A host that refuses to open it need not be asked again. */
 	if (!lent)
 		vmb_hv_sub_drop_offer(hv);

@@ -42,7 +42,9 @@ struct vmb_hv_rings {
  * struct vmb_hv_device - a device on hv_vmbus
  * @transport: the library's half.
  * @hv: hv_vmbus's half.
- * @kept_lock: protects @kept.
+ * @gpadl_lock: one at a time waits for the host on behalf of a sub-channel.
+ *	Outermost but for memory.mutex.
+ * @kept_lock: protects @kept. Innermost.
  * @kept: rings of channels that were disabled: so large blocks may not be found
  *	again when they are enabled anew.
  * @node: in the list of all devices; it and what follows are hv_sub_channel.c's,
@@ -56,6 +58,7 @@ struct vmb_hv_rings {
 struct vmb_hv_device {
 	struct vmb_transport_device transport;
 	struct hv_device *hv;
+	struct mutex gpadl_lock; /* waiting for the host */
 	struct mutex kept_lock; /* kept */
 	struct list_head kept;
 	struct list_head node;
@@ -78,10 +81,12 @@ struct vmb_hv_device {
  * @index: which sub-channel.
  * @lent: it was opened, and hv_vmbus has not closed it yet.
  * @used: it was opened, so that the offer is not for another one.
+ * @waiting: for an offer; only then it is given one.
  * @tried: the open was tried, or will not be.
  *
  * Made by prepare, freed by unprepare; that of a sub-channel which is open to the
- * host not before its primary is closed. Nothing in it changes while open.
+ * host not before its primary is closed. What is not said to be a sub-channel's
+ * is the channel's worker's.
  */
 struct vmb_hv_channel {
 	struct vmbus_channel *channel;
@@ -95,6 +100,7 @@ struct vmb_hv_channel {
 	u16 index;
 	bool lent;
 	bool used;
+	bool waiting;
 	struct completion tried;
 };
 
@@ -112,6 +118,7 @@ void vmb_hv_rings_put(struct vmb_hv_channel *hv);
 void vmb_hv_rings_free_kept(struct vmb_hv_device *device);
 
 /* hv_sub_channel.c */
+void vmb_hv_sub_exit(void);
 void vmb_hv_sub_device_add(struct vmb_hv_device *device);
 void vmb_hv_sub_device_remove(struct vmb_hv_device *device);
 void vmb_hv_sub_prepare(struct vmb_hv_channel *hv, struct vmb_channel *channel);

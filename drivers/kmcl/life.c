@@ -13,12 +13,6 @@
 
 #include <trace/events/vmbkmcl.h>
 
-/*
- * How long hibernation waits for a channel to come to rest. Its own limits are
- * shorter; the rest is for the host.
- */
-#define VMB_HIBERNATE_PATIENCE	(10 * HZ)
-
 /* What the worker has to do next. */
 enum vmb_life_action {
 	VMB_LIFE_NOTHING,
@@ -26,7 +20,9 @@ enum vmb_life_action {
 	VMB_LIFE_DO_OPEN,
 	VMB_LIFE_DO_RUN,
 	VMB_LIFE_DO_PAUSE,
-	VMB_LIFE_DO_HIBERNATE,
+	VMB_LIFE_DO_REST,
+	VMB_LIFE_UNDO_REST,
+	VMB_LIFE_DO_SLEEP,
 	VMB_LIFE_DO_CLOSE,
 	VMB_LIFE_DO_GIVE_UP,	/* stopped before it was open */
 };
@@ -200,9 +196,6 @@ static void vmb_life_closed(struct vmb_channel *channel)
 	struct vmb_life *life = &channel->life;
 	bool again = false;
 
-	/* If it was not open there are some only if the machine has slept. */
-	vmb_sub_channels_stop(channel, VMB_CHANNEL_STOP_OPEN_FAILED);
-	vmb_sub_channels_wait_for_end(channel);
 	spin_lock_irq(&life->lock);
 	if (channel->is_server && !life->disable) {
 		again = true;
@@ -224,6 +217,7 @@ static void vmb_life_open_failed(struct vmb_channel *channel, int error)
 	const struct vmb_channel_state_change_callbacks *callbacks;
 
 	callbacks = &channel->callbacks;
+	vmb_sub_channels_end(channel, VMB_CHANNEL_STOP_OPEN_FAILED);
 	vmb_send_stop(channel, true);
 	vmb_send_fail(channel, -ENODEV);
 	dev_err(channel->dev, "%s: cannot open: %pe\n",
@@ -243,6 +237,7 @@ static void vmb_life_open_refused(struct vmb_channel *channel, int error)
 	dev_warn(channel->dev, "%s: the driver refuses to open: %pe\n",
 		 vmb_channel_label(channel), ERR_PTR(error));
 	vmb_life_advance(channel, VMB_LIFE_CLOSE_BEGINS);
+	vmb_sub_channels_end(channel, VMB_CHANNEL_STOP_OPEN_FAILED);
 	vmb_send_stop(channel, true);
 	vmb_life_close_transport(channel, true);
 	vmb_life_take_memory_back(channel);
@@ -256,8 +251,6 @@ static void vmb_life_open(struct vmb_channel *channel)
 
 	callbacks = &channel->callbacks;
 	trace_vmb_life(channel->name, "open", 0);
-	WRITE_ONCE(channel->life.quiet, false);
-	WRITE_ONCE(channel->life.parted, false);
 	mutex_lock(&channel->memory.mutex);
 	error = channel->operations->open(channel);
 	channel->memory.accepting = !error;
@@ -282,10 +275,12 @@ static void vmb_life_open(struct vmb_channel *channel)
 		error = callbacks->opened(channel, callbacks->callback_context);
 	if (channel->operations->opened)
 		channel->operations->opened(channel, error);
-	if (error)
+	if (error) {
 		vmb_life_open_refused(channel, error);
-	else
-		vmb_life_advance(channel, VMB_LIFE_OPENED);
+		return;
+	}
+	vmb_life_advance(channel, VMB_LIFE_OPENED);
+	vmb_sub_channels_primary_is_open(channel);
 }
 
 static void vmb_life_run(struct vmb_channel *channel)
@@ -312,48 +307,57 @@ static void vmb_life_pause(struct vmb_channel *channel)
 		vmb_flow_advance(channel, VMB_FLOW_PAUSED_NOW);
 }
 
-/* It cannot be: the channel goes on. */
-static void vmb_life_give_up_hibernation(struct vmb_channel *channel, bool running)
+/* The first half of going to sleep: packets come to rest, or it is refused. */
+static void vmb_life_do_rest(struct vmb_channel *channel)
 {
 	struct vmb_life *life = &channel->life;
+	bool running = READ_ONCE(life->flow) == VMB_FLOW_RUNNING;
+	bool rested = vmb_life_rest_to_hibernate(channel);
 
-	dev_err(channel->dev,
-		"%s: the driver holds packets with external data, or a sub-channel cannot be closed: no hibernation\n",
-		vmb_channel_label(channel));
-	if (running)
-		vmb_life_run(channel);
+	if (!rested) {
+		dev_err(channel->dev,
+			"%s: the driver holds packets with external data, no hibernation\n",
+			vmb_channel_label(channel));
+		if (running)
+			vmb_life_run(channel);
+	}
 	spin_lock_irq(&life->lock);
-	life->hibernate = false;
+	life->rested = rested;
+	life->hibernate = rested && life->hibernate;
 	wake_up(&life->changed);
 	spin_unlock_irq(&life->lock);
 }
 
-/* Nothing is done for the channel any more until it wakes, or -EBUSY. */
-static void vmb_life_do_hibernate(struct vmb_channel *channel)
+/* Somebody else has refused: all goes on as before. */
+static void vmb_life_undo_rest(struct vmb_channel *channel)
 {
-	bool running = READ_ONCE(channel->life.flow) == VMB_FLOW_RUNNING;
+	struct vmb_life *life = &channel->life;
+	bool running;
 
-	if (!vmb_life_rest_to_hibernate(channel) ||
-	    !vmb_sub_channels_can_hibernate(channel, VMB_HIBERNATE_PATIENCE / 2)) {
-		vmb_life_give_up_hibernation(channel, running);
-		return;
-	}
-	vmb_life_advance(channel, VMB_LIFE_CLOSE_BEGINS);
+	spin_lock_irq(&life->lock);
+	life->rested = false;
+	running = life->flow == VMB_FLOW_RUNNING;
+	spin_unlock_irq(&life->lock);
+	if (running)
+		vmb_life_run(channel);
+}
+
+/* The second half, when all channels of the device have done the first. */
+static void vmb_life_do_sleep(struct vmb_channel *channel)
+{
+	struct vmb_life *life = &channel->life;
+
 	vmb_life_close_to_hibernate(channel);
 	/* If that took too long, nothing was accepted any more. */
 	vmb_send_accept(channel);
 	vmb_flow_advance(channel, VMB_FLOW_CLOSE);
-	vmb_life_advance(channel, VMB_LIFE_CLOSED);
+	spin_lock_irq(&life->lock);
+	life->rested = false;
+	WARN_ON_ONCE(vmb_life_step(channel, VMB_LIFE_CLOSED));
+	spin_unlock_irq(&life->lock);
 }
 
-/* Is nothing done for the channel, nor will it be? */
-static bool vmb_life_is_at_rest(struct vmb_life *life)
-{
-	return READ_ONCE(life->state) == VMB_LIFE_ENABLED ||
-	       READ_ONCE(life->state) == VMB_LIFE_DISABLED;
-}
-
-/* The machine hibernates: close the channel, and open it again when it wakes. */
+/* The machine hibernates: the channel is to come to rest, and to stay so. */
 void vmb_life_hibernate(struct vmb_channel *channel,
 			enum vmb_channel_stop_reason reason)
 {
@@ -362,40 +366,60 @@ void vmb_life_hibernate(struct vmb_channel *channel,
 	spin_lock_irq(&life->lock);
 	WRITE_ONCE(life->sleep_reason, reason);
 	life->hibernate = life->state != VMB_LIFE_DISABLED;
+	life->sleep = false;
 	queue_work(vmb_workqueue, &life->work);
 	spin_unlock_irq(&life->lock);
 }
 
-/*
- * The worker does it, which no freezer stops; but it may wait for a client that
- * is frozen. 0; -EBUSY: it does, or the client holds packets that cannot be taken
- * from it. Process context.
- */
-int vmb_life_wait_for_hibernation(struct vmb_channel *channel)
+/* It has: close it, and open it again when the machine wakes. */
+void vmb_life_sleep(struct vmb_channel *channel)
 {
 	struct vmb_life *life = &channel->life;
-	bool asleep, stuck;
 
-	wait_event_timeout(life->changed,
-			   !READ_ONCE(life->hibernate) || vmb_life_is_at_rest(life),
-			   VMB_HIBERNATE_PATIENCE);
 	spin_lock_irq(&life->lock);
-	asleep = life->state == VMB_LIFE_DISABLED ||
-		 (life->hibernate && life->state == VMB_LIFE_ENABLED);
-	if (!asleep)
-		life->hibernate = false;
-	stuck = life->state == VMB_LIFE_CLOSING;
+	life->sleep = true;
+	queue_work(vmb_workqueue, &life->work);
 	spin_unlock_irq(&life->lock);
-	if (asleep)
-		return 0;
-	if (stuck) {
-		dev_err(channel->dev,
-			"%s: the driver does not come to rest, no hibernation\n",
-			vmb_channel_label(channel));
-		/* It may be waiting for packets that are held until it wakes. */
+}
+
+/* Is nothing done for the channel, nor will it be? */
+static bool vmb_life_is_closed(const struct vmb_channel *channel)
+{
+	enum vmb_life_state state = READ_ONCE(channel->life.state);
+
+	return state == VMB_LIFE_ENABLED || state == VMB_LIFE_DISABLED;
+}
+
+/* Has it neither come to rest nor refused? */
+bool vmb_life_is_restless(const struct vmb_channel *channel)
+{
+	return !vmb_life_is_closed(channel) &&
+	       READ_ONCE(channel->life.hibernate) && !READ_ONCE(channel->life.rested);
+}
+
+/* Has it neither been closed nor refused? */
+bool vmb_life_is_awake(const struct vmb_channel *channel)
+{
+	return !vmb_life_is_closed(channel) && READ_ONCE(channel->life.hibernate);
+}
+
+/* Has it refused? */
+bool vmb_life_refuses_to_sleep(const struct vmb_channel *channel)
+{
+	return READ_ONCE(channel->life.state) != VMB_LIFE_DISABLED &&
+	       !READ_ONCE(channel->life.hibernate);
+}
+
+/*
+ * The worker, which no freezer stops, waits for a client that is frozen, or that
+ * waits itself for packets which are held until the machine wakes.
+ */
+void vmb_life_is_stuck(struct vmb_channel *channel)
+{
+	dev_err(channel->dev, "%s: the driver does not come to rest, no hibernation\n",
+		vmb_channel_label(channel));
+	if (READ_ONCE(channel->life.state) == VMB_LIFE_CLOSING)
 		vmb_send_stop(channel, false);
-	}
-	return -EBUSY;
 }
 
 /* The machine is awake: open the channel again, if it was to be open. */
@@ -405,6 +429,7 @@ void vmb_life_wake(struct vmb_channel *channel)
 
 	spin_lock_irq(&life->lock);
 	life->hibernate = false;
+	life->sleep = false;
 	life->peer = false;
 	life->searched = false;
 	queue_work(vmb_workqueue, &life->work);
@@ -432,16 +457,23 @@ static enum vmb_life_action vmb_life_decide(struct vmb_channel *channel)
 			return VMB_LIFE_DO_GIVE_UP;
 		if (life->hibernate)
 			return VMB_LIFE_NOTHING;
+		/* It is told when its primary is open again. */
 		if (life->peer)
-			return VMB_LIFE_DO_OPEN;
+			return vmb_sub_channel_may_open(channel) ?
+			       VMB_LIFE_DO_OPEN : VMB_LIFE_NOTHING;
 		if (!life->searched)
 			return VMB_LIFE_FIND_PEER;
 		return VMB_LIFE_NOTHING;
 	case VMB_LIFE_OPEN:
+		/* It was suspended for that, and is closed for that, if at all. */
+		if (life->hibernate && life->rested)
+			return life->sleep ? VMB_LIFE_DO_SLEEP : VMB_LIFE_NOTHING;
 		if (life->stop)
 			return VMB_LIFE_DO_CLOSE;
 		if (life->hibernate)
-			return VMB_LIFE_DO_HIBERNATE;
+			return VMB_LIFE_DO_REST;
+		if (life->rested)
+			return VMB_LIFE_UNDO_REST;
 		if (life->flow == VMB_FLOW_READY)
 			return VMB_LIFE_DO_RUN;
 		if (life->flow == VMB_FLOW_PAUSING)
@@ -461,13 +493,17 @@ static void vmb_life_take_first_step(struct vmb_channel *channel,
 {
 	switch (action) {
 	case VMB_LIFE_DO_OPEN:
+		channel->life.quiet = false;
+		WRITE_ONCE(channel->life.parted, false);
 		WARN_ON_ONCE(vmb_life_step(channel, VMB_LIFE_OPEN_BEGINS));
 		break;
 	case VMB_LIFE_DO_RUN:
 		WARN_ON_ONCE(vmb_flow_step(channel, VMB_FLOW_RUN));
 		break;
+	case VMB_LIFE_DO_SLEEP:
 	case VMB_LIFE_DO_CLOSE:
 	case VMB_LIFE_DO_GIVE_UP:
+		channel->life.rested = action == VMB_LIFE_DO_SLEEP;
 		WARN_ON_ONCE(vmb_life_step(channel, VMB_LIFE_CLOSE_BEGINS));
 		break;
 	default:
@@ -493,8 +529,14 @@ static void vmb_life_act(struct vmb_channel *channel, enum vmb_life_action actio
 	case VMB_LIFE_DO_PAUSE:
 		vmb_life_pause(channel);
 		break;
-	case VMB_LIFE_DO_HIBERNATE:
-		vmb_life_do_hibernate(channel);
+	case VMB_LIFE_DO_REST:
+		vmb_life_do_rest(channel);
+		break;
+	case VMB_LIFE_UNDO_REST:
+		vmb_life_undo_rest(channel);
+		break;
+	case VMB_LIFE_DO_SLEEP:
+		vmb_life_do_sleep(channel);
 		break;
 	case VMB_LIFE_DO_CLOSE:
 		vmb_life_close(channel);
@@ -502,6 +544,8 @@ static void vmb_life_act(struct vmb_channel *channel, enum vmb_life_action actio
 		vmb_life_closed(channel);
 		break;
 	case VMB_LIFE_DO_GIVE_UP:
+		/* There are some only if the machine has slept. */
+		vmb_sub_channels_end(channel, channel->life.stop_reason);
 		/* Who disables knows it; of a peer nobody else would tell. */
 		if (channel->life.stop_reason != VMB_CHANNEL_STOP_DISABLED) {
 			vmb_life_open_failed(channel, -ENODEV);
@@ -555,6 +599,13 @@ static void vmb_life_init_server_work(struct vmb_life *life)
 
 static void vmb_life_init_client_work(struct vmb_life *life)
 {
+	INIT_WORK(&life->work, vmb_life_work);
+}
+
+/* And a third: a primary's callback may clean up its sub-channels. */
+void vmb_life_init_sub_channel_work(struct vmb_life *life)
+{
+	flush_work(&life->work);
 	INIT_WORK(&life->work, vmb_life_work);
 }
 

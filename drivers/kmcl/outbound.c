@@ -300,22 +300,29 @@ bool vmb_outbound_close(struct vmb_channel *channel, bool for_good)
 	return abandoned;
 }
 
-/*
- * The machine hibernates: completions of what the client holds are for nobody.
- * False, and nothing was done: it may be using memory that is to be taken back.
- */
-bool vmb_outbound_forget_packets(struct vmb_channel *channel)
+/* Does the client hold packets with memory that it may be using? */
+bool vmb_outbound_client_has_external(struct vmb_channel *channel)
 {
 	struct vmb_packet_pool *pool = &channel->pool;
-	struct vmb_outbound *outbound = &channel->outbound;
-	bool used = false;
+	bool has = false;
 	u32 i;
 
-	spin_lock_irq(&outbound->lock);
+	spin_lock_irq(&channel->outbound.lock);
 	for (i = 0; i < pool->count; i++)
-		used |= atomic_read(&pool->memory[i]->state) == VMB_PACKET_DELIVERED &&
-			pool->memory[i]->vector_count;
-	for (i = 0; i < pool->count && !used; i++) {
+		has |= atomic_read(&pool->memory[i]->state) == VMB_PACKET_DELIVERED &&
+		       pool->memory[i]->vector_count;
+	spin_unlock_irq(&channel->outbound.lock);
+	return has;
+}
+
+/* The machine hibernates: completions of what the client holds are for nobody. */
+void vmb_outbound_forget_packets(struct vmb_channel *channel)
+{
+	struct vmb_packet_pool *pool = &channel->pool;
+	u32 i;
+
+	spin_lock_irq(&channel->outbound.lock);
+	for (i = 0; i < pool->count; i++) {
 		struct vmb_packet_completion *packet = pool->memory[i];
 
 		/* Also one whose completion is under way: it comes too late. */
@@ -326,8 +333,7 @@ bool vmb_outbound_forget_packets(struct vmb_channel *channel)
 		packet->external_known = true;
 		packet->external_result = -EACCES;
 	}
-	spin_unlock_irq(&outbound->lock);
-	return !used;
+	spin_unlock_irq(&channel->outbound.lock);
 }
 
 /* Does the client hold packets from a life that is over? */

@@ -18,6 +18,18 @@
 /* Somebody else's state, of which nobody tells who waits, is looked at so often. */
 #define VMB_SUB_CHANNEL_POLL		(HZ / 10)
 
+static bool vmb_sub_channels_exist(struct vmb_channel *primary)
+{
+	struct vmb_channel *channel;
+	bool exist = false;
+
+	spin_lock_irq(&primary->device->lock);
+	list_for_each_entry(channel, &primary->device->channels, device_node)
+		exist |= channel->primary == primary;
+	spin_unlock_irq(&primary->device->lock);
+	return exist;
+}
+
 /**
  * vmb_channel_init_set_primary_channel() - make it a sub-channel
  * @channel: a disabled channel.
@@ -29,18 +41,21 @@
  * It may be enabled only while its primary is open, which is so from the
  * started callback on, and it is disabled when the primary closes, before the
  * primary's closed callback. It starts and pauses with the primary. What is
- * offered and wanted is the primary's, so no target is to be set.
+ * offered and wanted is the primary's, so no target is to be set. A driver must
+ * not wait for the end of a packet that it has sent on one of them to complete
+ * one that it got on another: they close together.
  *
  * On Hyper-V it opens when the host offers it, which it does when it is asked
  * for it over the primary, in words of the device's own protocol; enable it
  * before that. A sub-channel that is disabled while its primary stays open comes
  * to rest, and the host closes it with the primary: enabled again before, it
  * waits for a new offer of its number. If the host takes back the offer of a
- * sub-channel, that is noticed within a second or two.
+ * sub-channel, that is noticed within a second or two. Who closes all of them
+ * disables the primary: it need not wait for the peer then.
  *
  * Context: process context.
  * Return: 0; -EBUSY: not disabled; -EEXIST: it has a primary; -EINVAL: the index
- * is 0, or @primary_channel does not qualify.
+ * is 0, or @primary_channel does not qualify, or @channel has sub-channels.
  *
  * VmbChannelInitSetPrimaryChannel.
  */
@@ -55,8 +70,10 @@ int vmb_channel_init_set_primary_channel(struct vmb_channel *channel,
 	if (!sub_channel_index || primary_channel == channel ||
 	    primary_channel->primary ||
 	    primary_channel->device != channel->device ||
-	    primary_channel->is_server != channel->is_server)
+	    primary_channel->is_server != channel->is_server ||
+	    vmb_sub_channels_exist(channel))
 		return -EINVAL;
+	vmb_life_init_sub_channel_work(&channel->life);
 	spin_lock_irq(&channel->device->lock);
 	channel->sub_channel_index = sub_channel_index;
 	channel->primary = primary_channel;
@@ -128,6 +145,25 @@ int vmb_sub_channel_check(struct vmb_channel *channel)
 	return 0;
 }
 
+/* If its peer is there: a primary that the machine's sleep has closed opens first. */
+bool vmb_sub_channel_may_open(const struct vmb_channel *channel)
+{
+	return !channel->primary ||
+	       READ_ONCE(channel->primary->life.state) == VMB_LIFE_OPEN;
+}
+
+/* Those that waited for that may open. */
+void vmb_sub_channels_primary_is_open(struct vmb_channel *primary)
+{
+	struct vmb_channel *channel;
+
+	spin_lock_irq(&primary->device->lock);
+	list_for_each_entry(channel, &primary->device->channels, device_node)
+		if (channel->primary == primary)
+			queue_work(vmb_workqueue, &channel->life.work);
+	spin_unlock_irq(&primary->device->lock);
+}
+
 /* What a channel's flow is when it is enabled. */
 void vmb_sub_channel_follow(struct vmb_channel *channel)
 {
@@ -179,7 +215,7 @@ void vmb_sub_channels_step(struct vmb_channel *primary, enum vmb_flow_event even
 /* A sub-channel of which it is true, with a reference; NULL: there is none. */
 static struct vmb_channel *
 vmb_sub_channel_find(struct vmb_channel *primary,
-		     bool (*is_true)(const struct vmb_channel *channel))
+		     bool (*is_true)(struct vmb_channel *channel))
 {
 	struct vmb_transport_device *device = primary->device;
 	struct vmb_channel *channel, *found = NULL;
@@ -196,26 +232,31 @@ vmb_sub_channel_find(struct vmb_channel *primary,
 	return found;
 }
 
-static bool vmb_sub_channel_is_pausing(const struct vmb_channel *channel)
+static bool vmb_sub_channel_is_pausing(struct vmb_channel *channel)
 {
 	return READ_ONCE(channel->life.flow) == VMB_FLOW_PAUSING;
 }
 
-static bool vmb_sub_channel_is_enabled(const struct vmb_channel *channel)
+static bool vmb_sub_channel_is_enabled(struct vmb_channel *channel)
 {
 	return READ_ONCE(channel->life.state) != VMB_LIFE_DISABLED;
 }
 
-/* Neither does it touch its transport, nor the peer's memory. */
-static bool vmb_sub_channel_is_loud(const struct vmb_channel *channel)
+/* May it touch its transport, or the peer its rings? */
+static bool vmb_sub_channel_is_loud(struct vmb_channel *channel)
 {
-	enum vmb_life_state state = READ_ONCE(channel->life.state);
+	struct vmb_life *life = &channel->life;
+	unsigned long flags;
+	bool loud;
 
-	return state != VMB_LIFE_DISABLED && state != VMB_LIFE_ENABLED &&
-	       !READ_ONCE(channel->life.quiet);
+	spin_lock_irqsave(&life->lock, flags);
+	loud = life->state != VMB_LIFE_DISABLED && life->state != VMB_LIFE_ENABLED &&
+	       !life->quiet;
+	spin_unlock_irqrestore(&life->lock, flags);
+	return loud;
 }
 
-static bool vmb_sub_channel_is_the_caller(const struct vmb_channel *channel)
+static bool vmb_sub_channel_is_the_caller(struct vmb_channel *channel)
 {
 	return vmb_life_is_callback(channel) ||
 	       vmb_inbound_is_reader(&channel->inbound);
@@ -278,27 +319,12 @@ void vmb_sub_channels_wait_for_end(struct vmb_channel *primary)
 	}
 }
 
-/*
- * The machine hibernates: wait until the peer may close them. False: one of them
- * cannot be put to sleep, or not in @patience jiffies.
- */
-bool vmb_sub_channels_can_hibernate(struct vmb_channel *primary, long patience)
+/* Both: the primary closes, or is not opened again. */
+void vmb_sub_channels_end(struct vmb_channel *primary,
+			  enum vmb_channel_stop_reason reason)
 {
-	struct vmb_channel *channel;
-
-	while ((channel = vmb_sub_channel_find(primary, vmb_sub_channel_is_loud))) {
-		struct vmb_life *life = &channel->life;
-		bool can;
-
-		patience = wait_event_timeout(life->changed,
-					      !vmb_sub_channel_is_loud(channel) ||
-					      !READ_ONCE(life->hibernate), patience);
-		can = !vmb_sub_channel_is_loud(channel);
-		kobject_put(&channel->kobject);
-		if (!can)
-			return false;
-	}
-	return true;
+	vmb_sub_channels_stop(primary, reason);
+	vmb_sub_channels_wait_for_end(primary);
 }
 
 /*
@@ -307,12 +333,14 @@ bool vmb_sub_channels_can_hibernate(struct vmb_channel *primary, long patience)
  */
 void vmb_sub_channel_wait_for_peer(struct vmb_channel *channel)
 {
-	unsigned long begun = jiffies;
+	/* All rescinds of the machine queue behind remove. */
+	unsigned long end = jiffies + (READ_ONCE(channel->device->removing) ?
+				       HZ : VMB_SUB_CHANNEL_PATIENCE);
 
 	while (vmb_send_has_external(channel) &&
 	       !channel->operations->peer_gone(channel) &&
 	       !vmb_channel_primary_is_closing(channel) &&
-	       time_before(jiffies, begun + VMB_SUB_CHANNEL_PATIENCE))
+	       time_before(jiffies, end))
 		wait_event_timeout(channel->outbound.drained,
 				   !vmb_send_has_external(channel),
 				   VMB_SUB_CHANNEL_POLL);
@@ -320,21 +348,24 @@ void vmb_sub_channel_wait_for_peer(struct vmb_channel *channel)
 
 /*
  * The peer closes the sub-channel with its primary: if it may still touch
- * external data, wait for that. What the primary's close has said, or -EBUSY: the
- * primary stays open, or does not get that far.
+ * external data, wait for that. False: the primary stays open, or does not get
+ * that far.
  */
-int vmb_sub_channel_wait_for_primary(struct vmb_channel *channel)
+bool vmb_sub_channel_wait_for_primary(struct vmb_channel *channel)
 {
 	struct vmb_life *life = &channel->primary->life;
 	unsigned long begun = jiffies;
+	bool parted;
 
 	while (vmb_send_has_external(channel) && !READ_ONCE(life->parted) &&
 	       vmb_channel_primary_is_closing(channel) &&
 	       time_before(jiffies, begun + VMB_SUB_CHANNEL_PATIENCE))
 		wait_event_timeout(life->changed, READ_ONCE(life->parted),
 				   VMB_SUB_CHANNEL_POLL);
-	/* Pairs with the release in vmb_life_set_parted(). */
-	return smp_load_acquire(&life->parted) ? life->close_error : -EBUSY;
+	spin_lock_irq(&life->lock);
+	parted = life->parted;
+	spin_unlock_irq(&life->lock);
+	return parted;
 }
 
 /* The primary is being cleaned up: the driver should have done so with them. */

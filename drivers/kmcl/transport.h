@@ -34,8 +34,8 @@
  *	will, and the peer touches neither the rings nor external data of what it
  *	was sent. May wait for the peer. -EBUSY: a sub-channel, which the peer
  *	closes with its primary: it may still touch external data, and the rings
- *	are the transport's until then. Any other errno: it may still touch both.
- *	Process context.
+ *	are the transport's until then; called again when the primary is closed.
+ *	Any other errno: it may still touch both. Process context.
  * @signal: ring the peer's bell. Any context.
  * @schedule: have vmb_channel_interrupt() called soon, elsewhere. Any context.
  * @peer_gone: the peer took back its offer, and touches neither the rings nor
@@ -48,6 +48,7 @@
  *	valid until unmap_gpadl. NULL: only the peer can be the server.
  *	Process context.
  * @unmap_gpadl: undo it. Process context.
+ * @sub_channels_stay_open: the peer closes a sub-channel with its primary only.
  */
 struct vmb_channel_transport_operations {
 	int (*prepare)(struct vmb_channel *channel, u32 *incoming_size,
@@ -66,6 +67,7 @@ struct vmb_channel_transport_operations {
 	int (*map_gpadl)(struct vmb_channel *channel, u32 flags, u32 gpadl_handle,
 			 const struct bio_vec **vectors, u32 *vector_count);
 	void (*unmap_gpadl)(struct vmb_channel *channel, u32 gpadl_handle);
+	bool sub_channels_stay_open;
 };
 
 /**
