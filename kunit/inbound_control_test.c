@@ -8,6 +8,7 @@
 #include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/interrupt.h>
+#include <linux/ktime.h>
 
 #include "channel_fixture.h"
 
@@ -17,6 +18,7 @@
  * @in_process: calls in process context, where it may sleep.
  * @in_softirq: calls in softirq.
  * @processor: of the last call.
+ * @disabled: what disable has returned to the callback that called it.
  * @go_on: what the callback waits for.
  * @waiting: it does.
  * @interrupt: a real softirq to deliver in.
@@ -43,7 +45,7 @@ static void control_note(struct channel_fixture *fixture)
 
 	if (in_serving_softirq())
 		control->in_softirq++;
-	else if (!in_atomic())
+	else if (!softirq_count())
 		control->in_process++;
 	control->processor = raw_smp_processor_id();
 }
@@ -383,8 +385,11 @@ static void processor_of_choice(struct kunit *test)
 
 static void take_long(struct channel_fixture *fixture, struct channel_packet *packet)
 {
+	u64 end = ktime_get_ns() + 300 * NSEC_PER_USEC;
+
 	control_note(fixture);
-	udelay(300);
+	while (ktime_get_ns() < end)
+		cpu_relax();
 	channel_complete_inline(fixture, packet);
 }
 
