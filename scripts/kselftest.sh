@@ -63,6 +63,9 @@ offered_opens+=(rescind-sub fewer)
 # And in that of kselftest/hibernation.sh: once, and after each sleep.
 # shellcheck disable=SC2034
 sleeper_opens=(endless endless endless)
+# And of the client that keeps the machine awake.
+# shellcheck disable=SC2034
+waker_opens=(endless endless)
 # And in that of kselftest/storm.sh: a twentieth of the rounds so that everything
 # was done once, then each storm, and at last as many as there happen to be.
 warm_up=$((rounds / 20))
@@ -148,7 +151,7 @@ stage "the guest: sub-channels"
 run_guest "$logs/sub-channels" sub-channels.sh offered_opens 4 no_opens
 
 stage "the guest: hibernation"
-run_guest "$logs/hibernation" hibernation.sh sleeper_opens 4 no_opens --timer local
+run_guest "$logs/hibernation" hibernation.sh sleeper_opens 4 waker_opens --timer local
 
 stage "the guest: storm"
 # A close waits for a host that does not read.

@@ -4,6 +4,7 @@
  * delete. Which memory that can be is gpadl_pages.c's; what the peer may do
  * with it in the meantime is external_data.c's and gpadl_map.c's.
  */
+#include <linux/kmemleak.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 
@@ -201,9 +202,16 @@ static int vmb_gpadl_delete(struct vmb_channel *channel, struct vmb_gpadl *gpadl
 			gpadl->byte_count);
 	}
 	vmb_gpadl_unlink(memory, gpadl);
-	/* The packets that point into it have it among their owners. */
-	if (!used)
+	/*
+	 * Packets that point into it have it among their owners. Of those that the
+	 * channel was closed without nobody comes back to it: it is leaked, too.
+	 */
+	if (!used) {
 		vmb_gpadl_free(gpadl, ret);
+	} else {
+		kmemleak_ignore(gpadl);
+		kmemleak_ignore(gpadl->pages);
+	}
 	return ret ? -EIO : 0;
 }
 

@@ -41,7 +41,36 @@ sleeps_for_a_test() {
 		! log_since "$before" | grep 'Image created' && all_open && all_flow
 }
 
+source_flows() {
+	use "$source_type" vmb_source && opens && grows sends_completed
+}
+
+all_is_well() {
+	source_flows && use "$echo_type" vmb_echo && all_open && all_flow
+}
+
+# The source client waits, when its channel has closed, for packets that are held
+# until the machine wakes: it does not sleep, and all goes on.
+is_refused() {
+	local before
+
+	modprobe vmb_source && source_flows || return 1
+	before=$(dmesg | wc -l)
+	! echo disk >/sys/power/state 2>/dev/null || return 1
+	! log_since "$before" | grep 'Image created' &&
+		log_since "$before" | grep -q 'does not come to rest, no hibernation' &&
+		all_is_well
+}
+
+source_unloads() {
+	local before
+
+	before=$(dmesg | wc -l)
+	rmmod vmb_source && all_ended "$before"
+}
+
 modprobe hv_vmbus || exit 1
+wait_for 30 find_device "$source_type" || exit 1
 wait_for 30 use "$echo_type" vmb_echo || exit 1
 
 check "hibernation: the client loads, and its channels open" loads
@@ -53,6 +82,8 @@ check "hibernation: a second time" sleeps_and_wakes
 check "hibernation: all channels are open after that" all_open
 check "hibernation: packets flow after that on all" all_flow
 check "hibernation: as far as the platform, and packets flow again" sleeps_for_a_test
+check "hibernation: refused while a client waits for its packets" is_refused
+check "hibernation: each packet of that client ended once" source_unloads
 check "hibernation: unload" unloads
 check "hibernation: no memory leak" no_leaks
 check "hibernation: the checkers were on to the end" checkers_are_awake

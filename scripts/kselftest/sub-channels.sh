@@ -19,6 +19,22 @@ loads() {
 	modprobe "$driver" && all_open
 }
 
+tracing=/sys/kernel/tracing
+
+delivers_on() {
+	grep -q "\[$1\] .*vmb_dispatch:" $tracing/trace
+}
+
+# The client wants each of its sub-channels on a processor of its own.
+is_spread() {
+	local spread=no
+
+	echo 1 >$tracing/events/vmbkmcl/vmb_dispatch/enable
+	wait_for 20 delivers_on 000 && wait_for 20 delivers_on 001 && spread=yes
+	echo 0 >$tracing/events/vmbkmcl/vmb_dispatch/enable
+	[ $spread = yes ]
+}
+
 rebinds_all() {
 	bind "$driver" && all_open
 }
@@ -90,6 +106,7 @@ wait_for 30 use "$echo_type" vmb_echo || exit 1
 
 check "sub-channels: the client loads, and all channels open" loads
 check "sub-channels: packets flow on all at once" all_flow
+check "sub-channels: what comes in is spread over both processors" is_spread
 check "sub-channels: unbind under traffic" unbinds_under_traffic
 check "sub-channels: bind again, and all channels open" rebinds_all
 check "sub-channels: unload under traffic" unloads_under_traffic
