@@ -138,10 +138,12 @@ all_flow() {
 # Of what kmemleak found, the objects that came from us, or from a KUnit case.
 # Code of a module that has gone has no name any more, only an address, and no
 # module but ours goes.
+# Not ours: why the kernel put off a probe, if it lost the race with its own end.
 our_leaks() {
 	awk '
-		function tell() { if (ours) printf "%s", object }
-		/^unreferenced object/ { tell(); object = ""; ours = 0 }
+		function tell() { if (ours && !theirs) printf "%s", object }
+		/^unreferenced object/ { tell(); object = ""; ours = 0; theirs = 0 }
+		/device_set_deferred_probe_reason/ { theirs = 1 }
 		{ object = object $0 "\n" }
 		/^ *(\[<[0-9a-f]*>\] )?(0x[0-9a-f]+$|vmb_|kunit_|.*\[vmb)/ { ours = 1 }
 		END { tell() }
