@@ -56,7 +56,7 @@ sender_opens=(finite endless endless deaf finite)
 # And in that of kselftest/sub-channels.sh.
 # shellcheck disable=SC2034
 offered_opens=(endless endless)
-for _ in {1..20}; do
+for _ in {1..10}; do
 	offered_opens+=(rescind)
 done
 offered_opens+=(rescind-sub fewer)
@@ -148,7 +148,7 @@ run_guest() {
 run_guest "$logs" main.sh client_opens 0 sender_opens
 
 stage "the guest: sub-channels"
-run_guest "$logs/sub-channels" sub-channels.sh offered_opens 4 no_opens
+run_guest "$logs/sub-channels" sub-channels.sh offered_opens 4 no_opens --heartbeat 60
 
 stage "the guest: hibernation"
 run_guest "$logs/hibernation" hibernation.sh sleeper_opens 4 waker_opens --timer local

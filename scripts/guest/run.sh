@@ -16,6 +16,8 @@
 #	--memory MIB		of the guest (512)
 #	--boot SECONDS		after which one that has not booted is started anew
 #				(100)
+#	--heartbeat SECONDS	the guest says something more often than that, unless
+#				it stands still as a whole: then it is started anew
 #	--deadline SECONDS	after which it is ended (180)
 #	--logs DIRECTORY	where the consoles go (build/guest)
 #
@@ -32,7 +34,7 @@ set -eu
 kernel='' initrd='' device='' source='' append='' timer=,hv-stimer cpus=2 memory=512
 # Some 20 s on an idle machine.
 BOOT_SECONDS=100
-deadline=180 logs=$VMB_BUILD/guest
+deadline=180 heartbeat='' logs=$VMB_BUILD/guest
 while [ $# -gt 1 ]; do
 	case $1 in
 	--kernel) kernel=$2 ;;
@@ -44,6 +46,7 @@ while [ $# -gt 1 ]; do
 	--cpus) cpus=$2 ;;
 	--memory) memory=$2 ;;
 	--boot) BOOT_SECONDS=$2 ;;
+	--heartbeat) heartbeat=$2 ;;
 	--deadline) deadline=$2 ;;
 	--logs) logs=$2 ;;
 	*) die "unknown option $1" "see the head of $0" ;;
@@ -136,11 +139,17 @@ start_guest() {
 
 heavy_begin
 # Emulation in emulation: now and then a guest does not come up. Nothing of ours
-# runs before it says that it has booted, so trying again hides nothing.
+# runs before it says that it has booted, so trying again hides nothing. One that
+# stands still later, with both of its processors and its host, is said to.
 for try in 1 2 3; do
 	start_guest
 	wait_for_guest && break
 	end_process "$pid"
-	note "  ... the guest did not boot within $BOOT_SECONDS s (try $try of 3)"
+	if has_booted; then
+		note "  ... THE GUEST AND ITS HOST STOOD STILL for $heartbeat s (try $try of 3), behind: $(
+			grep -v ALIVE "$logs/guest.log" | tail -n 1 | tr -cd '[:print:]')"
+	else
+		note "  ... the guest did not boot within $BOOT_SECONDS s (try $try of 3)"
+	fi
 done
 expect_own_word
