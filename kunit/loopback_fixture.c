@@ -58,7 +58,11 @@ static void end_suspend(struct vmb_channel *channel, void *context,
 static void end_closed(struct vmb_channel *channel, void *context,
 		       enum vmb_channel_stop_reason reason)
 {
-	end_log(context, LOOPBACK_CLOSED, reason);
+	struct loopback_end *end = context;
+
+	end_log(end, LOOPBACK_CLOSED, reason);
+	if (end->hold_closed)
+		wait_for_completion(&end->go_on);
 }
 
 static void end_pnp_failure(struct vmb_channel *channel, int failure)

@@ -51,6 +51,7 @@ struct loopback_entry {
  * @opened_error: what opened returns.
  * @hold_opened: opened does not return before @go_on is completed.
  * @hold_suspend: likewise suspend.
+ * @hold_closed: likewise closed.
  * @go_on: completed by the test, once a call, and for good when it is over.
  * @helper: runs disable on another thread.
  * @helped: it has returned.
@@ -65,6 +66,7 @@ struct loopback_end {
 	int opened_error;
 	bool hold_opened;
 	bool hold_suspend;
+	bool hold_closed;
 	struct completion go_on;
 	struct work_struct helper;
 	struct completion helped;

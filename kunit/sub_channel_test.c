@@ -292,6 +292,23 @@ static void test_primary_closes_last(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, loopback_happened(family->clients[0], LOOPBACK_CLOSED), 1);
 }
 
+/* Also when its transport has long been closed. */
+static void test_primary_has_the_last_word(struct kunit *test)
+{
+	struct family *family = make_and_open(test, 1);
+
+	family->clients[0]->hold_closed = true;
+	loopback_disable_elsewhere(family->client);
+	loopback_expect(family->clients[0], LOOPBACK_CLOSED, 1);
+	/* The primary's transport is closed by then. */
+	loopback_expect(family->server, LOOPBACK_CLOSED, 1);
+	loopback_settle(family->server);
+	KUNIT_EXPECT_EQ(test, loopback_happened(family->client, LOOPBACK_CLOSED), 0);
+	complete(&family->clients[0]->go_on);
+	loopback_expect_helped(family->client);
+	KUNIT_EXPECT_EQ(test, loopback_happened(family->client, LOOPBACK_CLOSED), 1);
+}
+
 static void test_ends_with_its_peer(struct kunit *test)
 {
 	struct family *family = make_and_open(test, SUB_CHANNELS);
@@ -577,6 +594,7 @@ static struct kunit_case sub_channel_cases[] = {
 	KUNIT_CASE(test_strangers_stay_apart),
 	KUNIT_CASE(test_ends_with_its_primary),
 	KUNIT_CASE(test_primary_closes_last),
+	KUNIT_CASE(test_primary_has_the_last_word),
 	KUNIT_CASE(test_ends_with_its_peer),
 	KUNIT_CASE(test_comes_back_with_its_primary),
 	KUNIT_CASE(test_ends_while_it_waits),
