@@ -30,6 +30,8 @@ struct hv_offered {
  * @primary: its channel.
  * @device: ours.
  * @offered: sub-channels, with index 1 and on; hv_vmbus's reference is held.
+ * @channel: a primary of ours on it; NULL: the test has none.
+ * @sub_channel: and its sub-channel 1.
  */
 struct hv_fixture {
 	struct device *parent;
@@ -37,6 +39,8 @@ struct hv_fixture {
 	struct vmbus_channel primary;
 	struct vmb_hv_device device;
 	struct hv_offered offered[HV_OFFERS];
+	struct vmb_channel *channel;
+	struct vmb_channel *sub_channel;
 };
 
 int hv_fixture_init(struct kunit *test);

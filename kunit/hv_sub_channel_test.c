@@ -12,20 +12,32 @@
 
 #define PATIENCE	(20 * HZ)
 
-/* Of a channel there need not be more than who it is: it is disabled. */
-static struct vmb_channel *owner_new(struct kunit *test, struct vmb_channel *primary,
-				     u16 index)
+/* Of channels there need not be more than who they are: they are disabled. */
+static int sub_channel_init(struct kunit *test)
+{
+	struct hv_fixture *fixture;
+	struct vmb_device *device;
+
+	if (hv_fixture_init(test))
+		return -ENODEV;
+	fixture = test->priv;
+	device = &fixture->device.transport.device;
+	KUNIT_ASSERT_EQ(test, vmb_channel_allocate(device, false, &fixture->channel), 0);
+	KUNIT_ASSERT_EQ(test, vmb_channel_allocate(device, false, &fixture->sub_channel), 0);
+	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_primary_channel(fixture->sub_channel,
+								   fixture->channel, 1), 0);
+	return 0;
+}
+
+static void sub_channel_exit(struct kunit *test)
 {
 	struct hv_fixture *fixture = test->priv;
-	struct vmb_channel *channel;
 
-	KUNIT_ASSERT_EQ(test, vmb_channel_allocate(&fixture->device.transport.device,
-						   false, &channel), 0);
-	if (primary)
-		KUNIT_ASSERT_EQ(test, vmb_channel_init_set_primary_channel(channel,
-									   primary,
-									   index), 0);
-	return channel;
+	if (fixture && fixture->sub_channel)
+		vmb_channel_cleanup(fixture->sub_channel);
+	if (fixture && fixture->channel)
+		vmb_channel_cleanup(fixture->channel);
+	hv_fixture_exit(test);
 }
 
 /* As prepare makes it. */
@@ -107,32 +119,29 @@ static void expect_channel(struct kunit *test, struct vmb_hv_channel *hv,
 static void test_offer_is_kept(struct kunit *test)
 {
 	struct hv_fixture *fixture = test->priv;
-	struct vmb_channel *primary = owner_new(test, NULL, 0);
-	struct vmb_channel *owner = owner_new(test, primary, 2);
+	struct vmb_channel *owner = fixture->sub_channel;
 	struct vmb_hv_channel *hv;
 
 	vmb_hv_sub_allow(&fixture->device);
-	offer(fixture, 0);
+	/* The one of another index is for another one. */
 	offer(fixture, 1);
+	offer(fixture, 0);
 	hv = waiting(test, owner);
 	KUNIT_ASSERT_TRUE(test, vmb_hv_sub_find_offer(hv));
-	KUNIT_EXPECT_PTR_EQ(test, hv->channel, &fixture->offered[1].channel);
+	KUNIT_EXPECT_PTR_EQ(test, hv->channel, &fixture->offered[0].channel);
 	/* Not opened: it is there for the next one. */
 	stop_waiting(owner, hv);
 	hv = waiting(test, owner);
 	KUNIT_ASSERT_TRUE(test, vmb_hv_sub_find_offer(hv));
-	KUNIT_EXPECT_PTR_EQ(test, hv->channel, &fixture->offered[1].channel);
+	KUNIT_EXPECT_PTR_EQ(test, hv->channel, &fixture->offered[0].channel);
 	stop_waiting(owner, hv);
-	vmb_channel_cleanup(owner);
-	vmb_channel_cleanup(primary);
 }
 
 /* hv_vmbus is held until the open was tried, and takes back nothing meanwhile. */
 static void test_call_lasts_until_the_open(struct kunit *test)
 {
 	struct hv_fixture *fixture = test->priv;
-	struct vmb_channel *primary = owner_new(test, NULL, 0);
-	struct vmb_channel *owner = owner_new(test, primary, 1);
+	struct vmb_channel *owner = fixture->sub_channel;
 	struct vmb_hv_channel *hv = waiting(test, owner);
 	struct call call;
 
@@ -157,16 +166,13 @@ static void test_call_lasts_until_the_open(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, hv->channel, &fixture->offered[0].channel);
 	stop_waiting(owner, hv);
 	KUNIT_EXPECT_FALSE(test, list_empty(&fixture->device.kept));
-	vmb_channel_cleanup(owner);
-	vmb_channel_cleanup(primary);
 }
 
 /* Nobody opens it any more: hv_vmbus must not wait for that. */
 static void test_call_ends_with_the_owner(struct kunit *test)
 {
 	struct hv_fixture *fixture = test->priv;
-	struct vmb_channel *primary = owner_new(test, NULL, 0);
-	struct vmb_channel *owner = owner_new(test, primary, 1);
+	struct vmb_channel *owner = fixture->sub_channel;
 	struct vmb_hv_channel *hv = waiting(test, owner);
 	unsigned long begun = jiffies;
 	struct call call;
@@ -179,16 +185,13 @@ static void test_call_ends_with_the_owner(struct kunit *test)
 	call_expect_return(test, &call);
 	/* Not only because its patience was over. */
 	KUNIT_EXPECT_TRUE(test, time_before(jiffies, begun + 3 * HZ));
-	vmb_channel_cleanup(owner);
-	vmb_channel_cleanup(primary);
 }
 
 /* The driver goes while its sub-channel is lent: hv_vmbus closes it later. */
 static void test_rings_outlive_their_owner(struct kunit *test)
 {
 	struct hv_fixture *fixture = test->priv;
-	struct vmb_channel *primary = owner_new(test, NULL, 0);
-	struct vmb_channel *owner = owner_new(test, primary, 1);
+	struct vmb_channel *owner = fixture->sub_channel;
 	struct vmb_hv_channel *hv;
 
 	vmb_hv_sub_allow(&fixture->device);
@@ -208,16 +211,13 @@ static void test_rings_outlive_their_owner(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, list_empty(&fixture->device.kept));
 	KUNIT_EXPECT_TRUE(test, list_is_singular(&fixture->device.sub_channels));
 	stop_waiting(owner, hv);
-	vmb_channel_cleanup(owner);
-	vmb_channel_cleanup(primary);
 }
 
 /* The host could not be told to let go. */
 static void test_host_does_not_let_go(struct kunit *test)
 {
 	struct hv_fixture *fixture = test->priv;
-	struct vmb_channel *primary = owner_new(test, NULL, 0);
-	struct vmb_channel *owner = owner_new(test, primary, 1);
+	struct vmb_channel *owner = fixture->sub_channel;
 	struct vmb_hv_channel *hv;
 	struct page *pages;
 	unsigned int order;
@@ -237,16 +237,13 @@ static void test_host_does_not_let_go(struct kunit *test)
 	stop_waiting(owner, hv);
 	KUNIT_EXPECT_TRUE(test, list_empty(&fixture->device.kept));
 	__free_pages(pages, order);
-	vmb_channel_cleanup(owner);
-	vmb_channel_cleanup(primary);
 }
 
 /* Before anybody took it, and after, and while it is open. */
 static void test_host_takes_it_back(struct kunit *test)
 {
 	struct hv_fixture *fixture = test->priv;
-	struct vmb_channel *primary = owner_new(test, NULL, 0);
-	struct vmb_channel *owner = owner_new(test, primary, 1);
+	struct vmb_channel *owner = fixture->sub_channel;
 	struct vmb_hv_channel *hv = waiting(test, owner);
 
 	stop_waiting(owner, hv);
@@ -286,16 +283,13 @@ static void test_host_takes_it_back(struct kunit *test)
 	vmb_hv_sub_end_close_all(&fixture->device);
 	stop_waiting(owner, hv);
 	KUNIT_EXPECT_EQ(test, fixture->offered[2].released, 1);
-	vmb_channel_cleanup(owner);
-	vmb_channel_cleanup(primary);
 }
 
 /* Another offer of the index while it opens is for somebody else. */
 static void test_offered_twice(struct kunit *test)
 {
 	struct hv_fixture *fixture = test->priv;
-	struct vmb_channel *primary = owner_new(test, NULL, 0);
-	struct vmb_channel *owner = owner_new(test, primary, 1);
+	struct vmb_channel *owner = fixture->sub_channel;
 	struct vmb_hv_channel *hv;
 
 	vmb_hv_sub_allow(&fixture->device);
@@ -313,16 +307,13 @@ static void test_offered_twice(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, vmb_hv_sub_find_offer(hv));
 	KUNIT_EXPECT_PTR_EQ(test, hv->channel, &fixture->offered[1].channel);
 	stop_waiting(owner, hv);
-	vmb_channel_cleanup(owner);
-	vmb_channel_cleanup(primary);
 }
 
 /* Somebody looks for as long as there is something to be taken back. */
 static void test_somebody_looks(struct kunit *test)
 {
 	struct hv_fixture *fixture = test->priv;
-	struct vmb_channel *primary = owner_new(test, NULL, 0);
-	struct vmb_channel *owner = owner_new(test, primary, 1);
+	struct vmb_channel *owner = fixture->sub_channel;
 	struct vmb_hv_channel *hv;
 
 	vmb_hv_sub_allow(&fixture->device);
@@ -342,16 +333,13 @@ static void test_somebody_looks(struct kunit *test)
 	stop_waiting(owner, hv);
 	flush_delayed_work(&fixture->device.look);
 	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&fixture->device.look));
-	vmb_channel_cleanup(owner);
-	vmb_channel_cleanup(primary);
 }
 
 /* After the wake the host offers the same numbers again: no name may be taken. */
 static void test_sleep_forgets_all(struct kunit *test)
 {
 	struct hv_fixture *fixture = test->priv;
-	struct vmb_channel *primary = owner_new(test, NULL, 0);
-	struct vmb_channel *owner = owner_new(test, primary, 1);
+	struct vmb_channel *owner = fixture->sub_channel;
 	struct vmb_hv_channel *hv;
 
 	vmb_hv_sub_allow(&fixture->device);
@@ -370,8 +358,6 @@ static void test_sleep_forgets_all(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture->offered[1].released, 1);
 	KUNIT_EXPECT_FALSE(test, vmb_hv_sub_find_offer(hv));
 	stop_waiting(owner, hv);
-	vmb_channel_cleanup(owner);
-	vmb_channel_cleanup(primary);
 }
 
 /* The device is going: a call that comes now finds nobody. */
@@ -402,8 +388,8 @@ static struct kunit_case hv_sub_channel_cases[] = {
 
 static struct kunit_suite hv_sub_channel_suite = {
 	.name = "vmbkmcl_hv_sub_channel",
-	.init = hv_fixture_init,
-	.exit = hv_fixture_exit,
+	.init = sub_channel_init,
+	.exit = sub_channel_exit,
 	.test_cases = hv_sub_channel_cases,
 };
 
