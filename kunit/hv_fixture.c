@@ -73,8 +73,10 @@ void hv_fixture_exit(struct kunit *test)
 	vmb_hv_rings_free_kept(&fixture->device);
 	root_device_unregister(fixture->parent);
 	for (i = 0; i < HV_OFFERS; i++) {
-		if (!fixture->offered[i].channel.rescind)
+		if (!fixture->offered[i].channel.rescind) {
+			KUNIT_EXPECT_EQ(test, fixture->offered[i].released, 0);
 			kobject_put(&fixture->offered[i].channel.kobj);
+		}
 		KUNIT_EXPECT_EQ(test, fixture->offered[i].released, 1);
 	}
 	/* What was freed behind readers is freed before its fixture. */
