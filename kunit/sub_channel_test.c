@@ -286,6 +286,8 @@ static void test_primary_closes_last(struct kunit *test)
 	loopback_expect(family->clients[0], LOOPBACK_SUSPEND, 1);
 	loopback_settle(family->server);
 	KUNIT_EXPECT_EQ(test, loopback_happened(family->client, LOOPBACK_CLOSED), 0);
+	/* Nor is its transport closed before: the peer has not heard of it. */
+	KUNIT_EXPECT_EQ(test, loopback_happened(family->server, LOOPBACK_CLOSED), 0);
 	KUNIT_EXPECT_FALSE(test, completion_done(&family->client->helped));
 	complete(&family->clients[0]->go_on);
 	loopback_expect_helped(family->client);
