@@ -148,7 +148,7 @@ run_guest() {
 run_guest "$logs" main.sh client_opens 0 sender_opens
 
 stage "the guest: sub-channels"
-run_guest "$logs/sub-channels" sub-channels.sh offered_opens 4 no_opens --heartbeat 60
+run_guest "$logs/sub-channels" sub-channels.sh offered_opens 4 no_opens
 
 stage "the guest: hibernation"
 run_guest "$logs/hibernation" hibernation.sh sleeper_opens 4 waker_opens --timer local

@@ -16,8 +16,6 @@
 #	--memory MIB		of the guest (512)
 #	--boot SECONDS		after which one that has not booted is started anew
 #				(100)
-#	--heartbeat SECONDS	the guest says something more often than that, unless
-#				it stands still as a whole: then it is started anew
 #	--deadline SECONDS	after which it is ended (180)
 #	--logs DIRECTORY	where the consoles go (build/guest)
 #
@@ -34,7 +32,7 @@ set -eu
 kernel='' initrd='' device='' source='' append='' timer=,hv-stimer cpus=2 memory=512
 # Some 20 s on an idle machine.
 BOOT_SECONDS=100
-deadline=180 heartbeat='' logs=$VMB_BUILD/guest
+deadline=180 logs=$VMB_BUILD/guest
 while [ $# -gt 1 ]; do
 	case $1 in
 	--kernel) kernel=$2 ;;
@@ -46,7 +44,6 @@ while [ $# -gt 1 ]; do
 	--cpus) cpus=$2 ;;
 	--memory) memory=$2 ;;
 	--boot) BOOT_SECONDS=$2 ;;
-	--heartbeat) heartbeat=$2 ;;
 	--deadline) deadline=$2 ;;
 	--logs) logs=$2 ;;
 	*) die "unknown option $1" "see the head of $0" ;;
@@ -117,39 +114,52 @@ run_nested() {
 	guest_options /l2 ,-xsave >"$work/l2/options"
 	# The kernel unpacks archives one behind the other.
 	(cat "$image" && cd "$work" && find l2 | cpio --quiet -o -H newc -R 0:0) >"$work/initrd"
+	rm -f "$work/keyboard"
+	mkfifo "$work/keyboard"
 	# One processor: with two, QEMU resets the machine in some runs.
 	qemu-system-x86_64 -machine q35 -accel tcg -cpu EPYC,+svm,+npt -smp 1 -m 1536 \
-		-nodefaults -display none -no-reboot \
+		-nodefaults -display none -no-reboot -qmp stdio \
 		-serial "file:$logs/l1.log" -serial "file:$logs/guest.log" \
 		-serial "file:$logs/host.log" \
 		-kernel "$middle/vmlinuz" -initrd "$work/initrd" \
 		-append "console=ttyS0 quiet panic=-1 mitigations=off nowatchdog cryptomgr.notests" \
-		>"$logs/qemu.log" 2>&1 </dev/null &
+		<"$work/keyboard" >/dev/null 2>"$logs/qemu.log" &
+}
+
+# press_keys PID: as long as it runs, for the machine in the middle. The emulated
+# processor loses an interrupt now and then: when QEMU's SVM enters or leaves a
+# guest it changes the word of those that are pending, and takes no lock for it.
+# If that was the timer's, all stands still, for only its handler sets it anew, and
+# the guest that ran at that moment keeps the processor. Any other interrupt brings
+# what was lost.
+press_keys() {
+	echo '{"execute": "qmp_capabilities"}'
+	while kill -0 "$1" 2>/dev/null; do
+		sleep 0.2
+		echo '{"execute": "send-key", "arguments": {"hold-time": 10,
+			"keys": [{"type": "qcode", "data": "shift"}]}}'
+	done
 }
 
 start_guest() {
 	if kvm_has_synic; then
 		run_direct
+		pid=$!
 	else
 		run_nested
+		pid=$!
+		press_keys "$pid" >"$work/keyboard" 2>/dev/null &
 	fi
-	pid=$!
 	guest_is_started
 }
 
 heavy_begin
 # Emulation in emulation: now and then a guest does not come up. Nothing of ours
-# runs before it says that it has booted, so trying again hides nothing. One that
-# stands still later, with both of its processors and its host, is said to.
+# runs before it says that it has booted, so trying again hides nothing.
 for try in 1 2 3; do
 	start_guest
 	wait_for_guest && break
 	end_process "$pid"
-	if has_booted; then
-		note "  ... THE GUEST AND ITS HOST STOOD STILL for $heartbeat s (try $try of 3), behind: $(
-			grep -v ALIVE "$logs/guest.log" | tail -n 1 | tr -cd '[:print:]')"
-	else
-		note "  ... the guest did not boot within $BOOT_SECONDS s (try $try of 3)"
-	fi
+	note "  ... the guest did not boot within $BOOT_SECONDS s (try $try of 3)"
 done
 expect_own_word

@@ -3,8 +3,7 @@
 #
 # Waiting for a guest, whichever QEMU it runs in. To be sourced by bash after
 # lib.sh. The caller sets logs, the folder with guest.log and perhaps others;
-# deadline and BOOT_SECONDS; pid, once QEMU runs; and heartbeat, if the guest says
-# something every few seconds whatever it is about: the longest silence.
+# deadline and BOOT_SECONDS; and pid, once QEMU runs.
 # shellcheck disable=SC2154
 
 # A process that is to be waited for has just been started.
@@ -12,8 +11,6 @@ guest_is_started() {
 	on_exit end_process "$pid"
 	began=$(date +%s)
 	told=$began
-	heard=$began
-	size=0
 }
 
 show_consoles() {
@@ -30,17 +27,7 @@ has_booted() {
 	grep -q '^VMBGUEST-BOOTED' "$logs/guest.log"
 }
 
-# Did it say something since the last look, or not so long ago?
-is_alive() {
-	local new
-
-	new=$(stat -c %s "$logs/guest.log")
-	[ "$new" = "$size" ] || heard=$1
-	size=$new
-	[ -z "${heartbeat:-}" ] || ! has_booted || [ $(($1 - heard)) -lt "$heartbeat" ]
-}
-
-# Until it is over. False if it never booted, or stands still as a whole.
+# Until it is over. False if it never booted.
 wait_for_guest() {
 	local now
 
@@ -50,7 +37,6 @@ wait_for_guest() {
 		if [ $((now - began)) -ge "$BOOT_SECONDS" ] && ! has_booted; then
 			return 1
 		fi
-		is_alive "$now" || return 1
 		if [ $((now - began)) -ge "$deadline" ]; then
 			show_consoles
 			die "the guest did not end within $deadline s and was ended" \

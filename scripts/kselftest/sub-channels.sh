@@ -101,11 +101,6 @@ last_rests() {
 		[ "$(last_received)" = "$rests" ] && last_is_disabled && all_open
 }
 
-# For run.sh --heartbeat.
-while sleep 5; do
-	echo VMBGUEST-ALIVE
-done &
-
 modprobe hv_vmbus || exit 1
 wait_for 30 use "$echo_type" vmb_echo || exit 1
 
