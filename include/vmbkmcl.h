@@ -179,7 +179,8 @@ void vmb_driver_unregister(struct vmb_driver *driver);
  *	a client that waits for them in closed keeps the machine from sleeping, and
  *	after 10 seconds they end with -ENODEV.
  * @VMB_CHANNEL_STOP_SHUTDOWN: the machine goes down, or another kernel is about
- *	to take it over. As VMB_CHANNEL_STOP_HIBERNATING, without a wake.
+ *	to take it over. As VMB_CHANNEL_STOP_HIBERNATING, without a wake: what the
+ *	client has sent ends, with -ENODEV, before closed, and it can send no more.
  *
  * KMCL has no such argument; here enable is asynchronous and has no other way
  * to tell.

@@ -279,6 +279,64 @@ static void machine_goes_down(struct kunit *test)
 	channel_expect_log(fixture, expected, ARRAY_SIZE(expected));
 }
 
+/* Sends in suspend, which is held; and wants to when nobody will wake. */
+static void sends_to_the_end(struct channel_fixture *fixture, enum channel_event event)
+{
+	if (event == SUSPEND)
+		send_one(fixture, 2, 8, 0);
+	if (event != CLOSED)
+		return;
+	send_expect_ends(fixture, 3);
+	KUNIT_EXPECT_EQ(fixture->test, send_try(fixture, 3, 8, 0), -ENODEV);
+}
+
+/* What it has sent ends, so that nobody waits for it in closed. */
+static void goes_down_with_packets(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	u32 i;
+
+	channel_enable(fixture);
+	for (i = 2; i < 4; i++)
+		send_make(fixture, i);
+	send_one(fixture, 0, 8, WAIT);
+	send_one(fixture, 1, 8, WAIT);
+	fixture->on_state = sends_to_the_end;
+	vmb_transport_device_shutdown(&fixture->transport.device);
+	fixture->on_state = NULL;
+	KUNIT_EXPECT_EQ(test, fixture->transport.closes, 1);
+	send_expect_ends(fixture, 3);
+	for (i = 0; i < 3; i++)
+		KUNIT_EXPECT_EQ(test, sender_of(fixture)->ends[i].status, -ENODEV);
+	KUNIT_EXPECT_EQ(test, send_try(fixture, 3, 8, 0), -ENODEV);
+}
+
+static bool stays_in_suspend;
+
+static void stands_still(struct channel_fixture *fixture, enum channel_event event)
+{
+	if (event == SUSPEND)
+		wait_var_event(&stays_in_suspend, !READ_ONCE(stays_in_suspend));
+}
+
+/* A driver that never returns does not keep the machine up, or not for long. */
+static void goes_down_with_a_driver_that_is_stuck(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	unsigned long begun = jiffies;
+
+	channel_enable(fixture);
+	WRITE_ONCE(stays_in_suspend, true);
+	fixture->on_state = stands_still;
+	vmb_transport_device_shutdown(&fixture->transport.device);
+	KUNIT_EXPECT_LT(test, jiffies - begun, 25 * HZ);
+	KUNIT_EXPECT_EQ(test, fixture->transport.closes, 0);
+	WRITE_ONCE(stays_in_suspend, false);
+	wake_up_var(&stays_in_suspend);
+	channel_settle(fixture);
+	KUNIT_EXPECT_EQ(test, fixture->transport.closes, 1);
+}
+
 static struct kunit_case hibernate_cases[] = {
 	KUNIT_CASE(sleeps_and_wakes),
 	KUNIT_CASE(paused_before),
@@ -288,6 +346,8 @@ static struct kunit_case hibernate_cases[] = {
 	KUNIT_CASE(what_the_client_sends),
 	KUNIT_CASE(cannot_be_opened_again),
 	KUNIT_CASE(machine_goes_down),
+	KUNIT_CASE(goes_down_with_packets),
+	KUNIT_CASE_SLOW(goes_down_with_a_driver_that_is_stuck),
 	KUNIT_CASE(client_stands_still_while_pausing),
 	KUNIT_CASE_SLOW(client_stands_still_while_closing),
 	KUNIT_CASE_SLOW(client_waits_for_a_held_packet),

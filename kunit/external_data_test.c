@@ -258,6 +258,24 @@ static void raw_page_in_use_keeps_the_machine_awake(struct kunit *test)
 	__free_page(page);
 }
 
+/* A machine that goes down does not wait for that. */
+static void raw_page_in_use_while_the_machine_goes_down(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct page *page = alloc_page(GFP_KERNEL);
+	int references;
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	references = page_ref_count(page);
+	allow_raw(fixture);
+	get_all(fixture, peer_send_direct(fixture, page_address(page), 100, 200));
+	vmb_transport_device_shutdown(&fixture->transport.device);
+	KUNIT_EXPECT_EQ(test, fixture->transport.closes, 1);
+	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, NULL, 0), 0);
+	KUNIT_EXPECT_EQ(test, page_ref_count(page), references);
+	__free_page(page);
+}
+
 /* Ordinary RAM, too: page caches and applications live in such pages. */
 static void raw_page_inside_a_larger_one(struct kunit *test)
 {
@@ -494,6 +512,7 @@ static struct kunit_case external_data_cases[] = {
 	KUNIT_CASE(raw_page_outlives_the_device),
 	KUNIT_CASE(raw_page_of_before_a_hibernation),
 	KUNIT_CASE(raw_page_in_use_keeps_the_machine_awake),
+	KUNIT_CASE(raw_page_in_use_while_the_machine_goes_down),
 	KUNIT_CASE(raw_page_inside_a_larger_one),
 	KUNIT_CASE(raw_page_that_is_reserved),
 	KUNIT_CASE(raw_page_that_is_no_memory),

@@ -313,6 +313,7 @@ void vmb_life_stop(struct vmb_channel *channel,
 		   enum vmb_channel_stop_reason reason);
 void vmb_life_stop_for_good(struct vmb_channel *channel,
 			    enum vmb_channel_stop_reason reason);
+bool vmb_life_goes_down(const struct vmb_channel *channel);
 void vmb_life_hibernate(struct vmb_channel *channel,
 			enum vmb_channel_stop_reason reason);
 void vmb_life_sleep(struct vmb_channel *channel);

@@ -193,8 +193,9 @@ bool vmb_life_rest(struct vmb_channel *channel)
 }
 
 /*
- * The machine hibernates: everybody else may stand still. False: the client
- * holds a packet whose memory cannot be taken back, so the channel stays open.
+ * The machine hibernates, or goes down: everybody else may stand still. False: the
+ * client holds a packet whose memory cannot be taken back, so the channel stays
+ * open. If the machine goes down nobody needs that memory any more.
  */
 bool vmb_life_rest_to_hibernate(struct vmb_channel *channel)
 {
@@ -206,15 +207,21 @@ bool vmb_life_rest_to_hibernate(struct vmb_channel *channel)
 	wait_event_timeout(outbound->drained, vmb_outbound_client_is_done(channel),
 			   VMB_HIBERNATE_LIMIT);
 	vmb_life_flush(channel);
-	return !vmb_outbound_client_has_external(channel);
+	return vmb_life_goes_down(channel) || !vmb_outbound_client_has_external(channel);
 }
 
-/* And then: the client's packets that the peer has not seen are kept. */
+/*
+ * And then: the client's packets that the peer has not seen are kept, if somebody
+ * will wake.
+ */
 void vmb_life_close_to_hibernate(struct vmb_channel *channel)
 {
 	vmb_outbound_forget_packets(channel);
 	vmb_inbound_drop_deferred(channel);
-	vmb_send_keep(channel);
+	if (vmb_life_goes_down(channel))
+		vmb_send_stop(channel, false);
+	else
+		vmb_send_keep(channel);
 	vmb_life_close_transport(channel, false);
 	vmb_life_call_closed(channel, READ_ONCE(channel->life.sleep_reason));
 }

@@ -140,7 +140,8 @@ static int vmb_transport_device_sleep(struct vmb_transport_device *device,
 		vmb_life_hibernate(channel, reason);
 	spin_unlock_irq(&device->lock);
 	ret = vmb_transport_device_wait(device, vmb_life_is_restless);
-	if (ret)
+	/* A machine that goes down does so in any case: who can be closed, is. */
+	if (ret && reason != VMB_CHANNEL_STOP_SHUTDOWN)
 		return ret;
 	spin_lock_irq(&device->lock);
 	list_for_each_entry(channel, &device->channels, device_node)
@@ -173,10 +174,11 @@ EXPORT_SYMBOL_GPL(vmb_transport_device_hibernate);
 /**
  * vmb_transport_device_shutdown() - the machine goes down
  * @device: the device; its channels are closed, so that the peer writes to no
- *	memory of this kernel when another one runs. A driver that holds on to
- *	packets with external data keeps them open, and it says so in the log.
+ *	memory of this kernel when another one runs. What drivers have sent ends,
+ *	and they can send no more. A driver that does not return from a callback
+ *	keeps its channel open, and that is said in the log.
  *
- * Context: process context.
+ * Context: process context; waits for 20 s at most.
  */
 void vmb_transport_device_shutdown(struct vmb_transport_device *device)
 {

@@ -349,12 +349,19 @@ static void vmb_life_do_sleep(struct vmb_channel *channel)
 
 	vmb_life_close_to_hibernate(channel);
 	/* If that took too long, nothing was accepted any more. */
-	vmb_send_accept(channel);
+	if (!vmb_life_goes_down(channel))
+		vmb_send_accept(channel);
 	vmb_flow_advance(channel, VMB_FLOW_CLOSE);
 	spin_lock_irq(&life->lock);
 	life->rested = false;
 	WARN_ON_ONCE(vmb_life_step(channel, VMB_LIFE_CLOSED));
 	spin_unlock_irq(&life->lock);
+}
+
+/* Does the machine sleep for ever? */
+bool vmb_life_goes_down(const struct vmb_channel *channel)
+{
+	return READ_ONCE(channel->life.sleep_reason) == VMB_CHANNEL_STOP_SHUTDOWN;
 }
 
 /* The machine hibernates: the channel is to come to rest, and to stay so. */
@@ -416,8 +423,9 @@ bool vmb_life_refuses_to_sleep(const struct vmb_channel *channel)
  */
 void vmb_life_is_stuck(struct vmb_channel *channel)
 {
-	dev_err(channel->dev, "%s: the driver does not come to rest, no hibernation\n",
-		vmb_channel_label(channel));
+	dev_err(channel->dev, "%s: the driver does not come to rest, %s\n",
+		vmb_channel_label(channel), vmb_life_goes_down(channel) ?
+		"the machine goes down with an open channel" : "no hibernation");
 	if (READ_ONCE(channel->life.state) == VMB_LIFE_CLOSING)
 		vmb_send_stop(channel, false);
 }
