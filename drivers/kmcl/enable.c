@@ -165,14 +165,19 @@ int vmb_channel_enable(struct vmb_channel *channel)
 }
 EXPORT_SYMBOL_GPL(vmb_channel_enable);
 
-/* Calls that wait for the worker would wait for themselves in its callbacks. */
+/*
+ * Calls that wait for the worker would wait for themselves in its callbacks. Two
+ * sub-channels could each wait for the other in theirs.
+ */
 static bool vmb_life_would_deadlock(struct vmb_channel *channel,
 				    const char *function)
 {
+	struct vmb_channel *primary = channel->primary;
+
 	return WARN_ONCE(vmb_life_is_callback(channel) ||
 			 vmb_inbound_is_reader(&channel->inbound) ||
-			 (channel->primary && vmb_life_is_callback(channel->primary)) ||
-			 vmb_sub_channels_are_callers(channel),
+			 (primary && vmb_life_is_callback(primary)) ||
+			 vmb_sub_channels_are_callers(primary ?: channel),
 			 "vmbkmcl: %s: %s() from a callback of the channel\n",
 			 channel->name, function);
 }
@@ -200,8 +205,10 @@ static bool vmb_life_would_deadlock(struct vmb_channel *channel,
  * Sub-channels of the channel are disabled with it.
  *
  * Context: process context.
- * Return: 0; -EDEADLK: called from within a callback of the channel, or of a
- * sub-channel or the primary of it, which would wait for itself.
+ * Return: 0; -EDEADLK: called from within a callback of the channel, which would
+ * wait for itself, or of a sub-channel or the primary of it, or of another
+ * sub-channel of that. Channels that are not related must not do this to each
+ * other, which nobody notices.
  *
  * VmbChannelDisable.
  */
