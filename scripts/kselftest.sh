@@ -6,15 +6,17 @@
 # traffic, broken rings, a client from outside of the tree; and the same with a
 # client that sends, to a host that reads slowly or not at all; then a second
 # guest, with sub-channels and a host that takes back its offers, a third, which
-# hibernates under traffic, and a fourth, in which channels come and go hundreds
-# of times. Prints KTAP, and 'N passed, N failed, N skipped' at the
+# hibernates under traffic, a fourth, in which another kernel takes over, and a
+# fifth, in which channels come and go hundreds of times. Prints KTAP, and 'N passed, N failed, N skipped' at the
 # end. The guest's tests say what Linux saw; behind them come the host's, one for
 # each open of the channel, or for many that were for the same.
 #
-# usage: kselftest.sh
+# usage: kselftest.sh [main | sub-channels | hibernation | kexec | storm]...
+#
+# Without a name it is all of them.
 #
 # Environment: KERNEL, as in demo.sh, or debug, for one that looks for what does
-# not show (guest/debug-kernel.sh); ROUNDS of each kind in the fourth guest (200;
+# not show (guest/debug-kernel.sh); ROUNDS of each kind in the fifth guest (200;
 # 40 with debug).
 set -eu
 # shellcheck source=scripts/lib.sh
@@ -22,13 +24,16 @@ set -eu
 # shellcheck source=scripts/checks.sh
 . "$VMB_TOP/scripts/checks.sh"
 
-case ${1:-} in
-'') ;;
-*)
-	sed -n 's/^# \{0,1\}//; 4,18p' "$0"
+guests="main sub-channels hibernation kexec storm"
+for name; do
+	case " $guests " in
+	*" $name "*) continue ;;
+	esac
+	sed -n 's/^# \{0,1\}//; 4,22p' "$0"
+	[ "$name" = --help ] || die "there is no guest $name" "one of $guests"
 	exit 0
-	;;
-esac
+done
+wanted=${*:-$guests}
 
 version=${KERNEL:-6.12}
 guest=$VMB_TOP/scripts/guest
@@ -66,6 +71,9 @@ sleeper_opens=(endless endless endless)
 # And of the client that keeps the machine awake.
 # shellcheck disable=SC2034
 waker_opens=(endless endless)
+# And of kselftest/kexec.sh, for each kernel one.
+# shellcheck disable=SC2034
+kexec_opens=(endless endless)
 # And in that of kselftest/storm.sh: a twentieth of the rounds so that everything
 # was done once, then each storm, and at last as many as there happen to be.
 warm_up=$((rounds / 20))
@@ -77,6 +85,8 @@ storm_opens=("${storms[@]}" "exchange*$((rounds + warm_up + 3))" "exchange+")
 storm_sender_opens=("${storms[@]}" endless)
 # shellcheck disable=SC2034
 no_opens=()
+# What else than modules is to be in the guest.
+files=()
 hold_every=1000
 # That kernel sleeps once more.
 [ "$version" != debug ] || sleeper_opens+=(endless)
@@ -90,7 +100,6 @@ modules=$VMB_BUILD/modules/$version
 	--client "$VMB_TOP/scripts/kselftest/life" "$version" "$VMB_BUILD/client/$version"
 "$guest/build-host-device.sh" >/dev/null
 
-stage "the guest: kselftests"
 work=
 scratch_dir work
 
@@ -134,7 +143,7 @@ run_guest() {
 	[ ${#source_opens[@]} -eq 0 ] || source=modes=$(join "${source_opens[@]}"),sends=20000
 	"$guest/l2-initramfs.sh" "$kernel" "$work/initrd" "$VMB_TOP/scripts/kselftest/$script" \
 		"$VMB_TOP/scripts/kselftest/client-lib.sh" \
-		"$modules"/*.ko "$VMB_BUILD/client/$version"/*.ko
+		"$modules"/*.ko "$VMB_BUILD/client/$version"/*.ko ${files[@]+"${files[@]}"}
 	"$guest/run.sh" --kernel "$kernel" --initrd "$work/initrd" --logs "$logs" \
 		"${limits[@]}" "$@" \
 		--device "modes=$(join "${echo_opens[@]}"),inband=3000,external=300,hold-every=$hold_every,sub-channels=$sub_channels" \
@@ -145,18 +154,50 @@ run_guest() {
 	check "the guest ran to its end" [ "$ended" = yes ]
 }
 
-run_guest "$logs" main.sh client_opens 0 sender_opens
+# refute PATTERN FILE: it is not to be found there.
+refute() {
+	! grep -a -e "$1" "$2"
+}
 
-stage "the guest: sub-channels"
-run_guest "$logs/sub-channels" sub-channels.sh offered_opens 4 no_opens
+# begins NAME: whether this guest is wanted; a stage begins.
+begins() {
+	[[ " $wanted " == *" $1 "* ]] && stage "the guest: $1"
+}
 
-stage "the guest: hibernation"
-run_guest "$logs/hibernation" hibernation.sh sleeper_opens 4 waker_opens --timer local
+if begins main; then
+	run_guest "$logs" main.sh client_opens 0 sender_opens
+fi
 
-stage "the guest: storm"
+if begins sub-channels; then
+	run_guest "$logs/sub-channels" sub-channels.sh offered_opens 4 no_opens
+fi
+
+if begins hibernation; then
+	run_guest "$logs/hibernation" hibernation.sh sleeper_opens 4 waker_opens --timer local
+fi
+
+if begins kexec; then
+	gcc -O2 -Wall -Wextra -static -o "$work/next_kernel" \
+		"$VMB_TOP/scripts/kselftest/kexec/next_kernel.c"
+	"$guest/l2-initramfs.sh" "$kernel" "$work/initramfs" \
+		"$VMB_TOP/scripts/kselftest/kexec.sh" \
+		"$VMB_TOP/scripts/kselftest/client-lib.sh" "$modules"/*.ko
+	files=("$work/next_kernel" "$work/initramfs" "$kernel/vmlinuz")
+	run_guest "$logs/kexec" kexec.sh kexec_opens 4 kexec_opens \
+		--trace vmbus_process_incoming_message
+	results host < <(python3 "$VMB_TOP/scripts/kselftest/closed_first.py" \
+		"$logs/kexec/host.log" 6)
+	check "guest: kexec: no driver kept the machine up" \
+		refute 'does not come to rest' "$logs/kexec/guest.log"
+	files=()
+fi
+
 # A close waits for a host that does not read.
 hold_every=0
-run_guest "$logs/storm" storm.sh storm_opens 0 storm_sender_opens \
-	--append "VMB_ROUNDS=$rounds $tracking" --deadline "${DEADLINE:-1200}"
-results host < <(python3 "$VMB_TOP/scripts/kselftest/balance.py" "$logs/storm"/{guest,host}.log)
+if begins storm; then
+	run_guest "$logs/storm" storm.sh storm_opens 0 storm_sender_opens \
+		--append "VMB_ROUNDS=$rounds $tracking" --deadline "${DEADLINE:-1200}"
+	results host < <(python3 "$VMB_TOP/scripts/kselftest/balance.py" \
+		"$logs/storm"/{guest,host}.log)
+fi
 checks_end

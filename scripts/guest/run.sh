@@ -10,6 +10,7 @@
 #	--device PROPERTIES	of the echo client's host, such as inband=1000,modes=endless
 #	--source PROPERTIES	of the source client's host; without it there is none
 #	--append PARAMETERS	more for the guest's kernel
+#	--trace EVENTS		of its QEMU, that go to host.log, such as vmbus_close_channel
 #	--timer KIND		synthetic, or local: the processor's own; the
 #				synthetic ones do not survive a hibernation here
 #	--cpus N		of the guest (2)
@@ -29,7 +30,7 @@ set -eu
 # shellcheck source=scripts/guest/watch.sh
 . "$VMB_TOP/scripts/guest/watch.sh"
 
-kernel='' initrd='' device='' source='' append='' timer=,hv-stimer cpus=2 memory=512
+kernel='' initrd='' device='' source='' append='' trace='' timer=,hv-stimer cpus=2 memory=512
 # Some 20 s on an idle machine.
 BOOT_SECONDS=100
 deadline=180 logs=$VMB_BUILD/guest
@@ -40,6 +41,7 @@ while [ $# -gt 1 ]; do
 	--device) device=$2 ;;
 	--source) source=$2 ;;
 	--append) append=$2 ;;
+	--trace) trace=$2 ;;
 	--timer) [ "$2" = synthetic ] || timer='' ;;
 	--cpus) cpus=$2 ;;
 	--memory) memory=$2 ;;
@@ -76,6 +78,7 @@ guest_options() {
 		-kernel "$directory/vmlinuz" -initrd "$directory/initrd" \
 		-append "console=ttyS0 quiet loglevel=4 panic=-1 oops=panic mitigations=off cryptomgr.notests log_buf_len=4M $append"
 	[ -z "$source" ] || printf '%s\n' -device "vmb-source-host,$source"
+	[ -z "$trace" ] || printf '%s\n' -trace "$trace"
 }
 
 # The device file says nothing: ask whether KVM implements Hyper-V's SynIC.
