@@ -128,14 +128,13 @@ static int vmb_hv_close(struct vmb_channel *channel)
 	ret = vmbus_disconnect_ring(hv->channel);
 	vmb_hv_sub_end_close_all(hv->device);
 	mutex_unlock(&hv->device->gpadl_lock);
-	if (ret) {
-		/* The host did not give it up: neither pages nor mapping can go. */
-		hv->leaked = true;
-		return ret;
-	}
 	vmb_hv_take_pages_back(hv);
-	/* Drops the mappings, which disconnect leaves and connect forgets. */
+	/* Then the host did not give up the pages. */
+	hv->leaked |= ret;
+	/* Drops our mappings, which disconnect leaves and connect forgets. */
 	vmbus_free_ring(hv->channel);
+	if (ret)
+		return ret;
 	return hv->leaked ? -EIO : 0;
 }
 

@@ -299,6 +299,8 @@ void vmb_hv_sub_end_close_all(struct vmb_hv_device *device)
 		hv->lent = false;
 		hv->leaked |= vmb_hv_gpadl_is_alive(hv->channel,
 						    &hv->channel->ringbuffer_gpadlhandle);
+		/* The mappings, if hv_vmbus has kept them with what is leaked. */
+		vmbus_free_ring(hv->channel);
 		/* Its owner may have GPADLs to delete. */
 		if (!hv->owner)
 			vmb_hv_sub_free(hv);
