@@ -7,11 +7,12 @@
 # client that sends, to a host that reads slowly or not at all; then a second
 # guest, with sub-channels and a host that takes back its offers, a third, which
 # hibernates under traffic, a fourth, in which another kernel takes over, and a
-# fifth, in which channels come and go hundreds of times. Prints KTAP, and 'N passed, N failed, N skipped' at the
+# fifth, in which channels come and go hundreds of times. On a kernel that can make
+# allocations fail there is one more for that. Prints KTAP, and 'N passed, N failed, N skipped' at the
 # end. The guest's tests say what Linux saw; behind them come the host's, one for
 # each open of the channel, or for many that were for the same.
 #
-# usage: kselftest.sh [main | sub-channels | hibernation | kexec | storm]...
+# usage: kselftest.sh [main | sub-channels | hibernation | kexec | faults | storm]...
 #
 # Without a name it is all of them.
 #
@@ -24,12 +25,12 @@ set -eu
 # shellcheck source=scripts/checks.sh
 . "$VMB_TOP/scripts/checks.sh"
 
-guests="main sub-channels hibernation kexec storm"
+guests="main sub-channels hibernation kexec faults storm"
 for name; do
 	case " $guests " in
 	*" $name "*) continue ;;
 	esac
-	sed -n 's/^# \{0,1\}//; 4,22p' "$0"
+	sed -n 's/^# \{0,1\}//; 4,21p' "$0"
 	[ "$name" = --help ] || die "there is no guest $name" "one of $guests"
 	exit 0
 done
@@ -74,11 +75,14 @@ waker_opens=(endless endless)
 # And of kselftest/kexec.sh, for each kernel one.
 # shellcheck disable=SC2034
 kexec_opens=(endless endless)
+# And of kselftest/faults.sh: nobody can tell how many there will be.
+# shellcheck disable=SC2034
+faults_opens=(endless+)
 # And in that of kselftest/storm.sh: a twentieth of the rounds so that everything
 # was done once, then each storm, and at last as many as there happen to be.
 warm_up=$((rounds / 20))
-storms=("endless*$((2 * warm_up + 4))" "endless*$((rounds + 1))"
-	"endless*$((rounds / 2))" "endless*$warm_up")
+storms=("endless*$((2 * warm_up + 4))" "endless*$((rounds + 1))" "endless*$rounds"
+	"endless*$warm_up")
 # shellcheck disable=SC2034
 storm_opens=("${storms[@]}" "exchange*$((rounds + warm_up + 3))" "exchange+")
 # shellcheck disable=SC2034
@@ -194,6 +198,14 @@ fi
 
 # A close waits for a host that does not read.
 hold_every=0
+if begins faults; then
+	if [ "$version" = debug ]; then
+		run_guest "$logs/faults" faults.sh faults_opens 4 faults_opens
+	else
+		skipped "guest: faults" "this kernel cannot make allocations fail"
+	fi
+fi
+
 if begins storm; then
 	run_guest "$logs/storm" storm.sh storm_opens 0 storm_sender_opens \
 		--append "VMB_ROUNDS=$rounds $tracking" --deadline "${DEADLINE:-1200}"

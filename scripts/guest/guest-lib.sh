@@ -54,8 +54,11 @@ log_since() {
 	dmesg | tail -n "+$(($1 + 1))"
 }
 
-# complaints LINES: what in that part of the log should not be there, also of what
-# only a kernel with checkers says.
+# What the kernel's log should not have, also of what only a kernel with checkers
+# says; and then what may be there where memory is made short.
+trouble='WARNING|BUG|Oops|RIP: 0010|scheduling while|possible (recursive|circular)|inconsistent lock state|suspicious RCU|KASAN|ODEBUG|kmemleak: .*(suspected|disabled)|blocked for more'
+
+# complaints LINES: what in that part of the log should not be there.
 complaints() {
-	log_since "$1" | grep -E 'WARNING|BUG|Oops|Call Trace|RIP:|scheduling while|possible (recursive|circular)|inconsistent lock state|suspicious RCU|KASAN|ODEBUG|kmemleak: .*(suspected|disabled)|blocked for more'
+	log_since "$1" | grep -E "$trouble|Call Trace|RIP:"
 }

@@ -1,0 +1,165 @@
+#!/bin/busybox sh
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=dash
+#
+# Allocations that fail: in a probe one after the other, and while a channel opens,
+# lives and closes any of them. For a kernel with fault injection; kselftest.sh
+# boots this guest with debug only.
+
+# shellcheck source=scripts/guest/guest-lib.sh
+. ./guest-lib.sh
+# shellcheck source=scripts/kselftest/client-lib.sh
+. ./client-lib.sh
+
+faults=/sys/kernel/debug
+# Rounds in which any allocation may fail.
+rounds=20
+
+# Where memory is short the kernel shows who wanted it, which is no complaint.
+complaints() {
+	log_since "$1" | grep -E "$trouble"
+}
+
+kinds_of_faults() {
+	local kind
+
+	for kind in failslab fail_page_alloc; do
+		echo N >$faults/$kind/ignore-gfp-wait || return 1
+		echo 0 >$faults/$kind/verbose
+		echo -1 >$faults/$kind/times
+	done
+	echo 0 >$faults/fail_page_alloc/min-order
+	# Of what the checkers need for themselves nothing is to fail.
+	echo Y >$faults/failslab/cache-filter
+	for kind in /sys/kernel/slab/kmalloc-* /sys/kernel/slab/kernfs_node_cache; do
+		echo 1 >"$kind/failslab" || return 1
+	done
+}
+
+# What is left of fail-nth tells whether so many allocations were made at all: 0,
+# if the last of them was made to fail. All of it is the shell's that writes.
+bind_with_fault() {
+	(
+		echo "$1" >/proc/self/fail-nth && bind "$driver" 2>/dev/null
+		read -r left </proc/self/fail-nth
+		echo 0 >/proc/self/fail-nth
+		echo "${left:-0}" >/tmp/left
+	) 2>/dev/null
+	read -r left </tmp/left
+}
+
+# As if nobody had tried.
+is_untouched() {
+	local left
+
+	for left in "$device"/vmbkmcl*; do
+		[ ! -e "$left" ] || return 1
+	done
+	[ ! -e "$device/driver" ]
+}
+
+# Allocations of the probe fail, one in each; what comes of it is a bound device,
+# for some can be done without, or one that was never touched. The first eighty are
+# all different; behind them come hundreds of the same kind, so the steps grow.
+unwinds_at_each_step() {
+	local nth=0 rounds=0 failed=0
+
+	[ ! -e "$device/driver" ] || unbinds || return 1
+	left=0
+	while [ "$left" -eq 0 ]; do
+		nth=$((nth + 1 + (nth > 80 ? nth / 6 : 0)))
+		[ $nth -lt 5000 ] || return 1
+		bind_with_fault $nth
+		rounds=$((rounds + 1))
+		[ $((rounds % 20)) -ne 0 ] || echo "probe: allocation $nth"
+		if [ -e "$device/driver" ]; then
+			unbinds || return 1
+		else
+			failed=$((failed + 1))
+			is_untouched || return 1
+		fi
+	done
+	echo "$driver: $rounds of at most $nth allocations failed, $failed ended the probe"
+	# Some of them are ours.
+	[ $failed -gt 20 ] && rebinds && flows
+}
+
+flows() {
+	if [ "$driver" = vmb_source ]; then
+		grows sends_completed
+	else
+		all_open && all_flow
+	fi
+}
+
+# What is behind these addresses, in the stack, is our library.
+set_range() {
+	local kind
+
+	# shellcheck disable=SC2046
+	set -- $(awk '$4 == "[vmbkmcl]" && $2 ~ /[tT]/ { print $1 }' /proc/kallsyms |
+		sort | sed -n '1p;$p')
+	for kind in failslab fail_page_alloc; do
+		echo "0x$1" >$faults/$kind/require-start
+		echo "0x$2" >$faults/$kind/require-end
+		echo 32 >$faults/$kind/stacktrace-depth
+	done
+}
+
+# let_fail PERCENT INTERVAL: so many of each INTERVAL-th allocation of the machine
+# that is behind the library, by whomever.
+let_fail() {
+	local kind
+
+	for kind in failslab fail_page_alloc; do
+		echo "$2" >$faults/$kind/interval
+		echo "$1" >$faults/$kind/probability
+	done
+}
+
+# survives PERCENT INTERVAL probe|open: bind, let it live a little, unbind, while
+# these fail, from the probe or the open on. It opens or it does not; in any case it
+# goes.
+survives() {
+	local round=0 bound=0 opened=0
+
+	[ ! -e "$device/driver" ] || unbinds || return 1
+	while [ $round -lt $rounds ]; do
+		round=$((round + 1))
+		[ "$3" = open ] || let_fail "$1" "$2"
+		bind "$driver" 2>/dev/null
+		let_fail "$1" "$2"
+		# Left to luck: what is under way when it is unbound.
+		usleep $((round % 10 * 20000))
+		! state_is open || opened=$((opened + 1))
+		if [ -e "$device/driver" ]; then
+			bound=$((bound + 1))
+			unbind "$driver"
+		fi
+		let_fail 0 1
+		is_untouched || return 1
+	done
+	echo "$driver: of $rounds rounds, failing from the $3 on, $bound were bound, $opened open"
+	[ $opened -gt 0 ] && { [ "$3" = probe ] || [ $opened -lt $rounds ]; } && rebinds && flows
+}
+
+modprobe hv_vmbus || exit 1
+wait_for 30 use "$source_type" vmb_source || exit 1
+wait_for 30 use "$echo_type" vmb_echo || exit 1
+
+check "faults: this kernel has them" kinds_of_faults
+# The echo client's open allocates some fifteen times, the source client's two or
+# three: so that about half of them fail.
+for name in echo:5 source:25; do
+	percent=${name#*:} name=${name%:*}
+	eval "use \"\$${name}_type\" vmb_$name"
+	modprobe "$driver" && opens
+	check "faults: $driver: allocations of a probe fail at every step" unwinds_at_each_step
+	set_range
+	check "faults: $driver: a few allocations fail at any moment" survives 100 499 probe
+	check "faults: $driver: many fail from the open on" survives "$percent" 1 open
+	rmmod "$driver"
+done
+check "faults: everything unloads" rmmod vmbkmcl_hv vmbkmcl
+check "faults: no memory leak" no_leaks
+check "faults: the checkers were on to the end" checkers_are_awake
