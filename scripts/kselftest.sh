@@ -96,7 +96,7 @@ hold_every=1000
 [ "$version" != debug ] || sleeper_opens+=(endless)
 
 stage "Linux $version, our modules, clients from outside of the tree"
-need_packages python3
+need_packages python3 gcc libc6-dev
 kernel=$("$guest/kernel.sh" "$version")
 modules=$VMB_BUILD/modules/$version
 "$guest/build-modules.sh" "$version" "$modules"
