@@ -28,6 +28,8 @@ static void hv_offered_init(struct hv_fixture *fixture, u32 i)
 	kobject_init(&channel->kobj, &hv_offered_type);
 	init_completion(&channel->rescind_event);
 	spin_lock_init(&channel->sched_lock);
+	mutex_init(&channel->inbound.ring_buffer_mutex);
+	mutex_init(&channel->outbound.ring_buffer_mutex);
 	tasklet_init(&channel->callback_event, hv_tasklet, 0);
 	channel->primary_channel = &fixture->primary;
 	channel->offermsg.offer.sub_channel_index = i + 1;

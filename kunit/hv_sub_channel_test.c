@@ -231,8 +231,11 @@ static void test_host_does_not_let_go(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, vmb_hv_sub_begin_open(hv));
 	vmb_hv_sub_end_open(hv, true);
 	fixture->offered[0].channel.ringbuffer_gpadlhandle.gpadl_handle = 7;
+	/* hv_vmbus leaves it there then, with its mappings. */
+	fixture->offered[0].channel.inbound.pkt_buffer = kzalloc(SZ_4K, GFP_KERNEL);
 	vmb_hv_sub_begin_close_all(&fixture->device);
 	vmb_hv_sub_end_close_all(&fixture->device);
+	KUNIT_EXPECT_NULL(test, fixture->offered[0].channel.inbound.pkt_buffer);
 	KUNIT_EXPECT_EQ(test, vmb_hv_sub_close(hv), -EIO);
 	stop_waiting(owner, hv);
 	KUNIT_EXPECT_TRUE(test, list_empty(&fixture->device.kept));
