@@ -311,6 +311,37 @@ static void goes_down_with_packets(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, send_try(fixture, 3, 8, 0), -ENODEV);
 }
 
+/* It was waiting for its peer: nobody will come. */
+static void goes_down_before_the_open(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	unsigned long end = jiffies + CHANNEL_FIXTURE_PATIENCE;
+
+	send_wait_for_peer(fixture);
+	send_one(fixture, 0, 8, WAIT);
+	vmb_transport_device_shutdown(&fixture->transport.device);
+	while (!READ_ONCE(sender_of(fixture)->end_count) && time_before(jiffies, end))
+		msleep(20);
+	send_expect_ends(fixture, 1);
+	send_expect_end(fixture, 0, 0, -ENODEV);
+	KUNIT_EXPECT_EQ(test, send_try(fixture, 0, 8, 0), -ENODEV);
+	vmb_channel_peer_arrived(fixture->channel);
+	channel_settle(fixture);
+	KUNIT_EXPECT_EQ(test, fixture->transport.opens, 0);
+}
+
+/* And a driver that resets its channel just then. */
+static void nothing_is_enabled_after_that(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	channel_enable(fixture);
+	channel_disable(fixture);
+	vmb_transport_device_shutdown(&fixture->transport.device);
+	KUNIT_EXPECT_EQ(test, vmb_channel_enable(fixture->channel), -ENODEV);
+	KUNIT_EXPECT_EQ(test, fixture->transport.opens, 1);
+}
+
 static bool stays_in_suspend;
 
 static void stands_still(struct channel_fixture *fixture, enum channel_event event)
@@ -347,6 +378,8 @@ static struct kunit_case hibernate_cases[] = {
 	KUNIT_CASE(cannot_be_opened_again),
 	KUNIT_CASE(machine_goes_down),
 	KUNIT_CASE(goes_down_with_packets),
+	KUNIT_CASE(goes_down_before_the_open),
+	KUNIT_CASE(nothing_is_enabled_after_that),
 	KUNIT_CASE_SLOW(goes_down_with_a_driver_that_is_stuck),
 	KUNIT_CASE(client_stands_still_while_pausing),
 	KUNIT_CASE_SLOW(client_stands_still_while_closing),

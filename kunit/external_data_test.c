@@ -276,6 +276,23 @@ static void raw_page_in_use_while_the_machine_goes_down(struct kunit *test)
 	__free_page(page);
 }
 
+/* Nor for memory that is shared: the peer lets go of it, and it is never freed. */
+static void shared_memory_in_use_while_the_machine_goes_down(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	unsigned long begun = jiffies;
+
+	share_memory(fixture, 0);
+	get_all(fixture, peer_send_direct(fixture, shared_of(fixture)->memory, 0, 100));
+	vmb_transport_device_shutdown(&fixture->transport.device);
+	KUNIT_EXPECT_LT(test, jiffies - begun, 8 * HZ);
+	KUNIT_EXPECT_EQ(test, fixture->transport.closes, 1);
+	KUNIT_EXPECT_EQ(test, fixture->transport.gpadls, 0);
+	KUNIT_EXPECT_EQ(test, fixture->channel->counters.leaked, 1);
+	shared_of(fixture)->handle = 0;
+	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, NULL, 0), 0);
+}
+
 /* Ordinary RAM, too: page caches and applications live in such pages. */
 static void raw_page_inside_a_larger_one(struct kunit *test)
 {
@@ -513,6 +530,7 @@ static struct kunit_case external_data_cases[] = {
 	KUNIT_CASE(raw_page_of_before_a_hibernation),
 	KUNIT_CASE(raw_page_in_use_keeps_the_machine_awake),
 	KUNIT_CASE(raw_page_in_use_while_the_machine_goes_down),
+	KUNIT_CASE(shared_memory_in_use_while_the_machine_goes_down),
 	KUNIT_CASE(raw_page_inside_a_larger_one),
 	KUNIT_CASE(raw_page_that_is_reserved),
 	KUNIT_CASE(raw_page_that_is_no_memory),

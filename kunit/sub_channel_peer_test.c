@@ -400,6 +400,26 @@ static void test_peer_comes_first(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, family->open_first);
 }
 
+/* Somebody disables the primary just when the machine begins to sleep. */
+static void test_primary_closes_meanwhile(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct family *family = family_of_fixture(fixture);
+	unsigned long begun;
+
+	open_primary(fixture);
+	channel_enable(fixture);
+	vmb_life_hibernate(fixture->channel, VMB_CHANNEL_STOP_HIBERNATING);
+	flush_work(&fixture->channel->life.work);
+	channel_help(fixture, disable_primary);
+	wait_for_state(test, family->primary, VMB_LIFE_CLOSING);
+	begun = jiffies;
+	KUNIT_EXPECT_EQ(test, vmb_transport_device_hibernate(&fixture->transport.device), 0);
+	KUNIT_EXPECT_LT(test, jiffies - begun, AT_ONCE);
+	expect_disabled(fixture);
+	KUNIT_EXPECT_EQ(test, family->closed, 1);
+}
+
 static struct kunit_case sub_channel_peer_cases[] = {
 	KUNIT_CASE(test_peer_completes_it),
 	KUNIT_CASE(test_patience_ends),
@@ -409,6 +429,7 @@ static struct kunit_case sub_channel_peer_cases[] = {
 	KUNIT_CASE(test_primary_comes_after),
 	KUNIT_CASE(test_peer_goes),
 	KUNIT_CASE(test_peer_comes_first),
+	KUNIT_CASE(test_primary_closes_meanwhile),
 	{}
 };
 

@@ -287,6 +287,7 @@ bool vmb_send_completed(struct vmb_channel *channel, u64 transaction_id,
 
 /* send_life.c */
 void vmb_send_accept(struct vmb_channel *channel);
+bool vmb_send_is_accepting(const struct vmb_channel *channel);
 void vmb_send_start(struct vmb_channel *channel);
 void vmb_send_hold(struct vmb_channel *channel);
 bool vmb_send_stop(struct vmb_channel *channel, bool all);

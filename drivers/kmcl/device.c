@@ -176,12 +176,16 @@ EXPORT_SYMBOL_GPL(vmb_transport_device_hibernate);
  * @device: the device; its channels are closed, so that the peer writes to no
  *	memory of this kernel when another one runs. What drivers have sent ends,
  *	and they can send no more. A driver that does not return from a callback
- *	keeps its channel open, and that is said in the log.
+ *	keeps its channel open, and if that is a sub-channel its primary, too; that
+ *	is said in the log.
  *
  * Context: process context; waits for 20 s at most.
  */
 void vmb_transport_device_shutdown(struct vmb_transport_device *device)
 {
+	spin_lock_irq(&device->lock);
+	device->down = true;
+	spin_unlock_irq(&device->lock);
 	vmb_transport_device_sleep(device, VMB_CHANNEL_STOP_SHUTDOWN);
 }
 EXPORT_SYMBOL_GPL(vmb_transport_device_shutdown);

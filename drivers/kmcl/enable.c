@@ -89,7 +89,7 @@ static int vmb_life_begin(struct vmb_channel *channel)
 	int ret;
 
 	spin_lock_irq(&channel->device->lock);
-	ret = vmb_sub_channel_check(channel);
+	ret = channel->device->down ? -ENODEV : vmb_sub_channel_check(channel);
 	if (ret)
 		goto unlock;
 	spin_lock(&life->lock);
@@ -122,10 +122,11 @@ unlock:
  * Return: 0; -EBUSY: not disabled, or the client still holds packets from
  * before; -EINVAL: no process-packet callback, or nothing to offer or to wait
  * for; -EMSGSIZE: the largest packet does not fit the rings; -ENODEV: the device
- * is not the target, or is gone; -ENOTCONN: a sub-channel whose primary is not
- * open; -EEXIST: another channel of the device, or another sub-channel of the
- * same index, is enabled, or another server offers the same; -EOPNOTSUPP: a
- * server channel without VMB_SERVER_CHANNEL_INIT_FLAG_LOOPBACK_OFFER; -ENOMEM.
+ * is not the target, or is gone, or the machine goes down; -ENOTCONN: a
+ * sub-channel whose primary is not open; -EEXIST: another channel of the device,
+ * or another sub-channel of the same index, is enabled, or another server offers
+ * the same; -EOPNOTSUPP: a server channel without
+ * VMB_SERVER_CHANNEL_INIT_FLAG_LOOPBACK_OFFER; -ENOMEM.
  *
  * VmbChannelEnable.
  */

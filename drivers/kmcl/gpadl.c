@@ -163,13 +163,14 @@ static bool vmb_gpadl_is_busy(struct vmb_channel *channel,
 {
 	lockdep_assert_held(&channel->memory.lock);
 	return gpadl->mapped ||
-	       (gpadl->users && !vmb_outbound_is_abandoned(channel));
+	       (gpadl->users && !vmb_outbound_is_abandoned(channel) &&
+		!vmb_life_goes_down(channel));
 }
 
 /*
  * Tell the peer, once nobody uses it and nobody will. A client that was closed
- * without still points into it, and nobody waits for that client any more: its
- * memory is leaked. A server's mapping is waited for, however long it takes:
+ * without still points into it, and nobody waits for that client any more, or the
+ * machine goes down: its memory is leaked. A server's mapping is waited for, however long it takes:
  * the library itself undoes it when the server has been closed.
  */
 static int vmb_gpadl_delete(struct vmb_channel *channel, struct vmb_gpadl *gpadl)

@@ -25,6 +25,7 @@ enum vmb_life_action {
 	VMB_LIFE_DO_SLEEP,
 	VMB_LIFE_DO_CLOSE,
 	VMB_LIFE_DO_GIVE_UP,	/* stopped before it was open */
+	VMB_LIFE_DO_END_SENDS,	/* it never will be: the machine goes down */
 };
 
 /* Take the life a step further, as the table says. 0 or the table's errno. */
@@ -397,11 +398,15 @@ static bool vmb_life_is_closed(const struct vmb_channel *channel)
 	return state == VMB_LIFE_ENABLED || state == VMB_LIFE_DISABLED;
 }
 
-/* Has it neither come to rest nor refused? */
+/*
+ * Has it neither come to rest nor refused? A primary that is closing waits for its
+ * sub-channels, which have come to rest and wait to be closed.
+ */
 bool vmb_life_is_restless(const struct vmb_channel *channel)
 {
 	return !vmb_life_is_closed(channel) &&
-	       READ_ONCE(channel->life.hibernate) && !READ_ONCE(channel->life.rested);
+	       READ_ONCE(channel->life.hibernate) && !READ_ONCE(channel->life.rested) &&
+	       (channel->primary || READ_ONCE(channel->life.state) != VMB_LIFE_CLOSING);
 }
 
 /* Has it neither been closed nor refused? */
@@ -464,7 +469,9 @@ static enum vmb_life_action vmb_life_decide(struct vmb_channel *channel)
 		if (life->stop)
 			return VMB_LIFE_DO_GIVE_UP;
 		if (life->hibernate)
-			return VMB_LIFE_NOTHING;
+			return vmb_life_goes_down(channel) &&
+			       vmb_send_is_accepting(channel) ?
+			       VMB_LIFE_DO_END_SENDS : VMB_LIFE_NOTHING;
 		/* It is told when its primary is open again. */
 		if (life->peer)
 			return vmb_sub_channel_may_open(channel) ?
@@ -550,6 +557,10 @@ static void vmb_life_act(struct vmb_channel *channel, enum vmb_life_action actio
 		vmb_life_close(channel);
 		vmb_flow_advance(channel, VMB_FLOW_CLOSE);
 		vmb_life_closed(channel);
+		break;
+	case VMB_LIFE_DO_END_SENDS:
+		vmb_send_stop(channel, true);
+		vmb_send_fail(channel, -ENODEV);
 		break;
 	case VMB_LIFE_DO_GIVE_UP:
 		/* There are some only if the machine has slept. */

@@ -10,8 +10,14 @@
 void vmb_send_accept(struct vmb_channel *channel)
 {
 	spin_lock_irq(&channel->outbound.lock);
-	channel->outbound.accepting = true;
+	WRITE_ONCE(channel->outbound.accepting, true);
 	spin_unlock_irq(&channel->outbound.lock);
+}
+
+/* Any context. */
+bool vmb_send_is_accepting(const struct vmb_channel *channel)
+{
+	return READ_ONCE(channel->outbound.accepting);
 }
 
 /* The channel runs: what was held goes out first. */
@@ -94,7 +100,7 @@ bool vmb_send_stop(struct vmb_channel *channel, bool all)
 	bool left, ended;
 
 	spin_lock_irq(&outbound->lock);
-	outbound->accepting = false;
+	WRITE_ONCE(outbound->accepting, false);
 	outbound->sending = false;
 	vmb_send_end_unsent(channel, &outbound->held);
 	vmb_send_end_unsent(channel, &outbound->queue);
