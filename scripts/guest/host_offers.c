@@ -26,6 +26,13 @@ struct CPUState *qemu_get_cpu(int index);
 #define LAST_RELID		2047
 #define RETRY_MS		2
 
+/* What QEMU says of a message that it does not know, and the one that is meant. */
+#define UNKNOWN_MESSAGE		"unknown message type %#x"
+#define RELID_RELEASED		13u
+
+/* Channels that were taken back and whose relids the guest still has. */
+static uint32_t not_released;
+
 struct message {
 	uint32_t length;
 	union {
@@ -142,6 +149,29 @@ static void send_message(struct host_offers *offers, const struct message *messa
 }
 
 /*
+ * QEMU tells nobody that the guest has let go of a channel, but writes a line to
+ * standard error: by this function, which is ours, for we are preloaded.
+ */
+int __vfprintf_chk(FILE *stream, int flag, const char *format, va_list arguments)
+{
+	va_list copy;
+
+	if (!strcmp(format, UNKNOWN_MESSAGE)) {
+		va_copy(copy, arguments);
+		if (va_arg(copy, unsigned int) == RELID_RELEASED && not_released)
+			not_released--;
+		va_end(copy);
+	}
+	return vfprintf(stream, format, arguments);
+}
+
+/* May what was taken back be offered again? */
+bool host_guest_has_let_go(void)
+{
+	return !not_released;
+}
+
+/*
  * Offer it. The guest must have released a relid before it may be given again;
  * QEMU does not hear of that, so every offer gets a new one.
  */
@@ -204,6 +234,7 @@ void host_rescind(struct host_offers *offers, VMBusChannel *chan)
 	};
 
 	take_end_away(chan);
+	not_released++;
 	send_message(offers, &message);
 }
 
@@ -232,6 +263,7 @@ void host_offers_forget(struct host_offers *offers)
 		g_free(g_queue_pop_head(&offers->messages));
 	if (offers->route && offers->route->message)
 		leave_route(offers);
+	not_released = 0;
 	timer_del(offers->timer);
 }
 

@@ -21,6 +21,7 @@ struct host_offers {
 	QEMUTimer *timer;
 };
 
+bool host_guest_has_let_go(void);
 bool host_can_offer(void);
 void host_offers_init(struct host_offers *offers);
 void host_offers_destroy(struct host_offers *offers);

@@ -15,11 +15,11 @@
 /* If sub-channels do not open, the report will say so. */
 #define RESCIND_AT_LAST_MS	20000
 /*
- * The guest must have let go of the device before it is offered again. It closes
- * its channels then, which is heard; so much later it should be through.
+ * The guest must have let go of the device before it is offered again, or it takes
+ * it for the same one. How often to look, and when to wait no longer.
  */
-#define AGAIN_MS		1500
-#define AGAIN_AT_LAST_MS	15000
+#define AGAIN_MS		20
+#define AGAIN_AT_LAST_MS	60000
 
 static struct echo_channel *primary_of(struct echo_host *host)
 {
@@ -144,7 +144,7 @@ static void rescind_device(struct echo_host *host)
 	rescind_sub_channels(host);
 	rescind(primary_of(host));
 	host->again_at = echo_now() + AGAIN_AT_LAST_MS;
-	timer_mod(host->again, host->again_at);
+	timer_mod(host->again, echo_now() + AGAIN_MS);
 }
 
 static void rescind_one(struct echo_host *host)
@@ -194,6 +194,10 @@ static void offer_again(void *opaque)
 {
 	struct echo_host *host = opaque;
 
+	if (!host_guest_has_let_go() && echo_now() < host->again_at) {
+		timer_mod(host->again, echo_now() + AGAIN_MS);
+		return;
+	}
 	host->again_at = 0;
 	offer(primary_of(host));
 }
@@ -221,10 +225,6 @@ static void after_reset(void *opaque)
 
 void echo_offers_reset(struct echo_host *host)
 {
-	if (host->again_at) {
-		host->again_at = MIN(host->again_at, echo_now() + AGAIN_MS);
-		timer_mod(host->again, host->again_at);
-	}
 	/* The bus itself comes after its devices. */
 	aio_bh_schedule_oneshot(qemu_get_aio_context(), after_reset, host);
 }
