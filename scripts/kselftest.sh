@@ -92,8 +92,9 @@ no_opens=()
 # What else than modules is to be in the guest.
 files=()
 hold_every=1000
-# That kernel sleeps once more.
+# That kernel sleeps once more. And two of the storm's client, which sleeps, too.
 [ "$version" != debug ] || sleeper_opens+=(endless)
+sleeper_opens+=("exchange*2")
 
 stage "Linux $version, our modules, clients from outside of the tree"
 need_packages python3 gcc libc6-dev
@@ -120,6 +121,12 @@ results() {
 	done
 }
 
+# judge PROGRAM ARGUMENTS...: of kselftest/, which prints such lines.
+judge() {
+	results host < <(python3 "$VMB_TOP/scripts/kselftest/$1" "${@:2}" ||
+		echo "not ok $1 has died")
+}
+
 # join MODES...: one for each open, with colons.
 join() {
 	local mode count
@@ -141,7 +148,7 @@ join() {
 run_guest() {
 	local logs=$1 script=$2 sub_channels=$4 ended=yes
 	local -n echo_opens=$3 source_opens=$5
-	local judge=$VMB_TOP/scripts/kselftest/opens.py source=
+	local source=
 
 	shift 5
 	[ ${#source_opens[@]} -eq 0 ] || source=modes=$(join "${source_opens[@]}"),sends=20000
@@ -153,8 +160,8 @@ run_guest() {
 		--device "modes=$(join "${echo_opens[@]}"),inband=3000,external=300,hold-every=$hold_every,sub-channels=$sub_channels" \
 		--source "$source" || ended=no
 	results guest < <(tr -d '\r' <"$logs/guest.log" | sed -n 's/^VMBGUEST-TEST //p')
-	results host < <(python3 "$judge" "$logs/host.log" echo "$sub_channels" "${echo_opens[@]}")
-	results host < <(python3 "$judge" "$logs/host.log" source 0 "${source_opens[@]}")
+	judge opens.py "$logs/host.log" echo "$sub_channels" "${echo_opens[@]}"
+	judge opens.py "$logs/host.log" source 0 "${source_opens[@]}"
 	check "the guest ran to its end" [ "$ended" = yes ]
 }
 
@@ -188,9 +195,9 @@ if begins kexec; then
 		"$VMB_TOP/scripts/kselftest/client-lib.sh" "$modules"/*.ko
 	files=("$work/next_kernel" "$work/initramfs" "$kernel/vmlinuz")
 	run_guest "$logs/kexec" kexec.sh kexec_opens 4 kexec_opens \
-		--trace vmbus_process_incoming_message
-	results host < <(python3 "$VMB_TOP/scripts/kselftest/closed_first.py" \
-		"$logs/kexec/host.log" 6)
+		--trace vmbus_process_incoming_message \
+		--trace vmbus_gpadl_created --trace vmbus_gpadl_torndown
+	judge closed_first.py "$logs/kexec/host.log" 6
 	check "guest: kexec: no driver kept the machine up" \
 		refute 'does not come to rest' "$logs/kexec/guest.log"
 	files=()
@@ -209,7 +216,6 @@ fi
 if begins storm; then
 	run_guest "$logs/storm" storm.sh storm_opens 0 storm_sender_opens \
 		--append "VMB_ROUNDS=$rounds $tracking" --deadline "${DEADLINE:-1200}"
-	results host < <(python3 "$VMB_TOP/scripts/kselftest/balance.py" \
-		"$logs/storm"/{guest,host}.log)
+	judge balance.py "$logs/storm"/{guest,host}.log
 fi
 checks_end

@@ -10,7 +10,8 @@
 #	--device PROPERTIES	of the echo client's host, such as inband=1000,modes=endless
 #	--source PROPERTIES	of the source client's host; without it there is none
 #	--append PARAMETERS	more for the guest's kernel
-#	--trace EVENTS		of its QEMU, that go to host.log, such as vmbus_close_channel
+#	--trace EVENT		of its QEMU, that goes to host.log, such as
+#				vmbus_close_channel; may be given again
 #	--timer KIND		synthetic, or local: the processor's own; the
 #				synthetic ones do not survive a hibernation here
 #	--cpus N		of the guest (2)
@@ -41,7 +42,7 @@ while [ $# -gt 1 ]; do
 	--device) device=$2 ;;
 	--source) source=$2 ;;
 	--append) append=$2 ;;
-	--trace) trace=$2 ;;
+	--trace) trace+=" $2" ;;
 	--timer) [ "$2" = synthetic ] || timer='' ;;
 	--cpus) cpus=$2 ;;
 	--memory) memory=$2 ;;
@@ -66,7 +67,7 @@ touch "$logs/guest.log" "$logs/host.log"
 
 # guest_options DIRECTORY [FEATURES]: for QEMU, one option a line.
 guest_options() {
-	local directory=$1 processor=${2:-}
+	local directory=$1 processor=${2:-} event
 
 	# The devices in this order: the bus has to be there first.
 	printf '%s\n' \
@@ -78,7 +79,9 @@ guest_options() {
 		-kernel "$directory/vmlinuz" -initrd "$directory/initrd" \
 		-append "console=ttyS0 quiet loglevel=4 panic=-1 oops=panic mitigations=off cryptomgr.notests log_buf_len=4M $append"
 	[ -z "$source" ] || printf '%s\n' -device "vmb-source-host,$source"
-	[ -z "$trace" ] || printf '%s\n' -trace "$trace"
+	for event in $trace; do
+		printf '%s\n' -trace "$event"
+	done
 }
 
 # The device file says nothing: ask whether KVM implements Hyper-V's SynIC.

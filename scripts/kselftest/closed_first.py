@@ -5,35 +5,56 @@
 usage: closed_first.py HOST_LOG CHANNELS	(how many there were)
 
 The log has QEMU's trace of the messages that the guest sent to the bus, by the
-number of their type, and a line of the host's for each channel that was closed:
-by the guest's message, or, without one, because the bus was reset. Prints one
-line, "ok ..." or "not ok ...".
+number of their type, and of the memory (GPADLs) that it shared and took back; and a
+line of the host's for each channel that was closed: by the guest's message, or,
+without one, because the bus was reset. Prints a line for each question, "ok ..." or
+"not ok ...".
+
+When a primary channel closes the host takes back the offers of its sub-channels,
+and what a guest shares on such a one ends with that, without a message.
 """
 
 import re
 import sys
 
 MESSAGE = re.compile(r"vmbus_process_incoming_message type (\d+)")
-CLOSE_CHANNEL, UNLOAD = 7, 16
+CLOSE_CHANNEL, RELEASED, UNLOAD = 7, 13, 16
 CLOSED = re.compile(r"VMBHOST-(SOURCE-)?CLOSED ")
+# Said again if its message has to be sent again.
+MEMORY = re.compile(r"vmbus_gpadl_(created|torndown) gpadl #(\d+)")
+
+
+def verdict(holds, text):
+    """One line."""
+    print("%s kexec: %s" % ("ok" if holds else "not ok", text))
 
 
 def main():
     wanted = int(sys.argv[2])
-    asked = closed = 0
+    count = {CLOSE_CHANNEL: 0, RELEASED: 0, CLOSED: 0}
+    memory = {"created": set(), "torndown": set()}
     with open(sys.argv[1], encoding="utf-8", errors="replace") as file:
         for line in file:
             message = MESSAGE.search(line)
-            if message and int(message.group(1)) == CLOSE_CHANNEL:
-                asked += 1
-            elif message and int(message.group(1)) == UNLOAD:
+            kind = int(message.group(1)) if message else None
+            if kind == UNLOAD:
                 break
-            closed += bool(CLOSED.search(line))
+            if kind in count:
+                count[kind] += 1
+            count[CLOSED] += bool(CLOSED.search(line))
+            for event, handle in MEMORY.findall(line):
+                memory[event].add(handle)
         else:
-            print("not ok kexec: the first kernel never let go of the bus")
+            verdict(False, "the first kernel never let go of the bus")
             return
-    print("%s kexec: %d of %d channels were closed, %d of them by the guest, when it let go"
-          % ("ok" if asked == closed == wanted else "not ok", closed, wanted, asked))
+    verdict(count[CLOSED] == count[CLOSE_CHANNEL] == wanted,
+            "%d of %d channels were closed, %d of them by the guest, when it let go"
+            % (count[CLOSED], wanted, count[CLOSE_CHANNEL]))
+    created = len(memory["created"])
+    left = len(memory["created"] - memory["torndown"])
+    verdict(created > wanted and left <= count[RELEASED],
+            "of %d pieces of shared memory %d were not taken back, %d channels were gone"
+            % (created, left, count[RELEASED]))
 
 
 if __name__ == "__main__":
