@@ -149,14 +149,21 @@ static int storm_send(struct storm *storm, struct storm_packet *context)
 	return ret;
 }
 
+static bool storm_may_send(struct storm *storm)
+{
+	return !READ_ONCE(storm->resting) && !llist_empty(&storm->free);
+}
+
 static int storm_sender(void *argument)
 {
 	struct storm *storm = argument;
 	struct llist_node *node;
 
 	while (!kthread_should_stop()) {
-		wait_event_idle(storm->freed, !llist_empty(&storm->free) ||
+		wait_event_idle(storm->freed, storm_may_send(storm) ||
 				kthread_should_stop());
+		if (READ_ONCE(storm->resting))
+			continue;
 		node = llist_del_first(&storm->free);
 		if (node && storm_send(storm, llist_entry(node, struct storm_packet, node)))
 			wait_event_idle(storm->freed, READ_ONCE(storm->enabled) ||
@@ -164,6 +171,48 @@ static int storm_sender(void *argument)
 		cond_resched();
 	}
 	return 0;
+}
+
+/* All of our packets are in our hands, and the sender sends no more. */
+static bool storm_has_all(struct storm *storm)
+{
+	struct llist_node *node;
+	int count = 0;
+
+	llist_for_each(node, READ_ONCE(storm->free.first))
+		count++;
+	return count == STORM_WINDOW;
+}
+
+int storm_packets_rest(struct storm *storm)
+{
+	WRITE_ONCE(storm->resting, true);
+	return wait_event_interruptible_timeout(storm->freed, storm_has_all(storm),
+						STORM_PATIENCE) > 0 ? 0 : -ETIMEDOUT;
+}
+
+/*
+ * The channel is suspended, for the machine falls asleep: nobody hears of these
+ * before it wakes. The peer counts from 0 in each open.
+ */
+void storm_packets_keep(struct storm *storm)
+{
+	struct llist_node *node = llist_del_all(&storm->free), *next;
+
+	storm->sequence = 0;
+	for (; node; node = next) {
+		next = node->next;
+		if (!storm_send(storm, llist_entry(node, struct storm_packet, node)))
+			atomic64_inc(&storm->count.kept);
+	}
+	if (atomic64_read(&storm->count.ended) == atomic64_read(&storm->count.accepted))
+		storm_wrong(storm, "packets have ended at once", storm->sequence);
+}
+
+void storm_packets_go_on(struct storm *storm)
+{
+	WRITE_ONCE(storm->resting, false);
+	wake_up(&storm->freed);
 }
 
 int storm_packets_allocate(struct storm *storm)

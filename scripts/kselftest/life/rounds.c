@@ -13,8 +13,6 @@
 
 /* Packets in each direction before a round goes on. */
 #define STORM_TRAFFIC		16
-/* How long to wait for them. */
-#define STORM_PATIENCE		(30 * HZ)
 
 static void storm_step(struct storm *storm, enum storm_phase to, u32 from)
 {
@@ -70,6 +68,8 @@ static void storm_suspend(struct vmb_channel *channel, void *callback_context,
 	if (atomic64_read(&count->accepted) != atomic64_read(&count->ended))
 		atomic64_inc(&count->suspends_sending);
 	storm_step(storm, STORM_SUSPENDED, BIT(STORM_RUNNING));
+	if (reason == VMB_CHANNEL_STOP_HIBERNATING && READ_ONCE(storm->resting))
+		storm_packets_keep(storm);
 }
 
 static void storm_closed(struct vmb_channel *channel, void *callback_context,
@@ -77,7 +77,8 @@ static void storm_closed(struct vmb_channel *channel, void *callback_context,
 {
 	struct storm *storm = callback_context;
 
-	if (reason != VMB_CHANNEL_STOP_DISABLED)
+	if (reason != VMB_CHANNEL_STOP_DISABLED &&
+	    reason != VMB_CHANNEL_STOP_HIBERNATING)
 		storm_wrong(storm, "closed for reason", reason);
 	if (atomic64_read(&storm->count.completed) != storm->delivered_at_suspend)
 		storm_wrong(storm, "closed with packets in our hands",
@@ -269,6 +270,10 @@ int storm_do(struct storm *storm, const char *what)
 		ret = storm_stop(storm);
 	else if (sysfs_streq(what, "go"))
 		ret = storm_enable(storm);
+	else if (sysfs_streq(what, "rest"))
+		ret = storm_packets_rest(storm);
+	else if (sysfs_streq(what, "wake"))
+		storm_packets_go_on(storm);
 	else
 		ret = -EINVAL;
 	if (!ret && atomic64_read(&storm->count.wrong))

@@ -20,6 +20,8 @@
 /* The sender's packet objects. */
 #define STORM_WINDOW		64
 #define STORM_PACKET_SIZE	4096
+/* How long to wait for packets. */
+#define STORM_PATIENCE		(30 * HZ)
 
 /* Where the channel is, by the callbacks that were called. */
 enum storm_phase {
@@ -40,6 +42,7 @@ enum storm_phase {
  *  answered		of these, with the peer's completion, found right
  *  cut_off		of these, because the channel went
  *  refused		packets of our own that a disabled channel did not take
+ *  kept		packets of our own that were sent while the machine fell asleep
  *  suspends		calls of suspend
  *  suspends_holding	of these, with packets in our hands
  *  suspends_sending	of these, with packets of our own under way
@@ -55,6 +58,7 @@ enum storm_phase {
 	X(answered)		\
 	X(cut_off)		\
 	X(refused)		\
+	X(kept)			\
 	X(suspends)		\
 	X(suspends_holding)	\
 	X(suspends_sending)	\
@@ -93,6 +97,7 @@ struct storm_packet {
  *	holds @rounds, before the call that brings them. 0: any.
  * @quiet: pause or disable has returned; cleared before start or enable.
  * @enabled: sends are taken; likewise.
+ * @resting: the sender sends nothing; suspend does if the machine falls asleep.
  * @delivered_at_suspend: nothing more may come until started.
  * @delivered_before: when @quiet was cleared.
  * @answered_before: likewise.
@@ -118,6 +123,7 @@ struct storm {
 	enum vmb_channel_stop_reason expected;
 	bool quiet;
 	bool enabled;
+	bool resting;
 	u64 delivered_at_suspend;
 	u64 delivered_before;
 	u64 answered_before;
@@ -144,6 +150,9 @@ u32 storm_incoming_size(void);
 int storm_packets_allocate(struct storm *storm);
 void storm_packets_free(struct storm *storm);
 int storm_packets_start(struct storm *storm);
+int storm_packets_rest(struct storm *storm);
+void storm_packets_keep(struct storm *storm);
+void storm_packets_go_on(struct storm *storm);
 void storm_packets_stop(struct storm *storm);
 void storm_process_packet(struct vmb_channel *channel, void *callback_context,
 			  struct vmb_packet_completion *packet,
