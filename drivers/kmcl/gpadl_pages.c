@@ -14,6 +14,7 @@
  * allocator, or of kmalloc, is shared.
  */
 #include <linux/gfp.h>
+#include <linux/kmemleak.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -43,6 +44,8 @@ void vmb_gpadl_free(struct vmb_gpadl *gpadl, bool leaked)
 {
 	if (!leaked)
 		vmb_gpadl_release_memory(gpadl);
+	else if (gpadl->origin == VMB_GPADL_ALLOCATED && is_vmalloc_addr(gpadl->buffer))
+		kmemleak_ignore(gpadl->buffer);
 	kvfree(gpadl->pages);
 	kfree(gpadl);
 }

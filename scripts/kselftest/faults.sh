@@ -58,20 +58,34 @@ is_untouched() {
 	[ ! -e "$device/driver" ]
 }
 
+# next NTH TOTAL: which comes next. The first are all different, and so are the last;
+# between them lie hundreds of packet objects.
+next() {
+	if [ "$1" -lt 80 ] || [ "$1" -ge $(($2 - 90)) ]; then
+		nth=$(($1 + 1))
+	else
+		nth=$(($1 + ($2 - 170) / 10 + 1))
+		[ "$nth" -lt $(($2 - 90)) ] || nth=$(($2 - 90))
+	fi
+}
+
 # Allocations of the probe fail, one in each; what comes of it is a bound device,
-# for some can be done without, or one that was never touched. The first eighty are
-# all different; behind them come hundreds of the same kind, so the steps grow.
+# for some can be done without, or one that was never touched.
 unwinds_at_each_step() {
-	local nth=0 rounds=0 failed=0
+	local nth=0 rounds=0 failed=0 total
 
 	[ ! -e "$device/driver" ] || unbinds || return 1
+	# How many there are.
+	bind_with_fault 100000
+	total=$((100000 - left))
+	unbinds || return 1
 	left=0
 	while [ "$left" -eq 0 ]; do
-		nth=$((nth + 1 + (nth > 80 ? nth / 6 : 0)))
-		[ $nth -lt 5000 ] || return 1
+		next $nth $total
+		[ $nth -lt $((total + 100)) ] || return 1
 		bind_with_fault $nth
 		rounds=$((rounds + 1))
-		[ $((rounds % 20)) -ne 0 ] || echo "probe: allocation $nth"
+		[ $((rounds % 20)) -ne 0 ] || echo "probe: allocation $nth of $total"
 		if [ -e "$device/driver" ]; then
 			unbinds || return 1
 		else
@@ -79,7 +93,7 @@ unwinds_at_each_step() {
 			is_untouched || return 1
 		fi
 	done
-	echo "$driver: $rounds of at most $nth allocations failed, $failed ended the probe"
+	echo "$driver: $rounds of some $total allocations failed, $failed ended the probe"
 	# Some of them are ours.
 	[ $failed -gt 20 ] && rebinds && flows
 }
@@ -92,13 +106,10 @@ flows() {
 	fi
 }
 
-# What is behind these addresses, in the stack, is our library.
-set_range() {
+# fail_behind START END: only what these addresses are in the stack of.
+fail_behind() {
 	local kind
 
-	# shellcheck disable=SC2046
-	set -- $(awk '$4 == "[vmbkmcl]" && $2 ~ /[tT]/ { print $1 }' /proc/kallsyms |
-		sort | sed -n '1p;$p')
 	for kind in failslab fail_page_alloc; do
 		echo "0x$1" >$faults/$kind/require-start
 		echo "0x$2" >$faults/$kind/require-end
@@ -106,8 +117,27 @@ set_range() {
 	done
 }
 
-# let_fail PERCENT INTERVAL: so many of each INTERVAL-th allocation of the machine
-# that is behind the library, by whomever.
+# symbols: of the library, by address.
+symbols() {
+	awk '$4 == "[vmbkmcl]" && $2 ~ /[tT]/ { print $1, $3 }' /proc/kallsyms | sort
+}
+
+fail_behind_library() {
+	# shellcheck disable=SC2046
+	fail_behind $(symbols | sed -n '1p;$p' | cut -d ' ' -f 1)
+}
+
+# The one function that opens channels, and closes them.
+fail_behind_worker() {
+	# shellcheck disable=SC2046
+	fail_behind $(symbols | grep -A 1 ' vmb_life_work$' | cut -d ' ' -f 1)
+}
+
+fail_anywhere() {
+	fail_behind 0 ffffffffffffffff
+}
+
+# let_fail PERCENT INTERVAL: so many of each INTERVAL-th allocation of the machine.
 let_fail() {
 	local kind
 
@@ -117,30 +147,27 @@ let_fail() {
 	done
 }
 
-# survives PERCENT INTERVAL probe|open: bind, let it live a little, unbind, while
-# these fail, from the probe or the open on. It opens or it does not; in any case it
-# goes.
+# survives PERCENT INTERVAL: bind, let it live a little, unbind, while these fail. It
+# opens or it does not; in any case it goes.
 survives() {
-	local round=0 bound=0 opened=0
+	local round=0 opened=0 failed before
 
 	[ ! -e "$device/driver" ] || unbinds || return 1
+	before=$(dmesg | wc -l)
 	while [ $round -lt $rounds ]; do
 		round=$((round + 1))
-		[ "$3" = open ] || let_fail "$1" "$2"
-		bind "$driver" 2>/dev/null
 		let_fail "$1" "$2"
+		bind "$driver" 2>/dev/null
 		# Left to luck: what is under way when it is unbound.
-		usleep $((round % 10 * 20000))
+		usleep $(((round % 10 + 1) * 20000))
 		! state_is open || opened=$((opened + 1))
-		if [ -e "$device/driver" ]; then
-			bound=$((bound + 1))
-			unbind "$driver"
-		fi
+		[ ! -e "$device/driver" ] || unbind "$driver"
 		let_fail 0 1
 		is_untouched || return 1
 	done
-	echo "$driver: of $rounds rounds, failing from the $3 on, $bound were bound, $opened open"
-	[ $opened -gt 0 ] && { [ "$3" = probe ] || [ $opened -lt $rounds ]; } && rebinds && flows
+	failed=$(log_since "$before" | grep -cE 'cannot open|refuses to open|failed with error -12')
+	echo "$driver: of $rounds rounds $opened were open, $failed probes or opens failed"
+	[ $opened -gt 0 ] && [ "$failed" -gt 0 ] && rebinds && flows
 }
 
 modprobe hv_vmbus || exit 1
@@ -148,16 +175,15 @@ wait_for 30 use "$source_type" vmb_source || exit 1
 wait_for 30 use "$echo_type" vmb_echo || exit 1
 
 check "faults: this kernel has them" kinds_of_faults
-# The echo client's open allocates some fifteen times, the source client's two or
-# three: so that about half of them fail.
-for name in echo:5 source:25; do
-	percent=${name#*:} name=${name%:*}
+for name in echo source; do
 	eval "use \"\$${name}_type\" vmb_$name"
 	modprobe "$driver" && opens
+	fail_anywhere
 	check "faults: $driver: allocations of a probe fail at every step" unwinds_at_each_step
-	set_range
-	check "faults: $driver: a few allocations fail at any moment" survives 100 499 probe
-	check "faults: $driver: many fail from the open on" survives "$percent" 1 open
+	fail_behind_library
+	check "faults: $driver: a few allocations fail at any moment" survives 1 5
+	fail_behind_worker
+	check "faults: $driver: many fail while a channel opens" survives 6 1
 	rmmod "$driver"
 done
 check "faults: everything unloads" rmmod vmbkmcl_hv vmbkmcl

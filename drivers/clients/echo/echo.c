@@ -17,6 +17,7 @@
  */
 #include <linux/crc32.h>
 #include <linux/highmem.h>
+#include <linux/kmemleak.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
@@ -235,6 +236,13 @@ static void echo_processing_complete(struct vmb_channel *vmb_channel,
 		queue_work(system_unbound_wq, &channel->answer_work);
 }
 
+/* Memory that the peer may still write to is never freed, and nobody's any more. */
+static void echo_leak_shared(struct echo_channel *channel)
+{
+	kmemleak_ignore(channel->shared);
+	channel->shared = NULL;
+}
+
 static int echo_opened(struct vmb_channel *vmb_channel, void *callback_context)
 {
 	struct echo_channel *channel = callback_context;
@@ -248,7 +256,7 @@ static int echo_opened(struct vmb_channel *vmb_channel, void *callback_context)
 						   &channel->gpadl);
 	/* The peer may write to it although it refused it. */
 	if (ret == -EIO)
-		channel->shared = NULL;
+		echo_leak_shared(channel);
 	if (ret)
 		goto free_shared;
 	ret = vmb_channel_register_transfer_page_set(vmb_channel,
@@ -260,7 +268,7 @@ static int echo_opened(struct vmb_channel *vmb_channel, void *callback_context)
 
 delete_gpadl:
 	if (vmb_channel_delete_gpadl(vmb_channel, channel->gpadl))
-		channel->shared = NULL;
+		echo_leak_shared(channel);
 free_shared:
 	vfree(channel->shared);
 	channel->shared = NULL;
@@ -279,9 +287,9 @@ static void echo_closed(struct vmb_channel *vmb_channel, void *callback_context,
 		return;
 	vmb_channel_unregister_transfer_page_set(vmb_channel,
 						 VMB_ECHO_TRANSFER_SET_ID);
-	/* Memory that the peer may still write to is never freed. */
-	if (!vmb_channel_delete_gpadl(vmb_channel, channel->gpadl))
-		vfree(channel->shared);
+	if (vmb_channel_delete_gpadl(vmb_channel, channel->gpadl))
+		echo_leak_shared(channel);
+	vfree(channel->shared);
 	channel->shared = NULL;
 }
 
