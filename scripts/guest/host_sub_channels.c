@@ -122,7 +122,10 @@ static bool any_is_being_opened(struct echo_host *host)
 	return false;
 }
 
-/* Every channel is open, has had traffic, and waits for completions now. */
+/*
+ * Every channel is open, has had traffic, and waits for completions now; and its
+ * shared memory is known, which alone shows when it comes to rest.
+ */
 static bool all_are_busy(const struct echo_host *host)
 {
 	const struct echo_channel *channel;
@@ -130,7 +133,7 @@ static bool all_are_busy(const struct echo_host *host)
 
 	for (i = 0; i <= host->sub_channels; i++) {
 		channel = &host->channels[i];
-		if (!channel->chan || !channel->outstanding ||
+		if (!channel->chan || !channel->outstanding || !channel->page_count ||
 		    channel->count.inband_completed < (channel->index ?
 						       SUB_PACKETS_BEFORE_RESCIND :
 						       PACKETS_BEFORE_RESCIND))

@@ -142,7 +142,9 @@ void echo_tick(void *opaque)
 		if (channel->mode == ECHO_MODE_FINITE || channel->mode == ECHO_MODE_MIRROR)
 			echo_report(channel, "VMBHOST-VERDICT");
 		else
-			echo_wrong(channel, "no progress for %u ms", channel->host->stall_ms);
+			echo_wrong(channel, "no progress for %u ms on channel %u, %u pages known",
+				   channel->host->stall_ms, channel->index,
+				   channel->page_count);
 	}
 	timer_mod(channel->timer, now + TICK_MS);
 	/* Last: this may take the channel away. */
