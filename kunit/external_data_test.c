@@ -4,6 +4,7 @@
  * is handed out.
  */
 #include <kunit/test.h>
+#include <linux/delay.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/uio.h>
@@ -293,6 +294,33 @@ static void shared_memory_in_use_while_the_machine_goes_down(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, NULL, 0), 0);
 }
 
+static int help_delete(struct channel_fixture *fixture)
+{
+	return vmb_channel_delete_gpadl(fixture->channel, shared_of(fixture)->handle);
+}
+
+/* The same, if somebody has been waiting for it since before. */
+static void shared_memory_is_waited_for_when_the_machine_goes_down(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	unsigned long begun = jiffies;
+
+	share_memory(fixture, 0);
+	get_all(fixture, peer_send_direct(fixture, shared_of(fixture)->memory, 0, 100));
+	channel_help(fixture, help_delete);
+	/* It does wait, or the case shows nothing. */
+	msleep(200);
+	KUNIT_EXPECT_FALSE(test, completion_done(&fixture->helped));
+	KUNIT_EXPECT_EQ(test, fixture->transport.gpadls, 1);
+	vmb_transport_device_shutdown(&fixture->transport.device);
+	KUNIT_EXPECT_EQ(test, channel_wait_for_help(fixture), -EIO);
+	KUNIT_EXPECT_LT(test, jiffies - begun, 8 * HZ);
+	KUNIT_EXPECT_EQ(test, fixture->transport.closes, 1);
+	KUNIT_EXPECT_EQ(test, fixture->transport.gpadls, 0);
+	shared_of(fixture)->handle = 0;
+	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, NULL, 0), 0);
+}
+
 /* Ordinary RAM, too: page caches and applications live in such pages. */
 static void raw_page_inside_a_larger_one(struct kunit *test)
 {
@@ -531,6 +559,7 @@ static struct kunit_case external_data_cases[] = {
 	KUNIT_CASE(raw_page_in_use_keeps_the_machine_awake),
 	KUNIT_CASE(raw_page_in_use_while_the_machine_goes_down),
 	KUNIT_CASE(shared_memory_in_use_while_the_machine_goes_down),
+	KUNIT_CASE(shared_memory_is_waited_for_when_the_machine_goes_down),
 	KUNIT_CASE(raw_page_inside_a_larger_one),
 	KUNIT_CASE(raw_page_that_is_reserved),
 	KUNIT_CASE(raw_page_that_is_no_memory),

@@ -169,9 +169,10 @@ static bool vmb_gpadl_is_busy(struct vmb_channel *channel,
 
 /*
  * Tell the peer, once nobody uses it and nobody will. A client that was closed
- * without still points into it, and nobody waits for that client any more, or the
- * machine goes down: its memory is leaked. A server's mapping is waited for, however long it takes:
- * the library itself undoes it when the server has been closed.
+ * without still points into it, and nobody waits for that client any more, nor for
+ * any client of a machine that goes down: the memory is leaked. A server's mapping
+ * is waited for, however long it takes: the library itself undoes it when the
+ * server has been closed.
  */
 static int vmb_gpadl_delete(struct vmb_channel *channel, struct vmb_gpadl *gpadl)
 {
@@ -231,7 +232,8 @@ static int vmb_gpadl_delete(struct vmb_channel *channel, struct vmb_gpadl *gpadl
  * Context: process context. Not from the packet callbacks.
  * Return: 0; -ENOENT: no such GPADL; -EBUSY: a transfer-page set stands for it;
  * -EIO: the peer may still write to the memory, or a packet that the channel was
- * closed without may still point into it, so it must never be freed.
+ * closed without may still point into it, or one that is not waited for because
+ * the machine goes down, so it must never be freed.
  *
  * VmbChannelDeleteGpadl.
  */

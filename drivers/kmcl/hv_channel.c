@@ -129,9 +129,10 @@ static int vmb_hv_close(struct vmb_channel *channel)
 	vmb_hv_sub_end_close_all(hv->device);
 	mutex_unlock(&hv->device->gpadl_lock);
 	vmb_hv_take_pages_back(hv);
-	/* Then the host did not give up the pages. */
-	hv->leaked |= ret;
-	/* Drops our mappings, which disconnect leaves and connect forgets. */
+	/* The host did not give up the pages; the mappings are ours in any case. */
+	if (ret)
+		hv->leaked = true;
+	/* Drops those, which disconnect leaves and connect forgets. */
 	vmbus_free_ring(hv->channel);
 	if (ret)
 		return ret;

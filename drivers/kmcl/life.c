@@ -365,29 +365,36 @@ bool vmb_life_goes_down(const struct vmb_channel *channel)
 	return READ_ONCE(channel->life.sleep_reason) == VMB_CHANNEL_STOP_SHUTDOWN;
 }
 
-/* The machine hibernates: the channel is to come to rest, and to stay so. */
+/*
+ * The machine hibernates: the channel is to come to rest, and to stay so. These
+ * three are called with the lock of all channels of the device, or without.
+ */
 void vmb_life_hibernate(struct vmb_channel *channel,
 			enum vmb_channel_stop_reason reason)
 {
 	struct vmb_life *life = &channel->life;
+	unsigned long flags;
 
-	spin_lock_irq(&life->lock);
+	spin_lock_irqsave(&life->lock, flags);
 	WRITE_ONCE(life->sleep_reason, reason);
 	life->hibernate = life->state != VMB_LIFE_DISABLED;
 	life->sleep = false;
 	queue_work(vmb_workqueue, &life->work);
-	spin_unlock_irq(&life->lock);
+	spin_unlock_irqrestore(&life->lock, flags);
+	/* Who waits for a GPADL to fall out of use may not have to any more. */
+	wake_up(&channel->memory.unused);
 }
 
 /* It has: close it, and open it again when the machine wakes. */
 void vmb_life_sleep(struct vmb_channel *channel)
 {
 	struct vmb_life *life = &channel->life;
+	unsigned long flags;
 
-	spin_lock_irq(&life->lock);
+	spin_lock_irqsave(&life->lock, flags);
 	life->sleep = true;
 	queue_work(vmb_workqueue, &life->work);
-	spin_unlock_irq(&life->lock);
+	spin_unlock_irqrestore(&life->lock, flags);
 }
 
 /* Is nothing done for the channel, nor will it be? */
@@ -430,7 +437,7 @@ void vmb_life_is_stuck(struct vmb_channel *channel)
 {
 	dev_err(channel->dev, "%s: the driver does not come to rest, %s\n",
 		vmb_channel_label(channel), vmb_life_goes_down(channel) ?
-		"the machine goes down with an open channel" : "no hibernation");
+		"the machine goes down nevertheless" : "no hibernation");
 	if (READ_ONCE(channel->life.state) == VMB_LIFE_CLOSING)
 		vmb_send_stop(channel, false);
 }
@@ -439,14 +446,15 @@ void vmb_life_is_stuck(struct vmb_channel *channel)
 void vmb_life_wake(struct vmb_channel *channel)
 {
 	struct vmb_life *life = &channel->life;
+	unsigned long flags;
 
-	spin_lock_irq(&life->lock);
+	spin_lock_irqsave(&life->lock, flags);
 	life->hibernate = false;
 	life->sleep = false;
 	life->peer = false;
 	life->searched = false;
 	queue_work(vmb_workqueue, &life->work);
-	spin_unlock_irq(&life->lock);
+	spin_unlock_irqrestore(&life->lock, flags);
 }
 
 static void vmb_life_find_peer(struct vmb_channel *channel)
