@@ -124,7 +124,8 @@ static bool any_is_being_opened(struct echo_host *host)
 
 /*
  * Every channel is open, has had traffic, and waits for completions now; and its
- * shared memory is known, which alone shows when it comes to rest.
+ * shared memory is known, which alone shows when it comes to rest. One that has
+ * waits, too, but for ever.
  */
 static bool all_are_busy(const struct echo_host *host)
 {
@@ -134,6 +135,7 @@ static bool all_are_busy(const struct echo_host *host)
 	for (i = 0; i <= host->sub_channels; i++) {
 		channel = &host->channels[i];
 		if (!channel->chan || !channel->outstanding || !channel->page_count ||
+		    is_at_rest(channel) ||
 		    channel->count.inband_completed < (channel->index ?
 						       SUB_PACKETS_BEFORE_RESCIND :
 						       PACKETS_BEFORE_RESCIND))
@@ -201,6 +203,8 @@ static void offer_again(void *opaque)
 		timer_mod(host->again, echo_now() + AGAIN_MS);
 		return;
 	}
+	if (!host_guest_has_let_go())
+		echo_wrong(primary_of(host), "the guest has not let go of all that was taken back");
 	host->again_at = 0;
 	offer(primary_of(host));
 }
