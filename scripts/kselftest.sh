@@ -7,10 +7,10 @@
 # client that sends, to a host that reads slowly or not at all; then a second
 # guest, with sub-channels and a host that takes back its offers, a third, which
 # hibernates under traffic, a fourth, in which another kernel takes over, and a
-# fifth, in which channels come and go hundreds of times. On a kernel that can make
-# allocations fail there is one more for that. Prints KTAP, and 'N passed, N failed, N skipped' at the
-# end. The guest's tests say what Linux saw; behind them come the host's, one for
-# each open of the channel, or for many that were for the same.
+# fifth, in which channels come and go hundreds of times; one more, on a kernel that
+# can do that, in which allocations fail. Prints KTAP, and 'N passed, N failed, N
+# skipped' at the end. The guest's tests say what Linux saw; behind them come the
+# host's, one for each open of the channel, or for many that were for the same.
 #
 # usage: kselftest.sh [main | sub-channels | hibernation | kexec | faults | storm]...
 #

@@ -149,9 +149,9 @@ static int storm_send(struct storm *storm, struct storm_packet *context)
 	return ret;
 }
 
-static bool storm_may_send(struct storm *storm)
+static bool storm_is_called_off(void)
 {
-	return !READ_ONCE(storm->resting) && !llist_empty(&storm->free);
+	return kthread_should_stop() || kthread_should_park();
 }
 
 static int storm_sender(void *argument)
@@ -160,20 +160,22 @@ static int storm_sender(void *argument)
 	struct llist_node *node;
 
 	while (!kthread_should_stop()) {
-		wait_event_idle(storm->freed, storm_may_send(storm) ||
-				kthread_should_stop());
-		if (READ_ONCE(storm->resting))
+		if (kthread_should_park())
+			kthread_parkme();
+		wait_event_idle(storm->freed, !llist_empty(&storm->free) ||
+				storm_is_called_off());
+		if (storm_is_called_off())
 			continue;
 		node = llist_del_first(&storm->free);
 		if (node && storm_send(storm, llist_entry(node, struct storm_packet, node)))
 			wait_event_idle(storm->freed, READ_ONCE(storm->enabled) ||
-					kthread_should_stop());
+					storm_is_called_off());
 		cond_resched();
 	}
 	return 0;
 }
 
-/* All of our packets are in our hands, and the sender sends no more. */
+/* Of packets in our hands the sender alone takes some away, and it is parked. */
 static bool storm_has_all(struct storm *storm)
 {
 	struct llist_node *node;
@@ -186,6 +188,10 @@ static bool storm_has_all(struct storm *storm)
 
 int storm_packets_rest(struct storm *storm)
 {
+	int ret = kthread_park(storm->sender);
+
+	if (ret)
+		return ret;
 	WRITE_ONCE(storm->resting, true);
 	return wait_event_interruptible_timeout(storm->freed, storm_has_all(storm),
 						STORM_PATIENCE) > 0 ? 0 : -ETIMEDOUT;
@@ -212,7 +218,7 @@ void storm_packets_keep(struct storm *storm)
 void storm_packets_go_on(struct storm *storm)
 {
 	WRITE_ONCE(storm->resting, false);
-	wake_up(&storm->freed);
+	kthread_unpark(storm->sender);
 }
 
 int storm_packets_allocate(struct storm *storm)

@@ -97,7 +97,7 @@ struct storm_packet {
  *	holds @rounds, before the call that brings them. 0: any.
  * @quiet: pause or disable has returned; cleared before start or enable.
  * @enabled: sends are taken; likewise.
- * @resting: the sender sends nothing; suspend does if the machine falls asleep.
+ * @resting: the sender is parked; suspend sends if the machine falls asleep.
  * @delivered_at_suspend: nothing more may come until started.
  * @delivered_before: when @quiet was cleared.
  * @answered_before: likewise.
