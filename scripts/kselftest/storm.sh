@@ -23,12 +23,6 @@ traffic=16
 # Rounds between two lines of progress.
 step=25
 
-# look FILE: sets value. No process for it, for there are thousands of looks.
-look() {
-	value=0
-	read -r value 2>/dev/null <"$1" || value=0
-}
-
 # flows DEVICE COUNTER [COUNTER]: so many have been counted, of each. A process to
 # sleep takes longer than a packet.
 flows() {
