@@ -6,7 +6,8 @@
 # bash after "set -eu".
 
 VMB_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-VMB_BUILD=$VMB_TOP/build
+# Whoever runs two scripts side by side gives one of them another.
+: "${VMB_BUILD:=$VMB_TOP/build}"
 VMB_CACHE=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/vmbkmcl
 mkdir -p "$VMB_BUILD" "$VMB_CACHE"
 
