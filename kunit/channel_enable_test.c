@@ -114,6 +114,29 @@ static void transport_cannot_prepare(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture->transport.opens, 1);
 }
 
+/* Each enable that got less is counted, and what it got is what there is. */
+static void memory_for_smaller_rings_only(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	u64 *reduced = &fixture->channel->counters.rings_reduced;
+
+	channel_enable(fixture);
+	KUNIT_EXPECT_EQ(test, *reduced, 0);
+	channel_disable(fixture);
+	KUNIT_ASSERT_GE(test, fixture->transport.incoming_size, 4 * PAGE_SIZE);
+	fixture->transport.largest_ring = 3 * PAGE_SIZE;
+	channel_enable(fixture);
+	KUNIT_EXPECT_EQ(test, *reduced, 1);
+	KUNIT_EXPECT_EQ(test, fixture->channel->inbound.reader.ring.size, 2 * PAGE_SIZE);
+	channel_disable(fixture);
+	channel_enable(fixture);
+	KUNIT_EXPECT_EQ(test, *reduced, 2);
+	channel_disable(fixture);
+	fixture->transport.largest_ring = 0;
+	channel_enable(fixture);
+	KUNIT_EXPECT_EQ(test, *reduced, 2);
+}
+
 static void twice(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
@@ -283,6 +306,7 @@ static struct kunit_case channel_enable_cases[] = {
 	KUNIT_CASE(target_that_it_is),
 	KUNIT_CASE(peer_is_gone),
 	KUNIT_CASE(transport_cannot_prepare),
+	KUNIT_CASE(memory_for_smaller_rings_only),
 	KUNIT_CASE(twice),
 	KUNIT_CASE(largest_packet_of_all_does_not_fit_the_wire),
 	{}

@@ -6,6 +6,8 @@
  */
 #include <linux/mm.h>
 #include <linux/sizes.h>
+#include <linux/string.h>
+#include <trace/events/printk.h>
 
 #include "hv_fixture.h"
 
@@ -42,6 +44,33 @@ static void test_down_the_ladder(struct kunit *test)
 	KUNIT_EXPECT_GE(test, hv.rings->incoming_size, SZ_8K);
 	KUNIT_EXPECT_EQ(test, hv.rings->incoming_wanted, TOO_LARGE);
 	vmb_hv_rings_put(&hv);
+}
+
+static void count_warning(void *count, const char *text, size_t length)
+{
+	if (strnstr(text, "instead of", length))
+		atomic_inc(count);
+}
+
+/* And again only when it is tried again, not for each enable. */
+static void test_said_once(struct kunit *test)
+{
+	struct hv_fixture *fixture = test->priv;
+	struct vmb_hv_channel hv = channel_of(fixture);
+	atomic_t warnings = ATOMIC_INIT(0);
+	int i;
+
+	KUNIT_ASSERT_EQ(test, register_trace_console(count_warning, &warnings), 0);
+	for (i = 0; i < 3; i++) {
+		KUNIT_EXPECT_EQ(test, vmb_hv_rings_get(&hv, TOO_LARGE, TOO_LARGE, SZ_8K), 0);
+		vmb_hv_rings_put(&hv);
+	}
+	KUNIT_EXPECT_EQ(test, atomic_read(&warnings), 1);
+	KUNIT_EXPECT_EQ(test, vmb_hv_rings_get(&hv, SZ_64K, SZ_64K, SZ_8K), 0);
+	vmb_hv_rings_put(&hv);
+	KUNIT_EXPECT_EQ(test, atomic_read(&warnings), 1);
+	unregister_trace_console(count_warning, &warnings);
+	tracepoint_synchronize_unregister();
 }
 
 static void test_not_below_the_minimum(struct kunit *test)
@@ -122,6 +151,7 @@ static void test_leaked(struct kunit *test)
 static struct kunit_case hv_rings_cases[] = {
 	KUNIT_CASE(test_as_wanted),
 	KUNIT_CASE(test_down_the_ladder),
+	KUNIT_CASE(test_said_once),
 	KUNIT_CASE(test_not_below_the_minimum),
 	KUNIT_CASE(test_kept),
 	KUNIT_CASE(test_kept_for_several),

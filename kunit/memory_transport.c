@@ -36,6 +36,10 @@ static int memory_transport_prepare(struct vmb_channel *channel,
 	if (transport->prepare_error)
 		return transport->prepare_error;
 	transport->closed = false;
+	if (transport->largest_ring) {
+		*incoming_size = min(*incoming_size, transport->largest_ring);
+		*outgoing_size = min(*outgoing_size, transport->largest_ring);
+	}
 	transport->incoming_size = *incoming_size;
 	transport->outgoing_size = *outgoing_size;
 	transport->memory = vzalloc(*incoming_size + *outgoing_size);

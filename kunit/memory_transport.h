@@ -37,6 +37,7 @@ enum memory_transport_operation {
  * @next_gpadl: handle of the next one.
  * @open_error: what open shall return.
  * @prepare_error: what prepare shall return.
+ * @largest_ring: bytes of the largest ring that there is memory for; 0: of any.
  * @create_gpadl_error: what create_gpadl shall return.
  * @delete_gpadl_error: what delete_gpadl shall return.
  * @gone: the peer has taken back its offer.
@@ -64,6 +65,7 @@ struct memory_transport {
 	u32 next_gpadl;
 	int open_error;
 	int prepare_error;
+	u32 largest_ring;
 	int create_gpadl_error;
 	int delete_gpadl_error;
 	bool gone;
