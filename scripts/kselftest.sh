@@ -93,6 +93,7 @@ no_opens=()
 # What else than modules is to be in the guest.
 files=()
 hold_every=1000
+rest=0
 # That kernel sleeps once more. And two of the storm's client, which sleeps, too.
 [ "$version" != debug ] || sleeper_opens+=(endless)
 sleeper_opens+=("exchange*2")
@@ -158,7 +159,7 @@ run_guest() {
 		"$modules"/*.ko "$VMB_BUILD/client/$version"/*.ko ${files[@]+"${files[@]}"}
 	"$guest/run.sh" --kernel "$kernel" --initrd "$work/initrd" --logs "$logs" \
 		"${limits[@]}" "$@" \
-		--device "modes=$(join "${echo_opens[@]}"),inband=3000,external=300,hold-every=$hold_every,sub-channels=$sub_channels" \
+		--device "modes=$(join "${echo_opens[@]}"),inband=3000,external=300,hold-every=$hold_every,rest-ms=$rest,sub-channels=$sub_channels" \
 		--source "$source" || ended=no
 	results guest < <(tr -d '\r' <"$logs/guest.log" | sed -n 's/^VMBGUEST-TEST //p')
 	judge opens.py "$logs/host.log" echo "$sub_channels" "${echo_opens[@]}"
@@ -185,7 +186,11 @@ if begins sub-channels; then
 fi
 
 if begins hibernation; then
+	# Each of five times a third of the memory is allocated page by page first, which
+	# takes minutes where each page takes a millisecond and packets all the time.
+	[ "$version" != debug ] || rest=200
 	run_guest "$logs/hibernation" hibernation.sh sleeper_opens 4 waker_opens --timer local
+	rest=0
 fi
 
 if begins kexec; then

@@ -181,6 +181,7 @@ static const Property echo_properties[] = {
 	DEFINE_PROP_UINT32("inband", struct echo_host, inband, 10260),
 	DEFINE_PROP_UINT32("external", struct echo_host, external, 1100),
 	DEFINE_PROP_UINT32("hold-every", struct echo_host, hold_every, 3000),
+	DEFINE_PROP_UINT32("rest-ms", struct echo_host, rest_ms, 0),
 	DEFINE_PROP_UINT32("stall-ms", struct echo_host, stall_ms, 20000),
 	DEFINE_PROP_UINT32("sub-channels", struct echo_host, sub_channels, 0),
 	DEFINE_PROP_UINT64("seed", struct echo_host, seed, 1),

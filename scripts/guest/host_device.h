@@ -116,7 +116,8 @@ struct echo_channel {
 	uint32_t phase, step, size_step;
 	bool finished;			/* the verdict is out, or framing is broken */
 	bool rescinded;
-	int64_t opened_at, progress_at, sent_at, hold_until;
+	int64_t opened_at, progress_at, sent_at, hold_until, rest_until;
+	uint32_t turn;			/* packets since it rested */
 	uint64_t next_sequence, outstanding;
 	uint64_t random;
 	struct echo_counters count;
@@ -140,7 +141,7 @@ struct echo_host {
 
 	/* properties */
 	char *modes;
-	uint32_t inband, external, hold_every, stall_ms, sub_channels;
+	uint32_t inband, external, hold_every, rest_ms, stall_ms, sub_channels;
 	uint64_t seed;
 
 	/* of the device since the primary was opened */

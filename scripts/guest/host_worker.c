@@ -72,6 +72,18 @@ static bool send_packet(struct echo_channel *channel)
 	return true;
 }
 
+/* Between turns, if the guest is to have time for something else. */
+static bool rests(struct echo_channel *channel)
+{
+	int64_t now = echo_now();
+
+	if (channel->host->rest_ms && channel->turn >= PACKETS_PER_TURN) {
+		channel->turn = 0;
+		channel->rest_until = now + channel->host->rest_ms;
+	}
+	return now < channel->rest_until;
+}
+
 static void send_packets(struct echo_channel *channel)
 {
 	int budget;
@@ -82,6 +94,8 @@ static void send_packets(struct echo_channel *channel)
 		return;
 	}
 	for (budget = PACKETS_PER_TURN; budget; budget--) {
+		if (rests(channel))
+			return;
 		if (!channel->packet.ready) {
 			if (echo_plan_next(channel) == ECHO_NEXT_WAIT)
 				return;
@@ -92,6 +106,7 @@ static void send_packets(struct echo_channel *channel)
 			return;
 		}
 		channel->sent_at = echo_now();
+		channel->turn++;
 		channel->packet.ready = false;
 		/* Its answer cannot overtake this: both are this thread's work. */
 		echo_begin_txn(channel, &channel->packet);
@@ -132,7 +147,7 @@ void echo_tick(void *opaque)
 	if (!channel->chan)
 		return;
 	/* Receiving is for the worker alone: only there is the ring mapped. */
-	if (channel->hold_until)
+	if (channel->hold_until || channel->rest_until)
 		vmbus_channel_notify_host(channel->chan);
 	/* A sub-channel that the guest has put to rest says no more. */
 	if (!channel->finished && channel->page_count && !echo_memory_is_shared(channel))
@@ -159,6 +174,8 @@ void echo_worker_start(struct echo_channel *channel)
 	channel->packet.ready = false;
 	channel->outstanding = 0;
 	channel->hold_until = 0;
+	channel->rest_until = 0;
+	channel->turn = 0;
 	channel->finished = false;
 	channel->opened_at = echo_now();
 	channel->progress_at = channel->opened_at;
