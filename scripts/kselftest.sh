@@ -18,8 +18,7 @@
 # Without a name it is all of them.
 #
 # Environment: KERNEL, as in demo.sh, or debug, for one that looks for what does
-# not show (guest/debug-kernel.sh); ROUNDS of each kind in the fifth guest (200;
-# 40 with debug).
+# not show (guest/debug-kernel.sh); ROUNDS of each kind in the fifth guest (200).
 set -eu
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -31,7 +30,7 @@ for name; do
 	case " $guests " in
 	*" $name "*) continue ;;
 	esac
-	sed -n 's/^# \{0,1\}//; 4,22p' "$0"
+	sed -n 's/^# \{0,1\}//; 4,21p' "$0"
 	[ "$name" = --help ] || die "there is no guest $name" "one of $guests"
 	exit 0
 done
@@ -43,11 +42,10 @@ logs=$VMB_BUILD/kselftest
 limits=(--deadline "${DEADLINE:-400}")
 rounds=${ROUNDS:-200}
 tracking=slub_debug=U
-# A kernel that looks for more takes more of everything, but fewer rounds. It has
-# kmemleak; and KASAN keeps what was freed for a while, so counting it tells nothing.
+# A kernel that looks for more takes more of everything. It has kmemleak; and KASAN
+# keeps what was freed for a while, so counting it tells nothing.
 if [ "$version" = debug ]; then
 	limits=(--memory 768 --boot 300 --deadline "${DEADLINE:-1200}")
-	rounds=${ROUNDS:-40}
 	tracking=
 fi
 # What the channel's opens are for, in the order of kselftest/main.sh.
