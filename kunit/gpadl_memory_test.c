@@ -260,22 +260,30 @@ static void leaked_with_the_packet_that_uses_it(struct kunit *test)
 
 /* Much of it. */
 
+/*
+ * Some 4,000 to 8,000 entries; what searches a list needs seconds, each time. The
+ * machine may have something else to do, but not five times in five.
+ */
 static void expect_quick(struct kunit *test, const char *what, u32 pages)
 {
 	struct channel_fixture *fixture = test->priv;
-	ktime_t begun = ktime_get();
-	u64 create_time, delete_time;
+	u64 create_time = U64_MAX, delete_time = U64_MAX;
+	const u64 limit = 500 * USEC_PER_MSEC;
+	u32 tries;
 
-	KUNIT_ASSERT_EQ(test, share_ours(fixture, pages), 0);
-	create_time = ktime_us_delta(ktime_get(), begun);
-	begun = ktime_get();
-	KUNIT_EXPECT_EQ(test, unshare(fixture), 0);
-	delete_time = ktime_us_delta(ktime_get(), begun);
-	kunit_info(test, "%s: %llu us to create, %llu us to delete", what, create_time,
-		   delete_time);
-	/* Some 4,000 to 8,000 entries; what searches a list needs seconds. */
-	KUNIT_EXPECT_LT(test, create_time, 500000);
-	KUNIT_EXPECT_LT(test, delete_time, 500000);
+	for (tries = 0; tries < 5 && max(create_time, delete_time) >= limit; tries++) {
+		ktime_t begun = ktime_get();
+
+		KUNIT_ASSERT_EQ(test, share_ours(fixture, pages), 0);
+		create_time = ktime_us_delta(ktime_get(), begun);
+		begun = ktime_get();
+		KUNIT_ASSERT_EQ(test, unshare(fixture), 0);
+		delete_time = ktime_us_delta(ktime_get(), begun);
+		kunit_info(test, "%s: %llu us to create, %llu us to delete", what,
+			   create_time, delete_time);
+	}
+	KUNIT_EXPECT_LT(test, create_time, limit);
+	KUNIT_EXPECT_LT(test, delete_time, limit);
 }
 
 static void sixteen_mib(struct kunit *test)
