@@ -311,6 +311,13 @@ static void test_nothing_to_wait_for(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, family_of_fixture(fixture)->sub_closes, 1);
 }
 
+/* Once it waits no more it tries, and again if that was before the primary closed. */
+static void expect_closed_with_primary(struct kunit *test, struct family *family)
+{
+	KUNIT_EXPECT_GE(test, family->sub_closes, 1);
+	KUNIT_EXPECT_LE(test, family->sub_closes, 2);
+}
+
 /* The primary closes as well: that takes the memory out of the peer's hands. */
 static void test_primary_closes_it(struct kunit *test)
 {
@@ -324,7 +331,7 @@ static void test_primary_closes_it(struct kunit *test)
 	expect_disabled(fixture);
 	KUNIT_EXPECT_LT(test, jiffies - begun, AT_ONCE);
 	KUNIT_EXPECT_EQ(test, family->closed, 1);
-	KUNIT_EXPECT_EQ(test, family->sub_closes, 2);
+	expect_closed_with_primary(test, family);
 	send_expect_end(fixture, 0, 0, -ENODEV);
 	send_expect_ends(fixture, 1);
 }
@@ -342,7 +349,7 @@ static void test_primary_comes_after(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, disable_primary(fixture), 0);
 	expect_disabled(fixture);
 	KUNIT_EXPECT_LT(test, jiffies - begun, AT_ONCE);
-	KUNIT_EXPECT_EQ(test, family->sub_closes, 2);
+	expect_closed_with_primary(test, family);
 	send_expect_end(fixture, 0, 0, -ENODEV);
 }
 
