@@ -41,8 +41,8 @@ if [ "${1:-}" = --debug ]; then
 	parts=(
 		"kunit kunit.sh 4200 --debug"
 		"loopback check-loopback.sh 3000"
-		"kselftest kselftest.sh 3600 main sub-channels hibernation"
-		"storm kselftest.sh 3600 kexec faults storm"
+		"kselftest kselftest.sh 3600 main sub-channels hibernation faults"
+		"storm kselftest.sh 3600 kexec storm"
 	)
 	beside=storm
 	export KERNEL=debug DEADLINE="${DEADLINE:-2000}"
