@@ -439,6 +439,23 @@ static void outgoing_framing_lost(struct kunit *test)
 	expect_outgoing_lost(fixture, lost);
 }
 
+/* With an answer in the queue, by who looks whether it waits for nothing. */
+static void outgoing_framing_lost_when_looked_at(struct kunit *test)
+{
+	const struct lost_outgoing *lost = test->param_value;
+	struct channel_fixture *fixture = test->priv;
+
+	hold_two(fixture);
+	vmb_watchdog_stop(fixture->channel);
+	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, large_payload, 3000), 0);
+	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 1, large_payload, 3000), 0);
+	vmb_watchdog_look(fixture->channel);
+	KUNIT_EXPECT_EQ(test, fixture->channel->counters.refused, 0);
+	break_outgoing(fixture, lost);
+	vmb_watchdog_look(fixture->channel);
+	expect_outgoing_lost(fixture, lost);
+}
+
 static void complete_large(struct channel_fixture *fixture, struct channel_packet *packet)
 {
 	int *ret = fixture->private;
@@ -496,6 +513,7 @@ static struct kunit_case channel_refusal_cases[] = {
 	KUNIT_CASE(packets_in_front_are_delivered),
 	KUNIT_CASE(write_index_moves_back),
 	KUNIT_CASE_PARAM(outgoing_framing_lost, lost_outgoing_gen_params),
+	KUNIT_CASE_PARAM(outgoing_framing_lost_when_looked_at, lost_outgoing_gen_params),
 	KUNIT_CASE_PARAM(outgoing_framing_lost_inside_the_callback, lost_outgoing_gen_params),
 	KUNIT_CASE_PARAM(outgoing_framing_lost_by_the_queue, lost_outgoing_gen_params),
 	{}

@@ -55,6 +55,23 @@ static void room_without_a_signal(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture->channel->counters.stalls, 1);
 }
 
+/* The look may just have been quicker than the signal. */
+static void room_of_just_now_is_no_stall(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	fill(fixture);
+	look(fixture, 1);
+	peer_expect_completion(fixture, 0, LARGE);
+	peer_release(fixture);
+	look(fixture, 1);
+	peer_expect_nothing(fixture);
+	peer_signal(fixture);
+	peer_expect_completion(fixture, 1, LARGE);
+	look(fixture, 5);
+	KUNIT_EXPECT_EQ(test, fixture->channel->counters.stalls, 0);
+}
+
 /* A peer that takes its time has not lost anything. */
 static void full_ring_is_no_stall(struct kunit *test)
 {
@@ -143,6 +160,7 @@ static void idle_channel_is_no_stall(struct kunit *test)
 
 static struct kunit_case channel_watchdog_cases[] = {
 	KUNIT_CASE(room_without_a_signal),
+	KUNIT_CASE(room_of_just_now_is_no_stall),
 	KUNIT_CASE(full_ring_is_no_stall),
 	KUNIT_CASE(packets_without_a_signal),
 	KUNIT_CASE(one_look_is_no_stall),

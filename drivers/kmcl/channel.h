@@ -92,6 +92,7 @@ struct vmb_life {
  * @seen_progress: &vmb_outbound.progress at the last look.
  * @inbound_seen_waiting: packets waited at the last look already.
  * @inbound_kicked: it kicked the drain and saw no progress since.
+ * @outbound_seen_room: the peer had to tell of room at the last look already.
  * @reported: it said so in the log once.
  *
  * Touched by @work only, while that is armed.
@@ -103,6 +104,7 @@ struct vmb_watchdog {
 	u64 seen_progress;
 	bool inbound_seen_waiting;
 	bool inbound_kicked;
+	bool outbound_seen_room;
 	bool reported;
 };
 

@@ -61,21 +61,45 @@ static void vmb_watchdog_look_inbound(struct vmb_channel *channel)
 	channel->operations->schedule(channel);
 }
 
+/* There is as much room as the peer was to send a signal for. */
+static bool vmb_watchdog_room_was_awaited(struct vmb_channel *channel)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+	struct vmb_ring_writer *writer = &outbound->writer;
+	bool awaited = false;
+
+	spin_lock_irq(&outbound->lock);
+	/* A drain that is running has the writer. */
+	if (outbound->open && !outbound->batching && writer->pending_send_size) {
+		awaited = vmb_ring_writer_free(writer) > writer->pending_send_size;
+		/* A flush would take it for known. */
+		if (writer->lost != VMB_REFUSAL_NONE)
+			vmb_outbound_lost(channel);
+	}
+	spin_unlock_irq(&outbound->lock);
+	return awaited;
+}
+
 /*
  * Completions wait for room. Trying costs the peer nothing, so it is done at
- * every look; if that writes one, nobody had told us of the room.
+ * every look; but room that there is just now may have its signal still on the
+ * way. If that is so at the next look as well, nobody has told us of it.
  */
 static void vmb_watchdog_look_outbound(struct vmb_channel *channel)
 {
 	struct vmb_watchdog *watchdog = &channel->watchdog;
 	u64 progress = READ_ONCE(channel->outbound.progress);
+	bool waits = progress == watchdog->seen_progress &&
+		     !vmb_outbound_queue_is_empty(channel);
+	bool room = waits && vmb_watchdog_room_was_awaited(channel);
 
-	if (progress == watchdog->seen_progress &&
-	    !vmb_outbound_queue_is_empty(channel)) {
+	if (waits && (!room || watchdog->outbound_seen_room)) {
 		vmb_outbound_flush(channel);
-		if (READ_ONCE(channel->outbound.progress) != progress)
+		if (room && READ_ONCE(channel->outbound.progress) != progress)
 			vmb_watchdog_stalled(channel, true);
+		room = false;
 	}
+	watchdog->outbound_seen_room = room;
 	watchdog->seen_progress = READ_ONCE(channel->outbound.progress);
 }
 
@@ -112,6 +136,7 @@ void vmb_watchdog_start(struct vmb_channel *channel)
 	watchdog->seen_progress = 0;
 	watchdog->inbound_seen_waiting = false;
 	watchdog->inbound_kicked = false;
+	watchdog->outbound_seen_room = false;
 	queue_delayed_work(vmb_workqueue, &watchdog->work,
 			   msecs_to_jiffies(VMB_WATCHDOG_PERIOD_MS));
 }
