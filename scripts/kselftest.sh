@@ -18,7 +18,8 @@
 # Without a name it is all of them.
 #
 # Environment: KERNEL, as in demo.sh, or debug, for one that looks for what does
-# not show (guest/debug-kernel.sh); ROUNDS of each kind in the fifth guest (200).
+# not show (guest/debug-kernel.sh); ROUNDS of each kind in the fifth guest (200;
+# with debug a quarter of those of insmod and rmmod).
 set -eu
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -30,7 +31,7 @@ for name; do
 	case " $guests " in
 	*" $name "*) continue ;;
 	esac
-	sed -n 's/^# \{0,1\}//; 4,21p' "$0"
+	sed -n 's/^# \{0,1\}//; 4,22p' "$0"
 	[ "$name" = --help ] || die "there is no guest $name" "one of $guests"
 	exit 0
 done
@@ -41,6 +42,7 @@ guest=$VMB_TOP/scripts/guest
 logs=$VMB_BUILD/kselftest
 limits=(--deadline "${DEADLINE:-400}")
 rounds=${ROUNDS:-200}
+module_rounds=$rounds
 tracking=slub_debug=U
 # A kernel that looks for more takes more of everything. It has kmemleak; and KASAN
 # keeps what was freed for a while, so counting it tells nothing. In emulation in
@@ -49,6 +51,8 @@ tracking=slub_debug=U
 if [ "$version" = debug ]; then
 	limits=(--memory 768 --timer local --boot 300 --deadline "${DEADLINE:-1200}")
 	tracking=
+	# Four to eight seconds each.
+	module_rounds=$((rounds / 4))
 fi
 # What the channel's opens are for, in the order of kselftest/main.sh.
 # shellcheck disable=SC2034
@@ -82,7 +86,7 @@ faults_opens=(endless+)
 # And in that of kselftest/storm.sh: a twentieth of the rounds so that everything
 # was done once, then each storm, and at last as many as there happen to be.
 warm_up=$((rounds / 20))
-storms=("endless*$((2 * warm_up + 4))" "endless*$((rounds + 1))" "endless*$rounds"
+storms=("endless*$((2 * warm_up + 4))" "endless*$((rounds + 1))" "endless*$module_rounds"
 	"endless*$warm_up")
 # shellcheck disable=SC2034
 storm_opens=("${storms[@]}" "exchange*$((rounds + warm_up + 3))" "exchange+")
@@ -223,7 +227,7 @@ fi
 
 if begins storm; then
 	run_guest "$logs/storm" storm.sh storm_opens 0 storm_sender_opens \
-		--append "VMB_ROUNDS=$rounds $tracking" --deadline "${DEADLINE:-1200}"
+		--append "VMB_ROUNDS=$rounds VMB_MODULE_ROUNDS=$module_rounds $tracking" --deadline "${DEADLINE:-1200}"
 	judge balance.py "$logs/storm"/{guest,host}.log
 fi
 checks_end

@@ -4,8 +4,9 @@
 #
 # The life of a channel, again and again, with traffic in both directions on two
 # devices at once: unbind and bind, rmmod and insmod, pause and start, disable and
-# enable. VMB_ROUNDS says how often (200). A twentieth of it comes first, so
-# that memory is compared once everything has been done before.
+# enable. VMB_ROUNDS says how often (200), VMB_MODULE_ROUNDS how often it is rmmod
+# and insmod. A twentieth of the first comes first, so that memory is compared once
+# everything has been done before.
 #
 # kselftest.sh tells the host what each open is for, and counts them: so no open
 # here may be left to chance but those of the last test of the echo device.
@@ -16,6 +17,7 @@
 . ./client-lib.sh
 
 rounds=${VMB_ROUNDS:-200}
+module_rounds=${VMB_MODULE_ROUNDS:-$rounds}
 warm_up=$((rounds / 20))
 folder=/lib/modules/$(uname -r)/updates
 # Packets of an open before it is closed again.
@@ -340,8 +342,8 @@ modprobe vmb_source && modprobe vmb_echo && echo_flows && source_flows || exit 1
 check "storm: it all works once" warms_up
 check "storm: $rounds rounds of bind and unbind, both devices at once" \
 	leaves_nothing "$rounds" bind_storm
-check "storm: $rounds rounds of insmod and rmmod, both clients at once" \
-	leaves_nothing "$rounds" module_storm
+check "storm: $module_rounds rounds of insmod and rmmod, both clients at once" \
+	leaves_nothing "$module_rounds" module_storm
 check "storm: $warm_up rounds of insmod and rmmod of everything" \
 	leaves_nothing $warm_up library_storm
 check "storm: a client that sends and receives on one channel" storm_starts
