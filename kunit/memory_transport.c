@@ -129,6 +129,7 @@ static int memory_transport_create_gpadl(struct vmb_channel *channel,
 {
 	struct memory_transport *transport = memory_transport_of(channel);
 
+	memory_transport_observe(transport, MEMORY_TRANSPORT_CREATE_GPADL);
 	if (transport->create_gpadl_error)
 		return transport->create_gpadl_error;
 	transport->gpadls++;

@@ -232,6 +232,7 @@ void vmb_refuse(struct vmb_channel *channel, const struct vmb_ring_packet *packe
 /* inbound_control.c */
 void vmb_inbound_control_init(struct vmb_inbound *inbound);
 void vmb_inbound_go_elsewhere(struct vmb_channel *channel);
+bool vmb_inbound_put_off(struct vmb_packet_completion *packet, bool pending);
 bool vmb_inbound_quota_is_reached(const struct vmb_channel *channel);
 bool vmb_inbound_block(struct vmb_channel *channel);
 void vmb_inbound_unblock(struct vmb_channel *channel);

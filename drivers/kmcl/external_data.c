@@ -106,9 +106,10 @@ static void vmb_external_data_add(struct vmb_packet_completion *packet,
 		packet->external_read_only = true;
 }
 
+/* @pending: becomes true if the page is being shared just now. */
 static enum vmb_refusal
 vmb_external_data_add_gpa(struct vmb_packet_completion *packet,
-			  const struct vmb_range_segment *segment)
+			  const struct vmb_range_segment *segment, bool *pending)
 {
 	struct vmb_channel *channel = packet->channel;
 	struct vmb_gpadl *owner;
@@ -121,6 +122,12 @@ vmb_external_data_add_gpa(struct vmb_packet_completion *packet,
 		goto found;
 	}
 	owner = vmb_external_data_owner(&channel->memory, segment);
+	if (owner && !owner->shared) {
+		*pending = true;
+		/* Whoever shares it looks at this under the lock, too. */
+		WRITE_ONCE(channel->memory.awaited, true);
+		return VMB_REFUSAL_PAGE_NOT_SHARED;
+	}
 	if (owner)
 		page = pfn_to_page(segment->frame);
 	else if (channel->raw_guest_memory)
@@ -158,7 +165,7 @@ vmb_external_data_add_transfer(struct vmb_packet_completion *packet,
 }
 
 static enum vmb_refusal
-vmb_external_data_resolve(struct vmb_packet_completion *packet)
+vmb_external_data_resolve(struct vmb_packet_completion *packet, bool *pending)
 {
 	struct vmb_memory *memory = &packet->channel->memory;
 	enum vmb_refusal refusal = VMB_REFUSAL_NONE;
@@ -180,7 +187,8 @@ vmb_external_data_resolve(struct vmb_packet_completion *packet)
 			refusal = vmb_external_data_add_transfer(packet, set,
 								 &segment);
 		else
-			refusal = vmb_external_data_add_gpa(packet, &segment);
+			refusal = vmb_external_data_add_gpa(packet, &segment,
+							    pending);
 	}
 	spin_unlock_irqrestore(&memory->lock, flags);
 	return refusal;
@@ -221,21 +229,26 @@ static int vmb_external_data_errno(enum vmb_refusal refusal)
 	}
 }
 
-/* The first request decides; its answer is kept for the packet's life. */
+/* The first answer but "pending" is kept for the packet's life. */
 static int vmb_external_data_know(struct vmb_packet_completion *packet)
 {
 	struct vmb_channel *channel = packet->channel;
 	enum vmb_refusal refusal;
+	bool pending = false;
 
 	if (packet->external_known)
 		return packet->external_result;
 	packet->external_read_only = false;
 	packet->external_writable = false;
-	refusal = vmb_external_data_resolve(packet);
-	if (refusal != VMB_REFUSAL_NONE) {
+	refusal = vmb_external_data_resolve(packet, &pending);
+	if (refusal != VMB_REFUSAL_NONE)
 		vmb_external_data_release(packet);
-		vmb_refuse(channel, &packet->wire, refusal);
+	if (pending) {
+		vmb_inbound_put_off(packet, true);
+		return -EINPROGRESS;
 	}
+	if (refusal != VMB_REFUSAL_NONE)
+		vmb_refuse(channel, &packet->wire, refusal);
 	packet->external_result = vmb_external_data_errno(refusal);
 	packet->external_known = true;
 	return packet->external_result;
@@ -254,15 +267,23 @@ static int vmb_external_data_know(struct vmb_packet_completion *packet)
  * what was read. A second call gives the same answer. The memory stays shared
  * until the packet is completed: vmb_channel_delete_gpadl() waits for it.
  *
- * Context: any but hard interrupt; one thread at a time per packet.
- * Return: 0; -EINVAL: unknown flags, or a packet without external data;
- * -EACCES: a page that the channel may not touch, or the machine has hibernated
- * since the packet was delivered; -ENOENT: an unknown
- * transfer-page set; -ERANGE: outside the set's buffer; -EROFS: shared as
- * read-only, and @flags asks for more. The packet must be completed all the
- * same.
+ * A peer may name memory while vmb_channel_create_gpadl() or one of its kind is
+ * still sharing it. Then the answer is -EINPROGRESS, "pending". Inside of the
+ * packet's own process-packet callback that means: do not touch the packet any
+ * more, and return; the callback is called for it again, in process context, when
+ * the memory is shared or the peer has refused it, and packets behind it wait.
+ * Anywhere else: ask again later. A client that shares memory in its opened
+ * callback only never sees it.
  *
- * VmbChannelPacketGetExternalData. It never answers "pending" here.
+ * Context: any but hard interrupt; one thread at a time per packet.
+ * Return: 0; -EINPROGRESS: pending; -EINVAL: unknown flags, or a packet without
+ * external data; -EACCES: a page that the channel may not touch, or the machine
+ * has hibernated since the packet was delivered; -ENOENT: an unknown transfer-page
+ * set; -ERANGE: outside the set's buffer; -EROFS: shared as read-only, and @flags
+ * asks for more. The packet must be completed all the same, but for -EINPROGRESS
+ * in its callback.
+ *
+ * VmbChannelPacketGetExternalData.
  */
 int vmb_channel_packet_get_external_data(struct vmb_packet_completion *packet,
 					 u32 flags,

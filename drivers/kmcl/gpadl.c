@@ -50,18 +50,18 @@ static void vmb_gpadl_erase_frames(struct vmb_memory *memory,
 }
 
 /*
- * Reserve a place for each frame, so that storing them cannot fail once the
- * peer knows the memory. One entry a frame, not ranges: not every kernel's
- * xarray has those, and memory of vmalloc has few.
+ * From here on every frame leads to it, though nothing is found in it until it is
+ * shared: then nothing is left that can fail. One entry a frame, not ranges: not
+ * every kernel's xarray has those, and memory of vmalloc has few.
  */
-static int vmb_gpadl_reserve_frames(struct vmb_memory *memory,
-				    struct vmb_gpadl *gpadl)
+static int vmb_gpadl_insert_frames(struct vmb_memory *memory,
+				   struct vmb_gpadl *gpadl)
 {
 	u32 i;
 	int ret;
 
 	for (i = 0; i < vmb_gpadl_frame_count(gpadl); i++) {
-		ret = xa_insert(&memory->frames, vmb_gpadl_frame(gpadl, i), NULL,
+		ret = xa_insert(&memory->frames, vmb_gpadl_frame(gpadl, i), gpadl,
 				GFP_KERNEL);
 		if (ret) {
 			vmb_gpadl_erase_frames(memory, gpadl, i);
@@ -71,14 +71,26 @@ static int vmb_gpadl_reserve_frames(struct vmb_memory *memory,
 	return 0;
 }
 
-static void vmb_gpadl_store_frames(struct vmb_memory *memory,
-				   struct vmb_gpadl *gpadl)
+/*
+ * The peer has it, or refused it, and then no frame leads to it any more. Packets
+ * that named it before, from a peer that was faster than its own answer, are
+ * delivered again. Who found it before is through, for that is under the lock.
+ */
+static void vmb_gpadl_settle(struct vmb_channel *channel, struct vmb_gpadl *gpadl,
+			     bool shared)
 {
-	u32 i;
+	struct vmb_memory *memory = &channel->memory;
+	bool awaited;
 
-	for (i = 0; i < vmb_gpadl_frame_count(gpadl); i++)
-		xa_store(&memory->frames, vmb_gpadl_frame(gpadl, i), gpadl,
-			 GFP_KERNEL);
+	spin_lock_irq(&memory->lock);
+	gpadl->shared = shared;
+	if (shared)
+		list_add_tail(&gpadl->node, &memory->gpadls);
+	awaited = memory->awaited;
+	WRITE_ONCE(memory->awaited, false);
+	spin_unlock_irq(&memory->lock);
+	if (awaited)
+		vmb_inbound_go_elsewhere(channel);
 }
 
 /* Either lock keeps it from being freed; whoever changes the list has both. */
@@ -92,13 +104,6 @@ struct vmb_gpadl *vmb_gpadl_find(struct vmb_memory *memory, u32 handle)
 		if (gpadl->handle == handle)
 			return gpadl;
 	return NULL;
-}
-
-static void vmb_gpadl_link(struct vmb_memory *memory, struct vmb_gpadl *gpadl)
-{
-	spin_lock_irq(&memory->lock);
-	list_add_tail(&gpadl->node, &memory->gpadls);
-	spin_unlock_irq(&memory->lock);
 }
 
 static void vmb_gpadl_unlink(struct vmb_memory *memory, struct vmb_gpadl *gpadl)
@@ -117,20 +122,18 @@ static int vmb_gpadl_share(struct vmb_channel *channel, struct vmb_gpadl *gpadl)
 	lockdep_assert_held(&memory->mutex);
 	if (!memory->accepting)
 		return -ENODEV;
-	ret = vmb_gpadl_reserve_frames(memory, gpadl);
-	if (ret)
-		return ret;
-	ret = channel->operations->create_gpadl(channel, gpadl->buffer,
-						gpadl->byte_count,
-						&gpadl->handle,
-						&gpadl->transport_private);
-	if (ret) {
-		vmb_gpadl_erase_frames(memory, gpadl, vmb_gpadl_frame_count(gpadl));
-		return ret;
+	ret = vmb_gpadl_insert_frames(memory, gpadl);
+	if (!ret) {
+		ret = channel->operations->create_gpadl(channel, gpadl->buffer,
+							gpadl->byte_count,
+							&gpadl->handle,
+							&gpadl->transport_private);
+		if (ret)
+			vmb_gpadl_erase_frames(memory, gpadl,
+					       vmb_gpadl_frame_count(gpadl));
 	}
-	vmb_gpadl_store_frames(memory, gpadl);
-	vmb_gpadl_link(memory, gpadl);
-	return 0;
+	vmb_gpadl_settle(channel, gpadl, !ret);
+	return ret;
 }
 
 /* Takes @gpadl over: if the peer does not get it, it is gone. */

@@ -24,6 +24,7 @@ enum vmb_batch_end {
 	VMB_BATCH_QUOTA,	/* the client holds as many as it wants to */
 	VMB_BATCH_OVERTIME,	/* softirq time used up, go on in the worker */
 	VMB_BATCH_DEFERRED,	/* a packet waits for the worker */
+	VMB_BATCH_PENDING,	/* it waits for memory that is being shared */
 	VMB_BATCH_STOPPED,	/* suspended, or packet_fail */
 	VMB_BATCH_LOST,		/* the peer broke the ring */
 };
@@ -146,6 +147,13 @@ static void vmb_inbound_deliver_again(struct vmb_channel *channel)
 	inbound->deferred = NULL;
 	clear_bit(VMB_INBOUND_DEFERRED, &inbound->flags);
 	vmb_inbound_deliver(channel, packet, flags);
+}
+
+/* Would it be too early for the worker? Who shares the memory calls it then. */
+static bool vmb_inbound_is_pending(const struct vmb_channel *channel)
+{
+	return channel->inbound.deferred && channel->inbound.pending &&
+	       READ_ONCE(channel->memory.awaited);
 }
 
 /* Hand a packet that was read to the client, unless it is to be refused. */
@@ -363,6 +371,8 @@ static enum vmb_batch_end vmb_inbound_drain(struct vmb_channel *channel,
 	/* It is the worker's turn, whose callback may sleep. */
 	if (unlikely(inbound->deferred && !passive))
 		return VMB_BATCH_DEFERRED;
+	if (unlikely(vmb_inbound_is_pending(channel)))
+		return VMB_BATCH_PENDING;
 	if (passive)
 		end = vmb_inbound_drain_passive(channel);
 	else
@@ -453,6 +463,7 @@ void vmb_inbound_look(struct vmb_channel *channel, bool passive)
 	case VMB_BATCH_DEFERRED:
 		vmb_inbound_go_elsewhere(channel);
 		break;
+	case VMB_BATCH_PENDING:
 	case VMB_BATCH_STOPPED:
 		break;
 	case VMB_BATCH_LOST:

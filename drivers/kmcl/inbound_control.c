@@ -241,6 +241,30 @@ int vmb_client_channel_init_set_target_processor_index(struct vmb_channel *chann
 }
 EXPORT_SYMBOL_GPL(vmb_client_channel_init_set_target_processor_index);
 
+/*
+ * The callback is over for now, and called again for the same packet. False: it is
+ * not running for this one, or the client does not have it. @pending: not before
+ * the memory that it names is shared, or is not.
+ */
+bool vmb_inbound_put_off(struct vmb_packet_completion *packet, bool pending)
+{
+	struct vmb_inbound *inbound = &packet->channel->inbound;
+
+	/* What was delivered last is what the callback runs for. */
+	if (!vmb_inbound_is_reader(inbound) || inbound->deferred ||
+	    vmb_spare_last_taken(&inbound->spare) != packet)
+		return false;
+	if (atomic_cmpxchg(&packet->state, VMB_PACKET_DELIVERED,
+			   VMB_PACKET_DEFERRED) != VMB_PACKET_DELIVERED)
+		return false;
+	/* The client does not hold it meanwhile. */
+	inbound->delivered--;
+	inbound->deferred = packet;
+	inbound->pending = pending;
+	set_bit(VMB_INBOUND_DEFERRED, &inbound->flags);
+	return true;
+}
+
 /**
  * vmb_channel_packet_defer_to_passive() - deliver a packet again, by a worker
  * @packet: the packet that the callback is running for.
@@ -260,22 +284,11 @@ EXPORT_SYMBOL_GPL(vmb_client_channel_init_set_target_processor_index);
  */
 void vmb_channel_packet_defer_to_passive(struct vmb_packet_completion *packet)
 {
-	struct vmb_channel *channel = packet->channel;
-	struct vmb_inbound *inbound = &channel->inbound;
+	bool was_put_off = vmb_inbound_put_off(packet, false);
 
-	if (WARN_ONCE(!vmb_inbound_is_reader(inbound) || inbound->deferred,
-		      "vmbkmcl: %s: %s() outside of the callback, or twice in it\n",
-		      channel->name, __func__))
-		return;
-	if (WARN_ONCE(atomic_cmpxchg(&packet->state, VMB_PACKET_DELIVERED,
-				     VMB_PACKET_DEFERRED) != VMB_PACKET_DELIVERED,
-		      "vmbkmcl: %s: %s() of a packet that is not the client's\n",
-		      channel->name, __func__))
-		return;
-	/* The client does not hold it meanwhile. */
-	inbound->delivered--;
-	inbound->deferred = packet;
-	set_bit(VMB_INBOUND_DEFERRED, &inbound->flags);
+	WARN_ONCE(!was_put_off,
+		  "vmbkmcl: %s: %s() outside of the packet's callback, or not the client's any more\n",
+		  packet->channel->name, __func__);
 }
 EXPORT_SYMBOL_GPL(vmb_channel_packet_defer_to_passive);
 

@@ -134,6 +134,13 @@ static inline void vmb_spare_take(struct vmb_spare *spare)
 	spare->head++;
 }
 
+/* The last one taken; its place is another's only if all have come back. */
+static inline struct vmb_packet_completion *
+vmb_spare_last_taken(const struct vmb_spare *spare)
+{
+	return spare->packets[(spare->head - 1) & spare->mask];
+}
+
 /* There is always a place: there are as many as objects. */
 static inline void vmb_spare_put(struct vmb_spare *spare,
 				 struct vmb_packet_completion *packet)
@@ -177,8 +184,8 @@ struct vmb_batch {
  * @batch: of the drain; likewise.
  * @delivered: packets handed to the client since open; written likewise.
  * @sleeper: the task that is draining in process context, where callbacks sleep.
- * @deferred: a packet that the client put off to the worker, or NULL; the
- *	drain's.
+ * @deferred: a packet that was put off to the worker, or NULL; the drain's.
+ * @pending: it waits for memory that is being shared; likewise.
  * @work: the worker.
  * @processor: on which it runs; WORK_CPU_UNBOUND: any.
  * @quota: packets that the client will hold.
@@ -200,6 +207,7 @@ struct vmb_inbound {
 	u64 delivered;
 	struct task_struct *sleeper;
 	struct vmb_packet_completion *deferred;
+	bool pending;
 	struct work_struct work;
 	u32 processor;
 	u32 quota;

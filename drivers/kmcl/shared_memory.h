@@ -37,7 +37,8 @@ enum vmb_gpadl_origin {
  *	it is handed out read-only, and a server maps it so.
  * @pages: its pages, in order.
  * @page_count: how many.
- * @users: vectors in the client's hands that lie in it, under memory.lock.
+ * @shared: the peer has it; until then nothing is found in it, under memory.lock.
+ * @users: vectors in the client's hands that lie in it, likewise.
  * @sets: transfer-page sets that stand for it, under memory.mutex.
  * @deleting: nobody new may use it, under memory.lock.
  * @mapped: a server on this machine uses it, under memory.lock.
@@ -57,6 +58,7 @@ struct vmb_gpadl {
 	bool read_only;
 	struct page **pages;
 	u32 page_count;
+	bool shared;
 	u32 users;
 	u32 sets;
 	bool deleting;
@@ -68,14 +70,15 @@ struct vmb_gpadl {
 /**
  * struct vmb_memory - what the channel may touch for its peer
  * @mutex: makes GPADL, open and close calls take turns.
- * @lock: protects @users, @deleting, @mapped and @vectors of each GPADL, and
- *	look-ups in the list and the arrays against deletion.
+ * @lock: protects @awaited, @shared, @users, @deleting, @mapped and @vectors of
+ *	each GPADL, and look-ups in the list and the arrays against deletion.
  * @gpadls: all of them; changed under @mutex and @lock.
  * @frames: 4 KiB page frame number to struct vmb_gpadl.
  * @sets: transfer-page set id to struct vmb_gpadl.
  * @mapped: of a server: handles of its client's GPADLs that it has mapped;
  *	changed under the array's own lock.
  * @unused: woken when a GPADL's @users falls to 0, and when it is unmapped.
+ * @awaited: a packet has named memory that is being shared, and may wait for it.
  * @accepting: the channel is open enough for GPADLs; under @mutex.
  */
 struct vmb_memory {
@@ -86,6 +89,7 @@ struct vmb_memory {
 	struct xarray sets;
 	struct xarray mapped;
 	wait_queue_head_t unused;
+	bool awaited;
 	bool accepting;
 };
 
