@@ -218,6 +218,7 @@ int inject_disable(struct inject_end *end);
 int inject_pause(struct inject_end *end);
 int inject_start(struct inject_end *end);
 int inject_sleep(struct inject_end *end);
+int inject_shut_down(struct inject_end *end);
 int inject_complete(struct inject_end *end);
 int inject_send(struct inject_end *end, enum inject_send_number number);
 bool inject_is_idle(struct inject_end *end);
@@ -285,6 +286,7 @@ enum inject_kind {
 	PAUSE,
 	START,
 	HIBERNATE,
+	SHUT_DOWN,	/* its machine, with it */
 	LOSE_FRAMING,
 	SEND,
 	COMPLETE,
@@ -296,11 +298,13 @@ enum inject_kind {
  * struct inject_outcome - what has to become of an end
  * @enabled: it is enabled: open if both are, else waiting.
  * @flows: packets flow, if it is open.
+ * @down: it is enabled, and will not open any more.
  * @reason: of its last closed callback; 0: not said.
  */
 struct inject_outcome {
 	bool enabled;
 	bool flows;
+	bool down;
 	enum vmb_channel_stop_reason reason;
 };
 

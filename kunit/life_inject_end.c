@@ -276,13 +276,19 @@ int inject_start(struct inject_end *end)
 
 int inject_sleep(struct inject_end *end)
 {
-	int ret = loopback_rest(&end->channel, 1);
+	int ret = loopback_rest(&end->channel, 1, VMB_CHANNEL_STOP_HIBERNATING);
 
 	if (!ret)
 		ret = loopback_sleep(&end->channel, 1);
 	if (ret)
 		vmb_life_wake(end->channel);
 	return ret;
+}
+
+int inject_shut_down(struct inject_end *end)
+{
+	return loopback_rest(&end->channel, 1, VMB_CHANNEL_STOP_SHUTDOWN) ?:
+	       loopback_sleep(&end->channel, 1);
 }
 
 /* All that the driver holds; it holds nothing any more from here on. */

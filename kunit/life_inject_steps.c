@@ -204,6 +204,7 @@ static bool inject_has_effect(struct inject_end *end, enum inject_kind kind)
 	case PAUSE:
 		return READ_ONCE(life->flow) == VMB_FLOW_PAUSING;
 	case HIBERNATE:
+	case SHUT_DOWN:
 		return READ_ONCE(life->hibernate);
 	default:
 		return false;
@@ -244,7 +245,8 @@ static bool inject_ends(const struct inject_step *step, enum inject_kind kind,
 	if (step->rest[side].state != VMB_LIFE_OPEN ||
 	    (step->point != NOWHERE && step->side == side))
 		return false;
-	return kind == DISABLE || kind == HIBERNATE || kind == LOSE_FRAMING;
+	return kind == DISABLE || kind == HIBERNATE || kind == SHUT_DOWN ||
+	       kind == LOSE_FRAMING;
 }
 
 /* Has a side that closes got as far as it can while the other stands still? */
@@ -269,6 +271,7 @@ void inject_happen(struct inject *inject, const struct inject_step *step,
 		[PAUSE] = inject_pause,
 		[START] = inject_start,
 		[HIBERNATE] = inject_hibernate,
+		[SHUT_DOWN] = inject_shut_down,
 		[LOSE_FRAMING] = inject_lose_framing,
 		[SEND] = inject_send_event,
 		[COMPLETE] = inject_complete,
@@ -295,7 +298,7 @@ void inject_happen(struct inject *inject, const struct inject_step *step,
 				   (kind != LOSE_FRAMING && completion_done(&call->returned)),
 				   "side %u does not close", side);
 	}
-	if (kind == DISABLE || kind == PAUSE || kind == HIBERNATE)
+	if (kind == DISABLE || kind == PAUSE || kind == HIBERNATE || kind == SHUT_DOWN)
 		return;
 	/* In suspend it is early for -ENODEV and late for a send: both will do. */
 	if (kind == SEND && step->point == SUSPEND && step->side == side &&
@@ -428,6 +431,12 @@ void inject_predict(const struct inject_step *step, enum inject_kind kind,
 		/* It comes back, but not to a server that went before. */
 		if (side == SERVER && inject_is_joined(step))
 			outcome[CLIENT].enabled = false;
+		break;
+	case SHUT_DOWN:
+		inject_predict_end(step, side, VMB_CHANNEL_STOP_SHUTDOWN, outcome);
+		/* But not if its close is for another reason. */
+		mine->down = !disabled && step->rest[side].state != VMB_LIFE_CLOSING;
+		mine->enabled = mine->down;
 		break;
 	case LOSE_FRAMING:
 		if (step->rest[side].phase == IS_SUSPENDED)

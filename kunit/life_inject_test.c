@@ -183,15 +183,18 @@ struct inject_case {
 /* Calls of enable and disable on one channel do not overlap. */
 #define LIFE_OF(step, side)	{ step, DISABLE, side }, { step, ENABLE, side }
 #define LIFE(step)		LIFE_OF(step, CLIENT), LIFE_OF(step, SERVER)
-#define ANYTHING(step)		ALWAYS(step), LIFE(step), BOTH(step, HIBERNATE)
+/* A machine that goes down has clients only: servers are on loopback. */
+#define SLEEP(step)		BOTH(step, HIBERNATE), { step, SHUT_DOWN, CLIENT }
+#define ANYTHING(step)		ALWAYS(step), LIFE(step), SLEEP(step)
 /* While the client, or the server, is in a call of disable. */
 #define CLIENT_ENDS(step)						\
-	ALWAYS(step), LIFE_OF(step, SERVER), BOTH(step, HIBERNATE)
+	ALWAYS(step), LIFE_OF(step, SERVER), SLEEP(step)
 #define SERVER_ENDS(step)						\
-	ALWAYS(step), LIFE_OF(step, CLIENT), BOTH(step, HIBERNATE)
+	ALWAYS(step), LIFE_OF(step, CLIENT), SLEEP(step)
 /* Or its machine is in a call of suspend. */
 #define CLIENT_IN_BED(step)	ALWAYS(step), LIFE(step), { step, HIBERNATE, SERVER }
-#define SERVER_IN_BED(step)	ALWAYS(step), LIFE(step), { step, HIBERNATE, CLIENT }
+#define SERVER_IN_BED(step)						\
+	ALWAYS(step), LIFE(step), { step, HIBERNATE, CLIENT }, { step, SHUT_DOWN, CLIENT }
 /* Where there is a ring. */
 #define FRAMING_OF(step, side)	{ step, LOSE_FRAMING, side }
 #define FRAMING(step)		BOTH(step, LOSE_FRAMING)
@@ -272,6 +275,7 @@ static void inject_describe(struct inject_case *this, char *description)
 		[PAUSE] = "is paused",
 		[START] = "is started",
 		[HIBERNATE] = "hibernates and wakes",
+		[SHUT_DOWN] = "goes down",
 		[LOSE_FRAMING] = "loses framing",
 		[SEND] = "sends",
 		[COMPLETE] = "completes",
@@ -285,10 +289,15 @@ static void inject_describe(struct inject_case *this, char *description)
 
 KUNIT_ARRAY_PARAM(inject, cases, inject_describe);
 
+static bool will_be_open(const struct inject_outcome outcome[SIDES])
+{
+	return outcome[CLIENT].enabled && outcome[SERVER].enabled && !outcome[CLIENT].down;
+}
+
 /* Both are what they have to be, and stay so. */
 static void expect_outcome(struct inject *inject, const struct inject_outcome outcome[SIDES])
 {
-	bool open = outcome[CLIENT].enabled && outcome[SERVER].enabled;
+	bool open = will_be_open(outcome);
 	struct kunit *test = inject->test;
 	enum inject_side side;
 
@@ -377,7 +386,7 @@ static void anything_at_any_step(struct kunit *test)
 	inject_happen(inject, step, this->kind, this->side);
 	inject_go_on(inject, step, this->kind);
 	expect_outcome(inject, outcome);
-	if (outcome[CLIENT].enabled && outcome[SERVER].enabled) {
+	if (will_be_open(outcome)) {
 		for (side = CLIENT; side < SIDES; side++)
 			if (!outcome[side].flows)
 				KUNIT_EXPECT_EQ(test, inject_start(&inject->ends[side]), 0);
@@ -385,7 +394,12 @@ static void anything_at_any_step(struct kunit *test)
 		if (this->kind == SEND)
 			expect_send_succeeds(inject, step, this->side);
 	}
+	if (this->kind == SHUT_DOWN)
+		KUNIT_EXPECT_EQ(test, inject_send(&inject->ends[CLIENT], SEND_TO_TRY), -ENODEV);
 	disable_both(inject, first);
+	/* Who knows that its machine has gone down does not come back. */
+	if (this->kind == SHUT_DOWN)
+		return;
 
 	/* And again. */
 	KUNIT_ASSERT_EQ(test, inject_enable(&inject->ends[!first]), 0);

@@ -283,12 +283,13 @@ static int wait_for_all(struct vmb_channel **channels, u32 count,
  * Hibernation as the transport's device does it, of these channels only: their
  * peers are elsewhere. First they come to rest: 0 or -EBUSY.
  */
-int loopback_rest(struct vmb_channel **channels, u32 count)
+int loopback_rest(struct vmb_channel **channels, u32 count,
+		  enum vmb_channel_stop_reason reason)
 {
 	u32 i;
 
 	for (i = 0; i < count; i++)
-		vmb_life_hibernate(channels[i], VMB_CHANNEL_STOP_HIBERNATING);
+		vmb_life_hibernate(channels[i], reason);
 	return wait_for_all(channels, count, vmb_life_is_restless);
 }
 

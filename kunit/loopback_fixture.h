@@ -115,7 +115,8 @@ void loopback_expect_disabled(struct loopback_end *end);
 void loopback_expect_log(struct loopback_end *end,
 			 const struct loopback_entry *expected, u32 count);
 void loopback_settle(struct loopback_end *end);
-int loopback_rest(struct vmb_channel **channels, u32 count);
+int loopback_rest(struct vmb_channel **channels, u32 count,
+		  enum vmb_channel_stop_reason reason);
 int loopback_sleep(struct vmb_channel **channels, u32 count);
 
 #endif

@@ -304,7 +304,8 @@ static void rest(struct kunit *test, struct family *family,
 	channels[0] = family->client->channel;
 	channels[1] = family->clients[0]->channel;
 	channels[2] = family->clients[1]->channel;
-	KUNIT_EXPECT_EQ(test, loopback_rest(channels, SLEEPERS), 0);
+	KUNIT_EXPECT_EQ(test, loopback_rest(channels, SLEEPERS,
+					    VMB_CHANNEL_STOP_HIBERNATING), 0);
 }
 
 /* One of the device's channels has refused: nobody was closed for it. */
