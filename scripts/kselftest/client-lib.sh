@@ -178,6 +178,15 @@ no_leaks() {
 	[ ! -s /tmp/leaks ]
 }
 
+# nobody_is_stuck: no task sleeps where no signal wakes it, or soon none does.
+nobody_is_stuck() {
+	wait_for 10 nobody_waits
+}
+
+nobody_waits() {
+	! cat /proc/[0-9]*/stat 2>/dev/null | grep ') D '
+}
+
 # checkers_are_awake: lockdep turns itself off when it has found something, and
 # kmemleak when it is out of memory: from then on neither finds anything.
 checkers_are_awake() {

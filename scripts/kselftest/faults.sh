@@ -187,5 +187,6 @@ for name in echo source; do
 	rmmod "$driver"
 done
 check "faults: everything unloads" rmmod vmbkmcl_hv vmbkmcl
+check "faults: nobody is stuck" nobody_is_stuck
 check "faults: no memory leak" no_leaks
 check "faults: the checkers were on to the end" checkers_are_awake

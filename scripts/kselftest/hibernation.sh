@@ -135,5 +135,6 @@ check "hibernation: a client that sends and receives" storm_loads
 check "hibernation: what it sends while the machine falls asleep goes out later" keeps_what_is_sent
 check "hibernation: and that client unloads" storm_unloads
 check "hibernation: unload" rmmod vmbkmcl_hv vmbkmcl
+check "hibernation: nobody is stuck" nobody_is_stuck
 check "hibernation: no memory leak" no_leaks
 check "hibernation: the checkers were on to the end" checkers_are_awake

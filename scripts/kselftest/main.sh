@@ -197,5 +197,6 @@ check "source: bind again after all that" rebinds
 check "source: both ends are content after all that" content
 check "source: unload everything" unloads
 
+check "nobody is stuck" nobody_is_stuck
 check "no memory leak" no_leaks
 check "the checkers were on to the end" checkers_are_awake

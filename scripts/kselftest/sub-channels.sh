@@ -147,5 +147,6 @@ check "sub-channels: one is disabled and enabled under traffic" last_rests
 check "sub-channels: the same again" last_rests
 check "sub-channels: packets flow on all after that" all_flow
 check "sub-channels: unload after all that, under traffic" unloads_under_traffic
+check "sub-channels: nobody is stuck" nobody_is_stuck
 check "sub-channels: no memory leak" no_leaks
 check "sub-channels: the checkers were on to the end" checkers_are_awake
