@@ -157,7 +157,7 @@ run_guest() {
 	local source=
 
 	shift 5
-	[ ${#source_opens[@]} -eq 0 ] || source=modes=$(join "${source_opens[@]}"),sends=20000
+	[ ${#source_opens[@]} -eq 0 ] || source=modes=$(join "${source_opens[@]}"),sends=20000,rest-ms=$rest
 	"$guest/l2-initramfs.sh" "$kernel" "$work/initrd" "$VMB_TOP/scripts/kselftest/$script" \
 		"$VMB_TOP/scripts/kselftest/client-lib.sh" \
 		"$modules"/*.ko "$VMB_BUILD/client/$version"/*.ko ${files[@]+"${files[@]}"}

@@ -195,6 +195,7 @@ static const Property source_properties[] = {
 	DEFINE_PROP_UINT32("requests", struct source_host, requests, 50),
 	DEFINE_PROP_UINT32("fills", struct source_host, fills, 25),
 	DEFINE_PROP_UINT32("hold-ms", struct source_host, hold_ms, 1000),
+	DEFINE_PROP_UINT32("rest-ms", struct source_host, rest_ms, 0),
 	DEFINE_PROP_UINT32("stall-ms", struct source_host, stall_ms, 20000),
 	HOST_PROPERTIES_END
 };

@@ -58,7 +58,7 @@ struct source_host {
 	/* properties */
 	char *modes;
 	uint64_t sends;
-	uint32_t externals, requests, fills, hold_ms, stall_ms;
+	uint32_t externals, requests, fills, hold_ms, rest_ms, stall_ms;
 
 	/* of the channel as it is open now */
 	VMBusChannel *chan;
@@ -75,7 +75,8 @@ struct source_host {
 	/* pace */
 	enum source_pace pace;
 	uint32_t phase, allowance;
-	int64_t pause_until, hold_until;
+	int64_t pause_until, hold_until, rest_until;
+	uint32_t turn;			/* packets since it rested */
 	uint64_t cycle;			/* endless: where the phases began anew */
 
 	/* answers */

@@ -9,6 +9,7 @@
 
 /* A loop that never yields would keep the virtual CPUs from the big lock. */
 #define PACKETS_PER_TURN	256
+#define PACKETS_BETWEEN_RESTS	64
 #define SLOW_PACKETS_PER_TICK	4
 #define BURST_PACKETS		150
 #define BURST_PAUSE_MS		10
@@ -76,6 +77,8 @@ static bool may_read(struct source_host *host)
 
 	if (host->deaf && host->count.sends_received >= DEAF_AFTER)
 		return false;
+	if (now < host->rest_until)
+		return false;
 	switch (host->pace) {
 	case SOURCE_PACE_SLOW:
 		return host->allowance;
@@ -99,6 +102,11 @@ static bool may_read(struct source_host *host)
 
 static void was_read(struct source_host *host)
 {
+	/* The guest is to have time for something else. */
+	if (host->rest_ms && ++host->turn >= PACKETS_BETWEEN_RESTS) {
+		host->turn = 0;
+		host->rest_until = source_now() + host->rest_ms;
+	}
 	if (host->pace == SOURCE_PACE_SLOW) {
 		host->allowance--;
 		host->count.slow_packets++;
@@ -238,7 +246,7 @@ void source_work(struct source_host *host)
  */
 bool source_tick_is_needed(const struct source_host *host)
 {
-	return host->pace != SOURCE_PACE_FAST || host->late.length;
+	return host->pace != SOURCE_PACE_FAST || host->late.length || host->rest_until;
 }
 
 void source_tick_allowance(struct source_host *host)
@@ -259,6 +267,8 @@ void source_pace_start(struct source_host *host)
 	host->cycle = 0;
 	host->batches = 0;
 	host->deferrable = 0;
+	host->turn = 0;
+	host->rest_until = 0;
 	begin_phase(host);
 }
 
