@@ -19,7 +19,7 @@
 #
 # Environment: KERNEL, as in demo.sh, or debug, for one that looks for what does
 # not show (guest/debug-kernel.sh); ROUNDS of each kind in the fifth guest (200;
-# with debug a quarter of those of insmod and rmmod).
+# each of its two devices has as many, with debug half of them).
 set -eu
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -42,17 +42,20 @@ guest=$VMB_TOP/scripts/guest
 logs=$VMB_BUILD/kselftest
 limits=(--deadline "${DEADLINE:-400}")
 rounds=${ROUNDS:-200}
-module_rounds=$rounds
+device_rounds=$rounds
+warm_up=$((rounds / 20))
 tracking=slub_debug=U
 # A kernel that looks for more takes more of everything. It has kmemleak; and KASAN
-# keeps what was freed for a while, so counting it tells nothing. In emulation in
+# keeps what was freed for a while, so counting it tells nothing. There lockdep waits
+# for RCU whenever a piece of a module goes: RCU is to make haste. In emulation in
 # emulation the synthetic timer's interrupt comes in the middle of itself now and then,
 # with interrupts off, which lockdep does not forgive: it has the processor's own.
 if [ "$version" = debug ]; then
 	limits=(--memory 768 --timer local --boot 300 --deadline "${DEADLINE:-1200}")
-	tracking=
-	# Four to eight seconds each.
-	module_rounds=$((rounds / 4))
+	tracking=rcupdate.rcu_expedited=1
+	# Of two devices, that is as many. And memory is not compared.
+	device_rounds=$((rounds / 2))
+	warm_up=2
 fi
 # What the channel's opens are for, in the order of kselftest/main.sh.
 # shellcheck disable=SC2034
@@ -83,11 +86,10 @@ kexec_opens=(endless endless)
 # And of kselftest/faults.sh: nobody can tell how many there will be.
 # shellcheck disable=SC2034
 faults_opens=(endless+)
-# And in that of kselftest/storm.sh: a twentieth of the rounds so that everything
-# was done once, then each storm, and at last as many as there happen to be.
-warm_up=$((rounds / 20))
-storms=("endless*$((2 * warm_up + 4))" "endless*$((rounds + 1))" "endless*$module_rounds"
-	"endless*$warm_up")
+# And in that of kselftest/storm.sh: a few so that everything was done once, then
+# each storm, and at last as many as there happen to be.
+storms=("endless*$((2 * warm_up + 4))" "endless*$((device_rounds + 1))"
+	"endless*$device_rounds" "endless*$((rounds / 20))")
 # shellcheck disable=SC2034
 storm_opens=("${storms[@]}" "exchange*$((rounds + warm_up + 3))" "exchange+")
 # shellcheck disable=SC2034
@@ -227,7 +229,7 @@ fi
 
 if begins storm; then
 	run_guest "$logs/storm" storm.sh storm_opens 0 storm_sender_opens \
-		--append "VMB_ROUNDS=$rounds VMB_MODULE_ROUNDS=$module_rounds $tracking" --deadline "${DEADLINE:-1200}"
+		--append "VMB_ROUNDS=$rounds VMB_DEVICE_ROUNDS=$device_rounds VMB_WARM_UP=$warm_up $tracking" --deadline "${DEADLINE:-1200}"
 	judge balance.py "$logs/storm"/{guest,host}.log
 fi
 checks_end

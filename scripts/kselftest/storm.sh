@@ -4,9 +4,9 @@
 #
 # The life of a channel, again and again, with traffic in both directions on two
 # devices at once: unbind and bind, rmmod and insmod, pause and start, disable and
-# enable. VMB_ROUNDS says how often (200), VMB_MODULE_ROUNDS how often it is rmmod
-# and insmod. A twentieth of the first comes first, so that memory is compared once
-# everything has been done before.
+# enable. VMB_ROUNDS says how often (200), VMB_DEVICE_ROUNDS how often each device is
+# unbound, and each client's module goes. VMB_WARM_UP rounds (a twentieth) come
+# first, so that memory is compared once everything has been done before.
 #
 # kselftest.sh tells the host what each open is for, and counts them: so no open
 # here may be left to chance but those of the last test of the echo device.
@@ -17,27 +17,36 @@
 . ./client-lib.sh
 
 rounds=${VMB_ROUNDS:-200}
-module_rounds=${VMB_MODULE_ROUNDS:-$rounds}
-warm_up=$((rounds / 20))
+device_rounds=${VMB_DEVICE_ROUNDS:-$rounds}
+library_rounds=$((rounds / 20))
+warm_up=${VMB_WARM_UP:-$library_rounds}
 folder=/lib/modules/$(uname -r)/updates
 # Packets of an open before it is closed again.
 traffic=16
 # Rounds between two lines of progress.
 step=25
 
-# flows DEVICE COUNTER [COUNTER]: so many have been counted, of each. A process to
-# sleep takes longer than a packet.
+# rests: 20 ms. Nobody writes there, and it is the shell's own: a process to sleep
+# takes longer than the packets that are waited for.
+mkfifo /tmp/never
+exec 9<>/tmp/never
+rests() {
+	# shellcheck disable=SC3045 # This shell is busybox's.
+	read -t 0.02 -r _ <&9 || true
+}
+
+# flows DEVICE COUNTER [COUNTER]: so many have been counted, of each.
 flows() {
 	local tries=0 path=$1
 
-	while [ $tries -lt 4000 ]; do
+	while [ $tries -lt 3000 ]; do
 		look "$path/vmbkmcl/$2"
 		if [ "$value" -ge $traffic ]; then
 			[ $# -gt 2 ] || return 0
 			shift
 		else
 			tries=$((tries + 1))
-			[ $tries -lt 500 ] || usleep 10000
+			rests
 		fi
 	done
 	echo "no traffic: $2 is $value at $path"
@@ -117,7 +126,8 @@ library_round() {
 }
 
 # What each source client said when it was removed, since then: so often, each
-# packet ended once, and COUNT_CUT_OFF of them had some that the channel cut off.
+# packet ended once, and of ten rounds one had some that the channel cut off. Not
+# each has: where the guest is slower than its host, all are answered by then.
 sources_balance() {
 	log_since "$1" | awk -v wanted="$2" '
 		/packets accepted/ {
@@ -127,7 +137,7 @@ sources_balance() {
 		}
 		END {
 			print seen + 0, "of", wanted, "told,", cut_off + 0, "were cut off"
-			exit !(seen == wanted && !bad && cut_off * 2 >= wanted)
+			exit !(seen == wanted && !bad && cut_off >= int(wanted / 10))
 		}'
 }
 
@@ -239,7 +249,7 @@ leaves_nothing() {
 
 # Everything once, the look at memory as well, so that memory is as it will be.
 warms_up() {
-	rmmod vmb_echo vmb_source && bind_storm $warm_up && module_storm $warm_up &&
+	rmmod vmb_echo vmb_source && bind_storm "$warm_up" && module_storm "$warm_up" &&
 		library_storm 2 && memory /tmp/before && memory /tmp/after
 }
 
@@ -261,7 +271,7 @@ tell() {
 storm_starts() {
 	busybox insmod "$folder/vmb_source.ko" &&
 		busybox insmod "$folder/vmb_life_storm.ko" && source_flows &&
-		tell pause $warm_up && tell disable $warm_up &&
+		tell pause "$warm_up" && tell disable "$warm_up" &&
 		echo stop >"$echo_device/storm/rounds" && memory /tmp/after
 }
 
@@ -327,6 +337,9 @@ leaves() {
 		! grep ^vmb /proc/modules && ! ls -d "$echo_device"/vmbkmcl* 2>/dev/null
 }
 
+# The flood takes all that the processors have, and on a kernel with checkers each
+# round would be seconds of waiting for them.
+renice -n -20 $$ >/dev/null
 echo 20 >/proc/sys/kernel/hung_task_timeout_secs
 modprobe hv_vmbus || exit 1
 wait_for 30 use "$source_type" vmb_source || exit 1
@@ -336,12 +349,12 @@ echo_device=$device
 modprobe vmb_source && modprobe vmb_echo && echo_flows && source_flows || exit 1
 
 check "storm: it all works once" warms_up
-check "storm: $rounds rounds of bind and unbind, both devices at once" \
-	leaves_nothing "$rounds" bind_storm
-check "storm: $module_rounds rounds of insmod and rmmod, both clients at once" \
-	leaves_nothing "$module_rounds" module_storm
-check "storm: $warm_up rounds of insmod and rmmod of everything" \
-	leaves_nothing $warm_up library_storm
+check "storm: $device_rounds rounds of bind and unbind of each of two devices, both at once" \
+	leaves_nothing "$device_rounds" bind_storm
+check "storm: $device_rounds rounds of insmod and rmmod of each of two clients, both at once" \
+	leaves_nothing "$device_rounds" module_storm
+check "storm: $library_rounds rounds of insmod and rmmod of everything" \
+	leaves_nothing $library_rounds library_storm
 check "storm: a client that sends and receives on one channel" storm_starts
 check "storm: $rounds rounds of pause and start" life pause
 check "storm: $rounds rounds of disable and enable" life disable
