@@ -102,7 +102,7 @@ hold_every=1000
 rest=0
 # That kernel sleeps once more. And two of the storm's client, which sleeps, too.
 [ "$version" != debug ] || sleeper_opens+=(endless)
-sleeper_opens+=("exchange*2")
+sleeper_opens+=(exchange exchange)
 
 stage "Linux $version, our modules, clients from outside of the tree"
 need_packages python3 gcc libc6-dev
