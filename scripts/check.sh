@@ -45,7 +45,7 @@ if [ "${1:-}" = --debug ]; then
 		"storm kselftest.sh 3600 kexec storm"
 	)
 	beside=storm
-	export KERNEL=debug DEADLINE="${DEADLINE:-2000}"
+	export KERNEL=debug DEADLINE="${DEADLINE:-2300}"
 	count_file=$VMB_BUILD/check-debug.count
 fi
 
