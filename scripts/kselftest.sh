@@ -18,8 +18,7 @@
 # Without a name it is all of them.
 #
 # Environment: KERNEL, as in demo.sh, or debug, for one that looks for what does
-# not show (guest/debug-kernel.sh); ROUNDS of each kind in the fifth guest (200;
-# each of its two devices has as many, with debug half of them).
+# not show (guest/debug-kernel.sh); ROUNDS of each kind in the fifth guest (200).
 set -eu
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -42,7 +41,6 @@ guest=$VMB_TOP/scripts/guest
 logs=$VMB_BUILD/kselftest
 limits=(--deadline "${DEADLINE:-400}")
 rounds=${ROUNDS:-200}
-device_rounds=$rounds
 warm_up=$((rounds / 20))
 tracking=slub_debug=U
 # A kernel that looks for more takes more of everything. It has kmemleak; and KASAN
@@ -53,8 +51,7 @@ tracking=slub_debug=U
 if [ "$version" = debug ]; then
 	limits=(--memory 768 --timer local --boot 300 --deadline "${DEADLINE:-1200}")
 	tracking=rcupdate.rcu_expedited=1
-	# Of two devices, that is as many. And memory is not compared.
-	device_rounds=$((rounds / 2))
+	# Where memory is not compared it has to work once.
 	warm_up=2
 fi
 # What the channel's opens are for, in the order of kselftest/main.sh.
@@ -88,8 +85,8 @@ kexec_opens=(endless endless)
 faults_opens=(endless+)
 # And in that of kselftest/storm.sh: a few so that everything was done once, then
 # each storm, and at last as many as there happen to be.
-storms=("endless*$((2 * warm_up + 4))" "endless*$((device_rounds + 1))"
-	"endless*$device_rounds" "endless*$((rounds / 20))")
+storms=("endless*$((2 * warm_up + 4))" "endless*$((rounds + 1))"
+	"endless*$rounds" "endless*$((rounds / 20))")
 # shellcheck disable=SC2034
 storm_opens=("${storms[@]}" "exchange*$((rounds + warm_up + 3))" "exchange+")
 # shellcheck disable=SC2034
@@ -229,7 +226,7 @@ fi
 
 if begins storm; then
 	run_guest "$logs/storm" storm.sh storm_opens 0 storm_sender_opens \
-		--append "VMB_ROUNDS=$rounds VMB_DEVICE_ROUNDS=$device_rounds VMB_WARM_UP=$warm_up $tracking" --deadline "${DEADLINE:-1200}"
+		--append "VMB_ROUNDS=$rounds VMB_WARM_UP=$warm_up $tracking" --deadline "${DEADLINE:-1200}"
 	judge balance.py "$logs/storm"/{guest,host}.log
 fi
 checks_end
