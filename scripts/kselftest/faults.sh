@@ -15,10 +15,7 @@ faults=/sys/kernel/debug
 # Rounds in which any allocation may fail.
 rounds=20
 
-# Where memory is short the kernel shows who wanted it, which is no complaint.
-complaints() {
-	log_since "$1" | grep -E "$trouble"
-}
+memory_is_short
 
 kinds_of_faults() {
 	local kind
@@ -183,7 +180,8 @@ for name in echo source; do
 	fail_behind_library
 	check "faults: $driver: a few allocations fail at any moment" survives 1 5
 	fail_behind_worker
-	check "faults: $driver: many fail while a channel opens" survives 6 1
+	# With twice as many hardly an open gets through.
+	check "faults: $driver: many fail while a channel opens" survives 3 1
 	rmmod "$driver"
 done
 check "faults: everything unloads" rmmod vmbkmcl_hv vmbkmcl
