@@ -256,6 +256,27 @@ void channel_settle(struct channel_fixture *fixture)
 	flush_work(&fixture->channel->life.work);
 }
 
+/* Let the worker deliver what it was given, and what that schedules. */
+void channel_settle_packets(struct channel_fixture *fixture)
+{
+	u32 i;
+
+	for (i = 0; i < 4; i++) {
+		memory_transport_run(&fixture->transport, fixture->channel);
+		flush_work(&fixture->channel->inbound.work);
+	}
+}
+
+/* All packets that were delivered, in their order; some perhaps twice. */
+void channel_expect_order(struct channel_fixture *fixture, const u64 *expected, u32 count)
+{
+	u32 i;
+
+	KUNIT_ASSERT_EQ(fixture->test, fixture->packet_count, count);
+	for (i = 0; i < count; i++)
+		KUNIT_EXPECT_EQ(fixture->test, fixture->packets[i].transaction_id, expected[i]);
+}
+
 /*
  * Enabled, and open unless the peer refuses. The real watchdog would look at
  * times that no test chooses.

@@ -187,6 +187,8 @@ void channel_configure(struct channel_fixture *fixture, u32 maximum_packet_size,
 		       u32 incoming_pages, u32 outgoing_pages);
 void channel_enable(struct channel_fixture *fixture);
 void channel_settle(struct channel_fixture *fixture);
+void channel_settle_packets(struct channel_fixture *fixture);
+void channel_expect_order(struct channel_fixture *fixture, const u64 *expected, u32 count);
 void channel_disable(struct channel_fixture *fixture);
 int channel_complete(struct channel_fixture *fixture, u32 which,
 		     const void *buffer, u32 length);

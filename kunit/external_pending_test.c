@@ -76,27 +76,6 @@ static void ask_and_answer(struct channel_fixture *fixture, struct channel_packe
 	channel_complete_inline(fixture, packet);
 }
 
-/* Let the worker do all it has to do. */
-static void pending_settle(struct channel_fixture *fixture)
-{
-	u32 i;
-
-	for (i = 0; i < 4; i++) {
-		memory_transport_run(&fixture->transport, fixture->channel);
-		flush_work(&fixture->channel->inbound.work);
-	}
-}
-
-static void pending_expect_order(struct channel_fixture *fixture, const u64 *expected,
-				 u32 count)
-{
-	u32 i;
-
-	KUNIT_ASSERT_EQ(fixture->test, fixture->packet_count, count);
-	for (i = 0; i < count; i++)
-		KUNIT_EXPECT_EQ(fixture->test, fixture->packets[i].transaction_id, expected[i]);
-}
-
 /* A packet that names the memory, and one behind it; signals are no news. */
 static void name_it_early(struct channel_fixture *fixture)
 {
@@ -104,9 +83,9 @@ static void name_it_early(struct channel_fixture *fixture)
 	struct kunit *test = fixture->test;
 
 	peer_send_direct(fixture, shared_of(fixture)->memory, 0, PENDING_BYTES);
-	pending_settle(fixture);
+	channel_settle_packets(fixture);
 	peer_send_inband(fixture, PENDING_NEXT, 8);
-	pending_settle(fixture);
+	channel_settle_packets(fixture);
 	KUNIT_EXPECT_EQ(test, fixture->packet_count, 1);
 	KUNIT_EXPECT_EQ(test, pending->count, 1);
 	KUNIT_EXPECT_EQ(test, pending->answers[0], -EINPROGRESS);
@@ -142,7 +121,7 @@ static int share(struct channel_fixture *fixture)
 	ret = vmb_channel_create_gpadl_from_buffer(fixture->channel, 0, shared->memory,
 						   EXTERNAL_PAGES * PAGE_SIZE,
 						   &shared->handle);
-	pending_settle(fixture);
+	channel_settle_packets(fixture);
 	return ret;
 }
 
@@ -152,7 +131,7 @@ static void expect_second_answer(struct channel_fixture *fixture, int answer)
 	const struct pending *pending = pending_of(fixture);
 	struct kunit *test = fixture->test;
 
-	pending_expect_order(fixture, (const u64[]) { 0, 0, PENDING_NEXT }, 3);
+	channel_expect_order(fixture, (const u64[]) { 0, 0, PENDING_NEXT }, 3);
 	KUNIT_EXPECT_EQ(test, pending->count, 2);
 	KUNIT_EXPECT_EQ(test, pending->answers[0], -EINPROGRESS);
 	KUNIT_EXPECT_EQ(test, pending->answers[1], answer);
@@ -201,7 +180,7 @@ static void name_it_early_to_the_worker(struct channel_fixture *fixture)
 		.ranges = list.words, .ranges_length = list.count * 8,
 	});
 	peer_send_inband(fixture, PENDING_NEXT, 8);
-	pending_settle(fixture);
+	channel_settle_packets(fixture);
 	KUNIT_EXPECT_EQ(fixture->test, fixture->packet_count, 1);
 	KUNIT_EXPECT_EQ(fixture->test, work_busy(&fixture->channel->inbound.work), 0);
 }
@@ -230,7 +209,7 @@ static void name_half_of_it_early(struct channel_fixture *fixture)
 	range_list_pfn(&list, peer_pfn(pending->before));
 	range_list_pfn(&list, peer_pfn(pending->shared.memory));
 	peer_send_list(fixture, 9, &list);
-	pending_settle(fixture);
+	channel_settle_packets(fixture);
 	KUNIT_EXPECT_EQ(fixture->test, fixture->packet_count, 1);
 	KUNIT_EXPECT_EQ(fixture->test,
 			list_first_entry(&memory->gpadls, struct vmb_gpadl, node)->users, 0);
@@ -285,7 +264,7 @@ static void comes_after_a_pause(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vmb_channel_start(fixture->channel), 0);
 	channel_settle(fixture);
 	vmb_watchdog_stop(fixture->channel);
-	pending_settle(fixture);
+	channel_settle_packets(fixture);
 	expect_second_answer(fixture, 0);
 }
 
@@ -310,7 +289,7 @@ static void goes_with_the_channel(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, channel_wait_for_help(fixture), 0);
 	/* The close has taken it back. */
 	pending->shared.handle = 0;
-	pending_settle(fixture);
+	channel_settle_packets(fixture);
 	KUNIT_EXPECT_EQ(test, fixture->packet_count, 1);
 	KUNIT_EXPECT_EQ(test, fixture->channel->counters.discarded, 1);
 	KUNIT_EXPECT_EQ(test, fixture->channel->counters.received, 0);
@@ -375,7 +354,7 @@ static void asked_in_the_callback_of_another(struct kunit *test)
 	fixture->process = ask_for_another;
 	channel_enable(fixture);
 	KUNIT_ASSERT_EQ(test, share(fixture), 0);
-	pending_expect_order(fixture, (const u64[]) { 0, PENDING_NEXT }, 2);
+	channel_expect_order(fixture, (const u64[]) { 0, PENDING_NEXT }, 2);
 	get_all(fixture, fixture->packets[0].packet);
 	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, NULL, 0), 0);
 }

@@ -67,17 +67,6 @@ static int control_init(struct kunit *test)
 	return 0;
 }
 
-/* Let the worker do what it was given, and what that schedules. */
-static void control_settle(struct channel_fixture *fixture)
-{
-	u32 i;
-
-	for (i = 0; i < 4; i++) {
-		memory_transport_run(&fixture->transport, fixture->channel);
-		flush_work(&fixture->channel->inbound.work);
-	}
-}
-
 static void control_send(struct channel_fixture *fixture, u32 first, u32 count)
 {
 	u32 i;
@@ -91,24 +80,13 @@ static void control_send(struct channel_fixture *fixture, u32 first, u32 count)
 		});
 	peer_publish(fixture);
 	peer_signal(fixture);
-	control_settle(fixture);
+	channel_settle_packets(fixture);
 }
 
 static void control_complete(struct channel_fixture *fixture, u32 which)
 {
 	KUNIT_EXPECT_EQ(fixture->test, channel_complete(fixture, which, NULL, 0), 0);
-	control_settle(fixture);
-}
-
-/* The packets in the order in which they were delivered. */
-static void control_expect_order(struct channel_fixture *fixture, const u64 *expected,
-				 u32 count)
-{
-	u32 i;
-
-	KUNIT_ASSERT_EQ(fixture->test, fixture->packet_count, count);
-	for (i = 0; i < count; i++)
-		KUNIT_EXPECT_EQ(fixture->test, fixture->packets[i].transaction_id, expected[i]);
+	channel_settle_packets(fixture);
 }
 
 static void quota_is_unblocked_by_a_completion(struct kunit *test)
@@ -128,14 +106,14 @@ static void quota_is_unblocked_by_a_completion(struct kunit *test)
 
 	/* Neither a higher quota nor a new packet ends the block. */
 	KUNIT_ASSERT_EQ(test, vmb_channel_set_transaction_quota(fixture->channel, 4), 0);
-	control_settle(fixture);
+	channel_settle_packets(fixture);
 	KUNIT_EXPECT_EQ(test, fixture->packet_count, 2);
 	control_send(fixture, 5, 1);
 	KUNIT_EXPECT_EQ(test, fixture->packet_count, 2);
 
 	/* One completion: three more, to the new quota. */
 	control_complete(fixture, 0);
-	control_expect_order(fixture, (const u64[]) { 1, 2, 3, 4, 5 }, 5);
+	channel_expect_order(fixture, (const u64[]) { 1, 2, 3, 4, 5 }, 5);
 }
 
 static void quota_below_what_is_held(struct kunit *test)
@@ -206,7 +184,7 @@ static void deferred_packet_holds_back_the_others(struct kunit *test)
 	fixture->process = put_off;
 	channel_enable(fixture);
 	control_send(fixture, 1, 3);
-	control_expect_order(fixture, (const u64[]) { 1, 1, 2, 3 }, 4);
+	channel_expect_order(fixture, (const u64[]) { 1, 1, 2, 3 }, 4);
 	/* The first call was not in a context that sleeps, the second was. */
 	KUNIT_EXPECT_GE(test, control->in_process, 1);
 	KUNIT_EXPECT_LE(test, control->in_process, 3);
@@ -225,7 +203,7 @@ static void deferred_again_and_again(struct kunit *test)
 	fixture->process = put_off;
 	channel_enable(fixture);
 	control_send(fixture, 1, 2);
-	control_expect_order(fixture, (const u64[]) { 1, 1, 1, 1, 2 }, 5);
+	channel_expect_order(fixture, (const u64[]) { 1, 1, 1, 1, 2 }, 5);
 }
 
 /* What the client left in its scratch area is there the second time. */
@@ -269,13 +247,13 @@ static void deferred_packet_comes_after_a_pause(struct kunit *test)
 	/* The client does not hold it, so nobody waits. */
 	KUNIT_EXPECT_EQ(test, vmb_channel_pause(fixture->channel), 0);
 	enable_work(&fixture->channel->inbound.work);
-	control_settle(fixture);
+	channel_settle_packets(fixture);
 	KUNIT_EXPECT_EQ(test, fixture->packet_count, 1);
 	KUNIT_EXPECT_EQ(test, vmb_channel_start(fixture->channel), 0);
 	channel_settle(fixture);
 	vmb_watchdog_stop(fixture->channel);
-	control_settle(fixture);
-	control_expect_order(fixture, (const u64[]) { 1, 1, 2 }, 3);
+	channel_settle_packets(fixture);
+	channel_expect_order(fixture, (const u64[]) { 1, 1, 2 }, 3);
 }
 
 static void deferred_packet_goes_with_the_channel(struct kunit *test)
@@ -285,7 +263,7 @@ static void deferred_packet_goes_with_the_channel(struct kunit *test)
 	put_off_and_hold_the_worker(fixture);
 	channel_disable(fixture);
 	enable_work(&fixture->channel->inbound.work);
-	control_settle(fixture);
+	channel_settle_packets(fixture);
 	KUNIT_EXPECT_EQ(test, fixture->packet_count, 1);
 	KUNIT_EXPECT_EQ(test, fixture->channel->counters.discarded, 1);
 	KUNIT_EXPECT_EQ(test, fixture->channel->counters.received, 0);
@@ -293,7 +271,7 @@ static void deferred_packet_goes_with_the_channel(struct kunit *test)
 	fixture->process = channel_complete_inline;
 	channel_enable(fixture);
 	control_send(fixture, 9, 1);
-	control_expect_order(fixture, (const u64[]) { 9 }, 1);
+	channel_expect_order(fixture, (const u64[]) { 9 }, 1);
 }
 
 /* It sleeps inside packet 2, while the test completes packet 1. */
@@ -325,12 +303,12 @@ static void passive_callback_may_sleep(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, NULL, 0), 0);
 	peer_expect_completion(fixture, 1, 0);
 	complete(&control->go_on);
-	control_settle(fixture);
+	channel_settle_packets(fixture);
 	KUNIT_EXPECT_EQ(test, control->in_process, 2);
 
 	vmb_channel_set_incoming_processing_at_passive(fixture->channel, false);
 	peer_send_inband(fixture, 3, 8);
-	control_settle(fixture);
+	channel_settle_packets(fixture);
 	KUNIT_EXPECT_EQ(test, fixture->packet_count, 3);
 	KUNIT_EXPECT_EQ(test, control->in_process, 2);
 }
@@ -348,7 +326,7 @@ static void disable_in_a_callback_that_sleeps(struct kunit *test)
 	vmb_channel_set_incoming_processing_at_passive(fixture->channel, true);
 	channel_enable(fixture);
 	peer_send_inband(fixture, 1, 8);
-	control_settle(fixture);
+	channel_settle_packets(fixture);
 	KUNIT_EXPECT_EQ(test, control_of(fixture)->disabled, -EDEADLK);
 }
 
@@ -425,7 +403,7 @@ static void share_of_softirq_time(struct kunit *test)
 	while (test_bit(TASKLET_STATE_SCHED, &control->interrupt.state))
 		usleep_range(100, 200);
 	tasklet_unlock_wait(&control->interrupt);
-	control_settle(fixture);
+	channel_settle_packets(fixture);
 	KUNIT_ASSERT_EQ(test, fixture->packet_count, 60);
 	for (i = 0; i < 60; i++)
 		KUNIT_EXPECT_EQ(test, fixture->packets[i].transaction_id, i + 1);
