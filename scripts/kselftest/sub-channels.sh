@@ -47,7 +47,8 @@ unbinds_under_traffic() {
 	all_flow && unbinds
 }
 
-# How often the bus found our device, which it calls unknown.
+# How often the bus found a channel of our device, which it calls unknown: the
+# primary or one of its sub-channels, for it does not tell them apart there.
 times_offered() {
 	dmesg | grep -c 'hv_vmbus: Unknown GUID: 6f9c1b7e'
 }
@@ -56,9 +57,22 @@ offered_at_least() {
 	[ "$(times_offered)" -ge "$1" ]
 }
 
-# The host takes the device away once every channel is busy, and offers it again.
+# The host may take the device away as soon as all its channels are open, so that
+# is counted from here.
+loads_to_be_rescinded() {
+	before_rescinds=$(times_offered)
+	loads
+}
+
+# The host takes the device away once every channel is busy, and offers it again,
+# and its sub-channels when they are asked for, as they were by loading.
 goes_and_comes() {
-	wait_for 400 offered_at_least $(($(times_offered) + rounds)) && all_open
+	local subs
+
+	# shellcheck disable=SC2086
+	subs=$(echo $sub_channels | wc -w)
+	wait_for 400 offered_at_least $((before_rescinds + subs + rounds * (1 + subs))) &&
+		all_open
 }
 
 # The number that the host gave last to one of the device's channels.
@@ -136,7 +150,7 @@ check "sub-channels: what comes in is spread over both processors" is_spread
 check "sub-channels: unbind under traffic" unbinds_under_traffic
 check "sub-channels: bind again, and all channels open" rebinds_all
 check "sub-channels: unload under traffic" unloads_under_traffic
-check "sub-channels: load again, and all channels open" loads
+check "sub-channels: load again, and all channels open" loads_to_be_rescinded
 check "rescind: the device goes and comes under traffic, $rounds times" goes_and_comes
 check "rescind: packets flow on all channels after that" all_flow
 check "rescind: sub-channels go and come under traffic" each_goes_and_comes
