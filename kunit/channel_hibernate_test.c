@@ -97,6 +97,69 @@ static void disabled_before(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture->transport.opens, 1);
 }
 
+/* It says so while the channel is being closed for that: of what was to close. */
+static void peer_is_gone_when_closed(struct channel_fixture *fixture,
+				     enum channel_event event)
+{
+	if (event == CLOSED)
+		vmb_channel_peer_gone(fixture->channel);
+}
+
+static void peer_goes_meanwhile(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	static const struct channel_entry expected[] = {
+		{ TRANSPORT_OPEN, 0 },
+		{ OPENED, 0 },
+		{ STARTED, 0 },
+		{ POST_STARTED, 0 },
+		{ SUSPEND, VMB_CHANNEL_STOP_HIBERNATING },
+		{ TRANSPORT_CLOSE, 0 },
+		{ CLOSED, VMB_CHANNEL_STOP_HIBERNATING },
+		{ TRANSPORT_OPEN, 0 },
+		{ OPENED, 0 },
+		{ STARTED, 0 },
+		{ POST_STARTED, 0 },
+	};
+
+	channel_enable(fixture);
+	fixture->on_state = peer_is_gone_when_closed;
+	KUNIT_EXPECT_EQ(test, hibernate(fixture), 0);
+	fixture->on_state = NULL;
+	channel_settle(fixture);
+	KUNIT_EXPECT_FALSE(test, vmb_channel_is_configurable(fixture->channel));
+	wake(fixture);
+	channel_expect_log(fixture, expected, ARRAY_SIZE(expected));
+}
+
+static void is_disabled_when_closed(struct channel_fixture *fixture,
+				    enum channel_event event)
+{
+	unsigned long end = jiffies + CHANNEL_FIXTURE_PATIENCE;
+
+	if (event != CLOSED)
+		return;
+	vmb_channel_peer_gone(fixture->channel);
+	channel_help(fixture, channel_help_disable);
+	while (!READ_ONCE(fixture->channel->life.disable) && time_before(jiffies, end))
+		msleep(20);
+}
+
+/* But who disables it then means it. */
+static void disabled_meanwhile(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	channel_enable(fixture);
+	fixture->on_state = is_disabled_when_closed;
+	KUNIT_EXPECT_EQ(test, hibernate(fixture), 0);
+	KUNIT_EXPECT_EQ(test, channel_wait_for_help(fixture), 0);
+	fixture->on_state = NULL;
+	KUNIT_EXPECT_TRUE(test, vmb_channel_is_configurable(fixture->channel));
+	wake(fixture);
+	KUNIT_EXPECT_EQ(test, fixture->transport.opens, 1);
+}
+
 /* A frozen client's packet: nobody hears of its completion. */
 static void client_holds_a_packet(struct kunit *test)
 {
@@ -372,6 +435,8 @@ static struct kunit_case hibernate_cases[] = {
 	KUNIT_CASE(sleeps_and_wakes),
 	KUNIT_CASE(paused_before),
 	KUNIT_CASE(disabled_before),
+	KUNIT_CASE(peer_goes_meanwhile),
+	KUNIT_CASE(disabled_meanwhile),
 	KUNIT_CASE(client_holds_a_packet),
 	KUNIT_CASE(completion_is_under_way),
 	KUNIT_CASE(what_the_client_sends),

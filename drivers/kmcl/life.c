@@ -347,6 +347,11 @@ static void vmb_life_undo_rest(struct vmb_channel *channel)
 static void vmb_life_do_sleep(struct vmb_channel *channel)
 {
 	struct vmb_life *life = &channel->life;
+	/*
+	 * A peer that goes from here on goes because we do, even if it says so
+	 * first: the peer of a sub-channel hears of it from its own primary.
+	 */
+	bool gone = READ_ONCE(life->stop);
 
 	vmb_life_close_to_hibernate(channel);
 	/* If that took too long, nothing was accepted any more. */
@@ -355,6 +360,7 @@ static void vmb_life_do_sleep(struct vmb_channel *channel)
 	vmb_flow_advance(channel, VMB_FLOW_CLOSE);
 	spin_lock_irq(&life->lock);
 	life->rested = false;
+	life->stop = gone || life->disable;
 	WARN_ON_ONCE(vmb_life_step(channel, VMB_LIFE_CLOSED));
 	spin_unlock_irq(&life->lock);
 }
