@@ -317,6 +317,11 @@ void vmb_life_stop(struct vmb_channel *channel,
 		   enum vmb_channel_stop_reason reason);
 void vmb_life_stop_for_good(struct vmb_channel *channel,
 			    enum vmb_channel_stop_reason reason);
+void vmb_life_init_sub_channel_work(struct vmb_life *life);
+bool vmb_life_has_to_end(const struct vmb_channel *channel);
+bool vmb_life_is_callback(const struct vmb_channel *channel);
+
+/* life_sleep.c */
 bool vmb_life_goes_down(const struct vmb_channel *channel);
 void vmb_life_hibernate(struct vmb_channel *channel,
 			enum vmb_channel_stop_reason reason);
@@ -325,10 +330,7 @@ bool vmb_life_is_restless(const struct vmb_channel *channel);
 bool vmb_life_is_awake(const struct vmb_channel *channel);
 bool vmb_life_refuses_to_sleep(const struct vmb_channel *channel);
 void vmb_life_is_stuck(struct vmb_channel *channel);
-void vmb_life_init_sub_channel_work(struct vmb_life *life);
 void vmb_life_wake(struct vmb_channel *channel);
-bool vmb_life_has_to_end(const struct vmb_channel *channel);
-bool vmb_life_is_callback(const struct vmb_channel *channel);
 
 /* close.c */
 bool vmb_life_rest(struct vmb_channel *channel);

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a channel's life is told when the machine hibernates or goes down, and what
+ * its device asks of it meanwhile. The worker in life.c does it, in two halves:
+ * first the packets of all of a device's channels come to rest, which any of them
+ * may refuse; then all are closed.
+ */
+#include "channel.h"
+
+/* Does the machine sleep for ever? */
+bool vmb_life_goes_down(const struct vmb_channel *channel)
+{
+	return READ_ONCE(channel->life.sleep_reason) == VMB_CHANNEL_STOP_SHUTDOWN;
+}
+
+/*
+ * The machine hibernates: the channel is to come to rest, and to stay so. These
+ * three are called with the lock of all channels of the device, or without.
+ */
+void vmb_life_hibernate(struct vmb_channel *channel,
+			enum vmb_channel_stop_reason reason)
+{
+	struct vmb_life *life = &channel->life;
+	unsigned long flags;
+
+	spin_lock_irqsave(&life->lock, flags);
+	WRITE_ONCE(life->sleep_reason, reason);
+	life->hibernate = life->state != VMB_LIFE_DISABLED;
+	life->sleep = false;
+	queue_work(vmb_workqueue, &life->work);
+	spin_unlock_irqrestore(&life->lock, flags);
+	/* Who waits for a GPADL to fall out of use may not have to any more. */
+	wake_up(&channel->memory.unused);
+}
+
+/* It has: close it, and open it again when the machine wakes. */
+void vmb_life_sleep(struct vmb_channel *channel)
+{
+	struct vmb_life *life = &channel->life;
+	unsigned long flags;
+
+	spin_lock_irqsave(&life->lock, flags);
+	life->sleep = true;
+	queue_work(vmb_workqueue, &life->work);
+	spin_unlock_irqrestore(&life->lock, flags);
+}
+
+/* Is nothing done for the channel, nor will it be? */
+static bool vmb_life_is_closed(const struct vmb_channel *channel)
+{
+	enum vmb_life_state state = READ_ONCE(channel->life.state);
+
+	return state == VMB_LIFE_ENABLED || state == VMB_LIFE_DISABLED;
+}
+
+/*
+ * Has it neither come to rest nor refused? A primary that is closing waits for its
+ * sub-channels, which have come to rest and wait to be closed.
+ */
+bool vmb_life_is_restless(const struct vmb_channel *channel)
+{
+	return !vmb_life_is_closed(channel) &&
+	       READ_ONCE(channel->life.hibernate) && !READ_ONCE(channel->life.rested) &&
+	       (channel->primary || READ_ONCE(channel->life.state) != VMB_LIFE_CLOSING);
+}
+
+/* Has it neither been closed nor refused? */
+bool vmb_life_is_awake(const struct vmb_channel *channel)
+{
+	return !vmb_life_is_closed(channel) && READ_ONCE(channel->life.hibernate);
+}
+
+/* Has it refused? */
+bool vmb_life_refuses_to_sleep(const struct vmb_channel *channel)
+{
+	return READ_ONCE(channel->life.state) != VMB_LIFE_DISABLED &&
+	       !READ_ONCE(channel->life.hibernate);
+}
+
+/*
+ * The worker, which no freezer stops, waits for a client that is frozen, or that
+ * waits itself for packets which are held until the machine wakes.
+ */
+void vmb_life_is_stuck(struct vmb_channel *channel)
+{
+	dev_err(channel->dev, "%s: the driver does not come to rest, %s\n",
+		vmb_channel_label(channel), vmb_life_goes_down(channel) ?
+		"the machine goes down nevertheless" : "no hibernation");
+	if (READ_ONCE(channel->life.state) == VMB_LIFE_CLOSING)
+		vmb_send_stop(channel, false);
+}
+
+/* The machine is awake: open the channel again, if it was to be open. */
+void vmb_life_wake(struct vmb_channel *channel)
+{
+	struct vmb_life *life = &channel->life;
+	unsigned long flags;
+
+	spin_lock_irqsave(&life->lock, flags);
+	life->hibernate = false;
+	life->sleep = false;
+	life->peer = false;
+	life->searched = false;
+	queue_work(vmb_workqueue, &life->work);
+	spin_unlock_irqrestore(&life->lock, flags);
+}
