@@ -193,7 +193,7 @@ excused=(
 	# the shape that TRACE_EVENT has everywhere
 	'^include/trace/.*(OPEN_ENDED_LINE|PARENTHESIS_ALIGNMENT)'
 	# a macro that makes declarations, for which there is no do-while
-	'^include/vmbkmcl\.h:.*MULTISTATEMENT_MACRO_USE_DO_WHILE'
+	'^include/vmbkmcl/driver\.h:.*MULTISTATEMENT_MACRO_USE_DO_WHILE'
 	# lists for the preprocessor, and what is made of them
 	'^(drivers/kmcl/(counters\.h|observe\.c)|scripts/kselftest/life/(storm\.h|device\.c)):.*(COMPLEX_MACRO|MACRO_ARG_REUSE|TRAILING_SEMICOLON)'
 	'^kunit/life_inject_test\.c:.*(COMPLEX_MACRO|MACRO_ARG_REUSE)'
@@ -246,11 +246,12 @@ exports_documented() {
 header_is_exported() {
 	local without=0 symbol
 
-	sed -nE 's/^[a-z].*[ *](__)?(vmb_\w+)\(.*/\1\2/p' include/vmbkmcl.h |
+	sed -nE 's/^[a-z].*[ *](__)?(vmb_\w+)\(.*/\1\2/p' include/vmbkmcl.h include/vmbkmcl/*.h |
 		grep -v '_init$' | sort -u >"$scratch/declared"
 	test -s "$scratch/declared"
 	while read -r symbol; do
-		grep -qE "static inline .*\b$symbol\(|^$symbol\(" include/vmbkmcl.h && continue
+		grep -qE "static inline .*\b$symbol\(|^$symbol\(" \
+			include/vmbkmcl.h include/vmbkmcl/*.h && continue
 		grep -qrE "^EXPORT_SYMBOL(_NS)?_GPL\($symbol\b" drivers || {
 			echo "$symbol is declared in vmbkmcl.h and exported nowhere"
 			without=1

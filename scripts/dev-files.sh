@@ -4,7 +4,7 @@
 # What a client outside of this tree builds with: the public header and the
 # Module.symvers of the installed modules, one directory for each kernel:
 #
-#   /usr/src/vmbkmcl/<kernel>/include/vmbkmcl.h
+#   /usr/src/vmbkmcl/<kernel>/include/vmbkmcl.h, include/vmbkmcl/
 #   /usr/src/vmbkmcl/<kernel>/Module.symvers
 #   /usr/src/vmbkmcl/<kernel>/version
 #
@@ -50,8 +50,9 @@ install)
 	[ $# -eq 4 ] || { usage >&2; exit 2; }
 	[ -s "$4" ] || die "$4 is missing: build the modules first"
 	rm -rf "${2:?}/${3:?}"
-	mkdir -p "$2/$3/include"
-	cp "$top"/include/*.h "$2/$3/include/"
+	mkdir -p "$2/$3/include/vmbkmcl"
+	cp "$top/include/vmbkmcl.h" "$2/$3/include/"
+	cp "$top"/include/vmbkmcl/*.h "$2/$3/include/vmbkmcl/"
 	cp "$4" "$2/$3/Module.symvers"
 	echo "$version" >"$2/$3/version"
 	chmod -R u=rwX,go=rX "$2/$3"

@@ -110,26 +110,6 @@ static struct vmb_channel *vmb_channel_make(struct vmb_transport_device *device,
 	return channel;
 }
 
-/**
- * vmb_channel_allocate() - make a channel object
- * @device: the device it is on; must outlive the channel's cleanup. NULL: the
- *	loopback, where a client waits for an offer of its target, see
- *	vmb_client_channel_init_set_target_pnp(). A server is always there.
- * @is_server: which end of the channel: the one that offers it.
- * @channel: where to put it.
- *
- * The channel is disabled, with default settings: packets of up to 4,096 bytes,
- * no external data, no callbacks. It belongs to the caller, who gives it back
- * with vmb_channel_cleanup(). Its counters appear in the device's directory in
- * sysfs, in "vmbkmcl"; of further channels of the device in "vmbkmcl.1" and so
- * on. Of the channels on a device that a transport found one can be enabled, and
- * its sub-channels, see vmb_channel_init_set_primary_channel().
- *
- * Context: process context.
- * Return: 0; -ENODEV: the device is being removed; -ENOMEM.
- *
- * VmbChannelAllocate.
- */
 int vmb_channel_allocate(struct vmb_device *device, bool is_server,
 			 struct vmb_channel **channel)
 {
@@ -158,21 +138,6 @@ put_channel:
 }
 EXPORT_SYMBOL_GPL(vmb_channel_allocate);
 
-/**
- * vmb_channel_cleanup() - give a channel object back
- * @channel: a disabled channel; invalid afterwards.
- *
- * An enabled one is disabled first, with a warning, since the client's
- * callbacks may be gone by now. If the client still holds packets (which
- * disable waits for, except when the device is being removed), their memory
- * stays until they are completed. All packets from vmb_packet_allocate() must
- * have been freed: if not, there is a warning, and the channel's memory stays
- * for good. Sub-channels are to be cleaned up before their primary.
- *
- * Context: process context.
- *
- * VmbChannelCleanup.
- */
 void vmb_channel_cleanup(struct vmb_channel *channel)
 {
 	if (!vmb_channel_is_configurable(channel)) {
@@ -209,18 +174,6 @@ bool vmb_channel_is_resizable(struct vmb_channel *channel)
 	       !vmb_packets_are_allocated(channel);
 }
 
-/**
- * vmb_channel_init_set_maximum_packet_size() - the largest packet
- * @channel: a disabled channel.
- * @packet_size: bytes of payload; bounds what is received, sent, and returned
- *	as the payload of a completion.
- *
- * Context: process context.
- * Return: 0; -EBUSY: not disabled, or packets are allocated; -EINVAL: zero;
- * -EMSGSIZE: more than a packet on the wire can have.
- *
- * VmbChannelInitSetMaximumPacketSize.
- */
 int vmb_channel_init_set_maximum_packet_size(struct vmb_channel *channel,
 					     u32 packet_size)
 {
@@ -240,21 +193,6 @@ int vmb_channel_init_set_maximum_packet_size(struct vmb_channel *channel,
 }
 EXPORT_SYMBOL_GPL(vmb_channel_init_set_maximum_packet_size);
 
-/**
- * vmb_channel_init_set_maximum_external_data() - limits of external data
- * @channel: a disabled channel.
- * @data_size: most bytes of external data that a packet may describe.
- * @chain_length: most ranges in which it may do so.
- *
- * Without this call no external data is accepted. The packet objects, and the
- * rings unless their size is set, grow with the limits.
- *
- * Context: process context.
- * Return: 0; -EBUSY: not disabled, or packets are allocated; -EINVAL: a zero;
- * -EMSGSIZE: the range list would not fit into a packet that has a payload, too.
- *
- * VmbChannelInitSetMaximumExternalData.
- */
 int vmb_channel_init_set_maximum_external_data(struct vmb_channel *channel,
 					       u32 data_size, u32 chain_length)
 {
@@ -277,18 +215,6 @@ int vmb_channel_init_set_maximum_external_data(struct vmb_channel *channel,
 }
 EXPORT_SYMBOL_GPL(vmb_channel_init_set_maximum_external_data);
 
-/**
- * vmb_channel_init_set_client_context_size() - a scratch area for each packet
- * @channel: a disabled channel.
- * @context_size: bytes, at most 65,536; 0: none.
- *
- * The area is 8-aligned and zeroed before each packet is delivered.
- *
- * Context: process context.
- * Return: 0; -EBUSY: not disabled; -EINVAL: too large.
- *
- * VmbChannelInitSetClientContextSize.
- */
 int vmb_channel_init_set_client_context_size(struct vmb_channel *channel,
 					     u32 context_size)
 {
@@ -301,21 +227,6 @@ int vmb_channel_init_set_client_context_size(struct vmb_channel *channel,
 }
 EXPORT_SYMBOL_GPL(vmb_channel_init_set_client_context_size);
 
-/**
- * vmb_channel_init_set_process_packet_callbacks() - who gets the packets
- * @channel: a disabled channel.
- * @callback_context: handed to both.
- * @process_packet: called for each packet; required.
- * @complete: called when delivery pauses; or NULL.
- *
- * They must stay callable until disable has returned. The last registration
- * counts.
- *
- * Context: process context.
- * Return: 0; -EBUSY: not disabled; -EINVAL: no @process_packet.
- *
- * VmbChannelInitSetProcessPacketCallbacksEx.
- */
 int vmb_channel_init_set_process_packet_callbacks(struct vmb_channel *channel,
 						  void *callback_context,
 						  vmb_channel_process_packet_fn process_packet,
@@ -332,17 +243,6 @@ int vmb_channel_init_set_process_packet_callbacks(struct vmb_channel *channel,
 }
 EXPORT_SYMBOL_GPL(vmb_channel_init_set_process_packet_callbacks);
 
-/**
- * vmb_channel_init_set_state_change_callbacks() - who hears of the channel's life
- * @channel: a disabled channel.
- * @callbacks: copied.
- *
- * Context: process context.
- * Return: 0; -EBUSY: not disabled; -EINVAL: another version or size than this
- * library's.
- *
- * VmbChannelInitSetStateChangeCallbacks.
- */
 int vmb_channel_init_set_state_change_callbacks(struct vmb_channel *channel,
 						const struct vmb_channel_state_change_callbacks
 						*callbacks)
@@ -357,17 +257,6 @@ int vmb_channel_init_set_state_change_callbacks(struct vmb_channel *channel,
 }
 EXPORT_SYMBOL_GPL(vmb_channel_init_set_state_change_callbacks);
 
-/**
- * vmb_channel_init_set_friendly_name() - a name for log, traces and debugfs
- * @channel: a disabled channel.
- * @name: short and descriptive; copied.
- *
- * Context: process context.
- * Return: 0; -EBUSY: not disabled; -EEXIST: it has one; -EINVAL: empty, longer
- * than 47 bytes, or with a slash or a control character in it.
- *
- * VmbChannelInitSetFriendlyName.
- */
 int vmb_channel_init_set_friendly_name(struct vmb_channel *channel,
 				       const char *name)
 {
@@ -389,21 +278,6 @@ int vmb_channel_init_set_friendly_name(struct vmb_channel *channel,
 }
 EXPORT_SYMBOL_GPL(vmb_channel_init_set_friendly_name);
 
-/**
- * vmb_client_channel_init_set_ring_buffer_page_count() - size of the rings
- * @channel: a disabled channel.
- * @incoming_page_count: pages of PAGE_SIZE, the control page among them.
- * @outgoing_page_count: likewise.
- *
- * Without this call the rings are sized by the maximum packet. If memory is
- * short they may become smaller than asked, but never too small for a packet.
- *
- * Context: process context.
- * Return: 0; -EBUSY: not disabled; -EINVAL: less than 2 pages, or more than
- * 2 MiB, each, or a server: the client brings the rings.
- *
- * VmbClientChannelInitSetRingBufferPageCount.
- */
 int vmb_client_channel_init_set_ring_buffer_page_count(struct vmb_channel *channel,
 						       u32 incoming_page_count,
 						       u32 outgoing_page_count)
@@ -423,22 +297,6 @@ int vmb_client_channel_init_set_ring_buffer_page_count(struct vmb_channel *chann
 }
 EXPORT_SYMBOL_GPL(vmb_client_channel_init_set_ring_buffer_page_count);
 
-/**
- * vmb_client_channel_init_set_target_pnp() - which device it must be
- * @channel: a disabled channel.
- * @interface_type: type GUID.
- * @interface_instance: instance GUID, or NULL for any.
- * @pnp_failure: told when an open fails later; or NULL.
- *
- * The device that was probed is checked against it by enable. Without this call
- * any device will do, as with new_id and driver_override. A client on loopback
- * that no device was probed for needs it: it waits for such an offer.
- *
- * Context: process context.
- * Return: 0; -EBUSY: not disabled; -EINVAL: a server.
- *
- * VmbClientChannelInitSetTargetPnp.
- */
 int vmb_client_channel_init_set_target_pnp(struct vmb_channel *channel,
 					   const guid_t *interface_type,
 					   const guid_t *interface_instance,
@@ -458,46 +316,18 @@ int vmb_client_channel_init_set_target_pnp(struct vmb_channel *channel,
 }
 EXPORT_SYMBOL_GPL(vmb_client_channel_init_set_target_pnp);
 
-/**
- * vmb_channel_set_pointer() - keep a pointer in the channel
- * @channel: the channel.
- * @pointer: anything; never touched by the library. NULL at first.
- *
- * Context: any.
- *
- * VmbChannelSetPointer.
- */
 void vmb_channel_set_pointer(struct vmb_channel *channel, void *pointer)
 {
 	WRITE_ONCE(channel->pointer, pointer);
 }
 EXPORT_SYMBOL_GPL(vmb_channel_set_pointer);
 
-/**
- * vmb_channel_get_pointer() - the pointer kept in the channel
- * @channel: the channel.
- *
- * Context: any.
- * Return: what vmb_channel_set_pointer() was given last, NULL at first.
- *
- * VmbChannelGetPointer.
- */
 void *vmb_channel_get_pointer(const struct vmb_channel *channel)
 {
 	return READ_ONCE(channel->pointer);
 }
 EXPORT_SYMBOL_GPL(vmb_channel_get_pointer);
 
-/**
- * vmb_channel_get_interface_instance() - which offer the channel is bound to
- * @channel: the channel.
- * @interface_instance: gets the instance GUID; on loopback, where a client is
- *	bound when it is open, that of the last offer, zero before.
- *
- * Context: any.
- *
- * VmbChannelGetInterfaceInstance.
- */
 void vmb_channel_get_interface_instance(const struct vmb_channel *channel,
 					guid_t *interface_instance)
 {

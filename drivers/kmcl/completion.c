@@ -172,28 +172,6 @@ static noinline int vmb_outbound_completed_twice(struct vmb_channel *channel)
 	return -EALREADY;
 }
 
-/**
- * vmb_channel_packet_complete() - the client is finished with a packet
- * @packet: a packet that was delivered; gone when this returns 0 or -ENODEV,
- *	with its buffer, external data and client context.
- * @buffer: payload of the completion, or NULL; copied during the call; may lie
- *	in the packet's own buffer, not in its external data, which is let go of
- *	first.
- * @length: bytes of @buffer, at most the channel's maximum packet size.
- *
- * Sends a completion if the sender asked for one, and only then. From inside
- * the process-packet callback or later, any thread, any CPU, any order, also
- * between suspend and closed. Never blocks and never fails for want of room:
- * if the ring is full the completion waits its turn in the channel.
- *
- * Context: any but hard interrupt.
- * Return: 0; -EMSGSIZE: @length is too large, the packet is still the client's;
- * -EALREADY: it was completed before (noticed until the packet object is used
- * again, which it is as late as possible); -ENODEV: the channel is closed or
- * broken, nobody will see the completion.
- *
- * VmbChannelPacketComplete.
- */
 int vmb_channel_packet_complete(struct vmb_packet_completion *packet,
 				const void *buffer, u32 length)
 {

@@ -106,30 +106,6 @@ unlock:
 	return ret;
 }
 
-/**
- * vmb_channel_enable() - bring the channel to life
- * @channel: a disabled channel, configured.
- *
- * Allocates all that the channel will need, and returns; a worker waits for the
- * peer, opens the channel and calls opened, started and post_started. A server
- * does not start by itself, see vmb_channel_start(). If the open fails, closed is
- * called with VMB_CHANNEL_STOP_OPEN_FAILED. A client is disabled again then, as
- * it is after the peer has gone: it may be enabled anew. A server waits for the
- * next open. A sub-channel can be enabled while its primary is open. Calls of
- * enable, disable and the setters must not overlap each other.
- *
- * Context: process context.
- * Return: 0; -EBUSY: not disabled, or the client still holds packets from
- * before; -EINVAL: no process-packet callback, or nothing to offer or to wait
- * for; -EMSGSIZE: the largest packet does not fit the rings; -ENODEV: the device
- * is not the target, or is gone, or the machine goes down; -ENOTCONN: a
- * sub-channel whose primary is not open; -EEXIST: another channel of the device,
- * or another sub-channel of the same index, is enabled, or another server offers
- * the same; -EOPNOTSUPP: a server channel without
- * VMB_SERVER_CHANNEL_INIT_FLAG_LOOPBACK_OFFER; -ENOMEM.
- *
- * VmbChannelEnable.
- */
 int vmb_channel_enable(struct vmb_channel *channel)
 {
 	int ret;
@@ -183,36 +159,6 @@ static bool vmb_life_would_deadlock(struct vmb_channel *channel,
 			 channel->name, function);
 }
 
-/**
- * vmb_channel_disable() - end the channel's life
- * @channel: the channel; if disabled, nothing happens.
- *
- * Returns when suspend was called, the client has completed every packet, every
- * packet of its own has ended, the channel is closed and closed has returned: no
- * callback runs after it. It waits for the client without limit, with a line in
- * the log every 10 seconds; only when the device is being removed for no more
- * than 30 seconds, since all rescinds of the machine wait behind that. It waits
- * for a peer that does not answer without limit too, unless that takes back its
- * offer.
- *
- * On loopback it waits for the drivers of the offer's clients, too: one of them
- * must not disable this channel when it is removed.
- *
- * The client's own packets end with -ENODEV at once; those with external data
- * when the peer can no longer write to it. The peer of a sub-channel can, as long
- * as the primary channel is open: the peer then has 10 seconds to complete them,
- * after which they end with -EIO.
- *
- * Sub-channels of the channel are disabled with it.
- *
- * Context: process context.
- * Return: 0; -EDEADLK: called from within a callback of the channel, which would
- * wait for itself, or of a sub-channel or the primary of it, or of another
- * sub-channel of that. Channels that are not related must not do this to each
- * other, which nobody notices.
- *
- * VmbChannelDisable.
- */
 int vmb_channel_disable(struct vmb_channel *channel)
 {
 	struct vmb_life *life = &channel->life;
@@ -228,21 +174,6 @@ int vmb_channel_disable(struct vmb_channel *channel)
 }
 EXPORT_SYMBOL_GPL(vmb_channel_disable);
 
-/**
- * vmb_channel_start() - let packets flow
- * @channel: an enabled channel.
- *
- * A server has to be started after each enable, and whoever was paused. Does not
- * wait: as soon as the channel is open, started and post_started are called. If
- * packets flow already, nothing happens.
- *
- * Context: process context.
- * Return: 0; -EINVAL: disabled, or a sub-channel, which starts with its primary;
- * -EBUSY: pause has not returned yet; -EDEADLK: called from within a callback of
- * the channel, or of a sub-channel of it.
- *
- * VmbChannelStart.
- */
 int vmb_channel_start(struct vmb_channel *channel)
 {
 	struct vmb_life *life = &channel->life;
@@ -268,25 +199,6 @@ int vmb_channel_start(struct vmb_channel *channel)
 }
 EXPORT_SYMBOL_GPL(vmb_channel_start);
 
-/**
- * vmb_channel_pause() - stop packets, and wait until none is in hand
- * @channel: the channel. If it is disabled, it comes up paused at the next
- *	enable, and only at that.
- *
- * Returns when suspend was called and the client has completed every packet that
- * was delivered, or the channel has closed. It waits for the client without
- * limit. Packets that the client sends while paused are held until it is
- * started; those that were sent before stay in flight, and the peer's
- * completions of them wait until then.
- *
- * Sub-channels of the channel pause with it, and are waited for.
- *
- * Context: process context.
- * Return: 0; -EINVAL: a sub-channel; -EDEADLK: called from within a callback of
- * the channel, or of a sub-channel of it.
- *
- * VmbChannelPause.
- */
 int vmb_channel_pause(struct vmb_channel *channel)
 {
 	struct vmb_life *life = &channel->life;

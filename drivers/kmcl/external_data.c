@@ -17,21 +17,6 @@ module_param(forbid_raw_guest_memory, bool, 0444);
 MODULE_PARM_DESC(forbid_raw_guest_memory,
 		 "Let no client have external data in memory that its channel has not shared");
 
-/**
- * vmb_channel_init_set_raw_guest_memory() - external data may be anywhere
- * @channel: a disabled channel.
- *
- * Without this call the peer may name only pages that the channel has shared
- * with it by a GPADL. With it, any page of ordinary RAM: the client trusts its
- * peer with all memory of the machine. Not available in an isolated
- * (confidential) VM, nor where the administrator forbids it by the module
- * parameter forbid_raw_guest_memory.
- *
- * Context: process context.
- * Return: 0; -EBUSY: not disabled; -EPERM: isolated, or forbidden.
- *
- * KMCL has no such call: there the server may touch all of its guest.
- */
 int vmb_channel_init_set_raw_guest_memory(struct vmb_channel *channel)
 {
 	if (!vmb_channel_is_configurable(channel))
@@ -254,37 +239,6 @@ static int vmb_external_data_know(struct vmb_packet_completion *packet)
 	return packet->external_result;
 }
 
-/**
- * vmb_channel_packet_get_external_data() - the memory that a packet describes
- * @packet: a packet that was delivered with
- *	VMB_CHANNEL_PROCESS_PACKET_FLAG_EXTERNAL_DATA and is not completed.
- * @flags: 0 to read and write it, or
- *	VMB_CHANNEL_PACKET_EXTERNAL_DATA_FLAG_READ_ONLY to read it only.
- * @vectors: gets the array; the packet's, valid until it is completed.
- * @vector_count: gets the number of its entries, at least 1.
- *
- * The peer may change the contents at any time: read each byte once, check
- * what was read. A second call gives the same answer. The memory stays shared
- * until the packet is completed: vmb_channel_delete_gpadl() waits for it.
- *
- * A peer may name memory while vmb_channel_create_gpadl() or one of its kind is
- * still sharing it. Then the answer is -EINPROGRESS, "pending". Inside of the
- * packet's own process-packet callback that means: do not touch the packet any
- * more, and return; the callback is called for it again, in process context, when
- * the memory is shared or the peer has refused it, and packets behind it wait.
- * Anywhere else: ask again later. A client that shares memory in its opened
- * callback only never sees it.
- *
- * Context: any but hard interrupt; one thread at a time per packet.
- * Return: 0; -EINPROGRESS: pending; -EINVAL: unknown flags, or a packet without
- * external data; -EACCES: a page that the channel may not touch, or the machine
- * has hibernated since the packet was delivered; -ENOENT: an unknown transfer-page
- * set; -ERANGE: outside the set's buffer; -EROFS: shared as read-only, and @flags
- * asks for more. The packet must be completed all the same, but for -EINPROGRESS
- * in its callback.
- *
- * VmbChannelPacketGetExternalData.
- */
 int vmb_channel_packet_get_external_data(struct vmb_packet_completion *packet,
 					 u32 flags,
 					 const struct bio_vec **vectors,
@@ -311,17 +265,6 @@ int vmb_channel_packet_get_external_data(struct vmb_packet_completion *packet,
 }
 EXPORT_SYMBOL_GPL(vmb_channel_packet_get_external_data);
 
-/**
- * vmb_channel_packet_get_external_data_iter() - the same, as an iov_iter
- * @packet: a packet whose external data was got before.
- * @direction: ITER_SOURCE to copy from the external data, ITER_DEST to copy to
- *	it.
- * @iter: set up over all of it.
- *
- * Context: as vmb_channel_packet_get_external_data().
- * Return: 0; -EINVAL: it was not got before; -EROFS: ITER_DEST, but it was got
- * read-only.
- */
 int vmb_channel_packet_get_external_data_iter(struct vmb_packet_completion *packet,
 					      unsigned int direction,
 					      struct iov_iter *iter)
@@ -336,18 +279,6 @@ int vmb_channel_packet_get_external_data_iter(struct vmb_packet_completion *pack
 }
 EXPORT_SYMBOL_GPL(vmb_channel_packet_get_external_data_iter);
 
-/**
- * vmb_channel_packet_get_client_context() - the client's scratch area
- * @packet: a packet that was delivered and is not completed.
- *
- * Zeroed when the packet is delivered; its size is what
- * vmb_channel_init_set_client_context_size() set.
- *
- * Context: any.
- * Return: the area, 8-aligned; NULL if its size is 0.
- *
- * VmbChannelPacketGetClientContext.
- */
 void *vmb_channel_packet_get_client_context(struct vmb_packet_completion *packet)
 {
 	if (!packet->channel->client_context_size)

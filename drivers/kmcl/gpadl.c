@@ -220,26 +220,6 @@ static int vmb_gpadl_delete(struct vmb_channel *channel, struct vmb_gpadl *gpadl
 	return ret ? -EIO : 0;
 }
 
-/**
- * vmb_channel_delete_gpadl() - stop sharing memory
- * @channel: the channel, open, or in its closed callback at the latest.
- * @gpadl_handle: from create.
- *
- * Waits until no uncompleted packet has external data in the memory, until a
- * server on the same machine has unmapped it, and for the peer. Afterwards the
- * caller may free it; but not if this fails with -EIO. Memory that
- * vmb_channel_create_gpadl() allocated is freed here, or, with -EIO, leaked.
- * The channel cannot close meanwhile: what a server keeps mapped until it is
- * closed has to be deleted in the closed callback.
- *
- * Context: process context. Not from the packet callbacks.
- * Return: 0; -ENOENT: no such GPADL; -EBUSY: a transfer-page set stands for it;
- * -EIO: the peer may still write to the memory, or a packet that the channel was
- * closed without may still point into it, or one that is not waited for because
- * the machine goes down, so it must never be freed.
- *
- * VmbChannelDeleteGpadl.
- */
 int vmb_channel_delete_gpadl(struct vmb_channel *channel, u32 gpadl_handle)
 {
 	struct vmb_memory *memory = &channel->memory;

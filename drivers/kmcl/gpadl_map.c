@@ -125,28 +125,6 @@ static int vmb_channel_map_and_record(struct vmb_channel *channel, u32 flags,
 	return ret;
 }
 
-/**
- * vmb_channel_map_gpadl() - get at memory that the client shares
- * @channel: a server's end, open.
- * @flags: 0, or VMB_CHANNEL_GPADL_FLAG_READ_ONLY to read it only. Nobody is
- *	stopped from writing.
- * @gpadl_handle: the client's name for the memory, from one of its messages.
- * @vectors: gets the array, one entry a page; the GPADL's, valid until unmap.
- * @vector_count: gets the number of its entries.
- *
- * The memory stays the client's, and the client may change it at any time: read
- * each byte once, check what was read. The client's
- * vmb_channel_delete_gpadl() waits until it is unmapped; a mapping that is left
- * when the server's closed callback has returned is undone, with a warning.
- *
- * Context: process context. Not from the packet callbacks.
- * Return: 0; -EINVAL: flags, or not a server channel; -ENODEV: not open;
- * -EOPNOTSUPP: the transport cannot map; -ENOENT: no such GPADL, or it is being
- * deleted; -EBUSY: mapped already; -EACCES: the client shares it as read-only,
- * and @flags asks for more; -ENOMEM; or what else the transport said.
- *
- * VmbChannelMapGpadl.
- */
 int vmb_channel_map_gpadl(struct vmb_channel *channel, u32 flags,
 			  u32 gpadl_handle, const struct bio_vec **vectors,
 			  u32 *vector_count)
@@ -170,18 +148,6 @@ int vmb_channel_map_gpadl(struct vmb_channel *channel, u32 flags,
 }
 EXPORT_SYMBOL_GPL(vmb_channel_map_gpadl);
 
-/**
- * vmb_channel_unmap_gpadl() - have done with memory that the client shares
- * @channel: the server's end that mapped it; until its closed callback returns.
- * @gpadl_handle: what was mapped.
- *
- * The server must not touch the memory any more, nor the array that map gave
- * it. If it is not mapped, nothing happens but a warning.
- *
- * Context: process context.
- *
- * VmbChannelUnmapGpadl.
- */
 void vmb_channel_unmap_gpadl(struct vmb_channel *channel, u32 gpadl_handle)
 {
 	might_sleep();

@@ -129,29 +129,6 @@ static int vmb_gpadl_add_buffer(struct vmb_gpadl *gpadl, u8 *buffer)
 	return 0;
 }
 
-/**
- * vmb_channel_create_gpadl_from_buffer() - share memory with the peer
- * @channel: a channel that is open, from opened on; a client's end.
- * @flags: 0 or VMB_CHANNEL_GPADL_FLAG_READ_ONLY: the peer should not write. The
- *	peer is not stopped from it, but external data in this memory is handed
- *	out read-only, and a server on the same machine can map it as such only.
- * @buffer: page-aligned, from vmalloc, the page allocator, or kmalloc: then as
- *	kmalloc returned it, and whole pages; stays the caller's, who must not
- *	free it before delete.
- * @byte_count: a multiple of PAGE_SIZE, at most 8,189 pages of 4 KiB.
- * @gpadl_handle: gets the peer's name for it.
- *
- * When this returns the peer has confirmed and may use the memory.
- *
- * Context: process context; waits for the peer. Not from the packet callbacks.
- * Return: 0; -EINVAL: flags, a server channel, alignment, or memory of another
- * kind; -E2BIG: more than the protocol can say; -EOPNOTSUPP: vmalloc memory in
- * an isolated VM; -EEXIST: a page is shared by this channel already; -ENODEV:
- * not open; -ENOMEM; -EIO: refused, and the peer may write to the memory all the
- * same, so it must never be freed; or what else the transport said.
- *
- * VmbChannelCreateGpadlFromBuffer.
- */
 int vmb_channel_create_gpadl_from_buffer(struct vmb_channel *channel, u32 flags,
 					 void *buffer, u32 byte_count,
 					 u32 *gpadl_handle)
@@ -235,31 +212,6 @@ static int vmb_gpadl_add_mdl(struct vmb_gpadl *gpadl,
 	return 0;
 }
 
-/**
- * vmb_channel_create_gpadl_from_mdl() - share the pages of an MDL with the peer
- * @channel: as for vmb_channel_create_gpadl_from_buffer().
- * @flags: likewise.
- * @vectors: the MDL chain. The array is the caller's again when this returns;
- *	the pages stay the caller's, who must not free them before delete.
- * @vector_count: number of its entries.
- * @mdl_offset: bytes of the chain to leave out at its beginning.
- * @mdl_length: bytes to share from there on; 0: to the end of the chain.
- * @gpadl_handle: gets the peer's name for it.
- *
- * The peer gets whole pages, so what is shared of each vector must begin with a
- * page and be whole pages. Pages of the slab allocator are refused: nobody can
- * tell whether a neighbour is in them. Memory of kmalloc is shared with
- * vmb_channel_create_gpadl_from_buffer().
- *
- * Context: process context; waits for the peer. Not from the packet callbacks.
- * Return: 0; -EINVAL: flags, a server channel, bytes that are not in the chain,
- * parts of pages, or memory of another kind; -EOPNOTSUPP: in an isolated VM,
- * since the pages have mappings that we do not know of and that would not be
- * changed when the memory is decrypted; -E2BIG, -EEXIST, -ENODEV, -ENOMEM, -EIO:
- * as for vmb_channel_create_gpadl_from_buffer().
- *
- * VmbChannelCreateGpadlFromMdl.
- */
 int vmb_channel_create_gpadl_from_mdl(struct vmb_channel *channel, u32 flags,
 				      const struct bio_vec *vectors,
 				      u32 vector_count, u32 mdl_offset,
@@ -324,26 +276,6 @@ static int vmb_gpadl_add_pfns(struct vmb_gpadl *gpadl, const u64 *pfns)
 	return 0;
 }
 
-/**
- * vmb_channel_create_gpadl_from_pfn_list() - share page frames with the peer
- * @channel: as for vmb_channel_create_gpadl_from_buffer().
- * @flags: likewise.
- * @pfns: numbers of 4 KiB Hyper-V page frames. The array is the caller's again
- *	when this returns; the pages stay the caller's, who must not free them
- *	before delete.
- * @pfn_count: number of its entries, at most 8,189.
- * @gpadl_handle: gets the peer's name for it.
- *
- * Where a page of this kernel is larger, only whole ones can be shared: the
- * frames of each must be all there, in order.
- *
- * Context: process context; waits for the peer. Not from the packet callbacks.
- * Return: 0; -EINVAL: flags, a server channel, no frames, parts of pages, frames
- * that are not RAM, or are the slab allocator's; -EOPNOTSUPP, -E2BIG, -EEXIST,
- * -ENODEV, -ENOMEM, -EIO: as for vmb_channel_create_gpadl_from_mdl().
- *
- * VmbChannelCreateGpadlFromPfnList.
- */
 int vmb_channel_create_gpadl_from_pfn_list(struct vmb_channel *channel, u32 flags,
 					   const u64 *pfns, u32 pfn_count,
 					   u32 *gpadl_handle)
@@ -377,25 +309,6 @@ static void *vmb_gpadl_allocate_memory(const struct vmb_channel *channel, u32 by
 	return __vmalloc(byte_count, flags);
 }
 
-/**
- * vmb_channel_create_gpadl() - allocate memory and share it with the peer
- * @channel: as for vmb_channel_create_gpadl_from_buffer().
- * @flags: likewise.
- * @page_count: number of pages of PAGE_SIZE, at most 8,189 of 4 KiB.
- * @gpadl_handle: gets the peer's name for it.
- *
- * The memory is zeroed, and belongs to the GPADL: vmb_channel_delete_gpadl()
- * frees it, unless the peer may still write to it. In an isolated VM it has to
- * be in one block, so some MiB are the most that can be had.
- *
- * Context: process context; waits for the peer. Not from the packet callbacks.
- * Return: 0; -EINVAL: flags, a server channel, or no pages; -E2BIG: more than the
- * protocol can say; -ENODEV: not open; -ENOMEM; -EIO: refused, and the memory is
- * leaked, since the peer may write to it all the same; or what else the
- * transport said.
- *
- * VmbChannelCreateGpadl.
- */
 int vmb_channel_create_gpadl(struct vmb_channel *channel, u32 flags,
 			     u32 page_count, u32 *gpadl_handle)
 {
@@ -421,20 +334,6 @@ int vmb_channel_create_gpadl(struct vmb_channel *channel, u32 flags,
 }
 EXPORT_SYMBOL_GPL(vmb_channel_create_gpadl);
 
-/**
- * vmb_channel_get_system_address_for_gpadl() - where a GPADL's memory is
- * @channel: the channel.
- * @flags: 0.
- * @gpadl_handle: from vmb_channel_create_gpadl(). Of any other memory the client
- *	has the address, or the pages, itself.
- * @system_address: gets the address of its first byte; valid until delete.
- *
- * Context: any but hard interrupt.
- * Return: 0; -EINVAL: flags, or a GPADL of memory of the client's; -ENOENT: no
- * such GPADL, or it is being deleted.
- *
- * VmbChannelGetSystemAddressForGpadl.
- */
 int vmb_channel_get_system_address_for_gpadl(struct vmb_channel *channel,
 					     u32 flags, u32 gpadl_handle,
 					     void **system_address)

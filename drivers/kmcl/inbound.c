@@ -539,19 +539,6 @@ void vmb_inbound_stop(struct vmb_channel *channel)
 	cancel_work_sync(&inbound->work);
 }
 
-/**
- * vmb_channel_packet_fail() - the packet is malformed beyond answering
- * @packet: a packet that was delivered and not completed; gone afterwards.
- *
- * The peer gets no completion, and the incoming queue stops: nothing more is
- * delivered, nor are completions of our own packets read, until the channel is
- * started the next time, after a pause or an enable. The channel stays open, and
- * packets that were delivered before can and must be completed.
- *
- * Context: any but hard interrupt.
- *
- * VmbChannelPacketFail.
- */
 void vmb_channel_packet_fail(struct vmb_packet_completion *packet)
 {
 	struct vmb_channel *channel = packet->channel;

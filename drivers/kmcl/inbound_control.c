@@ -113,24 +113,6 @@ static void vmb_inbound_set_limits(struct vmb_channel *channel, u32 quota, u32 s
 	spin_unlock_irqrestore(&channel->outbound.lock, flags);
 }
 
-/**
- * vmb_channel_set_transaction_quota() - how many packets the client will hold
- * @channel: the channel.
- * @quota: packets delivered and not completed at which delivery stops, at least
- *	1; U32_MAX: no limit but the number of packet objects, as at first.
- *
- * May be less than what the client holds: then nothing is delivered until it
- * holds fewer than @quota. A queue that is blocked is unblocked by a completion
- * only, not by raising the quota, nor by a new packet.
- *
- * Packets behind the one that is not delivered wait with it, completions of the
- * client's own packets among them.
- *
- * Context: any but hard interrupt.
- * Return: 0; -EINVAL: 0.
- *
- * VmbChannelSetTransactionQuota.
- */
 int vmb_channel_set_transaction_quota(struct vmb_channel *channel, u32 quota)
 {
 	if (!quota)
@@ -165,19 +147,6 @@ bool vmb_inbound_is_overtime(struct vmb_channel *channel)
 	return true;
 }
 
-/**
- * vmb_channel_set_allowable_dpc_cpu_usage() - share of softirq time
- * @channel: the channel.
- * @percentage: 1 to 100, of a window of 10 ms; 100: no limit, as at first.
- *
- * What is delivered beyond it is delivered by a worker, which the scheduler
- * treats like any other thread.
- *
- * Context: any but hard interrupt.
- * Return: 0; -EINVAL: 0, or more than 100.
- *
- * VmbChannelSetAllowableDpcCpuUsage.
- */
 int vmb_channel_set_allowable_dpc_cpu_usage(struct vmb_channel *channel,
 					    u8 percentage)
 {
@@ -188,21 +157,6 @@ int vmb_channel_set_allowable_dpc_cpu_usage(struct vmb_channel *channel,
 }
 EXPORT_SYMBOL_GPL(vmb_channel_set_allowable_dpc_cpu_usage);
 
-/**
- * vmb_channel_set_incoming_processing_at_passive() - may the callback sleep?
- * @channel: the channel.
- * @require_passive: true: packets, and what the peer completes of the client's
- *	own, are delivered in process context, where their callbacks may sleep.
- *	False: in softirq or process context, as at first.
- *
- * Holds from the next batch on: one that runs is not waited for. Completion
- * routines of packets that end in another way, in the ring or with the channel,
- * are called in any context all the same.
- *
- * Context: any but hard interrupt.
- *
- * VmbChannelSetIncomingProcessingAtPassive.
- */
 void vmb_channel_set_incoming_processing_at_passive(struct vmb_channel *channel,
 						    bool require_passive)
 {
@@ -213,20 +167,6 @@ void vmb_channel_set_incoming_processing_at_passive(struct vmb_channel *channel,
 }
 EXPORT_SYMBOL_GPL(vmb_channel_set_incoming_processing_at_passive);
 
-/**
- * vmb_client_channel_init_set_target_processor_index() - who delivers
- * @channel: a disabled channel.
- * @processor_index: the processor on which packets are delivered, as Linux
- *	numbers them.
- *
- * The host may interrupt another one; a worker on this one does the work. While
- * the processor is offline another one does.
- *
- * Context: process context.
- * Return: 0; -EBUSY: not disabled; -EINVAL: no such processor, or a server.
- *
- * VmbClientChannelInitSetTargetProcessorIndex.
- */
 int vmb_client_channel_init_set_target_processor_index(struct vmb_channel *channel,
 						       u32 processor_index)
 {
@@ -265,23 +205,6 @@ bool vmb_inbound_put_off(struct vmb_packet_completion *packet, bool pending)
 	return true;
 }
 
-/**
- * vmb_channel_packet_defer_to_passive() - deliver a packet again, by a worker
- * @packet: the packet that the callback is running for.
- *
- * Only from inside the process-packet callback, which must not touch the packet
- * any more and returns. It is called again for the same packet, in process
- * context, where it may sleep; client context and payload are as it left them.
- * Packets behind it wait until then. Calling this in process context again is
- * allowed, and has it delivered once more.
- *
- * If the channel is paused first, the packet is delivered after the start; if it
- * is closed, never.
- *
- * Context: as the process-packet callback.
- *
- * VmbChannelPacketDeferToPassive.
- */
 void vmb_channel_packet_defer_to_passive(struct vmb_packet_completion *packet)
 {
 	bool was_put_off = vmb_inbound_put_off(packet, false);

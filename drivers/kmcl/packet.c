@@ -80,25 +80,6 @@ static void vmb_packet_free_routine(struct vmb_packet *packet,
 	vmb_packet_free(packet);
 }
 
-/**
- * vmb_packet_allocate() - get a packet object
- * @channel: the channel that it is to be sent on.
- *
- * With it, all that sending it needs is acquired: no send of it fails for want
- * of memory. Objects that were freed are kept by the channel, so that getting
- * one again costs no allocation. Its inline context is zeroed; its completion
- * routine is one that frees it.
- *
- * The object is the caller's until vmb_packet_free(), which must come before
- * vmb_channel_cleanup(). While there are any, settings that determine their
- * size cannot be changed.
- *
- * Context: any but hard interrupt.
- * Return: the packet; NULL: there are as many as the channel's maximum packet
- * count already, or no memory.
- *
- * VmbPacketAllocate.
- */
 struct vmb_packet *vmb_packet_allocate(struct vmb_channel *channel)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
@@ -156,18 +137,6 @@ static bool vmb_packet_is_idle(struct vmb_packet *packet)
 			  packet->channel->name);
 }
 
-/**
- * vmb_packet_free() - give a packet object back
- * @packet: from vmb_packet_allocate(), not in flight; also from inside its
- *	completion routine.
- *
- * Needed for a packet that was never sent, or whose completion routine was
- * replaced. One that is in flight is not freed, with a warning.
- *
- * Context: any but hard interrupt.
- *
- * VmbPacketFree.
- */
 void vmb_packet_free(struct vmb_packet *packet)
 {
 	struct vmb_channel *channel = packet->channel;
@@ -210,15 +179,6 @@ bool vmb_packets_are_allocated(struct vmb_channel *channel)
 	return READ_ONCE(channel->outbound.allocated);
 }
 
-/**
- * vmb_channel_sizeof_packet() - memory that vmb_packet_initialize() wants
- * @channel: a channel whose settings are final.
- *
- * Context: any.
- * Return: bytes.
- *
- * VmbChannelSizeofPacket.
- */
 u32 vmb_channel_sizeof_packet(const struct vmb_channel *channel)
 {
 	struct vmb_packet_layout layout;
@@ -228,24 +188,6 @@ u32 vmb_channel_sizeof_packet(const struct vmb_channel *channel)
 }
 EXPORT_SYMBOL_GPL(vmb_channel_sizeof_packet);
 
-/**
- * vmb_packet_initialize() - make a packet object in the caller's memory
- * @channel: a channel whose settings are final.
- * @packet: memory, 8-aligned; stays the caller's. What it held is not looked at.
- * @byte_count: bytes of it, at least vmb_channel_sizeof_packet().
- *
- * The packet has no completion routine until vmb_packet_set_completion_routine()
- * is called, and no inline context. It needs no undoing: once it is not in
- * flight the memory may be used for something else.
- *
- * Its place in the transaction table is taken by each send that waits for a
- * completion.
- *
- * Context: any but hard interrupt.
- * Return: 0; -EINVAL: too small, or not aligned.
- *
- * VmbPacketInitialize.
- */
 int vmb_packet_initialize(struct vmb_channel *channel, struct vmb_packet *packet,
 			  u32 byte_count)
 {
@@ -260,18 +202,6 @@ int vmb_packet_initialize(struct vmb_channel *channel, struct vmb_packet *packet
 }
 EXPORT_SYMBOL_GPL(vmb_packet_initialize);
 
-/**
- * vmb_packet_set_completion_routine() - who hears of the packet's end
- * @packet: a packet that is not in flight.
- * @callback_context: handed to it.
- * @routine: the routine; replaces the one before.
- *
- * A packet from vmb_packet_allocate() is no longer freed by itself then.
- *
- * Context: any.
- *
- * VmbPacketSetCompletionRoutineEx.
- */
 void vmb_packet_set_completion_routine(struct vmb_packet *packet,
 				       void *callback_context,
 				       vmb_packet_completion_routine_fn routine)
@@ -281,81 +211,30 @@ void vmb_packet_set_completion_routine(struct vmb_packet *packet,
 }
 EXPORT_SYMBOL_GPL(vmb_packet_set_completion_routine);
 
-/**
- * vmb_packet_set_pointer() - keep a pointer in the packet
- * @packet: the packet.
- * @pointer: anything; never touched by the library. NULL at first.
- *
- * Context: any.
- *
- * VmbPacketSetPointer.
- */
 void vmb_packet_set_pointer(struct vmb_packet *packet, void *pointer)
 {
 	packet->pointer = pointer;
 }
 EXPORT_SYMBOL_GPL(vmb_packet_set_pointer);
 
-/**
- * vmb_packet_get_pointer() - the pointer kept in the packet
- * @packet: the packet.
- *
- * Context: any.
- * Return: what vmb_packet_set_pointer() was given last, NULL at first.
- *
- * VmbPacketGetPointer.
- */
 void *vmb_packet_get_pointer(const struct vmb_packet *packet)
 {
 	return packet->pointer;
 }
 EXPORT_SYMBOL_GPL(vmb_packet_get_pointer);
 
-/**
- * vmb_packet_get_channel() - the channel that a packet belongs to
- * @packet: the packet.
- *
- * Context: any.
- * Return: the channel.
- *
- * VmbPacketGetChannel.
- */
 struct vmb_channel *vmb_packet_get_channel(const struct vmb_packet *packet)
 {
 	return packet->channel;
 }
 EXPORT_SYMBOL_GPL(vmb_packet_get_channel);
 
-/**
- * vmb_packet_get_inline_packet_context_pointer() - the packet's scratch area
- * @packet: a packet from vmb_packet_allocate().
- *
- * Zeroed by vmb_packet_allocate(); its size is what
- * vmb_channel_init_set_inline_packet_context_size() set.
- *
- * Context: any.
- * Return: the area, 8-aligned; NULL if its size is 0, and for a packet in the
- * client's memory.
- *
- * VmbPacketGetInlinePacketContextPointer.
- */
 void *vmb_packet_get_inline_packet_context_pointer(struct vmb_packet *packet)
 {
 	return packet->context;
 }
 EXPORT_SYMBOL_GPL(vmb_packet_get_inline_packet_context_pointer);
 
-/**
- * vmb_channel_init_set_inline_packet_context_size() - a scratch area for each
- * outgoing packet
- * @channel: a disabled channel.
- * @context_size: bytes, at most 65,536; 0: none.
- *
- * Context: process context.
- * Return: 0; -EBUSY: not disabled, or packets are allocated; -EINVAL: too large.
- *
- * VmbChannelInitSetInlinePacketContextSize.
- */
 int vmb_channel_init_set_inline_packet_context_size(struct vmb_channel *channel,
 						    u32 context_size)
 {
@@ -369,22 +248,6 @@ int vmb_channel_init_set_inline_packet_context_size(struct vmb_channel *channel,
 }
 EXPORT_SYMBOL_GPL(vmb_channel_init_set_inline_packet_context_size);
 
-/**
- * vmb_channel_init_set_maximum_packet_count() - how many packets may be in flight
- * @channel: a disabled channel.
- * @packet_count: packets from vmb_packet_allocate(), in flight or not, and others
- *	that wait for a completion; at most 65,536.
- *
- * Without this call it is 256. Beyond it vmb_packet_allocate() has no more, and
- * a send of a packet in the client's memory is refused with -EAGAIN. A server on
- * loopback gets a packet object for each, so that neither end can starve.
- *
- * Context: process context.
- * Return: 0; -EBUSY: not disabled, or packets are allocated; -EINVAL: 0, or too
- * many; -ENOMEM.
- *
- * VmbChannelInitSetMaximumPacketCount.
- */
 int vmb_channel_init_set_maximum_packet_count(struct vmb_channel *channel,
 					      u32 packet_count)
 {

@@ -70,21 +70,6 @@ static void vmb_driver_unbind_all(struct vmb_driver *driver)
 		vmb_driver_unbind(driver, binding);
 }
 
-/**
- * __vmb_driver_register() - use vmb_driver_register()
- * @driver: the driver.
- * @owner: the client's module.
- * @module_name: and its name.
- * @interface_version: VMB_INTERFACE_VERSION of the header it was built with.
- * @driver_size: bytes of its struct vmb_driver.
- * @device_size: bytes of its struct vmb_device.
- *
- * Kernels from 7.2 have no symbol versions, so a client that was built against
- * another header would be loaded and go wrong later.
- *
- * Context: process context.
- * Return: as vmb_driver_register().
- */
 int __vmb_driver_register(struct vmb_driver *driver, struct module *owner,
 			  const char *module_name, u32 interface_version,
 			  size_t driver_size, size_t device_size)
@@ -124,12 +109,6 @@ int __vmb_driver_register(struct vmb_driver *driver, struct module *owner,
 }
 EXPORT_SYMBOL_GPL(__vmb_driver_register);
 
-/**
- * vmb_driver_unregister() - take a driver back from every transport
- * @driver: a registered driver. All its devices are removed when this returns.
- *
- * Context: process context.
- */
 void vmb_driver_unregister(struct vmb_driver *driver)
 {
 	mutex_lock(&vmb_registry_lock);

@@ -361,36 +361,6 @@ static inline int vmb_send_vectors(struct vmb_packet *packet, const void *buffer
 	return vmb_send_external(packet, buffer, length);
 }
 
-/**
- * vmb_packet_send() - send a packet
- * @packet: a packet that is not in flight, with a completion routine.
- * @buffer: payload, or NULL; copied during the call.
- * @buffer_length: bytes of @buffer, at most the channel's maximum packet size.
- * @vectors: external data, or NULL; the array is not used after the call, the
- *	memory must stay until the completion routine. Client channels only.
- * @vector_count: entries of @vectors.
- * @flags: VMB_CHANNEL_FORMAT_FLAG_*.
- *
- * If there is no room in the ring, the packet waits in the channel for its turn;
- * nothing that is sent later overtakes it, nor any completion. A packet that is
- * sent before the channel runs, or while it is paused, goes out when it runs.
- *
- * If this returns 0, the completion routine is called once: when the peer
- * completes the packet, or, without WAIT_FOR_COMPLETION, when it is in the ring,
- * which may be before this returns. If not, it is not called.
- *
- * Context: any but hard interrupt.
- * Return: 0; -EINVAL: unknown flags, no completion routine, or external data
- * that is empty or without WAIT_FOR_COMPLETION; -EMSGSIZE: payload or external
- * data over the channel's limits, or a packet that the ring cannot hold; -EBUSY:
- * the packet is in flight; -ENODEV: the channel is disabled, closing or broken;
- * -EAGAIN: a packet in the caller's memory, and as many wait for completions as
- * the channel's maximum packet count; -ENOMEM: external data could not be mapped
- * for the device, which happens where it has to be copied (in a confidential
- * VM); -EOPNOTSUPP: external data on a server channel.
- *
- * VmbPacketSend.
- */
 int vmb_packet_send(struct vmb_packet *packet, const void *buffer,
 		    u32 buffer_length, const struct bio_vec *vectors,
 		    u32 vector_count, u32 flags)
@@ -407,26 +377,6 @@ int vmb_packet_send(struct vmb_packet *packet, const void *buffer,
 }
 EXPORT_SYMBOL_GPL(vmb_packet_send);
 
-/**
- * vmb_packet_send_with_external_mdl() - send a packet with part of a memory list
- * @packet: as in vmb_packet_send().
- * @buffer: likewise.
- * @buffer_length: likewise.
- * @vectors: memory, such that its pieces one behind the other are the list.
- * @vector_count: entries of @vectors.
- * @mdl_offset: bytes into the list at which the external data begins.
- * @mdl_length: bytes of external data; 0: to the end of the list.
- * @flags: as in vmb_packet_send(); WAIT_FOR_COMPLETION is required.
- *
- * With FORCE_MDL_LENGTH @mdl_length may go beyond the first vector, up to the
- * end of that vector's last page, and the other vectors are not used.
- *
- * Context: any but hard interrupt.
- * Return: as vmb_packet_send(); -EINVAL, too, if the list is shorter than offset
- * and length say.
- *
- * VmbPacketSendWithExternalMdl.
- */
 int vmb_packet_send_with_external_mdl(struct vmb_packet *packet,
 				      const void *buffer, u32 buffer_length,
 				      const struct bio_vec *vectors,
@@ -438,17 +388,6 @@ int vmb_packet_send_with_external_mdl(struct vmb_packet *packet,
 }
 EXPORT_SYMBOL_GPL(vmb_packet_send_with_external_mdl);
 
-/**
- * vmb_packet_send_with_external_iter() - the same, with an iov_iter
- * @packet: as in vmb_packet_send().
- * @buffer: likewise.
- * @buffer_length: likewise.
- * @iter: over bio_vecs (ITER_BVEC); all that is left in it. Not advanced.
- * @flags: as in vmb_packet_send(); WAIT_FOR_COMPLETION is required.
- *
- * Context: any but hard interrupt.
- * Return: as vmb_packet_send(); -EINVAL, too, for an iterator of another kind.
- */
 int vmb_packet_send_with_external_iter(struct vmb_packet *packet,
 				       const void *buffer, u32 buffer_length,
 				       const struct iov_iter *iter, u32 flags)
@@ -463,22 +402,6 @@ int vmb_packet_send_with_external_iter(struct vmb_packet *packet,
 }
 EXPORT_SYMBOL_GPL(vmb_packet_send_with_external_iter);
 
-/**
- * vmb_packet_send_with_external_pfns() - send a packet with whole pages
- * @packet: as in vmb_packet_send().
- * @buffer: likewise.
- * @buffer_length: likewise.
- * @pfns: numbers of 4 KiB pages of ordinary memory that the caller keeps until
- *	the completion routine; the array is not used after the call.
- * @pfn_count: entries of @pfns.
- * @flags: as in vmb_packet_send(); WAIT_FOR_COMPLETION is required,
- *	FORCE_MDL_LENGTH not allowed.
- *
- * Context: any but hard interrupt.
- * Return: as vmb_packet_send(); -EINVAL, too, for a number that is no memory.
- *
- * VmbPacketSendWithExternalPfns.
- */
 int vmb_packet_send_with_external_pfns(struct vmb_packet *packet,
 				       const void *buffer, u32 buffer_length,
 				       const u64 *pfns, u32 pfn_count, u32 flags)

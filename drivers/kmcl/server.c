@@ -4,20 +4,6 @@
  */
 #include "channel.h"
 
-/**
- * vmb_server_channel_init_set_flags() - how the channel is offered
- * @channel: a disabled server channel.
- * @flags: VMB_SERVER_CHANNEL_INIT_FLAG_LOOPBACK_OFFER: to clients of this
- *	kernel. Without it enable fails with -EOPNOTSUPP: a guest has nobody else
- *	to offer to.
- *
- * The last call counts.
- *
- * Context: process context.
- * Return: 0; -EBUSY: not disabled; -EINVAL: not a server, or unknown flags.
- *
- * VmbServerChannelInitSetFlags.
- */
 int vmb_server_channel_init_set_flags(struct vmb_channel *channel, u32 flags)
 {
 	if (!channel->is_server)
@@ -31,21 +17,6 @@ int vmb_server_channel_init_set_flags(struct vmb_channel *channel, u32 flags)
 }
 EXPORT_SYMBOL_GPL(vmb_server_channel_init_set_flags);
 
-/**
- * vmb_server_channel_init_set_target_interface_id() - what the channel offers
- * @channel: a disabled server channel.
- * @interface_type: type GUID: what kind of device clients find.
- * @interface_instance: instance GUID: which of them.
- *
- * Required. While the channel is enabled no other server of this kernel can
- * offer the same pair. The last call counts.
- *
- * Context: process context.
- * Return: 0; -EBUSY: not disabled; -EINVAL: not a server, or a GUID is missing
- * or all zeros.
- *
- * VmbServerChannelInitSetTargetInterfaceId.
- */
 int vmb_server_channel_init_set_target_interface_id(struct vmb_channel *channel,
 						    const guid_t *interface_type,
 						    const guid_t *interface_instance)

@@ -30,35 +30,6 @@ static bool vmb_sub_channels_exist(struct vmb_channel *primary)
 	return exist;
 }
 
-/**
- * vmb_channel_init_set_primary_channel() - make it a sub-channel
- * @channel: a disabled channel.
- * @primary_channel: a channel of the same device and the same end, and not a
- *	sub-channel itself; must outlive @channel's cleanup.
- * @sub_channel_index: which one, from 1. The peer gives its offers, or wants
- *	them, by that number.
- *
- * It may be enabled only while its primary is open, which is so from the
- * started callback on, and it is disabled when the primary closes, before the
- * primary's closed callback. It starts and pauses with the primary. What is
- * offered and wanted is the primary's, so no target is to be set. A driver must
- * not wait for the end of a packet that it has sent on one of them to complete
- * one that it got on another: they close together.
- *
- * On Hyper-V it opens when the host offers it, which it does when it is asked
- * for it over the primary, in words of the device's own protocol; enable it
- * before that. A sub-channel that is disabled while its primary stays open comes
- * to rest, and the host closes it with the primary: enabled again before, it
- * waits for a new offer of its number. If the host takes back the offer of a
- * sub-channel, that is noticed within a second or two. Who closes all of them
- * disables the primary: it need not wait for the peer then.
- *
- * Context: process context.
- * Return: 0; -EBUSY: not disabled; -EEXIST: it has a primary; -EINVAL: the index
- * is 0, or @primary_channel does not qualify, or @channel has sub-channels.
- *
- * VmbChannelInitSetPrimaryChannel.
- */
 int vmb_channel_init_set_primary_channel(struct vmb_channel *channel,
 					 struct vmb_channel *primary_channel,
 					 u16 sub_channel_index)

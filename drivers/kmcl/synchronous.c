@@ -198,47 +198,6 @@ static int vmb_synchronous_send(struct vmb_synchronous *request,
 	return ret;
 }
 
-/**
- * vmb_channel_send_synchronous_request() - send a packet and wait for its end
- * @channel: the channel.
- * @buffer: payload, or NULL.
- * @buffer_size: bytes of @buffer, at most the channel's maximum packet size.
- * @vectors: external data, or NULL. If the request may time out, and from
- *	post_started, pages that are counted one by one (from the page allocator
- *	or vmalloc, not kmalloc).
- * @vector_count: entries of @vectors.
- * @flags: VMB_CHANNEL_FORMAT_FLAG_*. With WAIT_FOR_COMPLETION it waits for the
- *	peer's completion, without it until the packet is in the ring.
- * @completion_buffer: gets the payload of the completion; or NULL.
- * @completion_buffer_size: bytes of @completion_buffer, a multiple of 8; gets
- *	the bytes that the completion has; or NULL if @completion_buffer is NULL.
- * @timeout: jiffies to wait; MAX_SCHEDULE_TIMEOUT: without limit; 0: not at all,
- *	then the packet is not queued if it finds no room.
- *
- * A request that has timed out before it was in the ring was never sent. If it
- * was, it cannot be recalled: the peer may still answer, which is ignored, and
- * use the external data, whose pages stay until then.
- *
- * A server may only use a time-out of 0, without WAIT_FOR_COMPLETION.
- *
- * Context: process context; any but hard interrupt for a time-out of 0 without
- * WAIT_FOR_COMPLETION. Not from opened, started, suspend and closed, nor from
- * the packet callbacks, where no answer can come.
- * Return: 0; -EAGAIN: with a time-out of 0: no room, or another processor is
- * delivering packets and has the ring; -ETIMEDOUT: the time is
- * over, with WAIT_FOR_COMPLETION and a time-out of 0 always unless the answer is
- * there at once; -EOVERFLOW: the completion is larger than @completion_buffer,
- * which has its beginning; -EDEADLK: called where it would wait for itself;
- * -ENODEV: the channel is disabled or closing, or went meanwhile; -EINVAL: also
- * a negative time-out, a size that is no multiple of 8, or kmalloc memory that
- * the peer could write to after the caller gave up; -EOPNOTSUPP: a server that
- * would have to wait; -ENOMEM; -EPROTO, or -EIO, after which the external data
- * must never be freed: as vmb_packet_completion_routine_fn(); or as
- * vmb_packet_send().
- *
- * VmbChannelSendSynchronousRequest. STATUS_BUFFER_OVERFLOW is -EAGAIN,
- * STATUS_CANCELLED is -ETIMEDOUT, STATUS_DEVICE_REMOVED is -ENODEV.
- */
 int vmb_channel_send_synchronous_request(struct vmb_channel *channel,
 					 const void *buffer, u32 buffer_size,
 					 const struct bio_vec *vectors,

@@ -5,18 +5,6 @@
  */
 #include "channel.h"
 
-/**
- * vmb_channel_register_transfer_page_set() - name memory for transfer pages
- * @channel: the channel.
- * @set_id: the number that peer and client agreed on.
- * @gpadl_handle: memory that is shared; the ranges of transfer-page packets
- *	with this set id are offsets into it.
- *
- * Context: process context.
- * Return: 0; -ENOENT: no such GPADL; -EEXIST: the set id is taken; -ENOMEM.
- *
- * KMCL's public interface has no such call.
- */
 int vmb_channel_register_transfer_page_set(struct vmb_channel *channel,
 					   u16 set_id, u32 gpadl_handle)
 {
@@ -36,18 +24,6 @@ int vmb_channel_register_transfer_page_set(struct vmb_channel *channel,
 }
 EXPORT_SYMBOL_GPL(vmb_channel_register_transfer_page_set);
 
-/**
- * vmb_channel_unregister_transfer_page_set() - forget a transfer-page set
- * @channel: the channel.
- * @set_id: from register.
- *
- * Packets delivered before keep what they have.
- *
- * Context: process context.
- * Return: 0; -ENOENT: no such set.
- *
- * KMCL's public interface has no such call.
- */
 int vmb_channel_unregister_transfer_page_set(struct vmb_channel *channel,
 					     u16 set_id)
 {

@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Channels: their settings and their life. Part of vmbkmcl.h, which is
+ * what a client includes.
+ */
+#ifndef VMBKMCL_CHANNEL_H
+#define VMBKMCL_CHANNEL_H
+
+/**
+ * vmb_channel_allocate() - make a channel object
+ * @device: the device it is on; must outlive the channel's cleanup. NULL: the
+ *	loopback, where a client waits for an offer of its target, see
+ *	vmb_client_channel_init_set_target_pnp(). A server is always there.
+ * @is_server: which end of the channel: the one that offers it.
+ * @channel: where to put it.
+ *
+ * The channel is disabled, with default settings: packets of up to 4,096 bytes,
+ * no external data, no callbacks. It belongs to the caller, who gives it back
+ * with vmb_channel_cleanup(). Its counters appear in the device's directory in
+ * sysfs, in "vmbkmcl"; of further channels of the device in "vmbkmcl.1" and so
+ * on. Of the channels on a device that a transport found one can be enabled, and
+ * its sub-channels, see vmb_channel_init_set_primary_channel().
+ *
+ * Context: process context.
+ * Return: 0; -ENODEV: the device is being removed; -ENOMEM.
+ *
+ * VmbChannelAllocate.
+ */
+int vmb_channel_allocate(struct vmb_device *device, bool is_server,
+			 struct vmb_channel **channel);
+
+/**
+ * vmb_channel_cleanup() - give a channel object back
+ * @channel: a disabled channel; invalid afterwards.
+ *
+ * An enabled one is disabled first, with a warning, since the client's
+ * callbacks may be gone by now. If the client still holds packets (which
+ * disable waits for, except when the device is being removed), their memory
+ * stays until they are completed. All packets from vmb_packet_allocate() must
+ * have been freed: if not, there is a warning, and the channel's memory stays
+ * for good. Sub-channels are to be cleaned up before their primary.
+ *
+ * Context: process context.
+ *
+ * VmbChannelCleanup.
+ */
+void vmb_channel_cleanup(struct vmb_channel *channel);
+
+/**
+ * vmb_channel_init_set_maximum_packet_size() - the largest packet
+ * @channel: a disabled channel.
+ * @packet_size: bytes of payload; bounds what is received, sent, and returned
+ *	as the payload of a completion.
+ *
+ * Context: process context.
+ * Return: 0; -EBUSY: not disabled, or packets are allocated; -EINVAL: zero;
+ * -EMSGSIZE: more than a packet on the wire can have.
+ *
+ * VmbChannelInitSetMaximumPacketSize.
+ */
+int vmb_channel_init_set_maximum_packet_size(struct vmb_channel *channel,
+					     u32 packet_size);
+
+/**
+ * vmb_channel_init_set_maximum_external_data() - limits of external data
+ * @channel: a disabled channel.
+ * @data_size: most bytes of external data that a packet may describe.
+ * @chain_length: most ranges in which it may do so.
+ *
+ * Without this call no external data is accepted. The packet objects, and the
+ * rings unless their size is set, grow with the limits.
+ *
+ * Context: process context.
+ * Return: 0; -EBUSY: not disabled, or packets are allocated; -EINVAL: a zero;
+ * -EMSGSIZE: the range list would not fit into a packet that has a payload, too.
+ *
+ * VmbChannelInitSetMaximumExternalData.
+ */
+int vmb_channel_init_set_maximum_external_data(struct vmb_channel *channel,
+					       u32 data_size, u32 chain_length);
+
+/**
+ * vmb_channel_init_set_client_context_size() - a scratch area for each packet
+ * @channel: a disabled channel.
+ * @context_size: bytes, at most 65,536; 0: none.
+ *
+ * The area is 8-aligned and zeroed before each packet is delivered.
+ *
+ * Context: process context.
+ * Return: 0; -EBUSY: not disabled; -EINVAL: too large.
+ *
+ * VmbChannelInitSetClientContextSize.
+ */
+int vmb_channel_init_set_client_context_size(struct vmb_channel *channel,
+					     u32 context_size);
+
+/**
+ * vmb_channel_init_set_process_packet_callbacks() - who gets the packets
+ * @channel: a disabled channel.
+ * @callback_context: handed to both.
+ * @process_packet: called for each packet; required.
+ * @complete: called when delivery pauses; or NULL.
+ *
+ * They must stay callable until disable has returned. The last registration
+ * counts.
+ *
+ * Context: process context.
+ * Return: 0; -EBUSY: not disabled; -EINVAL: no @process_packet.
+ *
+ * VmbChannelInitSetProcessPacketCallbacksEx.
+ */
+int vmb_channel_init_set_process_packet_callbacks(struct vmb_channel *channel,
+						  void *callback_context,
+						  vmb_channel_process_packet_fn process_packet,
+						  vmb_channel_processing_complete_fn complete);
+
+/**
+ * vmb_channel_init_set_state_change_callbacks() - who hears of the channel's life
+ * @channel: a disabled channel.
+ * @callbacks: copied.
+ *
+ * Context: process context.
+ * Return: 0; -EBUSY: not disabled; -EINVAL: another version or size than this
+ * library's.
+ *
+ * VmbChannelInitSetStateChangeCallbacks.
+ */
+int vmb_channel_init_set_state_change_callbacks(struct vmb_channel *channel,
+						const struct vmb_channel_state_change_callbacks
+						*callbacks);
+
+/**
+ * vmb_channel_init_set_friendly_name() - a name for log, traces and debugfs
+ * @channel: a disabled channel.
+ * @name: short and descriptive; copied.
+ *
+ * Context: process context.
+ * Return: 0; -EBUSY: not disabled; -EEXIST: it has one; -EINVAL: empty, longer
+ * than 47 bytes, or with a slash or a control character in it.
+ *
+ * VmbChannelInitSetFriendlyName.
+ */
+int vmb_channel_init_set_friendly_name(struct vmb_channel *channel,
+				       const char *name);
+
+/**
+ * vmb_channel_init_set_raw_guest_memory() - external data may be anywhere
+ * @channel: a disabled channel.
+ *
+ * Without this call the peer may name only pages that the channel has shared
+ * with it by a GPADL. With it, any page of ordinary RAM: the client trusts its
+ * peer with all memory of the machine. Not available in an isolated
+ * (confidential) VM, nor where the administrator forbids it by the module
+ * parameter forbid_raw_guest_memory.
+ *
+ * Context: process context.
+ * Return: 0; -EBUSY: not disabled; -EPERM: isolated, or forbidden.
+ *
+ * KMCL has no such call: there the server may touch all of its guest.
+ */
+int vmb_channel_init_set_raw_guest_memory(struct vmb_channel *channel);
+
+/**
+ * vmb_channel_init_set_primary_channel() - make it a sub-channel
+ * @channel: a disabled channel.
+ * @primary_channel: a channel of the same device and the same end, and not a
+ *	sub-channel itself; must outlive @channel's cleanup.
+ * @sub_channel_index: which one, from 1. The peer gives its offers, or wants
+ *	them, by that number.
+ *
+ * It may be enabled only while its primary is open, which is so from the
+ * started callback on, and it is disabled when the primary closes, before the
+ * primary's closed callback. It starts and pauses with the primary. What is
+ * offered and wanted is the primary's, so no target is to be set. A driver must
+ * not wait for the end of a packet that it has sent on one of them to complete
+ * one that it got on another: they close together.
+ *
+ * On Hyper-V it opens when the host offers it, which it does when it is asked
+ * for it over the primary, in words of the device's own protocol; enable it
+ * before that. A sub-channel that is disabled while its primary stays open comes
+ * to rest, and the host closes it with the primary: enabled again before, it
+ * waits for a new offer of its number. If the host takes back the offer of a
+ * sub-channel, that is noticed within a second or two. Who closes all of them
+ * disables the primary: it need not wait for the peer then.
+ *
+ * Context: process context.
+ * Return: 0; -EBUSY: not disabled; -EEXIST: it has a primary; -EINVAL: the index
+ * is 0, or @primary_channel does not qualify, or @channel has sub-channels.
+ *
+ * VmbChannelInitSetPrimaryChannel.
+ */
+int vmb_channel_init_set_primary_channel(struct vmb_channel *channel,
+					 struct vmb_channel *primary_channel,
+					 u16 sub_channel_index);
+
+/**
+ * vmb_client_channel_init_set_ring_buffer_page_count() - size of the rings
+ * @channel: a disabled channel.
+ * @incoming_page_count: pages of PAGE_SIZE, the control page among them.
+ * @outgoing_page_count: likewise.
+ *
+ * Without this call the rings are sized by the maximum packet. If memory is
+ * short they may become smaller than asked, but never too small for a packet.
+ *
+ * Context: process context.
+ * Return: 0; -EBUSY: not disabled; -EINVAL: less than 2 pages, or more than
+ * 2 MiB, each, or a server: the client brings the rings.
+ *
+ * VmbClientChannelInitSetRingBufferPageCount.
+ */
+int vmb_client_channel_init_set_ring_buffer_page_count(struct vmb_channel *channel,
+						       u32 incoming_page_count,
+						       u32 outgoing_page_count);
+
+/**
+ * vmb_client_channel_init_set_target_pnp() - which device it must be
+ * @channel: a disabled channel.
+ * @interface_type: type GUID.
+ * @interface_instance: instance GUID, or NULL for any.
+ * @pnp_failure: told when an open fails later; or NULL.
+ *
+ * The device that was probed is checked against it by enable. Without this call
+ * any device will do, as with new_id and driver_override. A client on loopback
+ * that no device was probed for needs it: it waits for such an offer.
+ *
+ * Context: process context.
+ * Return: 0; -EBUSY: not disabled; -EINVAL: a server.
+ *
+ * VmbClientChannelInitSetTargetPnp.
+ */
+int vmb_client_channel_init_set_target_pnp(struct vmb_channel *channel,
+					   const guid_t *interface_type,
+					   const guid_t *interface_instance,
+					   vmb_channel_pnp_failure_fn pnp_failure);
+
+/**
+ * vmb_channel_init_set_inline_packet_context_size() - a scratch area for each
+ * outgoing packet
+ * @channel: a disabled channel.
+ * @context_size: bytes, at most 65,536; 0: none.
+ *
+ * Context: process context.
+ * Return: 0; -EBUSY: not disabled, or packets are allocated; -EINVAL: too large.
+ *
+ * VmbChannelInitSetInlinePacketContextSize.
+ */
+int vmb_channel_init_set_inline_packet_context_size(struct vmb_channel *channel,
+						    u32 context_size);
+
+/**
+ * vmb_channel_init_set_maximum_packet_count() - how many packets may be in flight
+ * @channel: a disabled channel.
+ * @packet_count: packets from vmb_packet_allocate(), in flight or not, and others
+ *	that wait for a completion; at most 65,536.
+ *
+ * Without this call it is 256. Beyond it vmb_packet_allocate() has no more, and
+ * a send of a packet in the client's memory is refused with -EAGAIN. A server on
+ * loopback gets a packet object for each, so that neither end can starve.
+ *
+ * Context: process context.
+ * Return: 0; -EBUSY: not disabled, or packets are allocated; -EINVAL: 0, or too
+ * many; -ENOMEM.
+ *
+ * VmbChannelInitSetMaximumPacketCount.
+ */
+int vmb_channel_init_set_maximum_packet_count(struct vmb_channel *channel,
+					      u32 packet_count);
+
+/**
+ * vmb_client_channel_init_set_target_processor_index() - who delivers
+ * @channel: a disabled channel.
+ * @processor_index: the processor on which packets are delivered, as Linux
+ *	numbers them.
+ *
+ * The host may interrupt another one; a worker on this one does the work. While
+ * the processor is offline another one does.
+ *
+ * Context: process context.
+ * Return: 0; -EBUSY: not disabled; -EINVAL: no such processor, or a server.
+ *
+ * VmbClientChannelInitSetTargetProcessorIndex.
+ */
+int vmb_client_channel_init_set_target_processor_index(struct vmb_channel *channel,
+						       u32 processor_index);
+
+/**
+ * vmb_server_channel_init_set_flags() - how the channel is offered
+ * @channel: a disabled server channel.
+ * @flags: VMB_SERVER_CHANNEL_INIT_FLAG_LOOPBACK_OFFER: to clients of this
+ *	kernel. Without it enable fails with -EOPNOTSUPP: a guest has nobody else
+ *	to offer to.
+ *
+ * The last call counts.
+ *
+ * Context: process context.
+ * Return: 0; -EBUSY: not disabled; -EINVAL: not a server, or unknown flags.
+ *
+ * VmbServerChannelInitSetFlags.
+ */
+int vmb_server_channel_init_set_flags(struct vmb_channel *channel, u32 flags);
+
+/**
+ * vmb_server_channel_init_set_target_interface_id() - what the channel offers
+ * @channel: a disabled server channel.
+ * @interface_type: type GUID: what kind of device clients find.
+ * @interface_instance: instance GUID: which of them.
+ *
+ * Required. While the channel is enabled no other server of this kernel can
+ * offer the same pair. The last call counts.
+ *
+ * Context: process context.
+ * Return: 0; -EBUSY: not disabled; -EINVAL: not a server, or a GUID is missing
+ * or all zeros.
+ *
+ * VmbServerChannelInitSetTargetInterfaceId.
+ */
+int vmb_server_channel_init_set_target_interface_id(struct vmb_channel *channel,
+						    const guid_t *interface_type,
+						    const guid_t *interface_instance);
+
+/**
+ * vmb_channel_enable() - bring the channel to life
+ * @channel: a disabled channel, configured.
+ *
+ * Allocates all that the channel will need, and returns; a worker waits for the
+ * peer, opens the channel and calls opened, started and post_started. A server
+ * does not start by itself, see vmb_channel_start(). If the open fails, closed is
+ * called with VMB_CHANNEL_STOP_OPEN_FAILED. A client is disabled again then, as
+ * it is after the peer has gone: it may be enabled anew. A server waits for the
+ * next open. A sub-channel can be enabled while its primary is open. Calls of
+ * enable, disable and the setters must not overlap each other.
+ *
+ * Context: process context.
+ * Return: 0; -EBUSY: not disabled, or the client still holds packets from
+ * before; -EINVAL: no process-packet callback, or nothing to offer or to wait
+ * for; -EMSGSIZE: the largest packet does not fit the rings; -ENODEV: the device
+ * is not the target, or is gone, or the machine goes down; -ENOTCONN: a
+ * sub-channel whose primary is not open; -EEXIST: another channel of the device,
+ * or another sub-channel of the same index, is enabled, or another server offers
+ * the same; -EOPNOTSUPP: a server channel without
+ * VMB_SERVER_CHANNEL_INIT_FLAG_LOOPBACK_OFFER; -ENOMEM.
+ *
+ * VmbChannelEnable.
+ */
+int __must_check vmb_channel_enable(struct vmb_channel *channel);
+
+/**
+ * vmb_channel_disable() - end the channel's life
+ * @channel: the channel; if disabled, nothing happens.
+ *
+ * Returns when suspend was called, the client has completed every packet, every
+ * packet of its own has ended, the channel is closed and closed has returned: no
+ * callback runs after it. It waits for the client without limit, with a line in
+ * the log every 10 seconds; only when the device is being removed for no more
+ * than 30 seconds, since all rescinds of the machine wait behind that. It waits
+ * for a peer that does not answer without limit too, unless that takes back its
+ * offer.
+ *
+ * On loopback it waits for the drivers of the offer's clients, too: one of them
+ * must not disable this channel when it is removed.
+ *
+ * The client's own packets end with -ENODEV at once; those with external data
+ * when the peer can no longer write to it. The peer of a sub-channel can, as long
+ * as the primary channel is open: the peer then has 10 seconds to complete them,
+ * after which they end with -EIO.
+ *
+ * Sub-channels of the channel are disabled with it.
+ *
+ * Context: process context.
+ * Return: 0; -EDEADLK: called from within a callback of the channel, which would
+ * wait for itself, or of a sub-channel or the primary of it, or of another
+ * sub-channel of that. Channels that are not related must not do this to each
+ * other, which nobody notices.
+ *
+ * VmbChannelDisable.
+ */
+int vmb_channel_disable(struct vmb_channel *channel);
+
+/**
+ * vmb_channel_start() - let packets flow
+ * @channel: an enabled channel.
+ *
+ * A server has to be started after each enable, and whoever was paused. Does not
+ * wait: as soon as the channel is open, started and post_started are called. If
+ * packets flow already, nothing happens.
+ *
+ * Context: process context.
+ * Return: 0; -EINVAL: disabled, or a sub-channel, which starts with its primary;
+ * -EBUSY: pause has not returned yet; -EDEADLK: called from within a callback of
+ * the channel, or of a sub-channel of it.
+ *
+ * VmbChannelStart.
+ */
+int vmb_channel_start(struct vmb_channel *channel);
+
+/**
+ * vmb_channel_pause() - stop packets, and wait until none is in hand
+ * @channel: the channel. If it is disabled, it comes up paused at the next
+ *	enable, and only at that.
+ *
+ * Returns when suspend was called and the client has completed every packet that
+ * was delivered, or the channel has closed. It waits for the client without
+ * limit. Packets that the client sends while paused are held until it is
+ * started; those that were sent before stay in flight, and the peer's
+ * completions of them wait until then.
+ *
+ * Sub-channels of the channel pause with it, and are waited for.
+ *
+ * Context: process context.
+ * Return: 0; -EINVAL: a sub-channel; -EDEADLK: called from within a callback of
+ * the channel, or of a sub-channel of it.
+ *
+ * VmbChannelPause.
+ */
+int vmb_channel_pause(struct vmb_channel *channel);
+
+/**
+ * vmb_channel_set_transaction_quota() - how many packets the client will hold
+ * @channel: the channel.
+ * @quota: packets delivered and not completed at which delivery stops, at least
+ *	1; U32_MAX: no limit but the number of packet objects, as at first.
+ *
+ * May be less than what the client holds: then nothing is delivered until it
+ * holds fewer than @quota. A queue that is blocked is unblocked by a completion
+ * only, not by raising the quota, nor by a new packet.
+ *
+ * Packets behind the one that is not delivered wait with it, completions of the
+ * client's own packets among them.
+ *
+ * Context: any but hard interrupt.
+ * Return: 0; -EINVAL: 0.
+ *
+ * VmbChannelSetTransactionQuota.
+ */
+int vmb_channel_set_transaction_quota(struct vmb_channel *channel, u32 quota);
+
+/**
+ * vmb_channel_set_allowable_dpc_cpu_usage() - share of softirq time
+ * @channel: the channel.
+ * @percentage: 1 to 100, of a window of 10 ms; 100: no limit, as at first.
+ *
+ * What is delivered beyond it is delivered by a worker, which the scheduler
+ * treats like any other thread.
+ *
+ * Context: any but hard interrupt.
+ * Return: 0; -EINVAL: 0, or more than 100.
+ *
+ * VmbChannelSetAllowableDpcCpuUsage.
+ */
+int vmb_channel_set_allowable_dpc_cpu_usage(struct vmb_channel *channel,
+					    u8 percentage);
+
+/**
+ * vmb_channel_set_incoming_processing_at_passive() - may the callback sleep?
+ * @channel: the channel.
+ * @require_passive: true: packets, and what the peer completes of the client's
+ *	own, are delivered in process context, where their callbacks may sleep.
+ *	False: in softirq or process context, as at first.
+ *
+ * Holds from the next batch on: one that runs is not waited for. Completion
+ * routines of packets that end in another way, in the ring or with the channel,
+ * are called in any context all the same.
+ *
+ * Context: any but hard interrupt.
+ *
+ * VmbChannelSetIncomingProcessingAtPassive.
+ */
+void vmb_channel_set_incoming_processing_at_passive(struct vmb_channel *channel,
+						    bool require_passive);
+
+/**
+ * vmb_channel_set_pointer() - keep a pointer in the channel
+ * @channel: the channel.
+ * @pointer: anything; never touched by the library. NULL at first.
+ *
+ * Context: any.
+ *
+ * VmbChannelSetPointer.
+ */
+void vmb_channel_set_pointer(struct vmb_channel *channel, void *pointer);
+
+/**
+ * vmb_channel_get_pointer() - the pointer kept in the channel
+ * @channel: the channel.
+ *
+ * Context: any.
+ * Return: what vmb_channel_set_pointer() was given last, NULL at first.
+ *
+ * VmbChannelGetPointer.
+ */
+void *vmb_channel_get_pointer(const struct vmb_channel *channel);
+
+/**
+ * vmb_channel_get_interface_instance() - which offer the channel is bound to
+ * @channel: the channel.
+ * @interface_instance: gets the instance GUID; on loopback, where a client is
+ *	bound when it is open, that of the last offer, zero before.
+ *
+ * Context: any.
+ *
+ * VmbChannelGetInterfaceInstance.
+ */
+void vmb_channel_get_interface_instance(const struct vmb_channel *channel,
+					guid_t *interface_instance);
+
+#endif

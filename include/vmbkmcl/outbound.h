@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Packets for the peer. Part of vmbkmcl.h, which is
+ * what a client includes.
+ */
+#ifndef VMBKMCL_OUTBOUND_H
+#define VMBKMCL_OUTBOUND_H
+
+/**
+ * vmb_packet_allocate() - get a packet object
+ * @channel: the channel that it is to be sent on.
+ *
+ * With it, all that sending it needs is acquired: no send of it fails for want
+ * of memory. Objects that were freed are kept by the channel, so that getting
+ * one again costs no allocation. Its inline context is zeroed; its completion
+ * routine is one that frees it.
+ *
+ * The object is the caller's until vmb_packet_free(), which must come before
+ * vmb_channel_cleanup(). While there are any, settings that determine their
+ * size cannot be changed.
+ *
+ * Context: any but hard interrupt.
+ * Return: the packet; NULL: there are as many as the channel's maximum packet
+ * count already, or no memory.
+ *
+ * VmbPacketAllocate.
+ */
+struct vmb_packet *vmb_packet_allocate(struct vmb_channel *channel);
+
+/**
+ * vmb_packet_free() - give a packet object back
+ * @packet: from vmb_packet_allocate(), not in flight; also from inside its
+ *	completion routine.
+ *
+ * Needed for a packet that was never sent, or whose completion routine was
+ * replaced. One that is in flight is not freed, with a warning.
+ *
+ * Context: any but hard interrupt.
+ *
+ * VmbPacketFree.
+ */
+void vmb_packet_free(struct vmb_packet *packet);
+
+/**
+ * vmb_channel_sizeof_packet() - memory that vmb_packet_initialize() wants
+ * @channel: a channel whose settings are final.
+ *
+ * Context: any.
+ * Return: bytes.
+ *
+ * VmbChannelSizeofPacket.
+ */
+u32 vmb_channel_sizeof_packet(const struct vmb_channel *channel);
+
+/**
+ * vmb_packet_initialize() - make a packet object in the caller's memory
+ * @channel: a channel whose settings are final.
+ * @packet: memory, 8-aligned; stays the caller's. What it held is not looked at.
+ * @byte_count: bytes of it, at least vmb_channel_sizeof_packet().
+ *
+ * The packet has no completion routine until vmb_packet_set_completion_routine()
+ * is called, and no inline context. It needs no undoing: once it is not in
+ * flight the memory may be used for something else.
+ *
+ * Its place in the transaction table is taken by each send that waits for a
+ * completion.
+ *
+ * Context: any but hard interrupt.
+ * Return: 0; -EINVAL: too small, or not aligned.
+ *
+ * VmbPacketInitialize.
+ */
+int vmb_packet_initialize(struct vmb_channel *channel, struct vmb_packet *packet,
+			  u32 byte_count);
+
+/**
+ * vmb_packet_set_completion_routine() - who hears of the packet's end
+ * @packet: a packet that is not in flight.
+ * @callback_context: handed to it.
+ * @routine: the routine; replaces the one before.
+ *
+ * A packet from vmb_packet_allocate() is no longer freed by itself then.
+ *
+ * Context: any.
+ *
+ * VmbPacketSetCompletionRoutineEx.
+ */
+void vmb_packet_set_completion_routine(struct vmb_packet *packet,
+				       void *callback_context,
+				       vmb_packet_completion_routine_fn routine);
+
+/**
+ * vmb_packet_set_pointer() - keep a pointer in the packet
+ * @packet: the packet.
+ * @pointer: anything; never touched by the library. NULL at first.
+ *
+ * Context: any.
+ *
+ * VmbPacketSetPointer.
+ */
+void vmb_packet_set_pointer(struct vmb_packet *packet, void *pointer);
+
+/**
+ * vmb_packet_get_pointer() - the pointer kept in the packet
+ * @packet: the packet.
+ *
+ * Context: any.
+ * Return: what vmb_packet_set_pointer() was given last, NULL at first.
+ *
+ * VmbPacketGetPointer.
+ */
+void *vmb_packet_get_pointer(const struct vmb_packet *packet);
+
+/**
+ * vmb_packet_get_channel() - the channel that a packet belongs to
+ * @packet: the packet.
+ *
+ * Context: any.
+ * Return: the channel.
+ *
+ * VmbPacketGetChannel.
+ */
+struct vmb_channel *vmb_packet_get_channel(const struct vmb_packet *packet);
+
+/**
+ * vmb_packet_get_inline_packet_context_pointer() - the packet's scratch area
+ * @packet: a packet from vmb_packet_allocate().
+ *
+ * Zeroed by vmb_packet_allocate(); its size is what
+ * vmb_channel_init_set_inline_packet_context_size() set.
+ *
+ * Context: any.
+ * Return: the area, 8-aligned; NULL if its size is 0, and for a packet in the
+ * client's memory.
+ *
+ * VmbPacketGetInlinePacketContextPointer.
+ */
+void *vmb_packet_get_inline_packet_context_pointer(struct vmb_packet *packet);
+
+/**
+ * vmb_packet_send() - send a packet
+ * @packet: a packet that is not in flight, with a completion routine.
+ * @buffer: payload, or NULL; copied during the call.
+ * @buffer_length: bytes of @buffer, at most the channel's maximum packet size.
+ * @vectors: external data, or NULL; the array is not used after the call, the
+ *	memory must stay until the completion routine. Client channels only.
+ * @vector_count: entries of @vectors.
+ * @flags: VMB_CHANNEL_FORMAT_FLAG_*.
+ *
+ * If there is no room in the ring, the packet waits in the channel for its turn;
+ * nothing that is sent later overtakes it, nor any completion. A packet that is
+ * sent before the channel runs, or while it is paused, goes out when it runs.
+ *
+ * If this returns 0, the completion routine is called once: when the peer
+ * completes the packet, or, without WAIT_FOR_COMPLETION, when it is in the ring,
+ * which may be before this returns. If not, it is not called.
+ *
+ * Context: any but hard interrupt.
+ * Return: 0; -EINVAL: unknown flags, no completion routine, or external data
+ * that is empty or without WAIT_FOR_COMPLETION; -EMSGSIZE: payload or external
+ * data over the channel's limits, or a packet that the ring cannot hold; -EBUSY:
+ * the packet is in flight; -ENODEV: the channel is disabled, closing or broken;
+ * -EAGAIN: a packet in the caller's memory, and as many wait for completions as
+ * the channel's maximum packet count; -ENOMEM: external data could not be mapped
+ * for the device, which happens where it has to be copied (in a confidential
+ * VM); -EOPNOTSUPP: external data on a server channel.
+ *
+ * VmbPacketSend.
+ */
+int __must_check vmb_packet_send(struct vmb_packet *packet, const void *buffer,
+				 u32 buffer_length,
+				 const struct bio_vec *vectors, u32 vector_count,
+				 u32 flags);
+
+/**
+ * vmb_packet_send_with_external_mdl() - send a packet with part of a memory list
+ * @packet: as in vmb_packet_send().
+ * @buffer: likewise.
+ * @buffer_length: likewise.
+ * @vectors: memory, such that its pieces one behind the other are the list.
+ * @vector_count: entries of @vectors.
+ * @mdl_offset: bytes into the list at which the external data begins.
+ * @mdl_length: bytes of external data; 0: to the end of the list.
+ * @flags: as in vmb_packet_send(); WAIT_FOR_COMPLETION is required.
+ *
+ * With FORCE_MDL_LENGTH @mdl_length may go beyond the first vector, up to the
+ * end of that vector's last page, and the other vectors are not used.
+ *
+ * Context: any but hard interrupt.
+ * Return: as vmb_packet_send(); -EINVAL, too, if the list is shorter than offset
+ * and length say.
+ *
+ * VmbPacketSendWithExternalMdl.
+ */
+int __must_check vmb_packet_send_with_external_mdl(struct vmb_packet *packet,
+						   const void *buffer,
+						   u32 buffer_length,
+						   const struct bio_vec *vectors,
+						   u32 vector_count,
+						   u32 mdl_offset, u32 mdl_length,
+						   u32 flags);
+
+/**
+ * vmb_packet_send_with_external_iter() - the same, with an iov_iter
+ * @packet: as in vmb_packet_send().
+ * @buffer: likewise.
+ * @buffer_length: likewise.
+ * @iter: over bio_vecs (ITER_BVEC); all that is left in it. Not advanced.
+ * @flags: as in vmb_packet_send(); WAIT_FOR_COMPLETION is required.
+ *
+ * Context: any but hard interrupt.
+ * Return: as vmb_packet_send(); -EINVAL, too, for an iterator of another kind.
+ */
+int __must_check vmb_packet_send_with_external_iter(struct vmb_packet *packet,
+						    const void *buffer,
+						    u32 buffer_length,
+						    const struct iov_iter *iter,
+						    u32 flags);
+
+/**
+ * vmb_packet_send_with_external_pfns() - send a packet with whole pages
+ * @packet: as in vmb_packet_send().
+ * @buffer: likewise.
+ * @buffer_length: likewise.
+ * @pfns: numbers of 4 KiB pages of ordinary memory that the caller keeps until
+ *	the completion routine; the array is not used after the call.
+ * @pfn_count: entries of @pfns.
+ * @flags: as in vmb_packet_send(); WAIT_FOR_COMPLETION is required,
+ *	FORCE_MDL_LENGTH not allowed.
+ *
+ * Context: any but hard interrupt.
+ * Return: as vmb_packet_send(); -EINVAL, too, for a number that is no memory.
+ *
+ * VmbPacketSendWithExternalPfns.
+ */
+int __must_check vmb_packet_send_with_external_pfns(struct vmb_packet *packet,
+						    const void *buffer,
+						    u32 buffer_length,
+						    const u64 *pfns, u32 pfn_count,
+						    u32 flags);
+
+/**
+ * vmb_channel_send_synchronous_request() - send a packet and wait for its end
+ * @channel: the channel.
+ * @buffer: payload, or NULL.
+ * @buffer_size: bytes of @buffer, at most the channel's maximum packet size.
+ * @vectors: external data, or NULL. If the request may time out, and from
+ *	post_started, pages that are counted one by one (from the page allocator
+ *	or vmalloc, not kmalloc).
+ * @vector_count: entries of @vectors.
+ * @flags: VMB_CHANNEL_FORMAT_FLAG_*. With WAIT_FOR_COMPLETION it waits for the
+ *	peer's completion, without it until the packet is in the ring.
+ * @completion_buffer: gets the payload of the completion; or NULL.
+ * @completion_buffer_size: bytes of @completion_buffer, a multiple of 8; gets
+ *	the bytes that the completion has; or NULL if @completion_buffer is NULL.
+ * @timeout: jiffies to wait; MAX_SCHEDULE_TIMEOUT: without limit; 0: not at all,
+ *	then the packet is not queued if it finds no room.
+ *
+ * A request that has timed out before it was in the ring was never sent. If it
+ * was, it cannot be recalled: the peer may still answer, which is ignored, and
+ * use the external data, whose pages stay until then.
+ *
+ * A server may only use a time-out of 0, without WAIT_FOR_COMPLETION.
+ *
+ * Context: process context; any but hard interrupt for a time-out of 0 without
+ * WAIT_FOR_COMPLETION. Not from opened, started, suspend and closed, nor from
+ * the packet callbacks, where no answer can come.
+ * Return: 0; -EAGAIN: with a time-out of 0: no room, or another processor is
+ * delivering packets and has the ring; -ETIMEDOUT: the time is
+ * over, with WAIT_FOR_COMPLETION and a time-out of 0 always unless the answer is
+ * there at once; -EOVERFLOW: the completion is larger than @completion_buffer,
+ * which has its beginning; -EDEADLK: called where it would wait for itself;
+ * -ENODEV: the channel is disabled or closing, or went meanwhile; -EINVAL: also
+ * a negative time-out, a size that is no multiple of 8, or kmalloc memory that
+ * the peer could write to after the caller gave up; -EOPNOTSUPP: a server that
+ * would have to wait; -ENOMEM; -EPROTO, or -EIO, after which the external data
+ * must never be freed: as vmb_packet_completion_routine_fn(); or as
+ * vmb_packet_send().
+ *
+ * VmbChannelSendSynchronousRequest. STATUS_BUFFER_OVERFLOW is -EAGAIN,
+ * STATUS_CANCELLED is -ETIMEDOUT, STATUS_DEVICE_REMOVED is -ENODEV.
+ */
+int vmb_channel_send_synchronous_request(struct vmb_channel *channel,
+					 const void *buffer, u32 buffer_size,
+					 const struct bio_vec *vectors,
+					 u32 vector_count, u32 flags,
+					 void *completion_buffer,
+					 u32 *completion_buffer_size,
+					 long timeout);
+
+#endif
