@@ -196,7 +196,7 @@ excused=(
 	'^include/vmbkmcl/driver\.h:.*MULTISTATEMENT_MACRO_USE_DO_WHILE'
 	# lists for the preprocessor, and what is made of them
 	'^(drivers/kmcl/(counters\.h|observe\.c)|scripts/kselftest/life/(storm\.h|device\.c)):.*(COMPLEX_MACRO|MACRO_ARG_REUSE|TRAILING_SEMICOLON)'
-	'^kunit/life_inject_test\.c:.*(COMPLEX_MACRO|MACRO_ARG_REUSE)'
+	'^kunit/life/life_inject_test\.c:.*(COMPLEX_MACRO|MACRO_ARG_REUSE)'
 	'^drivers/clients/[a-z]+/[a-z]+_protocol\.h:.*COMPLEX_MACRO'
 	# the argument is the name of a member
 	'^drivers/kmcl/(hv_layout\.h|observe\.c):.*MACRO_ARG_PRECEDENCE'

@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What enable refuses, that a refusal leaves the channel as it was, and what a
+ * driver has to bring to be registered.
+ */
+#include <kunit/test.h>
+
+#include "../fixtures/channel_fixture.h"
+
+static const guid_t other_guid = GUID_INIT(9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9);
+
+/* Still in the configuration window, and fit to be enabled as it should be. */
+static void expect_configurable(struct channel_fixture *fixture)
+{
+	struct kunit *test = fixture->test;
+
+	KUNIT_EXPECT_EQ(test, vmb_channel_init_set_client_context_size(fixture->channel, 8), 0);
+	KUNIT_EXPECT_EQ(test, fixture->log_count, 0);
+	KUNIT_EXPECT_NULL(test, fixture->transport.memory);
+}
+
+static void without_process_packet(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	vmb_channel_cleanup(fixture->channel);
+	KUNIT_ASSERT_EQ(test, vmb_channel_allocate(&fixture->transport.device.device, false,
+						   &fixture->channel), 0);
+	KUNIT_EXPECT_EQ(test, vmb_channel_enable(fixture->channel), -EINVAL);
+	expect_configurable(fixture);
+}
+
+/* 4,072 bytes and 24 around them fill a page, and a ring is never full. */
+static void incoming_ring_too_small(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	channel_configure(fixture, 4072, 2, 3);
+	KUNIT_EXPECT_EQ(test, vmb_channel_enable(fixture->channel), -EMSGSIZE);
+	expect_configurable(fixture);
+}
+
+static void outgoing_ring_too_small(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	channel_configure(fixture, 4072, 3, 2);
+	KUNIT_EXPECT_EQ(test, vmb_channel_enable(fixture->channel), -EMSGSIZE);
+	expect_configurable(fixture);
+}
+
+static void rings_just_large_enough(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	u8 *payload = kunit_kzalloc(test, 4064, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, payload);
+	channel_configure(fixture, 4064, 2, 2);
+	channel_enable(fixture);
+	peer_send_inband(fixture, 1, 4064);
+	KUNIT_ASSERT_EQ(test, fixture->packet_count, 1);
+	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, payload, 4064), 0);
+	peer_expect_completion(fixture, 1, 4064);
+}
+
+static void target_of_another_type(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	vmb_client_channel_init_set_target_pnp(fixture->channel, &other_guid, NULL, NULL);
+	KUNIT_EXPECT_EQ(test, vmb_channel_enable(fixture->channel), -ENODEV);
+	expect_configurable(fixture);
+}
+
+static void target_of_another_instance(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	vmb_client_channel_init_set_target_pnp(fixture->channel, &fixture->transport.device
+					       .device.interface_type, &other_guid, NULL);
+	KUNIT_EXPECT_EQ(test, vmb_channel_enable(fixture->channel), -ENODEV);
+	expect_configurable(fixture);
+}
+
+static void target_that_it_is(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	const struct vmb_device *device = &fixture->transport.device.device;
+
+	vmb_client_channel_init_set_target_pnp(fixture->channel, &device->interface_type,
+					       &device->interface_instance, NULL);
+	channel_enable(fixture);
+	KUNIT_EXPECT_EQ(test, fixture->transport.opens, 1);
+}
+
+static void peer_is_gone(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	fixture->transport.gone = true;
+	KUNIT_EXPECT_EQ(test, vmb_channel_enable(fixture->channel), -ENODEV);
+	expect_configurable(fixture);
+}
+
+static void transport_cannot_prepare(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	fixture->transport.prepare_error = -ENOBUFS;
+	KUNIT_EXPECT_EQ(test, vmb_channel_enable(fixture->channel), -ENOBUFS);
+	expect_configurable(fixture);
+	fixture->transport.prepare_error = 0;
+	channel_enable(fixture);
+	KUNIT_EXPECT_EQ(test, fixture->transport.opens, 1);
+}
+
+/* Each enable that got less is counted, and what it got is what there is. */
+static void memory_for_smaller_rings_only(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	u64 *reduced = &fixture->channel->counters.rings_reduced;
+
+	channel_enable(fixture);
+	KUNIT_EXPECT_EQ(test, *reduced, 0);
+	channel_disable(fixture);
+	KUNIT_ASSERT_GE(test, fixture->transport.incoming_size, 4 * PAGE_SIZE);
+	fixture->transport.largest_ring = 3 * PAGE_SIZE;
+	channel_enable(fixture);
+	KUNIT_EXPECT_EQ(test, *reduced, 1);
+	KUNIT_EXPECT_EQ(test, fixture->channel->inbound.reader.ring.size, 2 * PAGE_SIZE);
+	channel_disable(fixture);
+	channel_enable(fixture);
+	KUNIT_EXPECT_EQ(test, *reduced, 2);
+	channel_disable(fixture);
+	fixture->transport.largest_ring = 0;
+	channel_enable(fixture);
+	KUNIT_EXPECT_EQ(test, *reduced, 2);
+}
+
+static void twice(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	channel_enable(fixture);
+	KUNIT_EXPECT_EQ(test, vmb_channel_enable(fixture->channel), -EBUSY);
+	KUNIT_EXPECT_EQ(test, fixture->transport.opens, 1);
+}
+
+/* External data limits that leave no room for the largest packet. */
+static void largest_packet_of_all_does_not_fit_the_wire(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_maximum_packet_size(fixture->channel,
+								       524264), 0);
+	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_maximum_external_data(fixture->channel,
+									 4096, 1), 0);
+	KUNIT_EXPECT_EQ(test, vmb_channel_enable(fixture->channel), -EMSGSIZE);
+}
+
+/* Registration. */
+
+static int no_probe(struct vmb_device *device)
+{
+	return -ENODEV;
+}
+
+static void no_remove(struct vmb_device *device)
+{
+}
+
+static const struct hv_vmbus_device_id no_ids[] = { {} };
+
+static struct vmb_driver test_driver(void)
+{
+	return (struct vmb_driver) {
+		.name = "vmbkmcl_test",
+		.id_table = no_ids,
+		.probe = no_probe,
+		.remove = no_remove,
+	};
+}
+
+/* A bus that writes down who is registered with it. */
+static struct {
+	int registered;
+	int error;
+	void *private;
+} bus;
+
+static int test_bus_register(struct vmb_driver *driver, void **private)
+{
+	if (bus.error)
+		return bus.error;
+	bus.registered++;
+	*private = &bus;
+	return 0;
+}
+
+static void test_bus_unregister(struct vmb_driver *driver, void *private)
+{
+	bus.registered--;
+	bus.private = private;
+}
+
+static struct vmb_transport transport = {
+	.name = "test",
+	.driver_register = test_bus_register,
+	.driver_unregister = test_bus_unregister,
+};
+
+static int register_as(struct vmb_driver *driver, u32 version, size_t driver_size,
+		       size_t device_size)
+{
+	return __vmb_driver_register(driver, NULL, "test", version, driver_size, device_size);
+}
+
+static void driver_of_another_version(struct kunit *test)
+{
+	struct vmb_driver driver = test_driver();
+
+	KUNIT_EXPECT_EQ(test, register_as(&driver, VMB_INTERFACE_VERSION + 1, sizeof(driver),
+					  sizeof(struct vmb_device)), -EPROTO);
+}
+
+static void driver_of_another_size(struct kunit *test)
+{
+	struct vmb_driver driver = test_driver();
+
+	KUNIT_EXPECT_EQ(test, register_as(&driver, VMB_INTERFACE_VERSION, sizeof(driver) + 8,
+					  sizeof(struct vmb_device)), -EPROTO);
+}
+
+static void device_of_another_size(struct kunit *test)
+{
+	struct vmb_driver driver = test_driver();
+
+	KUNIT_EXPECT_EQ(test, register_as(&driver, VMB_INTERFACE_VERSION, sizeof(driver),
+					  sizeof(struct vmb_device) - 8), -EPROTO);
+}
+
+static void driver_that_lacks_something(struct kunit *test)
+{
+	struct vmb_driver driver = test_driver();
+
+	driver.name = NULL;
+	KUNIT_EXPECT_EQ(test, vmb_driver_register(&driver), -EINVAL);
+	driver = test_driver();
+	driver.id_table = NULL;
+	KUNIT_EXPECT_EQ(test, vmb_driver_register(&driver), -EINVAL);
+	driver = test_driver();
+	driver.probe = NULL;
+	KUNIT_EXPECT_EQ(test, vmb_driver_register(&driver), -EINVAL);
+	driver = test_driver();
+	driver.remove = NULL;
+	KUNIT_EXPECT_EQ(test, vmb_driver_register(&driver), -EINVAL);
+}
+
+static void driver_before_transport(struct kunit *test)
+{
+	struct vmb_driver driver = test_driver();
+
+	KUNIT_ASSERT_EQ(test, vmb_driver_register(&driver), 0);
+	KUNIT_EXPECT_EQ(test, vmb_transport_register(&transport), 0);
+	KUNIT_EXPECT_EQ(test, bus.registered, 1);
+	vmb_driver_unregister(&driver);
+	KUNIT_EXPECT_EQ(test, bus.registered, 0);
+	KUNIT_EXPECT_PTR_EQ(test, bus.private, (void *)&bus);
+	vmb_transport_unregister(&transport);
+}
+
+static void transport_before_driver(struct kunit *test)
+{
+	struct vmb_driver driver = test_driver();
+
+	KUNIT_EXPECT_EQ(test, vmb_transport_register(&transport), 0);
+	KUNIT_EXPECT_EQ(test, vmb_driver_register(&driver), 0);
+	KUNIT_EXPECT_EQ(test, bus.registered, 1);
+	vmb_driver_unregister(&driver);
+	KUNIT_EXPECT_EQ(test, bus.registered, 0);
+	vmb_transport_unregister(&transport);
+}
+
+/* What the bus says is passed on, and nobody keeps the driver. */
+static void transport_refuses_driver(struct kunit *test)
+{
+	struct vmb_driver driver = test_driver();
+
+	KUNIT_EXPECT_EQ(test, vmb_transport_register(&transport), 0);
+	bus.error = -EBUSY;
+	KUNIT_EXPECT_EQ(test, vmb_driver_register(&driver), -EBUSY);
+	bus.error = 0;
+	vmb_transport_unregister(&transport);
+	KUNIT_EXPECT_EQ(test, vmb_transport_register(&transport), 0);
+	KUNIT_EXPECT_EQ(test, bus.registered, 0);
+	vmb_transport_unregister(&transport);
+}
+
+static struct kunit_case channel_enable_cases[] = {
+	KUNIT_CASE(without_process_packet),
+	KUNIT_CASE(incoming_ring_too_small),
+	KUNIT_CASE(outgoing_ring_too_small),
+	KUNIT_CASE(rings_just_large_enough),
+	KUNIT_CASE(target_of_another_type),
+	KUNIT_CASE(target_of_another_instance),
+	KUNIT_CASE(target_that_it_is),
+	KUNIT_CASE(peer_is_gone),
+	KUNIT_CASE(transport_cannot_prepare),
+	KUNIT_CASE(memory_for_smaller_rings_only),
+	KUNIT_CASE(twice),
+	KUNIT_CASE(largest_packet_of_all_does_not_fit_the_wire),
+	{}
+};
+
+static struct kunit_suite channel_enable_suite = {
+	.name = "vmbkmcl_channel_enable",
+	.init = channel_fixture_init,
+	.exit = channel_fixture_exit,
+	.test_cases = channel_enable_cases,
+};
+
+static struct kunit_case driver_registration_cases[] = {
+	KUNIT_CASE(driver_of_another_version),
+	KUNIT_CASE(driver_of_another_size),
+	KUNIT_CASE(device_of_another_size),
+	KUNIT_CASE(driver_that_lacks_something),
+	KUNIT_CASE(driver_before_transport),
+	KUNIT_CASE(transport_before_driver),
+	KUNIT_CASE(transport_refuses_driver),
+	{}
+};
+
+static struct kunit_suite driver_registration_suite = {
+	.name = "vmbkmcl_channel_driver",
+	.test_cases = driver_registration_cases,
+};
+
+kunit_test_suites(&channel_enable_suite, &driver_registration_suite);

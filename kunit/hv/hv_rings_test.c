@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory for rings: what a machine with fragmented memory gets, and what is kept
+ * while the device is there. A size that no machine can give stands for memory
+ * that is not to be had.
+ */
+#include <linux/mm.h>
+#include <linux/sizes.h>
+#include <linux/string.h>
+#include <trace/events/printk.h>
+
+#include "../fixtures/hv_fixture.h"
+
+/* The largest block there is, and twice that. */
+#define LARGEST		((u32)(PAGE_SIZE << MAX_PAGE_ORDER))
+#define TOO_LARGE	(2 * LARGEST)
+
+static struct vmb_hv_channel channel_of(struct hv_fixture *fixture)
+{
+	return (struct vmb_hv_channel) { .device = &fixture->device };
+}
+
+static void test_as_wanted(struct kunit *test)
+{
+	struct hv_fixture *fixture = test->priv;
+	struct vmb_hv_channel hv = channel_of(fixture);
+
+	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&hv, SZ_64K, SZ_32K, SZ_8K), 0);
+	KUNIT_EXPECT_EQ(test, hv.rings->incoming_size, SZ_64K);
+	KUNIT_EXPECT_EQ(test, hv.rings->outgoing_size, SZ_32K);
+	vmb_hv_rings_put(&hv);
+}
+
+/* Both halve until they fit. */
+static void test_down_the_ladder(struct kunit *test)
+{
+	struct hv_fixture *fixture = test->priv;
+	struct vmb_hv_channel hv = channel_of(fixture);
+
+	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&hv, TOO_LARGE, TOO_LARGE, SZ_8K), 0);
+	KUNIT_EXPECT_EQ(test, hv.rings->incoming_size, hv.rings->outgoing_size);
+	/* Four times as much was wanted; the machine may have even less. */
+	KUNIT_EXPECT_LE(test, hv.rings->incoming_size, LARGEST / 2);
+	KUNIT_EXPECT_GE(test, hv.rings->incoming_size, SZ_8K);
+	KUNIT_EXPECT_EQ(test, hv.rings->incoming_wanted, TOO_LARGE);
+	vmb_hv_rings_put(&hv);
+}
+
+static void count_warning(void *count, const char *text, size_t length)
+{
+	if (strnstr(text, "instead of", length))
+		atomic_inc(count);
+}
+
+/* And again only when it is tried again, not for each enable. */
+static void test_said_once(struct kunit *test)
+{
+	struct hv_fixture *fixture = test->priv;
+	struct vmb_hv_channel hv = channel_of(fixture);
+	atomic_t warnings = ATOMIC_INIT(0);
+	int i;
+
+	KUNIT_ASSERT_EQ(test, register_trace_console(count_warning, &warnings), 0);
+	for (i = 0; i < 3; i++) {
+		KUNIT_EXPECT_EQ(test, vmb_hv_rings_get(&hv, TOO_LARGE, TOO_LARGE, SZ_8K), 0);
+		vmb_hv_rings_put(&hv);
+	}
+	KUNIT_EXPECT_EQ(test, atomic_read(&warnings), 1);
+	KUNIT_EXPECT_EQ(test, vmb_hv_rings_get(&hv, SZ_64K, SZ_64K, SZ_8K), 0);
+	vmb_hv_rings_put(&hv);
+	KUNIT_EXPECT_EQ(test, atomic_read(&warnings), 1);
+	unregister_trace_console(count_warning, &warnings);
+	tracepoint_synchronize_unregister();
+}
+
+static void test_not_below_the_minimum(struct kunit *test)
+{
+	struct hv_fixture *fixture = test->priv;
+	struct vmb_hv_channel hv = channel_of(fixture);
+
+	KUNIT_EXPECT_EQ(test, vmb_hv_rings_get(&hv, TOO_LARGE, TOO_LARGE, LARGEST),
+			-ENOMEM);
+	KUNIT_EXPECT_TRUE(test, list_empty(&fixture->device.kept));
+	/* Only one of them can give way. */
+	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&hv, TOO_LARGE, SZ_8K, SZ_8K), 0);
+	KUNIT_EXPECT_EQ(test, hv.rings->outgoing_size, SZ_8K);
+	vmb_hv_rings_put(&hv);
+}
+
+/* So large a block may not be found again. */
+static void test_kept(struct kunit *test)
+{
+	struct hv_fixture *fixture = test->priv;
+	struct vmb_hv_channel first = channel_of(fixture), second = channel_of(fixture);
+	struct vmb_hv_rings *rings;
+
+	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&first, TOO_LARGE, TOO_LARGE, SZ_8K), 0);
+	rings = first.rings;
+	vmb_hv_rings_put(&first);
+	/* What it needs has grown. */
+	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&second, SZ_64K, SZ_64K, SZ_8K), 0);
+	KUNIT_EXPECT_EQ(test, second.rings->incoming_size, SZ_64K);
+	/* For the sake of the new size the old one was given back. */
+	KUNIT_EXPECT_TRUE(test, list_empty(&fixture->device.kept));
+	rings = second.rings;
+	vmb_hv_rings_put(&second);
+	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&first, SZ_64K, SZ_64K, SZ_8K), 0);
+	KUNIT_EXPECT_PTR_EQ(test, first.rings, rings);
+	vmb_hv_rings_put(&first);
+}
+
+/* Of several channels each finds its own. */
+static void test_kept_for_several(struct kunit *test)
+{
+	struct hv_fixture *fixture = test->priv;
+	struct vmb_hv_channel large = channel_of(fixture), small = channel_of(fixture);
+	struct vmb_hv_rings *large_rings, *small_rings;
+
+	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&large, SZ_64K, SZ_64K, SZ_8K), 0);
+	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&small, SZ_16K, SZ_16K, SZ_8K), 0);
+	large_rings = large.rings;
+	small_rings = small.rings;
+	vmb_hv_rings_put(&small);
+	vmb_hv_rings_put(&large);
+	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&small, SZ_16K, SZ_16K, SZ_8K), 0);
+	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&large, SZ_64K, SZ_64K, SZ_8K), 0);
+	KUNIT_EXPECT_PTR_EQ(test, small.rings, small_rings);
+	KUNIT_EXPECT_PTR_EQ(test, large.rings, large_rings);
+	vmb_hv_rings_put(&small);
+	vmb_hv_rings_put(&large);
+}
+
+/* The host may still write there: nobody gets it. */
+static void test_leaked(struct kunit *test)
+{
+	struct hv_fixture *fixture = test->priv;
+	struct vmb_hv_channel hv = channel_of(fixture);
+	unsigned int order;
+	struct page *pages;
+
+	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&hv, SZ_64K, SZ_64K, SZ_8K), 0);
+	pages = hv.rings->pages;
+	order = hv.rings->order;
+	hv.leaked = true;
+	vmb_hv_rings_put(&hv);
+	KUNIT_EXPECT_TRUE(test, list_empty(&fixture->device.kept));
+	KUNIT_EXPECT_EQ(test, page_count(pages), 1);
+	__free_pages(pages, order);
+}
+
+static struct kunit_case hv_rings_cases[] = {
+	KUNIT_CASE(test_as_wanted),
+	KUNIT_CASE(test_down_the_ladder),
+	KUNIT_CASE(test_said_once),
+	KUNIT_CASE(test_not_below_the_minimum),
+	KUNIT_CASE(test_kept),
+	KUNIT_CASE(test_kept_for_several),
+	KUNIT_CASE(test_leaked),
+	{}
+};
+
+static struct kunit_suite hv_rings_suite = {
+	.name = "vmbkmcl_hv_rings",
+	.init = hv_fixture_init,
+	.exit = hv_fixture_exit,
+	.test_cases = hv_rings_cases,
+};
+
+kunit_test_suite(hv_rings_suite);

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Two parties that meet: one stands still in the middle of something, the other
+ * comes as far as it gets.
+ *
+ * Who holds a spinlock, or is in a softirq or a tracepoint, stands still by
+ * spinning, on a processor of its own. What goes on meanwhile is waited for by
+ * its effect, never by time.
+ */
+#ifndef VMB_KUNIT_LIFE_RACE_H
+#define VMB_KUNIT_LIFE_RACE_H
+
+#include <linux/delay.h>
+#include <linux/jiffies.h>
+
+#include "../fixtures/send_fixture.h"
+
+/* Who stands still on a processor of its own, and everybody else. */
+#define STILL		1
+#define OTHERS		0
+
+/* Wait for what will be so soon. Whether it is. */
+#define becomes(condition)						\
+({									\
+	unsigned long patience_end = jiffies + CHANNEL_FIXTURE_PATIENCE; \
+	bool it_is;							\
+									\
+	while (!(it_is = (condition)) &&				\
+	       time_before(jiffies, patience_end))			\
+		usleep_range(20, 50);					\
+	it_is;								\
+})
+
+#define ASSERT_SOON(test, condition)					\
+do {									\
+	bool soon = becomes(condition);					\
+									\
+	KUNIT_ASSERT_TRUE_MSG(test, soon, "%s", #condition);		\
+} while (0)
+
+/* Where somebody stands still, once. */
+enum race_place {
+	NOWHERE,
+	IN_SIGNAL,	/* of the transport: outbound.lock is held */
+	IN_COMPLETE,	/* the packet is completed, and not yet queued */
+	IN_SEND,	/* what is sent was checked, and not yet accepted */
+	IN_PACKET,	/* in process_packet */
+	IN_OPENED,	/* in opened */
+};
+
+struct race;
+
+/**
+ * struct racer - a thread
+ * @race: the race.
+ * @run: what it runs.
+ * @result: what that returned.
+ * @done: it has.
+ */
+struct racer {
+	struct race *race;
+	int (*run)(struct channel_fixture *fixture);
+	int result;
+	struct completion done;
+};
+
+/**
+ * struct race - what all of them share; in &sender.private
+ * @fixture: the rest.
+ * @place: where to stand still.
+ * @sleeps: process_packet may sleep.
+ * @until_asked: until the worker comes to where it needs outbound.lock.
+ * @suspended: suspend was called.
+ * @sent_before_suspend: completions that were in the ring then.
+ * @asked: and the worker has asked whether the peer is gone, which is the last
+ *	thing that it does without the lock.
+ * @inside: somebody stands still.
+ * @go: it may go on.
+ * @late: nobody came.
+ * @signalling: the transport is in somebody's hand.
+ * @closed_inside: it was closed meanwhile.
+ * @put_off: how often process_packet puts a packet off.
+ * @racers: by processor.
+ * @observe: the fixture's.
+ * @workqueue: the library's, in whose place is one that stays on the processor
+ *	on which something is queued: none of its workers waits behind who stands
+ *	still.
+ */
+struct race {
+	struct channel_fixture *fixture;
+	enum race_place place;
+	bool sleeps;
+	bool until_asked;
+	bool suspended;
+	bool asked;
+	u64 sent_before_suspend;
+	bool inside;
+	bool go;
+	bool late;
+	bool signalling;
+	bool closed_inside;
+	u32 put_off;
+	struct racer racers[2];
+	void (*observe)(void *observer, enum memory_transport_operation operation);
+	struct workqueue_struct *workqueue;
+};
+
+static inline struct race *race_of(struct channel_fixture *fixture)
+{
+	return sender_of(fixture)->private;
+}
+
+int race_init(struct kunit *test);
+void race_exit(struct kunit *test);
+void race_run(struct channel_fixture *fixture, u32 processor,
+	      int (*run)(struct channel_fixture *fixture));
+int race_result(struct channel_fixture *fixture, u32 processor);
+void race_send_to(struct channel_fixture *fixture, enum race_place place,
+		  int (*run)(struct channel_fixture *fixture));
+void race_go_on(struct channel_fixture *fixture);
+void race_expect_met(struct channel_fixture *fixture);
+bool race_waits_for_the_drain(struct channel_fixture *fixture);
+bool race_waits_for_the_driver(struct channel_fixture *fixture);
+
+#endif

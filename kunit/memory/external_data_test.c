@@ -1,0 +1,589 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * External data: which memory a packet may name, and that exactly this memory
+ * is handed out.
+ */
+#include <kunit/test.h>
+#include <linux/delay.h>
+#include <linux/gfp.h>
+#include <linux/mm.h>
+#include <linux/uio.h>
+#include <linux/vmalloc.h>
+
+#include "../../drivers/kmcl/compat.h"
+#include "../fixtures/external_fixture.h"
+
+/* GPA-direct. */
+
+static void direct_whole_pages(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	u8 *memory = shared_of(fixture)->memory;
+
+	share_memory(fixture, 0);
+	get_all(fixture, peer_send_direct(fixture, memory, 0, 8192));
+	expect_memory(fixture, memory, 8192);
+}
+
+static void direct_from_byte_to_byte(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	u8 *memory = shared_of(fixture)->memory;
+
+	share_memory(fixture, 0);
+	get_all(fixture, peer_send_direct(fixture, memory, 4095, 4098));
+	expect_memory(fixture, memory + 4095, 4098);
+	KUNIT_EXPECT_EQ(test, shared_of(fixture)->vector_count, 3);
+}
+
+static void direct_single_byte(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	u8 *memory = shared_of(fixture)->memory;
+
+	share_memory(fixture, 0);
+	get_all(fixture, peer_send_direct(fixture, memory, 4095, 1));
+	expect_memory(fixture, memory + 4095, 1);
+}
+
+/* The order of the list counts, not that of the memory; a page may come twice. */
+static void direct_pages_in_the_lists_order(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct external_memory *shared = shared_of(fixture);
+	static const u32 order[] = { 3, 0, 2, 3 };
+	struct range_list list;
+	u32 i;
+
+	share_memory(fixture, 0);
+	range_list_begin(&list, 1, 0);
+	range_list_range(&list, 4 * 4096, 0);
+	for (i = 0; i < 4; i++)
+		range_list_pfn(&list, peer_pfn(shared->memory + order[i] * 4096));
+	get_all(fixture, peer_send_list(fixture, 9, &list));
+	KUNIT_ASSERT_EQ(test, shared->vector_count, 4);
+	for (i = 0; i < 4; i++)
+		KUNIT_EXPECT_PTR_EQ(test, shared->vectors[i].bv_page,
+				    vmalloc_to_page(shared->memory + order[i] * 4096));
+}
+
+static void direct_several_ranges(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct external_memory *shared = shared_of(fixture);
+	struct range_list list;
+
+	share_memory(fixture, 0);
+	range_list_begin(&list, 2, 0);
+	range_list_range(&list, 10, 100);
+	range_list_pfn(&list, peer_pfn(shared->memory + 8192));
+	range_list_range(&list, 20, 0);
+	range_list_pfn(&list, peer_pfn(shared->memory));
+	get_all(fixture, peer_send_list(fixture, 9, &list));
+	KUNIT_ASSERT_EQ(test, shared->vector_count, 2);
+	KUNIT_EXPECT_EQ(test, shared->vectors[0].bv_len, 10);
+	KUNIT_EXPECT_EQ(test, shared->vectors[0].bv_offset, 100);
+	KUNIT_EXPECT_EQ(test, shared->vectors[1].bv_len, 20);
+	KUNIT_EXPECT_EQ(test, shared->vectors[1].bv_offset, 0);
+}
+
+static void direct_in_memory_of_the_page_allocator(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	u8 *memory = (u8 *)__get_free_pages(GFP_KERNEL, 1);
+	u32 handle;
+
+	KUNIT_ASSERT_NOT_NULL(test, memory);
+	channel_enable(fixture);
+	KUNIT_EXPECT_EQ(test, vmb_channel_create_gpadl_from_buffer(fixture->channel, 0, memory,
+								   2 * PAGE_SIZE, &handle), 0);
+	get_all(fixture, peer_send_direct(fixture, memory, 100, 5000));
+	expect_memory(fixture, memory + 100, 5000);
+	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, NULL, 0), 0);
+	KUNIT_EXPECT_EQ(test, vmb_channel_delete_gpadl(fixture->channel, handle), 0);
+	free_pages((unsigned long)memory, 1);
+}
+
+static void direct_page_that_is_not_shared(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct page *page = alloc_page(GFP_KERNEL);
+	int references;
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	references = page_ref_count(page);
+	share_memory(fixture, 0);
+	peer_send_direct(fixture, page_address(page), 0, 8);
+	expect_external_refused(fixture, -EACCES, VMB_REFUSAL_PAGE_NOT_SHARED);
+	KUNIT_EXPECT_EQ(test, page_ref_count(page), references);
+	__free_page(page);
+}
+
+static void direct_page_number_out_of_this_world(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct range_list list;
+
+	share_memory(fixture, 0);
+	range_list_begin(&list, 1, 0);
+	range_list_range(&list, 8, 0);
+	range_list_pfn(&list, U64_MAX);
+	peer_send_list(fixture, 9, &list);
+	expect_external_refused(fixture, -EACCES, VMB_REFUSAL_PAGE_NOT_SHARED);
+}
+
+/* Three pages of ours and one of somebody else: nothing, and nobody is kept. */
+static void direct_partly_shared(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct external_memory *shared = shared_of(fixture);
+	struct page *page = alloc_page(GFP_KERNEL);
+	struct vmb_gpadl *gpadl;
+	struct range_list list;
+	u32 i;
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	share_memory(fixture, 0);
+	range_list_begin(&list, 1, 0);
+	range_list_range(&list, 4 * 4096, 0);
+	for (i = 0; i < 3; i++)
+		range_list_pfn(&list, peer_pfn(shared->memory + i * 4096));
+	range_list_pfn(&list, peer_pfn(page_address(page)));
+	peer_send_list(fixture, 9, &list);
+	KUNIT_EXPECT_EQ(test, get_external(fixture, fixture->packets[0].packet, 0), -EACCES);
+	gpadl = list_first_entry(&fixture->channel->memory.gpadls, struct vmb_gpadl, node);
+	KUNIT_EXPECT_EQ(test, gpadl->users, 0);
+	__free_page(page);
+}
+
+static void direct_page_shared_no_longer(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct external_memory *shared = shared_of(fixture);
+
+	share_memory(fixture, 0);
+	peer_send_direct(fixture, shared->memory, 0, 8);
+	KUNIT_EXPECT_EQ(test, vmb_channel_delete_gpadl(fixture->channel, shared->handle), 0);
+	shared->handle = 0;
+	expect_external_refused(fixture, -EACCES, VMB_REFUSAL_PAGE_NOT_SHARED);
+}
+
+/* Raw guest memory, which the client has to ask for by name. */
+
+static void allow_raw(struct channel_fixture *fixture)
+{
+	KUNIT_ASSERT_EQ(fixture->test, vmb_channel_init_set_raw_guest_memory(fixture->channel), 0);
+	channel_enable(fixture);
+}
+
+static void raw_page(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct page *page = alloc_page(GFP_KERNEL);
+	int references;
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	references = page_ref_count(page);
+	allow_raw(fixture);
+	peer_send_direct(fixture, page_address(page), 100, 200);
+	get_all(fixture, fixture->packets[0].packet);
+	expect_memory(fixture, (u8 *)page_address(page) + 100, 200);
+	/* It cannot be freed under the client. */
+	KUNIT_EXPECT_EQ(test, page_ref_count(page), references + 1);
+	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, NULL, 0), 0);
+	KUNIT_EXPECT_EQ(test, page_ref_count(page), references);
+	__free_page(page);
+}
+
+/*
+ * The client was given up by remove and completes later: what the device said is
+ * gone with it, and somebody else's by now.
+ */
+static void raw_page_outlives_the_device(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct page *page = alloc_page(GFP_KERNEL);
+	int references;
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	references = page_ref_count(page);
+	allow_raw(fixture);
+	peer_send_direct(fixture, page_address(page), 100, 200);
+	get_all(fixture, fixture->packets[0].packet);
+	fixture->transport.device.local = true;
+	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, NULL, 0), 0);
+	fixture->transport.device.local = false;
+	KUNIT_EXPECT_EQ(test, page_ref_count(page), references);
+	__free_page(page);
+}
+
+/* The peer has forgotten the packet, and its memory is somebody else's now. */
+static void raw_page_of_before_a_hibernation(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct page *page = alloc_page(GFP_KERNEL);
+	struct vmb_packet_completion *held;
+	int references;
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	references = page_ref_count(page);
+	allow_raw(fixture);
+	held = peer_send_direct(fixture, page_address(page), 100, 200);
+	KUNIT_ASSERT_EQ(test, vmb_transport_device_hibernate(&fixture->transport.device), 0);
+	vmb_transport_device_wake(&fixture->transport.device);
+	channel_settle(fixture);
+	vmb_watchdog_stop(fixture->channel);
+	KUNIT_EXPECT_EQ(test, get_external(fixture, held, 0), -EACCES);
+	KUNIT_EXPECT_EQ(test, page_ref_count(page), references);
+	KUNIT_EXPECT_EQ(test, vmb_channel_packet_complete(held, NULL, 0), 0);
+	__free_page(page);
+}
+
+/* The same of one that the client uses: it cannot be taken from it. */
+static void raw_page_in_use_keeps_the_machine_awake(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct page *page = alloc_page(GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	allow_raw(fixture);
+	get_all(fixture, peer_send_direct(fixture, page_address(page), 100, 200));
+	KUNIT_EXPECT_EQ(test, vmb_transport_device_hibernate(&fixture->transport.device),
+			-EBUSY);
+	channel_settle(fixture);
+	vmb_watchdog_stop(fixture->channel);
+	KUNIT_EXPECT_EQ(test, fixture->transport.closes, 0);
+	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, NULL, 0), 0);
+	KUNIT_EXPECT_EQ(test, vmb_transport_device_hibernate(&fixture->transport.device), 0);
+	KUNIT_EXPECT_EQ(test, fixture->transport.closes, 1);
+	__free_page(page);
+}
+
+/* A machine that goes down does not wait for that. */
+static void raw_page_in_use_while_the_machine_goes_down(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct page *page = alloc_page(GFP_KERNEL);
+	int references;
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	references = page_ref_count(page);
+	allow_raw(fixture);
+	get_all(fixture, peer_send_direct(fixture, page_address(page), 100, 200));
+	vmb_transport_device_shutdown(&fixture->transport.device);
+	KUNIT_EXPECT_EQ(test, fixture->transport.closes, 1);
+	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, NULL, 0), 0);
+	KUNIT_EXPECT_EQ(test, page_ref_count(page), references);
+	__free_page(page);
+}
+
+/* Nor for memory that is shared: the peer lets go of it, and it is never freed. */
+static void shared_memory_in_use_while_the_machine_goes_down(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	unsigned long begun = jiffies;
+
+	share_memory(fixture, 0);
+	get_all(fixture, peer_send_direct(fixture, shared_of(fixture)->memory, 0, 100));
+	vmb_transport_device_shutdown(&fixture->transport.device);
+	KUNIT_EXPECT_LT(test, jiffies - begun, 8 * HZ);
+	KUNIT_EXPECT_EQ(test, fixture->transport.closes, 1);
+	KUNIT_EXPECT_EQ(test, fixture->transport.gpadls, 0);
+	KUNIT_EXPECT_EQ(test, fixture->channel->counters.leaked, 1);
+	shared_of(fixture)->handle = 0;
+	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, NULL, 0), 0);
+}
+
+static int help_delete(struct channel_fixture *fixture)
+{
+	return vmb_channel_delete_gpadl(fixture->channel, shared_of(fixture)->handle);
+}
+
+/* The same, if somebody has been waiting for it since before. */
+static void shared_memory_is_waited_for_when_the_machine_goes_down(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	unsigned long begun = jiffies;
+
+	share_memory(fixture, 0);
+	get_all(fixture, peer_send_direct(fixture, shared_of(fixture)->memory, 0, 100));
+	channel_help(fixture, help_delete);
+	/* It does wait, or the case shows nothing. */
+	msleep(200);
+	KUNIT_EXPECT_FALSE(test, completion_done(&fixture->helped));
+	KUNIT_EXPECT_EQ(test, fixture->transport.gpadls, 1);
+	vmb_transport_device_shutdown(&fixture->transport.device);
+	KUNIT_EXPECT_EQ(test, channel_wait_for_help(fixture), -EIO);
+	KUNIT_EXPECT_LT(test, jiffies - begun, 8 * HZ);
+	KUNIT_EXPECT_EQ(test, fixture->transport.closes, 1);
+	KUNIT_EXPECT_EQ(test, fixture->transport.gpadls, 0);
+	shared_of(fixture)->handle = 0;
+	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, NULL, 0), 0);
+}
+
+/* Ordinary RAM, too: page caches and applications live in such pages. */
+static void raw_page_inside_a_larger_one(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct page *pages = alloc_pages(GFP_KERNEL | __GFP_COMP, 2);
+	int references;
+
+	KUNIT_ASSERT_NOT_NULL(test, pages);
+	references = page_count(pages);
+	allow_raw(fixture);
+	peer_send_direct(fixture, page_address(pages), PAGE_SIZE, 2 * PAGE_SIZE);
+	get_all(fixture, fixture->packets[0].packet);
+	expect_memory(fixture, (u8 *)page_address(pages) + PAGE_SIZE, 2 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, NULL, 0), 0);
+	KUNIT_EXPECT_EQ(test, page_count(pages), references);
+	__free_pages(pages, 2);
+}
+
+static void raw_page_that_is_reserved(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	allow_raw(fixture);
+	KUNIT_ASSERT_TRUE(test, PageReserved(ZERO_PAGE(0)));
+	peer_send_direct(fixture, page_address(ZERO_PAGE(0)), 0, 8);
+	expect_external_refused(fixture, -EACCES, VMB_REFUSAL_PAGE_NOT_SHARED);
+}
+
+static void raw_page_that_is_no_memory(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct range_list list;
+
+	allow_raw(fixture);
+	range_list_begin(&list, 1, 0);
+	range_list_range(&list, 8, 0);
+	range_list_pfn(&list, 0x000fffffffffffffULL);
+	peer_send_list(fixture, 9, &list);
+	expect_external_refused(fixture, -EACCES, VMB_REFUSAL_PAGE_NOT_SHARED);
+}
+
+/* Transfer pages. */
+
+static void share_set(struct channel_fixture *fixture)
+{
+	share_memory(fixture, 0);
+	KUNIT_ASSERT_EQ(fixture->test,
+			vmb_channel_register_transfer_page_set(fixture->channel, EXTERNAL_SET,
+							       shared_of(fixture)->handle), 0);
+}
+
+static void transfer_across_pages(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	u8 *memory = shared_of(fixture)->memory;
+
+	share_set(fixture);
+	get_all(fixture, peer_send_transfer(fixture, EXTERNAL_SET, 4000,
+					    PAGE_SIZE + 200));
+	expect_memory(fixture, memory + 4000, PAGE_SIZE + 200);
+}
+
+static void transfer_to_the_last_byte(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	u8 *memory = shared_of(fixture)->memory;
+	u32 offset = EXTERNAL_PAGES * PAGE_SIZE - 10;
+
+	share_set(fixture);
+	get_all(fixture, peer_send_transfer(fixture, EXTERNAL_SET, offset, 10));
+	expect_memory(fixture, memory + offset, 10);
+}
+
+static void transfer_beyond_the_set(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	share_set(fixture);
+	peer_send_transfer(fixture, EXTERNAL_SET, EXTERNAL_PAGES * PAGE_SIZE - 10, 11);
+	expect_external_refused(fixture, -ERANGE, VMB_REFUSAL_TRANSFER_RANGE_BEYOND_SET);
+}
+
+static void transfer_far_beyond_the_set(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	share_set(fixture);
+	peer_send_transfer(fixture, EXTERNAL_SET, 0xffffff00, 8);
+	expect_external_refused(fixture, -ERANGE, VMB_REFUSAL_TRANSFER_RANGE_BEYOND_SET);
+}
+
+static void transfer_of_an_unknown_set(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	share_set(fixture);
+	peer_send_transfer(fixture, EXTERNAL_SET + 1, 0, 8);
+	expect_external_refused(fixture, -ENOENT, VMB_REFUSAL_TRANSFER_SET_UNKNOWN);
+}
+
+/* Reading and writing. */
+
+static void read_only_memory(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	u8 *memory = shared_of(fixture)->memory;
+	struct vmb_packet_completion *packet;
+	struct iov_iter iter;
+
+	share_memory(fixture, VMB_CHANNEL_GPADL_FLAG_READ_ONLY);
+	packet = peer_send_direct(fixture, memory, 0, 8);
+	KUNIT_EXPECT_EQ(test, get_external(fixture, packet, 0), -EROFS);
+	KUNIT_EXPECT_EQ(test, get_external(fixture, packet,
+					   VMB_CHANNEL_PACKET_EXTERNAL_DATA_FLAG_READ_ONLY), 0);
+	expect_memory(fixture, memory, 8);
+	KUNIT_EXPECT_EQ(test, vmb_channel_packet_get_external_data_iter(packet, ITER_DEST, &iter),
+			-EROFS);
+	KUNIT_EXPECT_EQ(test, vmb_channel_packet_get_external_data_iter(packet, ITER_SOURCE,
+									&iter), 0);
+}
+
+static void read_only_by_wish(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_packet_completion *packet;
+	struct iov_iter iter;
+
+	share_memory(fixture, 0);
+	packet = peer_send_direct(fixture, shared_of(fixture)->memory, 0, 8);
+	KUNIT_EXPECT_EQ(test, get_external(fixture, packet,
+					   VMB_CHANNEL_PACKET_EXTERNAL_DATA_FLAG_READ_ONLY), 0);
+	KUNIT_EXPECT_EQ(test, vmb_channel_packet_get_external_data_iter(packet, ITER_DEST, &iter),
+			-EROFS);
+}
+
+static void iter_copies_both_ways(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	u8 *memory = shared_of(fixture)->memory;
+	struct vmb_packet_completion *packet;
+	u8 bytes[300], back[300];
+	struct iov_iter iter;
+
+	share_memory(fixture, 0);
+	packet = peer_send_direct(fixture, memory, 4000, sizeof(bytes));
+	get_all(fixture, packet);
+	ring_image_fill(bytes, 1, sizeof(bytes));
+	KUNIT_EXPECT_EQ(test, vmb_channel_packet_get_external_data_iter(packet, ITER_DEST,
+									&iter), 0);
+	KUNIT_EXPECT_EQ(test, iov_iter_count(&iter), sizeof(bytes));
+	KUNIT_EXPECT_EQ(test, copy_to_iter(bytes, sizeof(bytes), &iter), sizeof(bytes));
+	KUNIT_EXPECT_MEMEQ(test, memory + 4000, bytes, sizeof(bytes));
+	KUNIT_EXPECT_EQ(test, vmb_channel_packet_get_external_data_iter(packet, ITER_SOURCE,
+									&iter), 0);
+	KUNIT_EXPECT_EQ(test, copy_from_iter(back, sizeof(back), &iter), sizeof(back));
+	KUNIT_EXPECT_MEMEQ(test, back, bytes, sizeof(bytes));
+}
+
+static void iter_before_the_data_was_asked_for(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_packet_completion *packet;
+	struct iov_iter iter;
+
+	share_memory(fixture, 0);
+	packet = peer_send_direct(fixture, shared_of(fixture)->memory, 0, 8);
+	KUNIT_EXPECT_EQ(test, vmb_channel_packet_get_external_data_iter(packet, ITER_SOURCE,
+									&iter), -EINVAL);
+}
+
+static void second_call_same_answer(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct external_memory *shared = shared_of(fixture);
+	struct vmb_packet_completion *packet;
+	const struct bio_vec *vectors;
+
+	share_memory(fixture, 0);
+	packet = peer_send_direct(fixture, shared->memory, 0, 8192);
+	get_all(fixture, packet);
+	vectors = shared->vectors;
+	get_all(fixture, packet);
+	KUNIT_EXPECT_PTR_EQ(test, shared->vectors, vectors);
+	expect_memory(fixture, shared->memory, 8192);
+}
+
+static void unknown_flags(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	share_memory(fixture, 0);
+	peer_send_direct(fixture, shared_of(fixture)->memory, 0, 8);
+	KUNIT_EXPECT_EQ(test, get_external(fixture, fixture->packets[0].packet, 2), -EINVAL);
+}
+
+static void packet_without_external_data(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	share_memory(fixture, 0);
+	peer_send_inband(fixture, 1, 8);
+	KUNIT_EXPECT_EQ(test, fixture->packets[0].flags, 0);
+	KUNIT_EXPECT_EQ(test, get_external(fixture, fixture->packets[0].packet, 0), -EINVAL);
+}
+
+/* As many bytes, in as many pieces, as the channel's limits let through. */
+static void largest_external_data(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct external_memory *shared = shared_of(fixture);
+	struct range_list list;
+	u32 i;
+
+	share_set(fixture);
+	range_list_begin(&list, 4, EXTERNAL_SET);
+	for (i = 0; i < 4; i++)
+		range_list_range(&list, EXTERNAL_LIMIT / 4, PAGE_SIZE - 1);
+	get_all(fixture, peer_send_list(fixture, 7, &list));
+	KUNIT_EXPECT_EQ(test, shared->vector_count, 12);
+}
+
+static struct kunit_case external_data_cases[] = {
+	KUNIT_CASE(direct_whole_pages),
+	KUNIT_CASE(direct_from_byte_to_byte),
+	KUNIT_CASE(direct_single_byte),
+	KUNIT_CASE(direct_pages_in_the_lists_order),
+	KUNIT_CASE(direct_several_ranges),
+	KUNIT_CASE(direct_in_memory_of_the_page_allocator),
+	KUNIT_CASE(direct_page_that_is_not_shared),
+	KUNIT_CASE(direct_page_number_out_of_this_world),
+	KUNIT_CASE(direct_partly_shared),
+	KUNIT_CASE(direct_page_shared_no_longer),
+	KUNIT_CASE(raw_page),
+	KUNIT_CASE(raw_page_outlives_the_device),
+	KUNIT_CASE(raw_page_of_before_a_hibernation),
+	KUNIT_CASE(raw_page_in_use_keeps_the_machine_awake),
+	KUNIT_CASE(raw_page_in_use_while_the_machine_goes_down),
+	KUNIT_CASE(shared_memory_in_use_while_the_machine_goes_down),
+	KUNIT_CASE(shared_memory_is_waited_for_when_the_machine_goes_down),
+	KUNIT_CASE(raw_page_inside_a_larger_one),
+	KUNIT_CASE(raw_page_that_is_reserved),
+	KUNIT_CASE(raw_page_that_is_no_memory),
+	KUNIT_CASE(transfer_across_pages),
+	KUNIT_CASE(transfer_to_the_last_byte),
+	KUNIT_CASE(transfer_beyond_the_set),
+	KUNIT_CASE(transfer_far_beyond_the_set),
+	KUNIT_CASE(transfer_of_an_unknown_set),
+	KUNIT_CASE(read_only_memory),
+	KUNIT_CASE(read_only_by_wish),
+	KUNIT_CASE(iter_copies_both_ways),
+	KUNIT_CASE(iter_before_the_data_was_asked_for),
+	KUNIT_CASE(second_call_same_answer),
+	KUNIT_CASE(unknown_flags),
+	KUNIT_CASE(packet_without_external_data),
+	KUNIT_CASE(largest_external_data),
+	{}
+};
+
+static struct kunit_suite external_data_suite = {
+	.name = "vmbkmcl_channel_external_data",
+	.init = external_fixture_init,
+	.exit = external_fixture_exit,
+	.test_cases = external_data_cases,
+};
+
+kunit_test_suite(external_data_suite);

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Outgoing packet objects: how they are got, what they hold, and how many there
+ * are.
+ */
+#include <kunit/test.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "../fixtures/send_fixture.h"
+
+#define LARGEST		1000u
+#define MOST		4u
+
+static int object_init(struct kunit *test)
+{
+	int ret = send_fixture_init(test);
+	struct channel_fixture *fixture = test->priv;
+
+	if (ret)
+		return ret;
+	channel_configure(fixture, LARGEST, 17, 17);
+	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_maximum_packet_count(fixture->channel,
+									MOST), 0);
+	return 0;
+}
+
+static void pointer_and_channel(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_packet *packet = vmb_packet_allocate(fixture->channel);
+
+	KUNIT_ASSERT_NOT_NULL(test, packet);
+	KUNIT_EXPECT_NULL(test, vmb_packet_get_pointer(packet));
+	vmb_packet_set_pointer(packet, test);
+	KUNIT_EXPECT_PTR_EQ(test, vmb_packet_get_pointer(packet), (void *)test);
+	KUNIT_EXPECT_PTR_EQ(test, vmb_packet_get_channel(packet), fixture->channel);
+	KUNIT_EXPECT_NULL(test, vmb_packet_get_inline_packet_context_pointer(packet));
+	vmb_packet_free(packet);
+	/* The object that comes back knows nothing of that. */
+	packet = vmb_packet_allocate(fixture->channel);
+	KUNIT_EXPECT_NULL(test, vmb_packet_get_pointer(packet));
+	vmb_packet_free(packet);
+}
+
+static void inline_context(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_channel *channel = fixture->channel;
+	struct vmb_packet *first, *second;
+	u8 *context, *other;
+
+	KUNIT_EXPECT_EQ(test, vmb_channel_init_set_inline_packet_context_size(channel, 65537),
+			-EINVAL);
+	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_inline_packet_context_size(channel, 61), 0);
+	first = vmb_packet_allocate(channel);
+	second = vmb_packet_allocate(channel);
+	KUNIT_ASSERT_NOT_NULL(test, first);
+	KUNIT_ASSERT_NOT_NULL(test, second);
+	context = vmb_packet_get_inline_packet_context_pointer(first);
+	other = vmb_packet_get_inline_packet_context_pointer(second);
+	KUNIT_ASSERT_NOT_NULL(test, context);
+	KUNIT_ASSERT_NOT_NULL(test, other);
+	KUNIT_EXPECT_EQ(test, (unsigned long)context % 8, 0);
+	KUNIT_EXPECT_NULL(test, memchr_inv(context, 0, 61));
+	KUNIT_EXPECT_NULL(test, memchr_inv(other, 0, 61));
+	memset(context, 0x55, 61);
+	KUNIT_EXPECT_NULL(test, memchr_inv(other, 0, 61));
+	KUNIT_EXPECT_EQ(test, vmb_channel_init_set_inline_packet_context_size(channel, 8),
+			-EBUSY);
+	vmb_packet_free(first);
+	/* Zeroed also when the object is used again. */
+	first = vmb_packet_allocate(channel);
+	context = vmb_packet_get_inline_packet_context_pointer(first);
+	KUNIT_EXPECT_NULL(test, memchr_inv(context, 0, 61));
+	vmb_packet_free(first);
+	vmb_packet_free(second);
+	KUNIT_EXPECT_EQ(test, vmb_channel_init_set_inline_packet_context_size(channel, 65536), 0);
+	first = vmb_packet_allocate(channel);
+	KUNIT_ASSERT_NOT_NULL(test, first);
+	memset(vmb_packet_get_inline_packet_context_pointer(first), 0x55, 65536);
+	vmb_packet_free(first);
+}
+
+static void maximum_packet_count(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_channel *channel = fixture->channel;
+	u32 i;
+
+	KUNIT_EXPECT_EQ(test, vmb_channel_init_set_maximum_packet_count(channel, 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vmb_channel_init_set_maximum_packet_count(channel, 65537), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vmb_channel_init_set_maximum_packet_count(channel, 65536), 0);
+	KUNIT_EXPECT_EQ(test, vmb_channel_init_set_maximum_packet_count(channel, 3), 0);
+	for (i = 0; i < 3; i++)
+		send_make(fixture, i);
+	KUNIT_EXPECT_NULL(test, vmb_packet_allocate(channel));
+	KUNIT_EXPECT_EQ(test, vmb_channel_init_set_maximum_packet_count(channel, 4), -EBUSY);
+	KUNIT_EXPECT_EQ(test, vmb_channel_init_set_maximum_packet_size(channel, 8), -EBUSY);
+	KUNIT_EXPECT_EQ(test, vmb_channel_init_set_maximum_external_data(channel, 8, 1), -EBUSY);
+	send_free(fixture, 1);
+	send_make(fixture, 1);
+	KUNIT_EXPECT_NULL(test, vmb_packet_allocate(channel));
+	for (i = 0; i < 3; i++)
+		send_free(fixture, i);
+	channel_enable(fixture);
+	KUNIT_EXPECT_EQ(test, vmb_channel_init_set_maximum_packet_count(channel, 4), -EBUSY);
+	KUNIT_EXPECT_EQ(test, vmb_channel_init_set_inline_packet_context_size(channel, 8),
+			-EBUSY);
+}
+
+/* Without the setter there are 256. */
+static void default_packet_count(struct kunit *test)
+{
+	struct vmb_packet **packets;
+	struct vmb_channel *other;
+	u32 i;
+
+	packets = kunit_kcalloc(test, 256, sizeof(*packets), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, packets);
+	KUNIT_ASSERT_EQ(test, vmb_channel_allocate(NULL, false, &other), 0);
+	for (i = 0; i < 256; i++) {
+		packets[i] = vmb_packet_allocate(other);
+		KUNIT_EXPECT_NOT_NULL(test, packets[i]);
+	}
+	KUNIT_EXPECT_NULL(test, vmb_packet_allocate(other));
+	for (i = 0; i < 256; i++)
+		if (packets[i])
+			vmb_packet_free(packets[i]);
+	vmb_channel_cleanup(other);
+}
+
+/* A packet in the test's own memory, with bytes behind it that are nobody's. */
+static struct vmb_packet *initialized_packet(struct channel_fixture *fixture)
+{
+	u32 size = vmb_channel_sizeof_packet(fixture->channel);
+	struct kunit *test = fixture->test;
+	u8 *memory = kunit_kmalloc(test, size + 64, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, memory);
+	memset(memory, 0xdb, size + 64);
+	KUNIT_ASSERT_EQ(test, vmb_packet_initialize(fixture->channel, (void *)memory, size), 0);
+	KUNIT_EXPECT_NULL(test, memchr_inv(memory + size, 0xdb, 64));
+	return (void *)memory;
+}
+
+static void initialize(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	u32 size = vmb_channel_sizeof_packet(fixture->channel);
+	u8 *memory = kunit_kmalloc(test, size + 8, GFP_KERNEL);
+	struct vmb_packet *packet;
+
+	KUNIT_ASSERT_NOT_NULL(test, memory);
+	/* KMCL: more than the largest packet and a pointer. */
+	KUNIT_EXPECT_GT(test, size, LARGEST + 8);
+	KUNIT_EXPECT_EQ(test, vmb_packet_initialize(fixture->channel, (void *)memory, size - 1),
+			-EINVAL);
+	KUNIT_EXPECT_EQ(test, vmb_packet_initialize(fixture->channel, (void *)(memory + 4), size),
+			-EINVAL);
+	packet = initialized_packet(fixture);
+	KUNIT_EXPECT_NULL(test, vmb_packet_get_pointer(packet));
+	KUNIT_EXPECT_PTR_EQ(test, vmb_packet_get_channel(packet), fixture->channel);
+	KUNIT_EXPECT_NULL(test, vmb_packet_get_inline_packet_context_pointer(packet));
+	channel_enable(fixture);
+	/* It has no routine, and nothing may be sent without. */
+	KUNIT_EXPECT_EQ(test, vmb_packet_send(packet, NULL, 0, NULL, 0, WAIT), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vmb_packet_send(packet, NULL, 0, NULL, 0, 0), -EINVAL);
+	peer_expect_nothing(fixture);
+	vmb_packet_set_completion_routine(packet, sender_of(fixture), send_routine);
+	vmb_packet_set_pointer(packet, (void *)7ul);
+	ring_image_fill(sender_of(fixture)->payload, 7, LARGEST);
+	KUNIT_EXPECT_EQ(test, vmb_packet_send(packet, sender_of(fixture)->payload, LARGEST,
+					      NULL, 0, WAIT), 0);
+	peer_answer(fixture, peer_expect_sent(fixture, 7, LARGEST, WAIT), 16);
+	send_expect_answered(fixture, 0, 7, 16);
+	KUNIT_EXPECT_NULL(test, memchr_inv((u8 *)packet + size, 0xdb, 64));
+}
+
+/* Their places are taken by the send, and given back at the end. */
+static void initialized_packets_share_the_count(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_packet *packets[MOST + 1];
+	u64 ids[MOST];
+	u32 round, i;
+
+	for (i = 0; i <= MOST; i++) {
+		packets[i] = initialized_packet(fixture);
+		vmb_packet_set_completion_routine(packets[i], sender_of(fixture), send_routine);
+		vmb_packet_set_pointer(packets[i], (void *)(unsigned long)i);
+	}
+	channel_enable(fixture);
+	for (round = 0; round < 3; round++) {
+		for (i = 0; i < MOST; i++)
+			KUNIT_ASSERT_EQ(test, vmb_packet_send(packets[i], NULL, 0, NULL, 0, WAIT),
+					0);
+		KUNIT_EXPECT_EQ(test, vmb_packet_send(packets[MOST], NULL, 0, NULL, 0, WAIT),
+				-EAGAIN);
+		/* Who waits for nothing needs no place. */
+		KUNIT_EXPECT_EQ(test, vmb_packet_send(packets[MOST], NULL, 0, NULL, 0, 0), 0);
+		KUNIT_EXPECT_NULL(test, vmb_packet_allocate(fixture->channel));
+		for (i = 0; i < MOST; i++)
+			ids[i] = peer_expect_sent(fixture, i, 0, WAIT);
+		peer_expect_sent(fixture, MOST, 0, 0);
+		for (i = 0; i < MOST; i++)
+			peer_answer(fixture, ids[i], 0);
+		send_expect_ends(fixture, (round + 1) * (MOST + 1));
+		for (i = 0; i < MOST; i++)
+			send_make(fixture, i);
+		KUNIT_EXPECT_EQ(test, vmb_packet_send(packets[0], NULL, 0, NULL, 0, WAIT),
+				-EAGAIN);
+		for (i = 0; i < MOST; i++)
+			send_free(fixture, i);
+	}
+}
+
+static struct kunit_case packet_object_cases[] = {
+	KUNIT_CASE(pointer_and_channel),
+	KUNIT_CASE(inline_context),
+	KUNIT_CASE(maximum_packet_count),
+	KUNIT_CASE(default_packet_count),
+	KUNIT_CASE(initialize),
+	KUNIT_CASE(initialized_packets_share_the_count),
+	{}
+};
+
+static struct kunit_suite packet_object_suite = {
+	.name = "vmbkmcl_packet_object",
+	.init = object_init,
+	.exit = send_fixture_exit,
+	.test_cases = packet_object_cases,
+};
+
+kunit_test_suite(packet_object_suite);

@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What becomes of the memory that external data lies in: mapped for a device,
+ * let go of, or leaked where the peer may still write to it.
+ */
+#include <kunit/test.h>
+#include <linux/dma-mapping.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/swiotlb.h>
+
+#include "../fixtures/send_fixture.h"
+
+static int memory_init(struct kunit *test)
+{
+	int ret = send_fixture_init(test);
+	struct channel_fixture *fixture = test->priv;
+
+	if (ret)
+		return ret;
+	channel_configure(fixture, 256, 17, 17);
+	send_allow_external(fixture);
+	return 0;
+}
+
+/* A device that reaches so far; the transport's own, which has no driver. */
+static void reach(struct channel_fixture *fixture, u64 mask)
+{
+	struct device *device = fixture->transport.parent;
+
+	device->dma_mask = &device->coherent_dma_mask;
+	device->coherent_dma_mask = mask;
+	fixture->transport.device.dma_device = device;
+}
+
+static bool bounces(struct channel_fixture *fixture)
+{
+	return is_swiotlb_force_bounce(fixture->transport.parent);
+}
+
+static struct vmb_packet_external *external_of(struct channel_fixture *fixture, u32 number)
+{
+	return &sender_of(fixture)->packets[number]->external;
+}
+
+static void expect_released(struct channel_fixture *fixture, u32 number)
+{
+	KUNIT_EXPECT_EQ(fixture->test, external_of(fixture, number)->count, 0);
+	KUNIT_EXPECT_EQ(fixture->test, external_of(fixture, number)->mapped, 0);
+}
+
+/* The routine comes when the memory is the client's again. */
+static void expect_released_at_end(struct sender *sender, struct vmb_packet *packet,
+				   const struct send_end *end)
+{
+	KUNIT_EXPECT_EQ(sender->fixture->test, packet->external.count, 0);
+	KUNIT_EXPECT_EQ(sender->fixture->test, packet->external.mapped, 0);
+}
+
+static u64 take_external(struct channel_fixture *fixture, u64 *pfn)
+{
+	struct sent_packet sent = {};
+
+	KUNIT_ASSERT_TRUE(fixture->test, peer_take(fixture, &sent));
+	KUNIT_EXPECT_EQ(fixture->test, sent.type, 9);
+	/* The first page of the first range. */
+	*pfn = le64_to_cpup((const __le64 *)(sent.body + 16));
+	return sent.transaction_id;
+}
+
+static void mapped_for_a_device(struct kunit *test)
+{
+	static const u32 directions[] = {
+		0, VMB_CHANNEL_FORMAT_FLAG_DATA_IN_ONLY, VMB_CHANNEL_FORMAT_FLAG_DATA_OUT_ONLY,
+	};
+	static const enum dma_data_direction expected[] = {
+		DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE,
+	};
+	struct channel_fixture *fixture = test->priv;
+	struct bio_vec vectors[2] = {
+		{ .bv_page = send_pages(fixture, 0), .bv_len = 4096 },
+		{ .bv_page = send_pages(fixture, 0), .bv_len = 100 },
+	};
+	u64 pfn, id;
+	u32 i;
+
+	if (bounces(fixture))
+		kunit_skip(test, "everything bounces");
+	reach(fixture, DMA_BIT_MASK(64));
+	sender_of(fixture)->on_end = expect_released_at_end;
+	channel_enable(fixture);
+	for (i = 0; i < ARRAY_SIZE(directions); i++) {
+		KUNIT_ASSERT_EQ(test, send_external(fixture, 0, vectors, 2, WAIT | directions[i]),
+				0);
+		KUNIT_EXPECT_EQ(test, external_of(fixture, 0)->count, 2);
+		KUNIT_EXPECT_GE(test, external_of(fixture, 0)->mapped, 1);
+		KUNIT_EXPECT_EQ(test, external_of(fixture, 0)->direction, expected[i]);
+		id = take_external(fixture, &pfn);
+		KUNIT_EXPECT_EQ(test, pfn, page_to_pfn(vectors[0].bv_page));
+		peer_answer(fixture, id, 0);
+		send_expect_end(fixture, i, 0, 0);
+		expect_released(fixture, 0);
+	}
+}
+
+static void without_a_device(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct bio_vec vector = { .bv_page = send_pages(fixture, 0), .bv_len = 100 };
+
+	channel_enable(fixture);
+	KUNIT_ASSERT_EQ(test, send_external(fixture, 0, &vector, 1, WAIT), 0);
+	KUNIT_EXPECT_EQ(test, external_of(fixture, 0)->count, 1);
+	KUNIT_EXPECT_EQ(test, external_of(fixture, 0)->mapped, 0);
+}
+
+/* The DMA API has neither the page nor a bounce buffer for it. */
+static void out_of_reach(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct bio_vec vector = { .bv_page = send_pages(fixture, 0), .bv_len = 100 };
+	u32 size = 0;
+
+	if (bounces(fixture) || page_to_phys(vector.bv_page) <= DMA_BIT_MASK(20))
+		kunit_skip(test, "the page is in reach");
+	reach(fixture, DMA_BIT_MASK(20));
+	channel_enable(fixture);
+	KUNIT_EXPECT_EQ(test, send_external(fixture, 0, &vector, 1, WAIT), -ENOMEM);
+	expect_released(fixture, 0);
+	KUNIT_EXPECT_EQ(test,
+			vmb_channel_send_synchronous_request(fixture->channel, NULL, 0, &vector,
+							     1, WAIT, NULL, &size, HZ), -ENOMEM);
+	peer_expect_nothing(fixture);
+	send_expect_balance(fixture, 0, 0);
+	KUNIT_EXPECT_EQ(test, fixture->channel->outbound.transactions.taken, 1);
+	send_one(fixture, 0, 8, WAIT);
+	peer_answer(fixture, peer_expect_sent(fixture, 0, 8, WAIT), 0);
+	send_expect_end(fixture, 0, 0, 0);
+}
+
+/* On a machine that bounces everything: swiotlb=force. */
+static void bounced(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct bio_vec vector = { .bv_page = send_pages(fixture, 0), .bv_len = 4096 };
+	u8 *memory = page_address(vector.bv_page);
+	u64 pfn, id;
+	u8 *peer;
+
+	if (!bounces(fixture))
+		kunit_skip(test, "needs swiotlb=force");
+	reach(fixture, DMA_BIT_MASK(64));
+	channel_enable(fixture);
+	ring_image_fill(memory, 1, 4096);
+	KUNIT_ASSERT_EQ(test, send_external(fixture, 0, &vector, 1, WAIT), 0);
+	id = take_external(fixture, &pfn);
+	KUNIT_EXPECT_NE(test, pfn, page_to_pfn(vector.bv_page));
+	peer = phys_to_virt(pfn << 12);
+	KUNIT_EXPECT_TRUE(test, ring_image_is_filled(peer, 1, 4096));
+	/* What the peer writes is there when the routine is called. */
+	ring_image_fill(peer, 2, 4096);
+	KUNIT_EXPECT_TRUE(test, ring_image_is_filled(memory, 1, 4096));
+	peer_answer(fixture, id, 0);
+	KUNIT_EXPECT_TRUE(test, ring_image_is_filled(memory, 2, 4096));
+	/* But not what it should not have written. */
+	KUNIT_ASSERT_EQ(test, send_external(fixture, 0, &vector, 1,
+					    WAIT | VMB_CHANNEL_FORMAT_FLAG_DATA_OUT_ONLY), 0);
+	id = take_external(fixture, &pfn);
+	peer = phys_to_virt(pfn << 12);
+	KUNIT_EXPECT_TRUE(test, ring_image_is_filled(peer, 2, 4096));
+	ring_image_fill(peer, 3, 4096);
+	peer_answer(fixture, id, 0);
+	KUNIT_EXPECT_TRUE(test, ring_image_is_filled(memory, 2, 4096));
+	expect_released(fixture, 0);
+}
+
+/* Far more than there are bounce buffers for, were they not given back. */
+static void mapped_and_unmapped(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct bio_vec vector = { .bv_page = send_pages(fixture, 4), .bv_len = 65536 };
+	u64 pfn, id;
+	u32 i;
+
+	reach(fixture, DMA_BIT_MASK(64));
+	channel_enable(fixture);
+	for (i = 0; i < 2000; i++) {
+		KUNIT_ASSERT_EQ(test, send_external(fixture, 0, &vector, 1, WAIT), 0);
+		id = take_external(fixture, &pfn);
+		peer_make_room(fixture);
+		peer_answer(fixture, id, 0);
+	}
+	send_expect_balance(fixture, 2000, 0);
+}
+
+static void refused_after_it_was_mapped(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct bio_vec vector = { .bv_page = send_pages(fixture, 0), .bv_len = 100 };
+
+	reach(fixture, DMA_BIT_MASK(64));
+	KUNIT_EXPECT_EQ(test, send_external(fixture, 0, &vector, 1, WAIT), -ENODEV);
+	expect_released(fixture, 0);
+	KUNIT_EXPECT_EQ(test, page_count(vector.bv_page), 1);
+}
+
+static void closed_with_it_in_flight(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct bio_vec vector = { .bv_page = send_pages(fixture, 0), .bv_len = 100 };
+
+	reach(fixture, DMA_BIT_MASK(64));
+	sender_of(fixture)->on_end = expect_released_at_end;
+	channel_enable(fixture);
+	KUNIT_EXPECT_EQ(test, send_external(fixture, 0, &vector, 1, WAIT), 0);
+	channel_disable(fixture);
+	send_expect_end(fixture, 0, 0, -ENODEV);
+	expect_released(fixture, 0);
+	KUNIT_EXPECT_EQ(test, page_count(vector.bv_page), 1);
+	KUNIT_EXPECT_EQ(test, fixture->channel->counters.leaked, 0);
+}
+
+/* A peer that may still write to it: the transport cannot say otherwise. */
+
+static int close_fails(struct vmb_channel *channel)
+{
+	struct channel_fixture *fixture = vmb_channel_get_pointer(channel);
+
+	sender_of(fixture)->original->close(channel);
+	return -ETIMEDOUT;
+}
+
+static void leaked(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct bio_vec first = { .bv_page = send_pages(fixture, 0), .bv_len = 100 };
+	struct bio_vec second = { .bv_page = send_pages(fixture, 2), .bv_offset = 8192,
+				  .bv_len = 4096 };
+	u32 i;
+
+	send_change_transport(fixture)->close = close_fails;
+	channel_enable(fixture);
+	KUNIT_EXPECT_EQ(test, send_external(fixture, 0, &first, 1, WAIT), 0);
+	KUNIT_EXPECT_EQ(test, send_external(fixture, 1, &second, 1, WAIT), 0);
+	send_one(fixture, 2, 8, WAIT);
+	channel_disable(fixture);
+	/* What has nothing to leak ends as ever, and first. */
+	send_expect_end(fixture, 0, 2, -ENODEV);
+	for (i = 1; i < 3; i++)
+		KUNIT_EXPECT_EQ(test, sender_of(fixture)->ends[i].status, -EIO);
+	send_expect_ends(fixture, 3);
+	send_expect_balance(fixture, 3, 3);
+	/* Two packets, and the rings. */
+	KUNIT_EXPECT_EQ(test, fixture->channel->counters.leaked, 3);
+	KUNIT_EXPECT_EQ(test, page_count(first.bv_page), 2);
+	KUNIT_EXPECT_EQ(test, page_count(second.bv_page), 2);
+	/* This peer exists only here. */
+	put_page(first.bv_page);
+	put_page(second.bv_page);
+}
+
+/* Kept once, whoever kept it before. */
+static void leaked_after_a_time_out(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct bio_vec vector = { .bv_page = send_pages(fixture, 0), .bv_len = 100 };
+
+	send_change_transport(fixture)->close = close_fails;
+	channel_enable(fixture);
+	KUNIT_EXPECT_EQ(test,
+			vmb_channel_send_synchronous_request(fixture->channel, NULL, 0, &vector,
+							     1, WAIT, NULL, NULL, 1),
+			-ETIMEDOUT);
+	KUNIT_EXPECT_EQ(test, page_count(vector.bv_page), 2);
+	channel_disable(fixture);
+	KUNIT_EXPECT_EQ(test, page_count(vector.bv_page), 2);
+	KUNIT_EXPECT_EQ(test, fixture->channel->counters.leaked, 2);
+	KUNIT_EXPECT_EQ(test, fixture->channel->outbound.allocated, 0);
+	put_page(vector.bv_page);
+}
+
+/* Of slab memory only the client can see to it. */
+static void leaked_slab_memory(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	void *memory = kunit_kzalloc(test, 256, GFP_KERNEL);
+	struct bio_vec vector;
+	int before;
+
+	KUNIT_ASSERT_NOT_NULL(test, memory);
+	bvec_set_virt(&vector, memory, 256);
+	before = page_count(vector.bv_page);
+	send_change_transport(fixture)->close = close_fails;
+	channel_enable(fixture);
+	KUNIT_EXPECT_EQ(test, send_external(fixture, 0, &vector, 1, WAIT), 0);
+	channel_disable(fixture);
+	send_expect_end(fixture, 0, 0, -EIO);
+	KUNIT_EXPECT_EQ(test, page_count(vector.bv_page), before);
+}
+
+/* A packet that was sent before anybody knew how small the ring would be. */
+
+static int open_small(struct vmb_channel *channel)
+{
+	struct channel_fixture *fixture = vmb_channel_get_pointer(channel);
+	int ret = sender_of(fixture)->original->open(channel);
+	struct vmb_ring incoming, outgoing;
+
+	if (ret)
+		return ret;
+	incoming = channel->inbound.reader.ring;
+	outgoing = channel->outbound.writer.ring;
+	outgoing.size = 4096;
+	fixture->outgoing.size = 4096;
+	return vmb_channel_attach_rings(channel, &incoming, &outgoing);
+}
+
+static void larger_than_the_ring(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_packet *packet;
+	u64 *pfns, pfn, id;
+	u32 i;
+
+	pfns = kunit_kcalloc(test, 520, sizeof(*pfns), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, pfns);
+	for (i = 0; i < 520; i++)
+		pfns[i] = page_to_pfn(ZERO_PAGE(0));
+	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_maximum_external_data(fixture->channel,
+									 520 * 4096, 1), 0);
+	/* One that just fits: 4,088 bytes with all that surrounds it. */
+	packet = send_make(fixture, 1);
+	send_wait_for_peer(fixture);
+	sender_of(fixture)->operations.open = open_small;
+	KUNIT_EXPECT_EQ(test, vmb_packet_send_with_external_pfns(send_make(fixture, 0), NULL, 0,
+								 pfns, 507, WAIT), 0);
+	KUNIT_EXPECT_EQ(test, vmb_packet_send_with_external_pfns(packet, NULL, 0, pfns, 506, WAIT),
+			0);
+	KUNIT_EXPECT_EQ(test, vmb_packet_send_with_external_pfns(send_make(fixture, 2), NULL, 0,
+								 pfns, 520, WAIT), 0);
+	send_one(fixture, 3, 8, 0);
+	vmb_channel_peer_arrived(fixture->channel);
+	channel_settle(fixture);
+	vmb_watchdog_stop(fixture->channel);
+	send_expect_end(fixture, 0, 0, -EMSGSIZE);
+	id = take_external(fixture, &pfn);
+	peer_make_room(fixture);
+	send_expect_end(fixture, 1, 2, -EMSGSIZE);
+	peer_expect_sent(fixture, 3, 8, 0);
+	send_expect_end(fixture, 2, 3, 0);
+	peer_answer(fixture, id, 0);
+	send_expect_end(fixture, 3, 1, 0);
+	KUNIT_EXPECT_EQ(test, peer_pending_send_size(fixture), 0);
+	/* Now it is known. */
+	KUNIT_EXPECT_EQ(test, vmb_packet_send_with_external_pfns(packet, NULL, 0, pfns, 507, WAIT),
+			-EMSGSIZE);
+	expect_released(fixture, 1);
+	send_expect_balance(fixture, 4, 2);
+}
+
+static struct kunit_case send_memory_cases[] = {
+	KUNIT_CASE(mapped_for_a_device),
+	KUNIT_CASE(without_a_device),
+	KUNIT_CASE(out_of_reach),
+	KUNIT_CASE(bounced),
+	KUNIT_CASE(mapped_and_unmapped),
+	KUNIT_CASE(refused_after_it_was_mapped),
+	KUNIT_CASE(closed_with_it_in_flight),
+	KUNIT_CASE(leaked),
+	KUNIT_CASE(leaked_after_a_time_out),
+	KUNIT_CASE(leaked_slab_memory),
+	KUNIT_CASE(larger_than_the_ring),
+	{}
+};
+
+static struct kunit_suite send_memory_suite = {
+	.name = "vmbkmcl_send_memory",
+	.init = memory_init,
+	.exit = send_fixture_exit,
+	.test_cases = send_memory_cases,
+};
+
+kunit_test_suite(send_memory_suite);
