@@ -161,19 +161,6 @@ void vmb_channel_cleanup(struct vmb_channel *channel)
 }
 EXPORT_SYMBOL_GPL(vmb_channel_cleanup);
 
-/* May settings be changed? Only in the configuration window. */
-bool vmb_channel_is_configurable(struct vmb_channel *channel)
-{
-	return READ_ONCE(channel->life.state) == VMB_LIFE_DISABLED;
-}
-
-/* Settings that outgoing packet objects are made to, also not while there are any. */
-bool vmb_channel_is_resizable(struct vmb_channel *channel)
-{
-	return vmb_channel_is_configurable(channel) &&
-	       !vmb_packets_are_allocated(channel);
-}
-
 int vmb_channel_init_set_maximum_packet_size(struct vmb_channel *channel,
 					     u32 packet_size)
 {

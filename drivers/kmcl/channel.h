@@ -208,13 +208,66 @@ static inline const char *vmb_channel_label(const struct vmb_channel *channel)
 	return channel->named ? channel->name : "channel";
 }
 
+/* May settings be changed? Only in the configuration window. */
+static inline bool vmb_channel_is_configurable(struct vmb_channel *channel)
+{
+	return READ_ONCE(channel->life.state) == VMB_LIFE_DISABLED;
+}
+
+/* Does the client have packets whose size is what it is? */
+static inline bool vmb_packets_are_allocated(struct vmb_channel *channel)
+{
+	return READ_ONCE(channel->outbound.allocated);
+}
+
+/* Settings that outgoing packet objects are made to, also not while there are any. */
+static inline bool vmb_channel_is_resizable(struct vmb_channel *channel)
+{
+	return vmb_channel_is_configurable(channel) &&
+	       !vmb_packets_are_allocated(channel);
+}
+
+/* Does the client hold no packet? */
+static inline bool vmb_outbound_client_is_done(struct vmb_channel *channel)
+{
+	return READ_ONCE(channel->outbound.finished) ==
+	       READ_ONCE(channel->inbound.delivered);
+}
+
+/* Is everything written that was to be? */
+static inline bool vmb_outbound_queue_is_empty(struct vmb_channel *channel)
+{
+	return list_empty_careful(&channel->outbound.queue);
+}
+
+/* Does the client hold packets from a life that is over? */
+static inline bool vmb_outbound_is_abandoned(struct vmb_channel *channel)
+{
+	/* Pairs with the release by the last packet: it is back in the pool. */
+	return smp_load_acquire(&channel->outbound.abandoned);
+}
+
+/* Does the machine sleep for ever? */
+static inline bool vmb_life_goes_down(const struct vmb_channel *channel)
+{
+	return READ_ONCE(channel->life.sleep_reason) == VMB_CHANNEL_STOP_SHUTDOWN;
+}
+
+/* Is something waiting for the worker that nobody else can do? */
+static inline bool vmb_life_has_to_end(const struct vmb_channel *channel)
+{
+	return READ_ONCE(channel->life.stop) || READ_ONCE(channel->life.hibernate);
+}
+
+/* Is this call made from inside a state callback? */
+static inline bool vmb_life_is_callback(const struct vmb_channel *channel)
+{
+	return READ_ONCE(channel->life.worker) == current;
+}
+
 /* main.c */
 extern struct workqueue_struct *vmb_workqueue;
 extern struct dentry *vmb_debugfs_root;
-
-/* channel.c */
-bool vmb_channel_is_configurable(struct vmb_channel *channel);
-bool vmb_channel_is_resizable(struct vmb_channel *channel);
 
 /* pool.c */
 int vmb_pool_create(struct vmb_channel *channel);
@@ -243,7 +296,6 @@ void vmb_inbound_drop_deferred(struct vmb_channel *channel);
 void vmb_outbound_init(struct vmb_outbound *outbound);
 void vmb_outbound_open(struct vmb_channel *channel);
 bool vmb_outbound_close(struct vmb_channel *channel, bool for_good);
-bool vmb_outbound_is_abandoned(struct vmb_channel *channel);
 bool vmb_outbound_client_has_external(struct vmb_channel *channel);
 void vmb_outbound_forget_packets(struct vmb_channel *channel);
 void vmb_outbound_count_leak(struct vmb_channel *channel);
@@ -254,8 +306,6 @@ void vmb_outbound_flush(struct vmb_channel *channel);
 void vmb_outbound_begin_batch(struct vmb_channel *channel);
 bool vmb_outbound_end_batch(struct vmb_channel *channel);
 bool vmb_outbound_take_free(struct vmb_channel *channel);
-bool vmb_outbound_client_is_done(struct vmb_channel *channel);
-bool vmb_outbound_queue_is_empty(struct vmb_channel *channel);
 
 /* completion.c */
 enum vmb_ring_status
@@ -272,7 +322,6 @@ void vmb_transaction_put_slot(struct vmb_channel *channel, u32 slot);
 
 /* packet.c */
 void vmb_packets_drop_spare(struct vmb_channel *channel);
-bool vmb_packets_are_allocated(struct vmb_channel *channel);
 
 /* send.c */
 int vmb_send_check(struct vmb_packet *packet, u32 length, u32 flags,
@@ -318,11 +367,8 @@ void vmb_life_stop(struct vmb_channel *channel,
 void vmb_life_stop_for_good(struct vmb_channel *channel,
 			    enum vmb_channel_stop_reason reason);
 void vmb_life_init_sub_channel_work(struct vmb_life *life);
-bool vmb_life_has_to_end(const struct vmb_channel *channel);
-bool vmb_life_is_callback(const struct vmb_channel *channel);
 
 /* life_sleep.c */
-bool vmb_life_goes_down(const struct vmb_channel *channel);
 void vmb_life_hibernate(struct vmb_channel *channel,
 			enum vmb_channel_stop_reason reason);
 void vmb_life_sleep(struct vmb_channel *channel);

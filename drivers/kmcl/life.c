@@ -153,18 +153,6 @@ void vmb_channel_peer_gone(struct vmb_channel *channel)
 }
 EXPORT_SYMBOL_GPL(vmb_channel_peer_gone);
 
-/* Is something waiting for the worker that nobody else can do? */
-bool vmb_life_has_to_end(const struct vmb_channel *channel)
-{
-	return READ_ONCE(channel->life.stop) || READ_ONCE(channel->life.hibernate);
-}
-
-/* Is this call made from inside a state callback? */
-bool vmb_life_is_callback(const struct vmb_channel *channel)
-{
-	return READ_ONCE(channel->life.worker) == current;
-}
-
 /* Everything is undone; the channel can be configured and enabled again. */
 static void vmb_life_finish(struct vmb_channel *channel)
 {

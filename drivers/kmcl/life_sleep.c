@@ -7,12 +7,6 @@
  */
 #include "channel.h"
 
-/* Does the machine sleep for ever? */
-bool vmb_life_goes_down(const struct vmb_channel *channel)
-{
-	return READ_ONCE(channel->life.sleep_reason) == VMB_CHANNEL_STOP_SHUTDOWN;
-}
-
 /*
  * The machine hibernates: the channel is to come to rest, and to stay so. These
  * three are called with the lock of all channels of the device, or without.

@@ -27,19 +27,6 @@ void vmb_outbound_init(struct vmb_outbound *outbound)
 	init_waitqueue_head(&outbound->drained);
 }
 
-/* Does the client hold no packet? */
-bool vmb_outbound_client_is_done(struct vmb_channel *channel)
-{
-	return READ_ONCE(channel->outbound.finished) ==
-	       READ_ONCE(channel->inbound.delivered);
-}
-
-/* Is everything written that was to be? */
-bool vmb_outbound_queue_is_empty(struct vmb_channel *channel)
-{
-	return list_empty_careful(&channel->outbound.queue);
-}
-
 /*
  * Move all free packet objects into the drain's hand. False: there are none,
  * and the next one that comes back will have the drain scheduled.
@@ -334,13 +321,6 @@ void vmb_outbound_forget_packets(struct vmb_channel *channel)
 		packet->external_result = -EACCES;
 	}
 	spin_unlock_irq(&channel->outbound.lock);
-}
-
-/* Does the client hold packets from a life that is over? */
-bool vmb_outbound_is_abandoned(struct vmb_channel *channel)
-{
-	/* Pairs with the release by the last packet: it is back in the pool. */
-	return smp_load_acquire(&channel->outbound.abandoned);
 }
 
 /* Memory that somebody else may still write to is given up for good. */

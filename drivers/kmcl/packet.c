@@ -173,12 +173,6 @@ void vmb_packets_drop_spare(struct vmb_channel *channel)
 		kfree(packet);
 }
 
-/* Does the client have packets whose size is what it is? */
-bool vmb_packets_are_allocated(struct vmb_channel *channel)
-{
-	return READ_ONCE(channel->outbound.allocated);
-}
-
 u32 vmb_channel_sizeof_packet(const struct vmb_channel *channel)
 {
 	struct vmb_packet_layout layout;
