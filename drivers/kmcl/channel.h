@@ -269,6 +269,22 @@ static inline bool vmb_life_is_callback(const struct vmb_channel *channel)
 extern struct workqueue_struct *vmb_workqueue;
 extern struct dentry *vmb_debugfs_root;
 
+/* accounting.c */
+void vmb_refuse(struct vmb_channel *channel, const struct vmb_ring_packet *packet,
+		enum vmb_refusal refusal);
+void vmb_outbound_count_leak(struct vmb_channel *channel);
+void vmb_outbound_count_signal(struct vmb_channel *channel);
+
+/* state.c */
+int vmb_life_step(struct vmb_channel *channel, enum vmb_life_event event);
+int vmb_flow_step(struct vmb_channel *channel, enum vmb_flow_event event);
+void vmb_life_advance(struct vmb_channel *channel, enum vmb_life_event event);
+void vmb_flow_advance(struct vmb_channel *channel, enum vmb_flow_event event);
+void vmb_life_stop(struct vmb_channel *channel,
+		   enum vmb_channel_stop_reason reason);
+void vmb_life_stop_for_good(struct vmb_channel *channel,
+			    enum vmb_channel_stop_reason reason);
+
 /* pool.c */
 int vmb_pool_create(struct vmb_channel *channel);
 void vmb_pool_destroy(struct vmb_channel *channel);
@@ -279,8 +295,6 @@ void vmb_inbound_start(struct vmb_channel *channel);
 void vmb_inbound_start_discarding(struct vmb_channel *channel);
 void vmb_inbound_stop(struct vmb_channel *channel);
 void vmb_inbound_look(struct vmb_channel *channel, bool passive);
-void vmb_refuse(struct vmb_channel *channel, const struct vmb_ring_packet *packet,
-		enum vmb_refusal refusal);
 
 /* inbound_control.c */
 void vmb_inbound_control_init(struct vmb_inbound *inbound);
@@ -298,8 +312,6 @@ void vmb_outbound_open(struct vmb_channel *channel);
 bool vmb_outbound_close(struct vmb_channel *channel, bool for_good);
 bool vmb_outbound_client_has_external(struct vmb_channel *channel);
 void vmb_outbound_forget_packets(struct vmb_channel *channel);
-void vmb_outbound_count_leak(struct vmb_channel *channel);
-void vmb_outbound_count_signal(struct vmb_channel *channel);
 bool vmb_outbound_flush_queue(struct vmb_channel *channel);
 void vmb_outbound_lost(struct vmb_channel *channel);
 void vmb_outbound_flush(struct vmb_channel *channel);
@@ -360,12 +372,6 @@ void vmb_outgoing_data_release(struct vmb_packet *packet, bool leak);
 
 /* life.c */
 void vmb_life_init(struct vmb_channel *channel);
-int vmb_life_step(struct vmb_channel *channel, enum vmb_life_event event);
-int vmb_flow_step(struct vmb_channel *channel, enum vmb_flow_event event);
-void vmb_life_stop(struct vmb_channel *channel,
-		   enum vmb_channel_stop_reason reason);
-void vmb_life_stop_for_good(struct vmb_channel *channel,
-			    enum vmb_channel_stop_reason reason);
 void vmb_life_init_sub_channel_work(struct vmb_life *life);
 
 /* life_sleep.c */

@@ -323,20 +323,3 @@ void vmb_outbound_forget_packets(struct vmb_channel *channel)
 	spin_unlock_irq(&channel->outbound.lock);
 }
 
-/* Memory that somebody else may still write to is given up for good. */
-void vmb_outbound_count_leak(struct vmb_channel *channel)
-{
-	unsigned long flags;
-
-	spin_lock_irqsave(&channel->outbound.lock, flags);
-	channel->counters.leaked++;
-	spin_unlock_irqrestore(&channel->outbound.lock, flags);
-}
-
-/* The peer is signalled for the sake of its own ring. */
-void vmb_outbound_count_signal(struct vmb_channel *channel)
-{
-	spin_lock_irq(&channel->outbound.lock);
-	channel->counters.signals++;
-	spin_unlock_irq(&channel->outbound.lock);
-}

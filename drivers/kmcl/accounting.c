@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What is counted, and said in the log: refusals, leaks, signals. Everybody above
+ * counts here, so it calls nobody but the wire.
+ */
+#include "channel.h"
+
+#include <trace/events/vmbkmcl.h>
+
+/*
+ * Count and tell that something the peer wrote was not taken. @packet: NULL if
+ * there is none to name. Any context; takes the outbound lock.
+ */
+void vmb_refuse(struct vmb_channel *channel, const struct vmb_ring_packet *packet,
+		enum vmb_refusal refusal)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&channel->outbound.lock, flags);
+	channel->refusals[refusal]++;
+	channel->counters.refused++;
+	if (refusal == VMB_REFUSAL_PAGE_NOT_SHARED ||
+	    refusal == VMB_REFUSAL_TRANSFER_SET_UNKNOWN ||
+	    refusal == VMB_REFUSAL_TRANSFER_RANGE_BEYOND_SET)
+		channel->counters.external_refused++;
+	spin_unlock_irqrestore(&channel->outbound.lock, flags);
+	trace_vmb_refuse(channel->name, packet ? packet->transaction_id : 0,
+			 packet ? packet->type : 0, vmb_refusal_name(refusal));
+	if (vmb_refusal_loses_framing(refusal))
+		dev_err_ratelimited(channel->dev,
+				    "%s: framing of the incoming ring lost at offset %u: %s\n",
+				    vmb_channel_label(channel), channel->inbound.reader.read_index,
+				    vmb_refusal_name(refusal));
+	else
+		dev_warn_ratelimited(channel->dev,
+				     "%s: packet refused: %s (type %u, transaction %#llx)\n",
+				     vmb_channel_label(channel), vmb_refusal_name(refusal),
+				     packet ? packet->type : 0,
+				     packet ? packet->transaction_id : 0);
+}
+
+/* Memory that somebody else may still write to is given up for good. */
+void vmb_outbound_count_leak(struct vmb_channel *channel)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&channel->outbound.lock, flags);
+	channel->counters.leaked++;
+	spin_unlock_irqrestore(&channel->outbound.lock, flags);
+}
+
+/* The peer is signalled for the sake of its own ring. */
+void vmb_outbound_count_signal(struct vmb_channel *channel)
+{
+	spin_lock_irq(&channel->outbound.lock);
+	channel->counters.signals++;
+	spin_unlock_irq(&channel->outbound.lock);
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The steps of a channel's life, and how anybody asks it to stop or says that its
+ * peer came or went. Nothing happens here but a change of state: the worker is
+ * queued, and does the rest.
+ */
+#include "channel.h"
+
+#include <trace/events/vmbkmcl.h>
+
+/* Take the life a step further, as the table says. 0 or the table's errno. */
+int vmb_life_step(struct vmb_channel *channel, enum vmb_life_event event)
+{
+	struct vmb_life *life = &channel->life;
+	int next = vmb_life_next(life->state, event);
+
+	lockdep_assert_held(&life->lock);
+	if (next < 0)
+		return next;
+	WRITE_ONCE(life->state, next);
+	wake_up(&life->changed);
+	return 0;
+}
+
+/* The same for the flow. */
+int vmb_flow_step(struct vmb_channel *channel, enum vmb_flow_event event)
+{
+	struct vmb_life *life = &channel->life;
+	int next = vmb_flow_next(life->flow, event);
+
+	lockdep_assert_held(&life->lock);
+	if (next < 0)
+		return next;
+	WRITE_ONCE(life->flow, next);
+	wake_up(&life->changed);
+	return 0;
+}
+
+/* A step that the worker takes: it knows that it may. */
+void vmb_life_advance(struct vmb_channel *channel,
+			     enum vmb_life_event event)
+{
+	int ret;
+
+	spin_lock_irq(&channel->life.lock);
+	ret = vmb_life_step(channel, event);
+	spin_unlock_irq(&channel->life.lock);
+	WARN_ON_ONCE(ret);
+}
+
+void vmb_flow_advance(struct vmb_channel *channel,
+			     enum vmb_flow_event event)
+{
+	int ret;
+
+	spin_lock_irq(&channel->life.lock);
+	ret = vmb_flow_step(channel, event);
+	spin_unlock_irq(&channel->life.lock);
+	WARN_ON_ONCE(ret);
+}
+
+static void vmb_life_request_stop(struct vmb_channel *channel,
+				  enum vmb_channel_stop_reason reason,
+				  bool for_good)
+{
+	struct vmb_life *life = &channel->life;
+	unsigned long flags;
+
+	spin_lock_irqsave(&life->lock, flags);
+	if (!vmb_life_step(channel, VMB_LIFE_STOP) &&
+	    life->state != VMB_LIFE_DISABLED) {
+		/* A server that lost its peer lives on, unless this comes too. */
+		if (for_good)
+			life->disable = true;
+		if (!life->stop) {
+			life->stop = true;
+			life->stop_reason = reason;
+		}
+		queue_work(vmb_workqueue, &life->work);
+	}
+	spin_unlock_irqrestore(&life->lock, flags);
+}
+
+/*
+ * The channel is to be closed. The first reason stays. Any context; does
+ * nothing on a disabled channel.
+ */
+void vmb_life_stop(struct vmb_channel *channel,
+		   enum vmb_channel_stop_reason reason)
+{
+	vmb_life_request_stop(channel, reason, reason == VMB_CHANNEL_STOP_DISABLED);
+}
+
+/* The same, and disabled then, whatever the reason. */
+void vmb_life_stop_for_good(struct vmb_channel *channel,
+			    enum vmb_channel_stop_reason reason)
+{
+	vmb_life_request_stop(channel, reason, true);
+}
+
+/**
+ * vmb_channel_peer_arrived() - the peer is there, open may be tried
+ * @channel: the channel.
+ *
+ * Called by the transport after find_peer has found none. Too often does no
+ * harm.
+ *
+ * Context: any.
+ */
+void vmb_channel_peer_arrived(struct vmb_channel *channel)
+{
+	struct vmb_life *life = &channel->life;
+	unsigned long flags;
+
+	spin_lock_irqsave(&life->lock, flags);
+	if (life->state == VMB_LIFE_ENABLED) {
+		life->peer = true;
+		queue_work(vmb_workqueue, &life->work);
+	}
+	spin_unlock_irqrestore(&life->lock, flags);
+}
+EXPORT_SYMBOL_GPL(vmb_channel_peer_arrived);
+
+/**
+ * vmb_channel_peer_gone() - the peer closes the channel, or takes back its offer
+ * @channel: the channel; it begins to close.
+ *
+ * Context: any.
+ */
+void vmb_channel_peer_gone(struct vmb_channel *channel)
+{
+	vmb_life_stop(channel, VMB_CHANNEL_STOP_PEER_GONE);
+}
+EXPORT_SYMBOL_GPL(vmb_channel_peer_gone);
