@@ -320,9 +320,6 @@ bool vmb_outbound_end_batch(struct vmb_channel *channel);
 bool vmb_outbound_take_free(struct vmb_channel *channel);
 
 /* completion.c */
-enum vmb_ring_status
-vmb_completion_write(struct vmb_channel *channel,
-		     const struct vmb_packet_completion *packet, u32 *needed);
 int vmb_outbound_complete(struct vmb_packet_completion *packet,
 			  const void *buffer, u32 length, u64 *counter);
 
@@ -335,19 +332,19 @@ void vmb_transaction_put_slot(struct vmb_channel *channel, u32 slot);
 /* packet.c */
 void vmb_packets_drop_spare(struct vmb_channel *channel);
 
-/* send.c */
-int vmb_send_check(struct vmb_packet *packet, u32 length, u32 flags,
-		   bool external);
-enum vmb_ring_status vmb_send_write(struct vmb_channel *channel,
-				    const struct vmb_packet *packet, u32 *needed);
-int vmb_send_submit(struct vmb_packet *packet, const void *buffer, u32 length,
-		    bool may_wait);
+/* send_end.c */
 void vmb_send_written(struct vmb_channel *channel, struct vmb_packet *packet);
 void vmb_send_end(struct vmb_channel *channel, struct vmb_packet *packet,
 		  int status);
 void vmb_send_run_ended(struct vmb_channel *channel);
 bool vmb_send_completed(struct vmb_channel *channel, u64 transaction_id,
 			int status, const void *buffer, u32 length);
+
+/* send.c */
+int vmb_send_check(struct vmb_packet *packet, u32 length, u32 flags,
+		   bool external);
+int vmb_send_submit(struct vmb_packet *packet, const void *buffer, u32 length,
+		    bool may_wait);
 
 /* send_life.c */
 void vmb_send_accept(struct vmb_channel *channel);

@@ -7,34 +7,6 @@
 
 #include <trace/events/vmbkmcl.h>
 
-static enum vmb_ring_status
-vmb_completion_write_buffer(struct vmb_channel *channel,
-			    const struct vmb_packet_completion *packet,
-			    const void *buffer, u32 length, u32 *needed)
-{
-	const struct vmb_ring_outgoing outgoing = {
-		.transaction_id = packet->wire.transaction_id,
-		.type = VMB_WIRE_TYPE_COMPLETION,
-		.payload = buffer,
-		.payload_length = length,
-	};
-	enum vmb_ring_status status;
-
-	status = vmb_outbound_write(channel, &outgoing, needed);
-	if (status == VMB_RING_DONE)
-		channel->counters.completions_sent++;
-	return status;
-}
-
-/* Write a completion whose turn has come in the queue. */
-enum vmb_ring_status
-vmb_completion_write(struct vmb_channel *channel,
-		     const struct vmb_packet_completion *packet, u32 *needed)
-{
-	return vmb_completion_write_buffer(channel, packet, packet->buffer,
-					   packet->completion_length, needed);
-}
-
 /* Put a completion where it belongs: ring, queue, or nowhere. */
 static int vmb_outbound_place(struct vmb_channel *channel,
 			      struct vmb_packet_completion *packet,

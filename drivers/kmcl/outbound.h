@@ -6,6 +6,7 @@
 #define VMB_OUTBOUND_H
 
 #include "channel.h"
+#include "transaction.h"
 
 /* The packet object goes back to the pool. */
 static inline void vmb_outbound_recycle(struct vmb_channel *channel,
@@ -69,6 +70,78 @@ static inline bool vmb_send_claim_ended(struct vmb_outbound *outbound)
 		return false;
 	outbound->running_routines = true;
 	return true;
+}
+
+static inline void vmb_send_in_ring(struct vmb_channel *channel,
+				    struct vmb_packet *packet)
+{
+	lockdep_assert_held(&channel->outbound.lock);
+	if (!packet->waits) {
+		vmb_send_end(channel, packet, 0);
+		return;
+	}
+	packet->state = VMB_SEND_SENT;
+	vmb_transaction_sent(channel, packet);
+}
+
+/* How the packet looks in the ring. */
+static inline void vmb_send_describe(const struct vmb_packet *packet,
+				     const void *payload, u32 length,
+				     struct vmb_ring_outgoing *outgoing)
+{
+	/* One by one, for a struct that is assigned is first filled with zeros. */
+	outgoing->transaction_id = packet->waits ? packet->transaction_id : 0;
+	outgoing->flags = packet->waits ? VMB_WIRE_FLAG_COMPLETION_REQUESTED : 0;
+	if (packet->external.count) {
+		outgoing->type = VMB_WIRE_TYPE_DATA_GPA_DIRECT;
+		outgoing->ranges = packet->external.ranges;
+		outgoing->ranges_length = packet->external.ranges_length;
+	} else {
+		outgoing->type = VMB_WIRE_TYPE_DATA_INBAND;
+		outgoing->ranges = NULL;
+		outgoing->ranges_length = 0;
+	}
+	outgoing->payload = payload;
+	outgoing->payload_length = length;
+}
+
+/* Write a packet whose turn has come in the queue. */
+static inline enum vmb_ring_status
+vmb_send_write(struct vmb_channel *channel, const struct vmb_packet *packet,
+	       u32 *needed)
+{
+	struct vmb_ring_outgoing outgoing;
+
+	vmb_send_describe(packet, packet->payload, packet->payload_length, &outgoing);
+	return vmb_outbound_write(channel, &outgoing, needed);
+}
+
+static inline enum vmb_ring_status
+vmb_completion_write_buffer(struct vmb_channel *channel,
+			    const struct vmb_packet_completion *packet,
+			    const void *buffer, u32 length, u32 *needed)
+{
+	const struct vmb_ring_outgoing outgoing = {
+		.transaction_id = packet->wire.transaction_id,
+		.type = VMB_WIRE_TYPE_COMPLETION,
+		.payload = buffer,
+		.payload_length = length,
+	};
+	enum vmb_ring_status status;
+
+	status = vmb_outbound_write(channel, &outgoing, needed);
+	if (status == VMB_RING_DONE)
+		channel->counters.completions_sent++;
+	return status;
+}
+
+/* Write a completion whose turn has come in the queue. */
+static inline enum vmb_ring_status
+vmb_completion_write(struct vmb_channel *channel,
+		     const struct vmb_packet_completion *packet, u32 *needed)
+{
+	return vmb_completion_write_buffer(channel, packet, packet->buffer,
+					   packet->completion_length, needed);
 }
 
 #endif
