@@ -284,6 +284,7 @@ void vmb_life_stop(struct vmb_channel *channel,
 		   enum vmb_channel_stop_reason reason);
 void vmb_life_stop_for_good(struct vmb_channel *channel,
 			    enum vmb_channel_stop_reason reason);
+void vmb_inbound_go_elsewhere(struct vmb_channel *channel);
 
 /* pool.c */
 int vmb_pool_create(struct vmb_channel *channel);
@@ -294,12 +295,9 @@ void vmb_inbound_init(struct vmb_inbound *inbound);
 void vmb_inbound_start(struct vmb_channel *channel);
 void vmb_inbound_start_discarding(struct vmb_channel *channel);
 void vmb_inbound_stop(struct vmb_channel *channel);
-void vmb_inbound_look(struct vmb_channel *channel, bool passive);
 
 /* inbound_control.c */
 void vmb_inbound_control_init(struct vmb_inbound *inbound);
-void vmb_inbound_go_elsewhere(struct vmb_channel *channel);
-bool vmb_inbound_put_off(struct vmb_packet_completion *packet, bool pending);
 bool vmb_inbound_quota_is_reached(const struct vmb_channel *channel);
 bool vmb_inbound_block(struct vmb_channel *channel);
 void vmb_inbound_unblock(struct vmb_channel *channel);
@@ -411,6 +409,8 @@ void vmb_sub_channels_forget(struct vmb_channel *primary);
 
 /* external_data.c */
 enum vmb_refusal vmb_external_data_check(struct vmb_packet_completion *packet);
+enum vmb_refusal vmb_external_data_resolve(struct vmb_packet_completion *packet,
+					   bool *pending);
 void vmb_external_data_release(struct vmb_packet_completion *packet);
 
 /* gpadl.c */
@@ -421,8 +421,10 @@ struct vmb_gpadl *vmb_gpadl_find(struct vmb_memory *memory, u32 handle);
 int vmb_gpadl_create(struct vmb_channel *channel, struct vmb_gpadl *gpadl,
 		     u32 *gpadl_handle);
 
-/* gpadl_pages.c */
+/* gpadl_free.c */
 void vmb_gpadl_free(struct vmb_gpadl *gpadl, bool leaked);
+
+/* gpadl_pages.c */
 int vmb_gpadl_page_of_pfns(const u64 *pfns, u32 page_shift, u64 *frame);
 
 /* gpadl_map.c */

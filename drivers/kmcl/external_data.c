@@ -149,7 +149,12 @@ vmb_external_data_add_transfer(struct vmb_packet_completion *packet,
 	return VMB_REFUSAL_NONE;
 }
 
-static enum vmb_refusal
+/*
+ * Find the pages that the ranges of a packet name. @pending: some of it is being
+ * shared at this moment, so it is too early to say. What was found is released by
+ * vmb_external_data_release(), also if the answer is a refusal.
+ */
+enum vmb_refusal
 vmb_external_data_resolve(struct vmb_packet_completion *packet, bool *pending)
 {
 	struct vmb_memory *memory = &packet->channel->memory;
@@ -200,89 +205,3 @@ void vmb_external_data_release(struct vmb_packet_completion *packet)
 	packet->vector_count = 0;
 }
 
-static int vmb_external_data_errno(enum vmb_refusal refusal)
-{
-	switch (refusal) {
-	case VMB_REFUSAL_NONE:
-		return 0;
-	case VMB_REFUSAL_TRANSFER_SET_UNKNOWN:
-		return -ENOENT;
-	case VMB_REFUSAL_TRANSFER_RANGE_BEYOND_SET:
-		return -ERANGE;
-	default:
-		return -EACCES;
-	}
-}
-
-/* The first answer but "pending" is kept for the packet's life. */
-static int vmb_external_data_know(struct vmb_packet_completion *packet)
-{
-	struct vmb_channel *channel = packet->channel;
-	enum vmb_refusal refusal;
-	bool pending = false;
-
-	if (packet->external_known)
-		return packet->external_result;
-	packet->external_read_only = false;
-	packet->external_writable = false;
-	refusal = vmb_external_data_resolve(packet, &pending);
-	if (refusal != VMB_REFUSAL_NONE)
-		vmb_external_data_release(packet);
-	if (pending) {
-		vmb_inbound_put_off(packet, true);
-		return -EINPROGRESS;
-	}
-	if (refusal != VMB_REFUSAL_NONE)
-		vmb_refuse(channel, &packet->wire, refusal);
-	packet->external_result = vmb_external_data_errno(refusal);
-	packet->external_known = true;
-	return packet->external_result;
-}
-
-int vmb_channel_packet_get_external_data(struct vmb_packet_completion *packet,
-					 u32 flags,
-					 const struct bio_vec **vectors,
-					 u32 *vector_count)
-{
-	bool read_only = flags & VMB_CHANNEL_PACKET_EXTERNAL_DATA_FLAG_READ_ONLY;
-	int ret;
-
-	if (flags & ~VMB_CHANNEL_PACKET_EXTERNAL_DATA_FLAG_READ_ONLY)
-		return -EINVAL;
-	if (packet->wire.type != VMB_WIRE_TYPE_DATA_GPA_DIRECT &&
-	    packet->wire.type != VMB_WIRE_TYPE_DATA_TRANSFER_PAGES)
-		return -EINVAL;
-	ret = vmb_external_data_know(packet);
-	if (ret)
-		return ret;
-	if (!read_only && packet->external_read_only)
-		return -EROFS;
-	if (!read_only)
-		packet->external_writable = true;
-	*vectors = packet->vectors;
-	*vector_count = packet->vector_count;
-	return 0;
-}
-EXPORT_SYMBOL_GPL(vmb_channel_packet_get_external_data);
-
-int vmb_channel_packet_get_external_data_iter(struct vmb_packet_completion *packet,
-					      unsigned int direction,
-					      struct iov_iter *iter)
-{
-	if (!packet->vector_count)
-		return -EINVAL;
-	if (direction == ITER_DEST && !packet->external_writable)
-		return -EROFS;
-	iov_iter_bvec(iter, direction, packet->vectors, packet->vector_count,
-		      packet->ranges.bytes);
-	return 0;
-}
-EXPORT_SYMBOL_GPL(vmb_channel_packet_get_external_data_iter);
-
-void *vmb_channel_packet_get_client_context(struct vmb_packet_completion *packet)
-{
-	if (!packet->channel->client_context_size)
-		return NULL;
-	return packet->client_context;
-}
-EXPORT_SYMBOL_GPL(vmb_channel_packet_get_client_context);

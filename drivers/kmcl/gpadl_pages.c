@@ -28,28 +28,6 @@
  */
 #define VMB_GPADL_MAXIMUM_PAGES	8189u
 
-static void vmb_gpadl_release_memory(struct vmb_gpadl *gpadl)
-{
-	if (gpadl->origin == VMB_GPADL_PAGES)
-		vunmap(gpadl->buffer);
-	else if (gpadl->origin == VMB_GPADL_ALLOCATED &&
-		 is_vmalloc_addr(gpadl->buffer))
-		vfree(gpadl->buffer);
-	else if (gpadl->origin == VMB_GPADL_ALLOCATED && gpadl->buffer)
-		free_pages_exact(gpadl->buffer, gpadl->byte_count);
-}
-
-/* @leaked: the peer may still write to the memory. */
-void vmb_gpadl_free(struct vmb_gpadl *gpadl, bool leaked)
-{
-	if (!leaked)
-		vmb_gpadl_release_memory(gpadl);
-	else if (gpadl->origin == VMB_GPADL_ALLOCATED && is_vmalloc_addr(gpadl->buffer))
-		kmemleak_ignore(gpadl->buffer);
-	kvfree(gpadl->pages);
-	kfree(gpadl);
-}
-
 /* What every create checks. Only the client's end of a channel has GPADLs. */
 static bool vmb_gpadl_flags_are_valid(const struct vmb_channel *channel, u32 flags)
 {

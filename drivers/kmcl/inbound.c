@@ -29,12 +29,6 @@ enum vmb_batch_end {
 	VMB_BATCH_LOST,		/* the peer broke the ring */
 };
 
-void vmb_inbound_init(struct vmb_inbound *inbound)
-{
-	init_waitqueue_head(&inbound->idle);
-	vmb_inbound_control_init(inbound);
-}
-
 /* Bits that a batch has to do with; nothing but RUNNING is the common case. */
 #define VMB_INBOUND_SPECIAL	(BIT(VMB_INBOUND_RUNNING) |	\
 				 BIT(VMB_INBOUND_LIMITED) |	\
@@ -395,7 +389,7 @@ static void vmb_inbound_leave(struct vmb_channel *channel, bool again)
  * Deliver what is in the incoming ring, and write what waits for room in the
  * outgoing one. Bounded: asks to be scheduled again if there is more.
  */
-void vmb_inbound_look(struct vmb_channel *channel, bool passive)
+static void vmb_inbound_look(struct vmb_channel *channel, bool passive)
 {
 	struct vmb_inbound *inbound = &channel->inbound;
 	enum vmb_batch_end end;
@@ -507,23 +501,21 @@ void vmb_inbound_stop(struct vmb_channel *channel)
 	cancel_work_sync(&inbound->work);
 }
 
-void vmb_channel_packet_fail(struct vmb_packet_completion *packet)
+static void vmb_inbound_work(struct work_struct *work)
 {
-	struct vmb_channel *channel = packet->channel;
+	struct vmb_channel *channel = container_of(work, struct vmb_channel,
+						   inbound.work);
+	struct vmb_inbound *inbound = &channel->inbound;
+	bool passive = READ_ONCE(inbound->flags) &
+		       (BIT(VMB_INBOUND_PASSIVE) | BIT(VMB_INBOUND_DEFERRED));
 
-	if (atomic_cmpxchg(&packet->state, VMB_PACKET_DELIVERED,
-			   VMB_PACKET_COMPLETED) != VMB_PACKET_DELIVERED) {
-		WARN_ONCE(1, "vmbkmcl: %s: %s() of a packet that is not the client's\n",
-			  channel->name, __func__);
-		return;
-	}
-	clear_bit(VMB_INBOUND_RUNNING, &channel->inbound.flags);
-	dev_warn_ratelimited(channel->dev,
-			     "%s: the driver failed a packet (transaction %#llx), incoming queue stopped\n",
-			     vmb_channel_label(channel), packet->wire.transaction_id);
-	vmb_external_data_release(packet);
-	/* Nobody is told: as a packet whose sender wants no completion. */
-	packet->wire.flags = 0;
-	vmb_outbound_complete(packet, NULL, 0, &channel->counters.failed);
+	clear_bit(VMB_INBOUND_OVERTIME, &inbound->flags);
+	vmb_inbound_look(channel, passive);
 }
-EXPORT_SYMBOL_GPL(vmb_channel_packet_fail);
+
+void vmb_inbound_init(struct vmb_inbound *inbound)
+{
+	init_waitqueue_head(&inbound->idle);
+	INIT_WORK(&inbound->work, vmb_inbound_work);
+	vmb_inbound_control_init(inbound);
+}

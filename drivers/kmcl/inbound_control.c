@@ -16,35 +16,11 @@
 #define VMB_WINDOW_NS	(10 * NSEC_PER_MSEC)
 #define VMB_ALL		100u
 
-static void vmb_inbound_work(struct work_struct *work)
-{
-	struct vmb_channel *channel = container_of(work, struct vmb_channel,
-						   inbound.work);
-	struct vmb_inbound *inbound = &channel->inbound;
-	bool passive = READ_ONCE(inbound->flags) &
-		       (BIT(VMB_INBOUND_PASSIVE) | BIT(VMB_INBOUND_DEFERRED));
-
-	clear_bit(VMB_INBOUND_OVERTIME, &inbound->flags);
-	vmb_inbound_look(channel, passive);
-}
-
 void vmb_inbound_control_init(struct vmb_inbound *inbound)
 {
-	INIT_WORK(&inbound->work, vmb_inbound_work);
 	inbound->processor = WORK_CPU_UNBOUND;
 	inbound->quota = U32_MAX;
 	inbound->share = VMB_ALL;
-}
-
-/* Have the worker deliver. Any context. */
-void vmb_inbound_go_elsewhere(struct vmb_channel *channel)
-{
-	u32 processor = READ_ONCE(channel->inbound.processor);
-
-	if (processor != WORK_CPU_UNBOUND && cpu_online(processor))
-		schedule_work_on(processor, &channel->inbound.work);
-	else
-		queue_work(vmb_workqueue, &channel->inbound.work);
 }
 
 /* Packets in the client's hands, as the drain knows it. */
@@ -180,40 +156,6 @@ int vmb_client_channel_init_set_target_processor_index(struct vmb_channel *chann
 	return 0;
 }
 EXPORT_SYMBOL_GPL(vmb_client_channel_init_set_target_processor_index);
-
-/*
- * The callback is over for now, and called again for the same packet. False: it is
- * not running for this one, or the client does not have it. @pending: not before
- * the memory that it names is shared, or is not.
- */
-bool vmb_inbound_put_off(struct vmb_packet_completion *packet, bool pending)
-{
-	struct vmb_inbound *inbound = &packet->channel->inbound;
-
-	/* What was delivered last is what the callback runs for. */
-	if (!vmb_inbound_is_reader(inbound) || inbound->deferred ||
-	    vmb_spare_last_taken(&inbound->spare) != packet)
-		return false;
-	if (atomic_cmpxchg(&packet->state, VMB_PACKET_DELIVERED,
-			   VMB_PACKET_DEFERRED) != VMB_PACKET_DELIVERED)
-		return false;
-	/* The client does not hold it meanwhile. */
-	inbound->delivered--;
-	inbound->deferred = packet;
-	inbound->pending = pending;
-	set_bit(VMB_INBOUND_DEFERRED, &inbound->flags);
-	return true;
-}
-
-void vmb_channel_packet_defer_to_passive(struct vmb_packet_completion *packet)
-{
-	bool was_put_off = vmb_inbound_put_off(packet, false);
-
-	WARN_ONCE(!was_put_off,
-		  "vmbkmcl: %s: %s() outside of the packet's callback, or not the client's any more\n",
-		  packet->channel->name, __func__);
-}
-EXPORT_SYMBOL_GPL(vmb_channel_packet_defer_to_passive);
 
 /* The channel is closing and delivers nothing: nor what was put off. */
 void vmb_inbound_drop_deferred(struct vmb_channel *channel)

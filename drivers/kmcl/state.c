@@ -132,3 +132,14 @@ void vmb_channel_peer_gone(struct vmb_channel *channel)
 	vmb_life_stop(channel, VMB_CHANNEL_STOP_PEER_GONE);
 }
 EXPORT_SYMBOL_GPL(vmb_channel_peer_gone);
+
+/* Have the worker deliver. Any context. */
+void vmb_inbound_go_elsewhere(struct vmb_channel *channel)
+{
+	u32 processor = READ_ONCE(channel->inbound.processor);
+
+	if (processor != WORK_CPU_UNBOUND && cpu_online(processor))
+		schedule_work_on(processor, &channel->inbound.work);
+	else
+		queue_work(vmb_workqueue, &channel->inbound.work);
+}
