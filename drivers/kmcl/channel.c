@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The channel object: made, configured, destroyed.
+ * The channel object: made and destroyed.
  */
-#include <linux/ctype.h>
-#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "channel.h"
@@ -12,11 +10,6 @@
 /* What a client gets that sets nothing. KMCL names no defaults. */
 #define VMB_DEFAULT_MAXIMUM_PACKET_SIZE	4096u
 #define VMB_DEFAULT_MAXIMUM_PACKET_COUNT	256u
-/*
- * A client context is meant for a few words. Without a limit a typing error
- * would be multiplied by the number of packet objects.
- */
-#define VMB_MAXIMUM_CLIENT_CONTEXT_SIZE	65536u
 
 static void vmb_channel_release_work(struct work_struct *work)
 {
@@ -160,148 +153,6 @@ void vmb_channel_cleanup(struct vmb_channel *channel)
 	kobject_put(&channel->kobject);
 }
 EXPORT_SYMBOL_GPL(vmb_channel_cleanup);
-
-int vmb_channel_init_set_maximum_packet_size(struct vmb_channel *channel,
-					     u32 packet_size)
-{
-	u32 size;
-	int ret;
-
-	if (!vmb_channel_is_resizable(channel))
-		return -EBUSY;
-	if (!packet_size)
-		return -EINVAL;
-	ret = vmb_ring_packet_size(0, packet_size, &size);
-	if (ret)
-		return ret;
-	vmb_packets_drop_spare(channel);
-	channel->maximum_packet_size = packet_size;
-	return 0;
-}
-EXPORT_SYMBOL_GPL(vmb_channel_init_set_maximum_packet_size);
-
-int vmb_channel_init_set_maximum_external_data(struct vmb_channel *channel,
-					       u32 data_size, u32 chain_length)
-{
-	struct vmb_range_limits limits = {
-		.bytes = data_size,
-		.chain = chain_length,
-	};
-
-	if (!vmb_channel_is_resizable(channel))
-		return -EBUSY;
-	if (!data_size || !chain_length)
-		return -EINVAL;
-	/* Never more than a packet can hold: if as much, no payload fits. */
-	if (vmb_ranges_maximum_length(&limits) >= VMB_WIRE_MAXIMUM_LENGTH -
-	    sizeof(struct vmb_wire_descriptor))
-		return -EMSGSIZE;
-	vmb_packets_drop_spare(channel);
-	channel->external = limits;
-	return 0;
-}
-EXPORT_SYMBOL_GPL(vmb_channel_init_set_maximum_external_data);
-
-int vmb_channel_init_set_client_context_size(struct vmb_channel *channel,
-					     u32 context_size)
-{
-	if (!vmb_channel_is_configurable(channel))
-		return -EBUSY;
-	if (context_size > VMB_MAXIMUM_CLIENT_CONTEXT_SIZE)
-		return -EINVAL;
-	channel->client_context_size = context_size;
-	return 0;
-}
-EXPORT_SYMBOL_GPL(vmb_channel_init_set_client_context_size);
-
-int vmb_channel_init_set_process_packet_callbacks(struct vmb_channel *channel,
-						  void *callback_context,
-						  vmb_channel_process_packet_fn process_packet,
-						  vmb_channel_processing_complete_fn complete)
-{
-	if (!vmb_channel_is_configurable(channel))
-		return -EBUSY;
-	if (!process_packet)
-		return -EINVAL;
-	channel->inbound.callback_context = callback_context;
-	channel->inbound.process_packet = process_packet;
-	channel->inbound.processing_complete = complete;
-	return 0;
-}
-EXPORT_SYMBOL_GPL(vmb_channel_init_set_process_packet_callbacks);
-
-int vmb_channel_init_set_state_change_callbacks(struct vmb_channel *channel,
-						const struct vmb_channel_state_change_callbacks
-						*callbacks)
-{
-	if (!vmb_channel_is_configurable(channel))
-		return -EBUSY;
-	if (callbacks->version != VMB_CHANNEL_STATE_CHANGE_CALLBACKS_VERSION ||
-	    callbacks->size != sizeof(*callbacks))
-		return -EINVAL;
-	channel->callbacks = *callbacks;
-	return 0;
-}
-EXPORT_SYMBOL_GPL(vmb_channel_init_set_state_change_callbacks);
-
-int vmb_channel_init_set_friendly_name(struct vmb_channel *channel,
-				       const char *name)
-{
-	size_t length = strnlen(name, VMB_CHANNEL_NAME_SIZE);
-	size_t i;
-
-	if (!vmb_channel_is_configurable(channel))
-		return -EBUSY;
-	if (channel->named)
-		return -EEXIST;
-	if (!length || length == VMB_CHANNEL_NAME_SIZE)
-		return -EINVAL;
-	for (i = 0; i < length; i++)
-		if (name[i] == '/' || !isprint(name[i]))
-			return -EINVAL;
-	strscpy(channel->name, name, sizeof(channel->name));
-	channel->named = true;
-	return 0;
-}
-EXPORT_SYMBOL_GPL(vmb_channel_init_set_friendly_name);
-
-int vmb_client_channel_init_set_ring_buffer_page_count(struct vmb_channel *channel,
-						       u32 incoming_page_count,
-						       u32 outgoing_page_count)
-{
-	const u32 most = SZ_2M / PAGE_SIZE;
-
-	if (!vmb_channel_is_configurable(channel))
-		return -EBUSY;
-	if (channel->is_server)
-		return -EINVAL;
-	if (incoming_page_count < 2 || incoming_page_count > most ||
-	    outgoing_page_count < 2 || outgoing_page_count > most)
-		return -EINVAL;
-	channel->incoming_page_count = incoming_page_count;
-	channel->outgoing_page_count = outgoing_page_count;
-	return 0;
-}
-EXPORT_SYMBOL_GPL(vmb_client_channel_init_set_ring_buffer_page_count);
-
-int vmb_client_channel_init_set_target_pnp(struct vmb_channel *channel,
-					   const guid_t *interface_type,
-					   const guid_t *interface_instance,
-					   vmb_channel_pnp_failure_fn pnp_failure)
-{
-	if (!vmb_channel_is_configurable(channel))
-		return -EBUSY;
-	if (channel->is_server)
-		return -EINVAL;
-	channel->target_set = true;
-	guid_copy(&channel->target_type, interface_type);
-	channel->target_instance_set = interface_instance;
-	if (interface_instance)
-		guid_copy(&channel->target_instance, interface_instance);
-	channel->pnp_failure = pnp_failure;
-	return 0;
-}
-EXPORT_SYMBOL_GPL(vmb_client_channel_init_set_target_pnp);
 
 void vmb_channel_set_pointer(struct vmb_channel *channel, void *pointer)
 {

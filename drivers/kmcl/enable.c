@@ -223,36 +223,3 @@ int vmb_channel_pause(struct vmb_channel *channel)
 }
 EXPORT_SYMBOL_GPL(vmb_channel_pause);
 
-/**
- * vmb_channel_attach_rings() - the rings of a channel that is being opened
- * @channel: the channel.
- * @incoming: the ring that the peer writes; empty.
- * @outgoing: the ring that we write; empty.
- *
- * Called by the transport in open; both are copied.
- *
- * Context: process context.
- * Return: 0; -EMSGSIZE: the outgoing ring cannot hold the channel's largest
- * completion.
- */
-int vmb_channel_attach_rings(struct vmb_channel *channel,
-			     const struct vmb_ring *incoming,
-			     const struct vmb_ring *outgoing)
-{
-	u32 size;
-	int ret;
-
-	ret = vmb_ring_packet_size(0, channel->maximum_packet_size, &size);
-	if (ret)
-		return ret;
-	if (size >= outgoing->size)
-		return -EMSGSIZE;
-	vmb_ring_reader_init(&channel->inbound.reader, incoming,
-			     vmb_ranges_maximum_length(&channel->external),
-			     ALIGN(channel->maximum_packet_size, VMB_WIRE_UNIT));
-	vmb_ring_writer_init(&channel->outbound.writer, outgoing);
-	/* Until started, the peer's signals would be for nothing. */
-	vmb_ring_reader_mask(&channel->inbound.reader);
-	return 0;
-}
-EXPORT_SYMBOL_GPL(vmb_channel_attach_rings);

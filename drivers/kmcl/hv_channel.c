@@ -67,21 +67,6 @@ static bool vmb_hv_find_peer(struct vmb_channel *channel)
 	       vmb_hv_sub_find_offer(vmb_channel_transport_private(channel));
 }
 
-/*
- * Our callback is called no more. What vmbus_disconnect_ring() would do, which
- * does it for primary channels only.
- */
-void vmb_hv_silence(struct vmbus_channel *channel)
-{
-	unsigned long flags;
-
-	tasklet_disable(&channel->callback_event);
-	spin_lock_irqsave(&channel->sched_lock, flags);
-	channel->onchannel_callback = NULL;
-	spin_unlock_irqrestore(&channel->sched_lock, flags);
-	tasklet_enable(&channel->callback_event);
-}
-
 static void vmb_hv_on_channel(void *context)
 {
 	vmb_channel_interrupt(context);
@@ -93,18 +78,6 @@ static void vmb_hv_ring(const struct hv_ring_buffer_info *info,
 	ring->control = (struct vmb_wire_ring_control *)info->ring_buffer;
 	ring->data = info->ring_buffer->buffer;
 	ring->size = info->ring_datasize;
-}
-
-/*
- * May the host still reach the memory of a GPADL that hv_vmbus says is torn
- * down? It says so also when it could not post the message; but only the host's
- * answer clears the handle. A rescinded offer gets no answer and needs none.
- */
-bool vmb_hv_gpadl_is_alive(const struct vmbus_channel *channel,
-			   const struct vmbus_gpadl *gpadl)
-{
-	return gpadl->decrypted ||
-	       (gpadl->gpadl_handle && !READ_ONCE(channel->rescind));
 }
 
 /* The ring memory is ours again, unless the host may still reach it. */

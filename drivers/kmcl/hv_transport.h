@@ -106,7 +106,7 @@ struct vmb_hv_channel {
 
 extern const struct vmb_channel_transport_operations vmb_hv_channel_operations;
 
-/* hv_channel.c */
+/* hv_vmbus.c */
 void vmb_hv_silence(struct vmbus_channel *channel);
 bool vmb_hv_gpadl_is_alive(const struct vmbus_channel *channel,
 			   const struct vmbus_gpadl *gpadl);

@@ -143,20 +143,6 @@ void vmb_channel_set_incoming_processing_at_passive(struct vmb_channel *channel,
 }
 EXPORT_SYMBOL_GPL(vmb_channel_set_incoming_processing_at_passive);
 
-int vmb_client_channel_init_set_target_processor_index(struct vmb_channel *channel,
-						       u32 processor_index)
-{
-	if (!vmb_channel_is_configurable(channel))
-		return -EBUSY;
-	if (channel->is_server || processor_index >= nr_cpu_ids ||
-	    !cpu_possible(processor_index))
-		return -EINVAL;
-	WRITE_ONCE(channel->inbound.processor, processor_index);
-	set_bit(VMB_INBOUND_TARGETED, &channel->inbound.flags);
-	return 0;
-}
-EXPORT_SYMBOL_GPL(vmb_client_channel_init_set_target_processor_index);
-
 /* The channel is closing and delivers nothing: nor what was put off. */
 void vmb_inbound_drop_deferred(struct vmb_channel *channel)
 {

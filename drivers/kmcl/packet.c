@@ -11,11 +11,6 @@
 
 #include "channel.h"
 
-/* The most that ids leave room for, with 16 bits of generation above them. */
-#define VMB_MAXIMUM_PACKET_COUNT	65536u
-/* Like a client context: a few words are meant. */
-#define VMB_MAXIMUM_INLINE_CONTEXT_SIZE	65536u
-
 /**
  * struct vmb_packet_layout - where the parts of a packet object lie
  * @payload: bytes from its start.
@@ -229,49 +224,3 @@ void *vmb_packet_get_inline_packet_context_pointer(struct vmb_packet *packet)
 }
 EXPORT_SYMBOL_GPL(vmb_packet_get_inline_packet_context_pointer);
 
-int vmb_channel_init_set_inline_packet_context_size(struct vmb_channel *channel,
-						    u32 context_size)
-{
-	if (!vmb_channel_is_resizable(channel))
-		return -EBUSY;
-	if (context_size > VMB_MAXIMUM_INLINE_CONTEXT_SIZE)
-		return -EINVAL;
-	vmb_packets_drop_spare(channel);
-	channel->inline_packet_context_size = context_size;
-	return 0;
-}
-EXPORT_SYMBOL_GPL(vmb_channel_init_set_inline_packet_context_size);
-
-int vmb_channel_init_set_maximum_packet_count(struct vmb_channel *channel,
-					      u32 packet_count)
-{
-	struct vmb_transactions transactions;
-	int ret;
-
-	if (!vmb_channel_is_resizable(channel))
-		return -EBUSY;
-	if (!packet_count || packet_count > VMB_MAXIMUM_PACKET_COUNT)
-		return -EINVAL;
-	ret = vmb_transactions_create(&transactions, packet_count);
-	if (ret)
-		return ret;
-	spin_lock_irq(&channel->outbound.lock);
-	swap(transactions, channel->outbound.transactions);
-	spin_unlock_irq(&channel->outbound.lock);
-	vmb_transactions_destroy(&transactions);
-	return 0;
-}
-EXPORT_SYMBOL_GPL(vmb_channel_init_set_maximum_packet_count);
-
-/**
- * vmb_channel_maximum_packet_count() - how many packets may be in flight
- * @channel: the channel.
- *
- * Context: any, while the channel is enabled.
- * Return: what vmb_channel_init_set_maximum_packet_count() set.
- */
-u32 vmb_channel_maximum_packet_count(const struct vmb_channel *channel)
-{
-	return channel->outbound.transactions.limit;
-}
-EXPORT_SYMBOL_GPL(vmb_channel_maximum_packet_count);

@@ -53,46 +53,6 @@ int vmb_channel_init_set_primary_channel(struct vmb_channel *channel,
 }
 EXPORT_SYMBOL_GPL(vmb_channel_init_set_primary_channel);
 
-/**
- * vmb_channel_primary() - whose sub-channel it is
- * @channel: the channel.
- *
- * Context: any, from prepare to unprepare.
- * Return: the primary channel; NULL: it is one itself.
- */
-struct vmb_channel *vmb_channel_primary(const struct vmb_channel *channel)
-{
-	return channel->primary;
-}
-EXPORT_SYMBOL_GPL(vmb_channel_primary);
-
-/**
- * vmb_channel_sub_channel_index() - which sub-channel it is
- * @channel: the channel.
- *
- * Context: any, from prepare to unprepare.
- * Return: its index; 0: a primary channel.
- */
-u16 vmb_channel_sub_channel_index(const struct vmb_channel *channel)
-{
-	return channel->sub_channel_index;
-}
-EXPORT_SYMBOL_GPL(vmb_channel_sub_channel_index);
-
-/**
- * vmb_channel_primary_is_closing() - will its primary be closed soon
- * @channel: a sub-channel that is not disabled.
- *
- * Context: any.
- * Return: whether the primary channel is to be closed, or is not open.
- */
-bool vmb_channel_primary_is_closing(const struct vmb_channel *channel)
-{
-	return READ_ONCE(channel->primary->life.state) != VMB_LIFE_OPEN ||
-	       vmb_life_has_to_end(channel->primary);
-}
-EXPORT_SYMBOL_GPL(vmb_channel_primary_is_closing);
-
 /*
  * May it be enabled beside the other channels of its device? 0 or an errno.
  * Nothing changes about that while the caller holds the lock.

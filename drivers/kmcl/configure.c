@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a client sets before it enables a channel. Nothing here takes effect on an
+ * enabled one, and nothing is checked against the peer.
+ */
+#include <linux/ctype.h>
+#include <linux/sizes.h>
+
+#include "channel.h"
+
+/*
+ * A client context is meant for a few words. Without a limit a typing error
+ * would be multiplied by the number of packet objects.
+ */
+#define VMB_MAXIMUM_CLIENT_CONTEXT_SIZE	65536u
+/* Of the context of an outgoing packet, for the same reason. */
+#define VMB_MAXIMUM_INLINE_CONTEXT_SIZE	65536u
+/* The most that ids leave room for, with 16 bits of generation above them. */
+#define VMB_MAXIMUM_PACKET_COUNT	65536u
+
+int vmb_channel_init_set_maximum_packet_size(struct vmb_channel *channel,
+					     u32 packet_size)
+{
+	u32 size;
+	int ret;
+
+	if (!vmb_channel_is_resizable(channel))
+		return -EBUSY;
+	if (!packet_size)
+		return -EINVAL;
+	ret = vmb_ring_packet_size(0, packet_size, &size);
+	if (ret)
+		return ret;
+	vmb_packets_drop_spare(channel);
+	channel->maximum_packet_size = packet_size;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_init_set_maximum_packet_size);
+
+int vmb_channel_init_set_maximum_external_data(struct vmb_channel *channel,
+					       u32 data_size, u32 chain_length)
+{
+	struct vmb_range_limits limits = {
+		.bytes = data_size,
+		.chain = chain_length,
+	};
+
+	if (!vmb_channel_is_resizable(channel))
+		return -EBUSY;
+	if (!data_size || !chain_length)
+		return -EINVAL;
+	/* Never more than a packet can hold: if as much, no payload fits. */
+	if (vmb_ranges_maximum_length(&limits) >= VMB_WIRE_MAXIMUM_LENGTH -
+	    sizeof(struct vmb_wire_descriptor))
+		return -EMSGSIZE;
+	vmb_packets_drop_spare(channel);
+	channel->external = limits;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_init_set_maximum_external_data);
+
+int vmb_channel_init_set_client_context_size(struct vmb_channel *channel,
+					     u32 context_size)
+{
+	if (!vmb_channel_is_configurable(channel))
+		return -EBUSY;
+	if (context_size > VMB_MAXIMUM_CLIENT_CONTEXT_SIZE)
+		return -EINVAL;
+	channel->client_context_size = context_size;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_init_set_client_context_size);
+
+int vmb_channel_init_set_process_packet_callbacks(struct vmb_channel *channel,
+						  void *callback_context,
+						  vmb_channel_process_packet_fn process_packet,
+						  vmb_channel_processing_complete_fn complete)
+{
+	if (!vmb_channel_is_configurable(channel))
+		return -EBUSY;
+	if (!process_packet)
+		return -EINVAL;
+	channel->inbound.callback_context = callback_context;
+	channel->inbound.process_packet = process_packet;
+	channel->inbound.processing_complete = complete;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_init_set_process_packet_callbacks);
+
+int vmb_channel_init_set_state_change_callbacks(struct vmb_channel *channel,
+						const struct vmb_channel_state_change_callbacks
+						*callbacks)
+{
+	if (!vmb_channel_is_configurable(channel))
+		return -EBUSY;
+	if (callbacks->version != VMB_CHANNEL_STATE_CHANGE_CALLBACKS_VERSION ||
+	    callbacks->size != sizeof(*callbacks))
+		return -EINVAL;
+	channel->callbacks = *callbacks;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_init_set_state_change_callbacks);
+
+int vmb_channel_init_set_friendly_name(struct vmb_channel *channel,
+				       const char *name)
+{
+	size_t length = strnlen(name, VMB_CHANNEL_NAME_SIZE);
+	size_t i;
+
+	if (!vmb_channel_is_configurable(channel))
+		return -EBUSY;
+	if (channel->named)
+		return -EEXIST;
+	if (!length || length == VMB_CHANNEL_NAME_SIZE)
+		return -EINVAL;
+	for (i = 0; i < length; i++)
+		if (name[i] == '/' || !isprint(name[i]))
+			return -EINVAL;
+	strscpy(channel->name, name, sizeof(channel->name));
+	channel->named = true;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_init_set_friendly_name);
+
+int vmb_client_channel_init_set_ring_buffer_page_count(struct vmb_channel *channel,
+						       u32 incoming_page_count,
+						       u32 outgoing_page_count)
+{
+	const u32 most = SZ_2M / PAGE_SIZE;
+
+	if (!vmb_channel_is_configurable(channel))
+		return -EBUSY;
+	if (channel->is_server)
+		return -EINVAL;
+	if (incoming_page_count < 2 || incoming_page_count > most ||
+	    outgoing_page_count < 2 || outgoing_page_count > most)
+		return -EINVAL;
+	channel->incoming_page_count = incoming_page_count;
+	channel->outgoing_page_count = outgoing_page_count;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(vmb_client_channel_init_set_ring_buffer_page_count);
+
+int vmb_client_channel_init_set_target_pnp(struct vmb_channel *channel,
+					   const guid_t *interface_type,
+					   const guid_t *interface_instance,
+					   vmb_channel_pnp_failure_fn pnp_failure)
+{
+	if (!vmb_channel_is_configurable(channel))
+		return -EBUSY;
+	if (channel->is_server)
+		return -EINVAL;
+	channel->target_set = true;
+	guid_copy(&channel->target_type, interface_type);
+	channel->target_instance_set = interface_instance;
+	if (interface_instance)
+		guid_copy(&channel->target_instance, interface_instance);
+	channel->pnp_failure = pnp_failure;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(vmb_client_channel_init_set_target_pnp);
+
+int vmb_channel_init_set_inline_packet_context_size(struct vmb_channel *channel,
+						    u32 context_size)
+{
+	if (!vmb_channel_is_resizable(channel))
+		return -EBUSY;
+	if (context_size > VMB_MAXIMUM_INLINE_CONTEXT_SIZE)
+		return -EINVAL;
+	vmb_packets_drop_spare(channel);
+	channel->inline_packet_context_size = context_size;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_init_set_inline_packet_context_size);
+
+int vmb_channel_init_set_maximum_packet_count(struct vmb_channel *channel,
+					      u32 packet_count)
+{
+	struct vmb_transactions transactions;
+	int ret;
+
+	if (!vmb_channel_is_resizable(channel))
+		return -EBUSY;
+	if (!packet_count || packet_count > VMB_MAXIMUM_PACKET_COUNT)
+		return -EINVAL;
+	ret = vmb_transactions_create(&transactions, packet_count);
+	if (ret)
+		return ret;
+	spin_lock_irq(&channel->outbound.lock);
+	swap(transactions, channel->outbound.transactions);
+	spin_unlock_irq(&channel->outbound.lock);
+	vmb_transactions_destroy(&transactions);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_init_set_maximum_packet_count);
+
+int vmb_client_channel_init_set_target_processor_index(struct vmb_channel *channel,
+						       u32 processor_index)
+{
+	if (!vmb_channel_is_configurable(channel))
+		return -EBUSY;
+	if (channel->is_server || processor_index >= nr_cpu_ids ||
+	    !cpu_possible(processor_index))
+		return -EINVAL;
+	WRITE_ONCE(channel->inbound.processor, processor_index);
+	set_bit(VMB_INBOUND_TARGETED, &channel->inbound.flags);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(vmb_client_channel_init_set_target_processor_index);
+
+int vmb_server_channel_init_set_flags(struct vmb_channel *channel, u32 flags)
+{
+	if (!channel->is_server)
+		return -EINVAL;
+	if (!vmb_channel_is_configurable(channel))
+		return -EBUSY;
+	if (flags & ~VMB_SERVER_CHANNEL_INIT_FLAG_LOOPBACK_OFFER)
+		return -EINVAL;
+	channel->server_flags = flags;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(vmb_server_channel_init_set_flags);
+
+int vmb_server_channel_init_set_target_interface_id(struct vmb_channel *channel,
+						    const guid_t *interface_type,
+						    const guid_t *interface_instance)
+{
+	if (!channel->is_server)
+		return -EINVAL;
+	if (!vmb_channel_is_configurable(channel))
+		return -EBUSY;
+	if (!interface_type || !interface_instance ||
+	    guid_is_null(interface_type) || guid_is_null(interface_instance))
+		return -EINVAL;
+	channel->target_set = true;
+	guid_copy(&channel->target_type, interface_type);
+	channel->target_instance_set = true;
+	guid_copy(&channel->target_instance, interface_instance);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(vmb_server_channel_init_set_target_interface_id);
