@@ -5,7 +5,6 @@
 #include <linux/slab.h>
 
 #include "channel.h"
-#include "loopback.h"
 
 /* What a client gets that sets nothing. KMCL names no defaults. */
 #define VMB_DEFAULT_MAXIMUM_PACKET_SIZE	4096u
@@ -70,8 +69,9 @@ static void vmb_channel_remove(struct vmb_channel *channel)
 	spin_unlock_irq(&channel->device->lock);
 }
 
-static struct vmb_channel *vmb_channel_make(struct vmb_transport_device *device,
-					    bool is_server)
+static struct vmb_channel *
+vmb_channel_make(struct vmb_transport_device *device, bool is_server,
+		 const struct vmb_channel_transport_operations *operations)
 {
 	struct vmb_channel *channel;
 
@@ -85,8 +85,7 @@ static struct vmb_channel *vmb_channel_make(struct vmb_transport_device *device,
 	}
 	channel->device = device;
 	channel->dev = get_device(device->device.dev);
-	channel->operations = is_server ? &vmb_loopback_server_operations :
-					  device->operations;
+	channel->operations = operations;
 	channel->is_server = is_server;
 	channel->local = device->local;
 	guid_copy(&channel->interface_type, &device->device.interface_type);
@@ -106,14 +105,24 @@ static struct vmb_channel *vmb_channel_make(struct vmb_transport_device *device,
 int vmb_channel_allocate(struct vmb_device *device, bool is_server,
 			 struct vmb_channel **channel)
 {
+	const struct vmb_channel_transport_operations *operations;
 	struct vmb_transport_device *transport_device;
+	const struct vmb_transport *local;
 	struct vmb_channel *new;
 	int ret;
 
-	if (is_server || !device)
-		device = vmb_loopback_device();
-	transport_device = to_vmb_transport_device(device);
-	new = vmb_channel_make(transport_device, is_server);
+	if (is_server || !device) {
+		local = vmb_transport_local();
+		if (!local)
+			return -ENODEV;
+		transport_device = local->local_device;
+		operations = is_server ? local->server_operations :
+					 transport_device->operations;
+	} else {
+		transport_device = to_vmb_transport_device(device);
+		operations = transport_device->operations;
+	}
+	new = vmb_channel_make(transport_device, is_server, operations);
 	if (!new)
 		return -ENOMEM;
 	ret = vmb_channel_add(new);

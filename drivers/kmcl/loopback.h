@@ -187,7 +187,6 @@ extern struct mutex vmb_loopback_lock;
 extern struct list_head vmb_loopback_offers;
 int vmb_loopback_init(void);
 void vmb_loopback_exit(void);
-struct vmb_device *vmb_loopback_device(void);
 struct vmb_loopback_offer *vmb_loopback_offer_make(struct vmb_channel *server,
 						   const guid_t *type,
 						   const guid_t *instance);

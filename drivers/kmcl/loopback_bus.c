@@ -183,6 +183,8 @@ static struct vmb_transport vmb_loopback_transport = {
 	.owner = THIS_MODULE,
 	.driver_register = vmb_loopback_driver_register,
 	.driver_unregister = vmb_loopback_driver_unregister,
+	.local_device = &vmb_loopback_root_device.transport,
+	.server_operations = &vmb_loopback_server_operations,
 };
 
 static void vmb_loopback_offer_release(struct device *dev)
@@ -290,12 +292,6 @@ void vmb_loopback_offer_withdraw(struct vmb_loopback_offer *offer)
 	list_del(&offer->node);
 	mutex_unlock(&vmb_loopback_lock);
 	put_device(&offer->dev);
-}
-
-/* Where a channel is that was allocated without a device. */
-struct vmb_device *vmb_loopback_device(void)
-{
-	return &vmb_loopback_root_device.transport.device;
 }
 
 int vmb_loopback_init(void)

@@ -11,6 +11,11 @@
 static DEFINE_MUTEX(vmb_registry_lock);
 static LIST_HEAD(vmb_drivers);
 static LIST_HEAD(vmb_transports);
+/*
+ * The one that has servers. Written under the lock, read without it, since a
+ * probe that the registry waits for allocates channels.
+ */
+static struct vmb_transport *vmb_local_transport;
 
 /**
  * struct vmb_driver_binding - a driver registered with a transport
@@ -132,6 +137,9 @@ int vmb_transport_register(struct vmb_transport *transport)
 
 	mutex_lock(&vmb_registry_lock);
 	list_add_tail(&transport->node, &vmb_transports);
+	/* Pairs with vmb_transport_local(): the device is made before. */
+	if (transport->local_device)
+		smp_store_release(&vmb_local_transport, transport);
 	list_for_each_entry(driver, &vmb_drivers, node) {
 		ret = vmb_driver_bind(driver, transport);
 		if (ret)
@@ -154,6 +162,14 @@ void vmb_transport_unregister(struct vmb_transport *transport)
 {
 	mutex_lock(&vmb_registry_lock);
 	list_del(&transport->node);
+	if (transport == vmb_local_transport)
+		WRITE_ONCE(vmb_local_transport, NULL);
 	mutex_unlock(&vmb_registry_lock);
 }
 EXPORT_SYMBOL_GPL(vmb_transport_unregister);
+
+/* The transport on which this kernel can offer channels to itself, or NULL. */
+const struct vmb_transport *vmb_transport_local(void)
+{
+	return smp_load_acquire(&vmb_local_transport);
+}

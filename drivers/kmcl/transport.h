@@ -110,6 +110,9 @@ struct vmb_transport_device {
  * @driver_register: make @driver known to the bus; what it returns through
  *	@private comes back to driver_unregister. Process context.
  * @driver_unregister: undo it; all its devices are removed when it returns.
+ * @local_device: where channels are that were allocated without a device, and
+ *	servers. NULL: there are none on this transport. One transport has it.
+ * @server_operations: of the servers there.
  * @node: the registry's.
  */
 struct vmb_transport {
@@ -117,11 +120,14 @@ struct vmb_transport {
 	struct module *owner;
 	int (*driver_register)(struct vmb_driver *driver, void **private);
 	void (*driver_unregister)(struct vmb_driver *driver, void *private);
+	struct vmb_transport_device *local_device;
+	const struct vmb_channel_transport_operations *server_operations;
 	struct list_head node;
 };
 
 int vmb_transport_register(struct vmb_transport *transport);
 void vmb_transport_unregister(struct vmb_transport *transport);
+const struct vmb_transport *vmb_transport_local(void);
 
 void vmb_transport_device_init(struct vmb_transport_device *device,
 			       struct device *dev,
