@@ -40,9 +40,8 @@ struct vmb_packet_completion;
  *
  * WAIT_FOR_COMPLETION	the packet ends with the peer's completion, not when it
  *			is in the ring; required with external data
- * FORCE_MDL_LENGTH	the length given counts, also if it exceeds the first
- *			vector, up to the end of that vector's last page; the
- *			other vectors are not used
+ * FORCE_MDL_LENGTH	the length given counts, also if it exceeds that of the
+ *			memory list, up to the end of the list's last page
  * PAGED_BUFFER		allowed, without effect: kernel memory is never paged
  * DATA_IN_ONLY		external data goes from the peer to us only
  * DATA_OUT_ONLY	external data goes from us to the peer only

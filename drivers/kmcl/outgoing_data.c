@@ -162,18 +162,23 @@ static void vmb_outgoing_data_skip(struct scatterlist *entry, u32 offset)
 		    entry->length - offset, offset_in_page(start));
 }
 
-/* The part of a memory list from @offset on, @length bytes or all. */
+/*
+ * The part of a memory list from @offset on, @length bytes or all. The last
+ * vector counts @more bytes more than it says.
+ */
 static __always_inline int
 vmb_outgoing_data_cut(struct vmb_packet *packet, const struct bio_vec *vector,
-		      u32 vector_count, u32 offset, u32 length)
+		      u32 vector_count, u32 more, u32 offset, u32 length)
 {
-	const struct bio_vec *end = vector + vector_count;
+	const struct bio_vec *end = vector + vector_count, *last = end - 1;
 	struct vmb_packet_external *external = &packet->external;
 	struct scatterlist *entry = external->table;
 	const struct bio_vec *stop;
 	u64 wanted, total = 0;
 
 	while (vector != end && offset >= vector->bv_len) {
+		if (more && vector == last && offset < vector->bv_len + more)
+			break;
 		offset -= vector->bv_len;
 		vector++;
 	}
@@ -183,6 +188,8 @@ vmb_outgoing_data_cut(struct vmb_packet *packet, const struct bio_vec *vector,
 	for (; vector != stop; vector++) {
 		u32 bytes = vector->bv_len;
 
+		if (more && vector == last)
+			bytes += more;
 		if (unlikely(!bytes))
 			continue;
 		/* What the DMA API puts there was cleared by it, or overwritten. */
@@ -209,19 +216,28 @@ vmb_outgoing_data_cut(struct vmb_packet *packet, const struct bio_vec *vector,
 	return total - offset > packet->channel->external.bytes ? -EMSGSIZE : 0;
 }
 
-/* The first vector only, up to the end of its last page. */
+/*
+ * The vectors are one memory list, as an MDL is: its length may go on to the end
+ * of the page that the last of them ends in. Pages in the middle are whole, or
+ * the list has a gap there; either way there is nothing to add to them.
+ */
 static noinline int vmb_outgoing_data_force(struct vmb_packet *packet,
-					    const struct bio_vec *vector,
-					    u32 offset, u32 length)
+					    const struct bio_vec *vectors,
+					    u32 vector_count, u32 offset,
+					    u32 length)
 {
-	u64 room = PAGE_ALIGN((u64)vector->bv_offset + vector->bv_len) -
-		   vector->bv_offset;
-	struct bio_vec forced = *vector;
+	const struct bio_vec *last;
+	u32 room;
 
-	if (!length || (u64)offset + length > room)
+	while (vector_count && !vectors[vector_count - 1].bv_len)
+		vector_count--;
+	if (!vector_count || !length)
 		return -EINVAL;
-	forced.bv_len = offset + length;
-	return vmb_outgoing_data_cut(packet, &forced, 1, offset, length);
+	last = &vectors[vector_count - 1];
+	room = -(last->bv_offset + last->bv_len) % PAGE_SIZE;
+	return vmb_outgoing_data_cut(packet, vectors, vector_count,
+				     min(room, U32_MAX - last->bv_len), offset,
+				     length);
 }
 
 /*
@@ -241,10 +257,11 @@ int vmb_outgoing_data_from_vectors(struct vmb_packet *packet,
 	if (!vectors || !vector_count)
 		return -EINVAL;
 	if (unlikely(flags & VMB_CHANNEL_FORMAT_FLAG_FORCE_MDL_LENGTH))
-		ret = vmb_outgoing_data_force(packet, vectors, offset, length);
+		ret = vmb_outgoing_data_force(packet, vectors, vector_count,
+					      offset, length);
 	else
-		ret = vmb_outgoing_data_cut(packet, vectors, vector_count, offset,
-					    length);
+		ret = vmb_outgoing_data_cut(packet, vectors, vector_count, 0,
+					    offset, length);
 	if (unlikely(ret)) {
 		packet->external.count = 0;
 		return ret;

@@ -183,8 +183,11 @@ int __must_check vmb_packet_send(struct vmb_packet *packet, const void *buffer,
  * @mdl_length: bytes of external data; 0: to the end of the list.
  * @flags: as in vmb_packet_send(); WAIT_FOR_COMPLETION is required.
  *
- * With FORCE_MDL_LENGTH @mdl_length may go beyond the first vector, up to the
- * end of that vector's last page, and the other vectors are not used.
+ * The array is what KMCL calls one MDL: memory of any number of pages that lie
+ * anywhere. With FORCE_MDL_LENGTH offset and length together may go beyond its
+ * end, up to the end of the page that the last vector ends in; @mdl_length must
+ * be given then. The bytes between are the caller's, too, and the peer may see
+ * them. No vector but the last that is not empty counts more than it says.
  *
  * Context: any but hard interrupt.
  * Return: as vmb_packet_send(); -EINVAL, too, if the list is shorter than offset

@@ -263,10 +263,8 @@ static void shape_cut(struct slot *slot, struct shape *shape)
 			    vector->bv_offset;
 		u32 most = vector->bv_len, length;
 
-		if (force) {
+		if (force && i == count - 1)
 			most = PAGE_ALIGN(vector->bv_offset + most) - vector->bv_offset;
-			count = 1;
-		}
 		if (offset >= most) {
 			offset -= most;
 			continue;
