@@ -4,7 +4,7 @@
  */
 #include <linux/slab.h>
 
-#include "channel.h"
+#include "observe.h"
 
 /* What a client gets that sets nothing. KMCL names no defaults. */
 #define VMB_DEFAULT_MAXIMUM_PACKET_SIZE	4096u

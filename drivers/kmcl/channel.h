@@ -267,7 +267,6 @@ static inline bool vmb_life_is_callback(const struct vmb_channel *channel)
 
 /* main.c */
 extern struct workqueue_struct *vmb_workqueue;
-extern struct dentry *vmb_debugfs_root;
 
 /* accounting.c */
 void vmb_refuse(struct vmb_channel *channel, const struct vmb_ring_packet *packet,
@@ -286,164 +285,10 @@ void vmb_life_stop_for_good(struct vmb_channel *channel,
 			    enum vmb_channel_stop_reason reason);
 void vmb_inbound_go_elsewhere(struct vmb_channel *channel);
 
-/* pool.c */
-int vmb_pool_create(struct vmb_channel *channel);
-void vmb_pool_destroy(struct vmb_channel *channel);
-
-/* inbound.c */
-void vmb_inbound_init(struct vmb_inbound *inbound);
-void vmb_inbound_start(struct vmb_channel *channel);
-void vmb_inbound_start_discarding(struct vmb_channel *channel);
-void vmb_inbound_stop(struct vmb_channel *channel);
-
-/* inbound_control.c */
-void vmb_inbound_control_init(struct vmb_inbound *inbound);
-bool vmb_inbound_quota_is_reached(const struct vmb_channel *channel);
-bool vmb_inbound_block(struct vmb_channel *channel);
-void vmb_inbound_unblock(struct vmb_channel *channel);
-bool vmb_inbound_is_overtime(struct vmb_channel *channel);
-void vmb_inbound_drop_deferred(struct vmb_channel *channel);
-
-/* outbound.c */
-void vmb_outbound_init(struct vmb_outbound *outbound);
-void vmb_outbound_open(struct vmb_channel *channel);
-bool vmb_outbound_close(struct vmb_channel *channel, bool for_good);
-bool vmb_outbound_client_has_external(struct vmb_channel *channel);
-void vmb_outbound_forget_packets(struct vmb_channel *channel);
-bool vmb_outbound_flush_queue(struct vmb_channel *channel);
-void vmb_outbound_lost(struct vmb_channel *channel);
-void vmb_outbound_flush(struct vmb_channel *channel);
-void vmb_outbound_begin_batch(struct vmb_channel *channel);
-bool vmb_outbound_end_batch(struct vmb_channel *channel);
-bool vmb_outbound_take_free(struct vmb_channel *channel);
-
-/* completion.c */
-int vmb_outbound_complete(struct vmb_packet_completion *packet,
-			  const void *buffer, u32 length, u64 *counter);
-
 /* transaction.c */
 int vmb_transactions_create(struct vmb_transactions *transactions, u32 limit);
 void vmb_transactions_destroy(struct vmb_transactions *transactions);
 u32 vmb_transaction_take_slot(struct vmb_channel *channel);
 void vmb_transaction_put_slot(struct vmb_channel *channel, u32 slot);
-
-/* packet.c */
-void vmb_packets_drop_spare(struct vmb_channel *channel);
-
-/* send_end.c */
-void vmb_send_written(struct vmb_channel *channel, struct vmb_packet *packet);
-void vmb_send_end(struct vmb_channel *channel, struct vmb_packet *packet,
-		  int status);
-void vmb_send_run_ended(struct vmb_channel *channel);
-bool vmb_send_completed(struct vmb_channel *channel, u64 transaction_id,
-			int status, const void *buffer, u32 length);
-
-/* send.c */
-int vmb_send_check(struct vmb_packet *packet, u32 length, u32 flags,
-		   bool external);
-int vmb_send_submit(struct vmb_packet *packet, const void *buffer, u32 length,
-		    bool may_wait);
-
-/* send_life.c */
-void vmb_send_accept(struct vmb_channel *channel);
-bool vmb_send_is_accepting(const struct vmb_channel *channel);
-void vmb_send_start(struct vmb_channel *channel);
-void vmb_send_hold(struct vmb_channel *channel);
-bool vmb_send_stop(struct vmb_channel *channel, bool all);
-bool vmb_send_has_external(struct vmb_channel *channel);
-void vmb_send_keep(struct vmb_channel *channel);
-void vmb_send_fail(struct vmb_channel *channel, int status);
-enum vmb_send_state vmb_send_abandon(struct vmb_packet *packet, bool gone);
-
-/* outgoing_data.c */
-int vmb_outgoing_data_from_vectors(struct vmb_packet *packet,
-				   const struct bio_vec *vectors, u32 vector_count,
-				   u32 offset, u32 length, u32 flags);
-int vmb_outgoing_data_from_pfns(struct vmb_packet *packet, const u64 *pfns,
-				u32 pfn_count, u32 flags);
-void vmb_outgoing_data_pin(struct vmb_packet *packet);
-bool vmb_outgoing_data_can_be_pinned(const struct vmb_packet *packet);
-void vmb_outgoing_data_release(struct vmb_packet *packet, bool leak);
-
-/* life.c */
-void vmb_life_init(struct vmb_channel *channel);
-void vmb_life_init_sub_channel_work(struct vmb_life *life);
-
-/* life_sleep.c */
-void vmb_life_hibernate(struct vmb_channel *channel,
-			enum vmb_channel_stop_reason reason);
-void vmb_life_sleep(struct vmb_channel *channel);
-bool vmb_life_is_restless(const struct vmb_channel *channel);
-bool vmb_life_is_awake(const struct vmb_channel *channel);
-bool vmb_life_refuses_to_sleep(const struct vmb_channel *channel);
-void vmb_life_is_stuck(struct vmb_channel *channel);
-void vmb_life_wake(struct vmb_channel *channel);
-
-/* close.c */
-bool vmb_life_rest(struct vmb_channel *channel);
-bool vmb_life_rest_to_hibernate(struct vmb_channel *channel);
-void vmb_life_close_transport(struct vmb_channel *channel, bool for_good);
-void vmb_life_take_memory_back(struct vmb_channel *channel);
-void vmb_life_close(struct vmb_channel *channel);
-void vmb_life_wait_for_client(struct vmb_channel *channel);
-void vmb_life_close_to_hibernate(struct vmb_channel *channel);
-
-/* sub_channel.c */
-int vmb_sub_channel_check(struct vmb_channel *channel);
-void vmb_sub_channel_follow(struct vmb_channel *channel);
-void vmb_sub_channel_wait_for_peer(struct vmb_channel *channel);
-bool vmb_sub_channel_wait_for_primary(struct vmb_channel *channel);
-bool vmb_sub_channel_may_open(const struct vmb_channel *channel);
-void vmb_sub_channels_primary_is_open(struct vmb_channel *primary);
-void vmb_sub_channels_step(struct vmb_channel *primary, enum vmb_flow_event event);
-bool vmb_sub_channels_are_pausing(struct vmb_channel *primary);
-bool vmb_sub_channels_are_callers(struct vmb_channel *primary);
-void vmb_sub_channels_wait_for_pause(struct vmb_channel *primary);
-void vmb_sub_channels_stop(struct vmb_channel *primary,
-			   enum vmb_channel_stop_reason reason);
-void vmb_sub_channels_wait_for_quiet(struct vmb_channel *primary);
-void vmb_sub_channels_wait_for_end(struct vmb_channel *primary);
-void vmb_sub_channels_end(struct vmb_channel *primary,
-			  enum vmb_channel_stop_reason reason);
-void vmb_sub_channels_forget(struct vmb_channel *primary);
-
-/* external_data.c */
-enum vmb_refusal vmb_external_data_check(struct vmb_packet_completion *packet);
-enum vmb_refusal vmb_external_data_resolve(struct vmb_packet_completion *packet,
-					   bool *pending);
-void vmb_external_data_release(struct vmb_packet_completion *packet);
-
-/* gpadl.c */
-void vmb_memory_init(struct vmb_memory *memory);
-void vmb_memory_destroy(struct vmb_memory *memory);
-void vmb_memory_delete_leftovers(struct vmb_channel *channel);
-struct vmb_gpadl *vmb_gpadl_find(struct vmb_memory *memory, u32 handle);
-int vmb_gpadl_create(struct vmb_channel *channel, struct vmb_gpadl *gpadl,
-		     u32 *gpadl_handle);
-
-/* gpadl_free.c */
-void vmb_gpadl_free(struct vmb_gpadl *gpadl, bool leaked);
-
-/* gpadl_pages.c */
-int vmb_gpadl_page_of_pfns(const u64 *pfns, u32 page_shift, u64 *frame);
-
-/* gpadl_map.c */
-int vmb_gpadl_map(struct vmb_channel *owner, u32 flags, u32 gpadl_handle,
-		  const struct bio_vec **vectors, u32 *vector_count);
-void vmb_gpadl_unmap(struct vmb_channel *owner, u32 gpadl_handle);
-void vmb_memory_unmap_leftovers(struct vmb_channel *server);
-
-/* watchdog.c */
-void vmb_watchdog_init(struct vmb_watchdog *watchdog);
-void vmb_watchdog_start(struct vmb_channel *channel);
-void vmb_watchdog_stop(struct vmb_channel *channel);
-void vmb_watchdog_look(struct vmb_channel *channel);
-
-/* observe.c */
-extern const struct sysfs_ops vmb_observe_sysfs_ops;
-extern const struct attribute_group *vmb_observe_groups[];
-void vmb_observe_init(void);
-void vmb_observe_add(struct vmb_channel *channel);
-void vmb_observe_remove(struct vmb_channel *channel);
 
 #endif

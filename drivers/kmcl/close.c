@@ -8,7 +8,7 @@
  */
 #include <linux/jiffies.h>
 
-#include "channel.h"
+#include "life.h"
 
 #include <trace/events/vmbkmcl.h>
 

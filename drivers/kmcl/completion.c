@@ -3,7 +3,7 @@
  * Completing incoming packets. A completion has its place in the packet object,
  * so it can always wait: completing never fails for want of room.
  */
-#include "outbound.h"
+#include "inbound.h"
 
 #include <trace/events/vmbkmcl.h>
 

@@ -6,7 +6,7 @@
 #include <linux/ctype.h>
 #include <linux/sizes.h>
 
-#include "channel.h"
+#include "observe.h"
 
 /*
  * A client context is meant for a few words. Without a limit a typing error

@@ -2,7 +2,7 @@
 /*
  * Devices and channels as a transport sees them.
  */
-#include "channel.h"
+#include "observe.h"
 
 /**
  * vmb_transport_device_init() - a device that is about to be probed

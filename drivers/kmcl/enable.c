@@ -5,7 +5,7 @@
  */
 #include <linux/sched.h>
 
-#include "channel.h"
+#include "life.h"
 
 /* A ring holds at least this many of the largest packets, if not set. */
 #define VMB_RING_PACKETS	4u

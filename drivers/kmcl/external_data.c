@@ -9,7 +9,7 @@
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 
-#include "channel.h"
+#include "gpadl.h"
 #include "compat.h"
 
 static bool forbid_raw_guest_memory;

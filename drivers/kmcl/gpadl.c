@@ -8,7 +8,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 
-#include "channel.h"
+#include "gpadl.h"
 
 void vmb_memory_init(struct vmb_memory *memory)
 {

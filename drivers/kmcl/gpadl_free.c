@@ -8,7 +8,7 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
-#include "channel.h"
+#include "gpadl.h"
 
 static void vmb_gpadl_release_memory(struct vmb_gpadl *gpadl)
 {

@@ -10,7 +10,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 
-#include "channel.h"
+#include "gpadl.h"
 
 /*
  * Nobody but the one who said that it is mapped touches its vectors. One vector

@@ -20,7 +20,7 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
-#include "channel.h"
+#include "gpadl.h"
 
 /*
  * The most 4 KiB pages in a GPADL: the protocol counts the bytes of the page

@@ -9,7 +9,7 @@
 #include <linux/bitops.h>
 #include <linux/bottom_half.h>
 
-#include "channel.h"
+#include "inbound.h"
 
 #include <trace/events/vmbkmcl.h>
 

@@ -10,7 +10,7 @@
 #include <linux/cpumask.h>
 #include <linux/sched/clock.h>
 
-#include "outbound.h"
+#include "inbound.h"
 
 /* The window in which softirq time is measured. */
 #define VMB_WINDOW_NS	(10 * NSEC_PER_MSEC)

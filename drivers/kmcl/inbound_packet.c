@@ -3,7 +3,7 @@
  * Incoming packets as the client sees them: their external data, its scratch area,
  * and the two ways out that are not a completion, fail and defer.
  */
-#include "outbound.h"
+#include "inbound.h"
 
 static int vmb_external_data_errno(enum vmb_refusal refusal)
 {

@@ -9,7 +9,7 @@
  */
 #include <linux/sched.h>
 
-#include "channel.h"
+#include "life.h"
 
 #include <trace/events/vmbkmcl.h>
 

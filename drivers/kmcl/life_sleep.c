@@ -5,7 +5,7 @@
  * first the packets of all of a device's channels come to rest, which any of them
  * may refuse; then all are closed.
  */
-#include "channel.h"
+#include "life.h"
 
 /*
  * The machine hibernates: the channel is to come to rest, and to stay so. These

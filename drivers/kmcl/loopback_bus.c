@@ -5,7 +5,7 @@
  */
 #include <linux/slab.h>
 
-#include "channel.h"
+#include "observe.h"
 #include "compat.h"
 #include "loopback.h"
 

@@ -9,7 +9,7 @@
 #include <linux/string.h>
 #include <linux/vmalloc.h>
 
-#include "channel.h"
+#include "observe.h"
 #include "loopback.h"
 
 /* How often to say that a channel waits for its peer's driver. */

@@ -2,10 +2,9 @@
 /*
  * vmbkmcl.ko: everything but the transport to a hypervisor; loads on any Linux.
  */
-#include <linux/debugfs.h>
 #include <linux/module.h>
 
-#include "channel.h"
+#include "observe.h"
 #include "loopback.h"
 
 #define CREATE_TRACE_POINTS
@@ -13,7 +12,6 @@
 
 /* Opens and closes channels, which wait for peers and clients. */
 struct workqueue_struct *vmb_workqueue;
-struct dentry *vmb_debugfs_root;
 
 static int __init vmb_init(void)
 {
@@ -24,10 +22,9 @@ static int __init vmb_init(void)
 	if (!vmb_workqueue)
 		return -ENOMEM;
 	vmb_observe_init();
-	vmb_debugfs_root = debugfs_create_dir("vmbkmcl", NULL);
 	ret = vmb_loopback_init();
 	if (ret) {
-		debugfs_remove(vmb_debugfs_root);
+		vmb_observe_exit();
 		destroy_workqueue(vmb_workqueue);
 	}
 	return ret;
@@ -36,7 +33,7 @@ static int __init vmb_init(void)
 static void __exit vmb_exit(void)
 {
 	vmb_loopback_exit();
-	debugfs_remove(vmb_debugfs_root);
+	vmb_observe_exit();
 	/* Waits for channels that are being freed, and offers with them. */
 	destroy_workqueue(vmb_workqueue);
 }

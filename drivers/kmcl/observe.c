@@ -8,7 +8,9 @@
 #include <linux/seq_file.h>
 #include <linux/sysfs.h>
 
-#include "channel.h"
+#include "observe.h"
+
+static struct dentry *vmb_observe_root;
 
 /*
  * sysfs: .../vmbkmcl/<counter>, .../vmbkmcl/refusals/<reason> and
@@ -33,7 +35,7 @@ struct vmb_observe_attribute {
 VMB_COUNTERS(VMB_OBSERVE_COUNTER)
 #undef VMB_OBSERVE_COUNTER
 
-/* Filled in by vmb_observe_init(), which takes the names from refusal.c. */
+/* Filled in by vmb_observe_name_refusals(), which takes the names from refusal.c. */
 static struct vmb_observe_attribute vmb_observe_refusals[VMB_REFUSAL_COUNT];
 static struct attribute *vmb_observe_refusal_attributes[VMB_REFUSAL_COUNT];
 
@@ -65,7 +67,7 @@ const struct attribute_group *vmb_observe_groups[] = {
 };
 
 /* Every reason but "none" gets a file; the array ends with NULL. */
-void __init vmb_observe_init(void)
+static void __init vmb_observe_name_refusals(void)
 {
 	struct vmb_observe_attribute *which;
 	int i;
@@ -173,7 +175,7 @@ void vmb_observe_add(struct vmb_channel *channel)
 	char name[VMB_OBSERVE_NAME_SIZE];
 
 	snprintf(name, sizeof(name), "%s%s", dev_name(channel->dev), number);
-	channel->debugfs = debugfs_create_file(name, 0444, vmb_debugfs_root, channel,
+	channel->debugfs = debugfs_create_file(name, 0444, vmb_observe_root, channel,
 					       &vmb_observe_channel_fops);
 }
 
@@ -181,4 +183,18 @@ void vmb_observe_add(struct vmb_channel *channel)
 void vmb_observe_remove(struct vmb_channel *channel)
 {
 	debugfs_remove(channel->debugfs);
+}
+
+/* Before the first channel is allocated. */
+void __init vmb_observe_init(void)
+{
+	vmb_observe_name_refusals();
+	/* An error is no harm: files are then made nowhere. */
+	vmb_observe_root = debugfs_create_dir("vmbkmcl", NULL);
+}
+
+/* After the last one is gone; also where loading fails. */
+void vmb_observe_exit(void)
+{
+	debugfs_remove(vmb_observe_root);
 }

@@ -1,12 +1,65 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What every completion and every send does to the way out. See outbound.c.
+ * The way out: packet objects, sends, the queue and the writer. What this floor
+ * offers to those above it; and, as inlines, what every completion and every send
+ * does to the ring.
  */
 #ifndef VMB_OUTBOUND_H
 #define VMB_OUTBOUND_H
 
-#include "channel.h"
+#include "gpadl.h"
 #include "transaction.h"
+
+/* outgoing_data.c */
+int vmb_outgoing_data_from_vectors(struct vmb_packet *packet,
+				   const struct bio_vec *vectors, u32 vector_count,
+				   u32 offset, u32 length, u32 flags);
+int vmb_outgoing_data_from_pfns(struct vmb_packet *packet, const u64 *pfns,
+				u32 pfn_count, u32 flags);
+void vmb_outgoing_data_pin(struct vmb_packet *packet);
+bool vmb_outgoing_data_can_be_pinned(const struct vmb_packet *packet);
+void vmb_outgoing_data_release(struct vmb_packet *packet, bool leak);
+
+/* send_end.c */
+void vmb_send_written(struct vmb_channel *channel, struct vmb_packet *packet);
+void vmb_send_end(struct vmb_channel *channel, struct vmb_packet *packet,
+		  int status);
+void vmb_send_run_ended(struct vmb_channel *channel);
+bool vmb_send_completed(struct vmb_channel *channel, u64 transaction_id,
+			int status, const void *buffer, u32 length);
+
+/* packet.c */
+void vmb_packets_drop_spare(struct vmb_channel *channel);
+
+/* outbound.c */
+void vmb_outbound_init(struct vmb_outbound *outbound);
+void vmb_outbound_open(struct vmb_channel *channel);
+bool vmb_outbound_close(struct vmb_channel *channel, bool for_good);
+bool vmb_outbound_client_has_external(struct vmb_channel *channel);
+void vmb_outbound_forget_packets(struct vmb_channel *channel);
+bool vmb_outbound_flush_queue(struct vmb_channel *channel);
+void vmb_outbound_lost(struct vmb_channel *channel);
+void vmb_outbound_flush(struct vmb_channel *channel);
+void vmb_outbound_begin_batch(struct vmb_channel *channel);
+bool vmb_outbound_end_batch(struct vmb_channel *channel);
+bool vmb_outbound_take_free(struct vmb_channel *channel);
+
+/* send.c */
+int vmb_send_check(struct vmb_packet *packet, u32 length, u32 flags,
+		   bool external);
+int vmb_send_submit(struct vmb_packet *packet, const void *buffer, u32 length,
+		    bool may_wait);
+
+/* send_life.c */
+void vmb_send_accept(struct vmb_channel *channel);
+bool vmb_send_is_accepting(const struct vmb_channel *channel);
+void vmb_send_start(struct vmb_channel *channel);
+void vmb_send_hold(struct vmb_channel *channel);
+bool vmb_send_stop(struct vmb_channel *channel, bool all);
+bool vmb_send_has_external(struct vmb_channel *channel);
+void vmb_send_keep(struct vmb_channel *channel);
+void vmb_send_fail(struct vmb_channel *channel, int status);
+enum vmb_send_state vmb_send_abandon(struct vmb_packet *packet, bool gone);
 
 /* The packet object goes back to the pool. */
 static inline void vmb_outbound_recycle(struct vmb_channel *channel,

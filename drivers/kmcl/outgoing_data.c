@@ -10,7 +10,7 @@
 #include <linux/dma-mapping.h>
 #include <linux/mm.h>
 
-#include "channel.h"
+#include "outbound.h"
 
 /* The direction that the flags say. 0 or -EINVAL. */
 static int vmb_outgoing_data_begin(struct vmb_packet *packet, u32 flags)

@@ -9,7 +9,7 @@
 #include <linux/overflow.h>
 #include <linux/slab.h>
 
-#include "channel.h"
+#include "outbound.h"
 
 /**
  * struct vmb_packet_layout - where the parts of a packet object lie

@@ -8,7 +8,7 @@
 #include <linux/overflow.h>
 #include <linux/slab.h>
 
-#include "channel.h"
+#include "inbound.h"
 
 /*
  * How many packets a client may hold at once, unless they are so large that

@@ -5,7 +5,6 @@
  * its completion routine is called once.
  */
 #include "outbound.h"
-#include "transaction.h"
 
 #include <trace/events/vmbkmcl.h>
 

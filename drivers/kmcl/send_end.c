@@ -6,7 +6,6 @@
  * list, and its routine called when the lock is gone; disable waits for that.
  */
 #include "outbound.h"
-#include "transaction.h"
 
 #include <trace/events/vmbkmcl.h>
 

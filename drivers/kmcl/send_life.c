@@ -4,7 +4,6 @@
  * before it runs, sent when it does, ended when it is over.
  */
 #include "outbound.h"
-#include "transaction.h"
 
 /* The channel is enabled: the client may send; what it sends is held. */
 void vmb_send_accept(struct vmb_channel *channel)

@@ -8,7 +8,7 @@
  * what happens to its primary take turns. Nobody waits with it held: who waits
  * for a sub-channel takes a reference, for its driver may clean it up meanwhile.
  */
-#include "channel.h"
+#include "life.h"
 
 /*
  * How long a sub-channel waits for the peer to let go of external data: by

@@ -10,7 +10,7 @@
 #include <linux/kref.h>
 #include <linux/slab.h>
 
-#include "channel.h"
+#include "outbound.h"
 
 /* How soon a waiter notices a peer that is gone, where nobody tells. */
 #define VMB_SYNCHRONOUS_POLL	(HZ / 10)

@@ -3,7 +3,7 @@
  * Transfer-page sets: numbers that stand for a GPADL in the packets of a peer
  * that sends offsets instead of page frames.
  */
-#include "channel.h"
+#include "gpadl.h"
 
 int vmb_channel_register_transfer_page_set(struct vmb_channel *channel,
 					   u16 set_id, u32 gpadl_handle)

@@ -4,7 +4,7 @@
  * the last look. A peer that loses a signal, or does not know about pending
  * sends, would leave the channel standing.
  */
-#include "channel.h"
+#include "life.h"
 
 #include <trace/events/vmbkmcl.h>
 

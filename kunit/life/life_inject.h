@@ -15,7 +15,7 @@
 #include <linux/jiffies.h>
 #include <linux/workqueue.h>
 
-#include "../../drivers/kmcl/channel.h"
+#include "../../drivers/kmcl/observe.h"
 
 /* Nobody here needs that long, unless something was lost. */
 #define INJECT_PATIENCE		(10 * HZ)

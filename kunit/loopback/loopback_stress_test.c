@@ -13,7 +13,7 @@
 #include <linux/kthread.h>
 #include <linux/slab.h>
 
-#include "../../drivers/kmcl/channel.h"
+#include "../../drivers/kmcl/observe.h"
 #include "../../drivers/kmcl/loopback.h"
 
 #define STRESS_THREADS		2u	/* each way */

@@ -6,7 +6,6 @@
  */
 #define VMB_FUZZ_PEER
 #include "harness.h"
-#include "loopback.h"
 
 #define FEATURE_BITS	64
 #define GPADLS_EVER	64
@@ -16,13 +15,8 @@ struct workqueue_struct *vmb_workqueue;
 const struct sysfs_ops vmb_observe_sysfs_ops;
 const struct attribute_group *vmb_observe_groups[1];
 
-/* A server is always on loopback: on the device of the end that is made. */
+/* A server is always on this kernel's own transport: the end that is made. */
 static struct end *made;
-
-struct vmb_device *vmb_loopback_device(void)
-{
-	return &made->device.device;
-}
 
 void vmb_observe_add(struct vmb_channel *channel)
 {
@@ -165,9 +159,7 @@ static const struct vmb_channel_transport_operations end_operations = {
 	.delete_gpadl = end_delete_gpadl,
 };
 
-/* Channels are made to these by the library; the fuzzer has its own. */
-const struct vmb_channel_transport_operations vmb_loopback_client_operations;
-const struct vmb_channel_transport_operations vmb_loopback_server_operations = {
+static const struct vmb_channel_transport_operations server_operations = {
 	.prepare = end_prepare,
 	.unprepare = end_unprepare,
 	.find_peer = end_find_peer,
@@ -179,6 +171,16 @@ const struct vmb_channel_transport_operations vmb_loopback_server_operations = {
 	.create_gpadl = end_create_gpadl,
 	.delete_gpadl = end_delete_gpadl,
 };
+
+const struct vmb_transport *vmb_transport_local(void)
+{
+	static struct vmb_transport local = {
+		.server_operations = &server_operations,
+	};
+
+	local.local_device = &made->device;
+	return &local;
+}
 
 /* As a softirq, or on another processor. */
 void end_interrupt(struct end *end)

@@ -9,7 +9,7 @@
 #ifndef VMB_FUZZ_HARNESS_H
 #define VMB_FUZZ_HARNESS_H
 
-#include "channel.h"
+#include "observe.h"
 #include "fuzz.h"
 
 #define SLOTS		12

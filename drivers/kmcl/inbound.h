@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The way in: packet objects, the drain, completions. What this floor offers to
+ * those above it.
+ */
+#ifndef VMB_INBOUND_H
+#define VMB_INBOUND_H
+
+#include "outbound.h"
+
+/* pool.c */
+int vmb_pool_create(struct vmb_channel *channel);
+void vmb_pool_destroy(struct vmb_channel *channel);
+
+/* inbound_control.c */
+void vmb_inbound_control_init(struct vmb_inbound *inbound);
+bool vmb_inbound_quota_is_reached(const struct vmb_channel *channel);
+bool vmb_inbound_block(struct vmb_channel *channel);
+void vmb_inbound_unblock(struct vmb_channel *channel);
+bool vmb_inbound_is_overtime(struct vmb_channel *channel);
+void vmb_inbound_drop_deferred(struct vmb_channel *channel);
+
+/* completion.c */
+int vmb_outbound_complete(struct vmb_packet_completion *packet,
+			  const void *buffer, u32 length, u64 *counter);
+
+/* inbound.c */
+void vmb_inbound_init(struct vmb_inbound *inbound);
+void vmb_inbound_start(struct vmb_channel *channel);
+void vmb_inbound_start_discarding(struct vmb_channel *channel);
+void vmb_inbound_stop(struct vmb_channel *channel);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The life of a channel: watchdog, sub-channels, open, close, sleep. What this
+ * floor offers to those above it.
+ */
+#ifndef VMB_LIFE_H
+#define VMB_LIFE_H
+
+#include "inbound.h"
+
+/* watchdog.c */
+void vmb_watchdog_init(struct vmb_watchdog *watchdog);
+void vmb_watchdog_start(struct vmb_channel *channel);
+void vmb_watchdog_stop(struct vmb_channel *channel);
+void vmb_watchdog_look(struct vmb_channel *channel);
+
+/* sub_channel.c */
+int vmb_sub_channel_check(struct vmb_channel *channel);
+void vmb_sub_channel_follow(struct vmb_channel *channel);
+void vmb_sub_channel_wait_for_peer(struct vmb_channel *channel);
+bool vmb_sub_channel_wait_for_primary(struct vmb_channel *channel);
+bool vmb_sub_channel_may_open(const struct vmb_channel *channel);
+void vmb_sub_channels_primary_is_open(struct vmb_channel *primary);
+void vmb_sub_channels_step(struct vmb_channel *primary, enum vmb_flow_event event);
+bool vmb_sub_channels_are_pausing(struct vmb_channel *primary);
+bool vmb_sub_channels_are_callers(struct vmb_channel *primary);
+void vmb_sub_channels_wait_for_pause(struct vmb_channel *primary);
+void vmb_sub_channels_stop(struct vmb_channel *primary,
+			   enum vmb_channel_stop_reason reason);
+void vmb_sub_channels_wait_for_quiet(struct vmb_channel *primary);
+void vmb_sub_channels_wait_for_end(struct vmb_channel *primary);
+void vmb_sub_channels_end(struct vmb_channel *primary,
+			  enum vmb_channel_stop_reason reason);
+void vmb_sub_channels_forget(struct vmb_channel *primary);
+
+/* close.c */
+bool vmb_life_rest(struct vmb_channel *channel);
+bool vmb_life_rest_to_hibernate(struct vmb_channel *channel);
+void vmb_life_close_transport(struct vmb_channel *channel, bool for_good);
+void vmb_life_take_memory_back(struct vmb_channel *channel);
+void vmb_life_close(struct vmb_channel *channel);
+void vmb_life_wait_for_client(struct vmb_channel *channel);
+void vmb_life_close_to_hibernate(struct vmb_channel *channel);
+
+/* life.c */
+void vmb_life_init(struct vmb_channel *channel);
+void vmb_life_init_sub_channel_work(struct vmb_life *life);
+
+/* life_sleep.c */
+void vmb_life_hibernate(struct vmb_channel *channel,
+			enum vmb_channel_stop_reason reason);
+void vmb_life_sleep(struct vmb_channel *channel);
+bool vmb_life_is_restless(const struct vmb_channel *channel);
+bool vmb_life_is_awake(const struct vmb_channel *channel);
+bool vmb_life_refuses_to_sleep(const struct vmb_channel *channel);
+void vmb_life_is_stuck(struct vmb_channel *channel);
+void vmb_life_wake(struct vmb_channel *channel);
+
+#endif
