@@ -12,6 +12,7 @@
 #   kernel-doc  no finding; every exported symbol has it
 #   coccicheck  semantic patches of the kernel, no finding
 #   shell       shellcheck, and Python files compile
+#   litmus      each barrier of the ring is needed, and is enough
 #   source      SPDX lines, where kernel versions may be asked for, file sizes,
 #               what the README shows of the sources
 #
@@ -22,10 +23,10 @@ set -eu
 # shellcheck source=scripts/checks.sh
 . "$VMB_TOP/scripts/checks.sh"
 
-all="build modinfo sparse checkpatch kernel-doc coccicheck shell source"
+all="build modinfo sparse checkpatch kernel-doc coccicheck shell litmus source"
 case ${1:-} in
 -h | --help)
-	sed -n 's/^# \{0,1\}//; 4,18p' "$0"
+	sed -n 's/^# \{0,1\}//; 4,19p' "$0"
 	exit 0
 	;;
 esac
@@ -465,6 +466,12 @@ if wants shell; then
 	check "shell: shellcheck" shellcheck_all
 	check "shell: set -eu, executable" scripts_strict
 	check "shell: Python files compile" python_compiles
+fi
+
+if wants litmus; then
+	stage "litmus tests"
+	need_packages python3
+	check "litmus: the outcome is reached only without a barrier" scripts/litmus.py
 fi
 
 if wants source; then
