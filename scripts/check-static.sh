@@ -482,6 +482,7 @@ if wants source; then
 	check "source: no file is over 800 lines" sizes
 	check "source: no TODO" no_marker
 	check "source: the README shows the client that is tested" readme_client
-	check "source: the README shows the table of states" scripts/life-table.sh --check
+	check "source: tables in README files are what their commands print" \
+		scripts/doc-tables.py --check
 fi
 checks_end

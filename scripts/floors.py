@@ -8,11 +8,9 @@ includes headers of its own floor and lower ones, and calls only files that stan
 above it in that list. Nothing else has to be kept.
 
 usage: floors.py             print the floors as a table
-       floors.py --check [OBJECTS]
-                             compare the table with drivers/kmcl/README.md, look
-                             at every include and, given the folder of the built
-                             objects, at every call between them
-       floors.py --update    put the table into drivers/kmcl/README.md
+       floors.py --check OBJECTS
+                             look at every include and, in the folder of the
+                             built objects, at every call between them
 """
 import pathlib
 import re
@@ -21,9 +19,6 @@ import sys
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 LIBRARY = TOP / "drivers/kmcl"
-README = LIBRARY / "README.md"
-BEGIN = "<!-- floors: begin, by scripts/floors.py --update -->\n"
-END = "<!-- floors: end -->\n"
 
 
 class Floors:
@@ -129,41 +124,25 @@ def calls(floors, folder):
     return looked
 
 
-def split_readme():
-    text = README.read_text()
-    if text.count(BEGIN) != 1 or text.count(END) != 1:
-        sys.exit(f"floors.py: error: {README} lacks the marks of the table")
-    head, rest = text.split(BEGIN)
-    shown, tail = rest.split(END)
-    return head, shown, tail
-
-
 def check(floors, objects):
     includes(floors)
-    if objects:
-        looked = calls(floors, pathlib.Path(objects))
-        print(f"{looked} uses between files looked at")
-        if looked < 100:
-            floors.problems.append("so few cannot be all of them")
-    if split_readme()[1] != floors.table():
-        floors.problems.append("drivers/kmcl/README.md shows other floors: "
-                               "scripts/floors.py --update")
+    looked = calls(floors, pathlib.Path(objects))
+    print(f"{looked} uses between files looked at")
+    if looked < 100:
+        floors.problems.append("so few cannot be all of them")
 
 
 def main(arguments):
     floors = Floors()
     if not arguments:
         print(floors.table(), end="")
-    elif arguments[0] == "--check" and len(arguments) <= 2:
-        check(floors, arguments[1] if len(arguments) == 2 else None)
-    elif arguments == ["--update"]:
-        head, _, tail = split_readme()
-        README.write_text(head + BEGIN + floors.table() + END + tail)
+    elif arguments[0] == "--check" and len(arguments) == 2:
+        check(floors, arguments[1])
     elif arguments[0] in ("-h", "--help"):
         print(__doc__)
         return 0
     else:
-        print(f"floors.py: error: unknown option {arguments[0]}\n"
+        print(f"floors.py: error: cannot do {' '.join(arguments)}\n"
               "floors.py: try: floors.py --help", file=sys.stderr)
         return 2
     for problem in floors.problems:

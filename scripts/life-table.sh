@@ -5,16 +5,14 @@
 # state, a column for each event, in each cell the next state or the errno of
 # the refusal.
 #
-# usage: life-table.sh [--check | --update]
+# usage: life-table.sh
 #
-#   --check   compares it with the README's, prints the difference
-#   --update  puts it into the README
+# drivers/kmcl/README.md shows it, see doc-tables.py.
 set -eu
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 library=$VMB_TOP/drivers/kmcl
-readme=$VMB_TOP/README.md
 scratch=
 scratch_dir scratch
 
@@ -84,31 +82,12 @@ print_table() {
 	"$scratch/print"
 }
 
-# What stands between the marks, which are comments.
-in_readme() {
-	sed -n '/^<!-- life-table: begin/,/^<!-- life-table: end/ { /^<!--/d; p }' "$readme"
-}
-
 case ${1:-} in
 -h | --help)
-	sed -n 's/^# \{0,1\}//; 4,11p' "$0"
+	sed -n 's/^# \{0,1\}//; 4,10p' "$0"
 	;;
 '')
 	print_table
-	;;
---check)
-	print_table >"$scratch/table"
-	in_readme >"$scratch/readme"
-	test -s "$scratch/readme"
-	diff "$scratch/readme" "$scratch/table"
-	;;
---update)
-	print_table >"$scratch/table"
-	sed "/^<!-- life-table: begin/,/^<!-- life-table: end/ {
-		/^<!-- life-table: begin/ r $scratch/table
-		/^<!--/!d
-	}" "$readme" >"$scratch/new"
-	cmp -s "$scratch/new" "$readme" || cp "$scratch/new" "$readme"
 	;;
 *)
 	die "unknown option $1" "life-table.sh --help"
