@@ -1,0 +1,30 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Prints the KUnit suites as a table: a row for each folder of kunit/.
+
+usage: suites.py
+"""
+import pathlib
+import re
+import sys
+
+KUNIT = pathlib.Path(__file__).resolve().parent.parent / "kunit"
+
+
+def main(arguments):
+    if arguments:
+        print(__doc__)
+        return 0 if arguments[0] in ("-h", "--help") else 2
+    print("| folder | suites |\n|---|---|")
+    for folder in sorted(f for f in KUNIT.iterdir() if f.is_dir()):
+        names = set()
+        for source in folder.glob("*.c"):
+            names |= set(re.findall(r'kunit_suite \w+ = \{\n\t\.name = "vmbkmcl_(\w+)"',
+                                    source.read_text(), re.M))
+        if names:
+            print(f"| {folder.name} | {' '.join(sorted(names))} |")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
