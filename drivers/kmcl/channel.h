@@ -247,6 +247,12 @@ static inline bool vmb_outbound_is_abandoned(struct vmb_channel *channel)
 	return smp_load_acquire(&channel->outbound.abandoned);
 }
 
+/* Did the peer break the ring that is open? Nobody knows where a packet begins. */
+static inline bool vmb_inbound_is_lost(const struct vmb_channel *channel)
+{
+	return vmb_inbound_mode(&channel->inbound) == VMB_DRAIN_LOST;
+}
+
 /* Does the machine sleep for ever? */
 static inline bool vmb_life_goes_down(const struct vmb_channel *channel)
 {

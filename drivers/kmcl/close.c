@@ -32,25 +32,43 @@ static u64 vmb_life_packets_with_client(const struct vmb_channel *channel)
 	       READ_ONCE(channel->outbound.finished);
 }
 
+/* Why a wait for the client ended. */
+enum vmb_drained {
+	VMB_DRAINED,		/* it has completed all, or is not waited for */
+	VMB_DRAINED_BY_CLOSE,	/* a pause, and the channel is to be closed */
+	VMB_DRAINED_BY_LOSS,	/* a close, and the peer's word cannot be read */
+};
+
+/*
+ * Has the peer packets whose memory it may write to, and can its word on them not
+ * be read any more? Then they end with the transport's close, and nothing else.
+ */
+static bool vmb_life_completions_are_lost(struct vmb_channel *channel)
+{
+	return vmb_inbound_is_lost(channel) && vmb_send_has_external(channel);
+}
+
 /*
  * Wait until the client has completed all it holds; bounded only in remove. A
  * peer that goes meanwhile writes to nothing any more: what waited for that
- * ends, for the client may need it. False: it was a pause, and the channel is to
- * be closed, if only because the machine hibernates and the client stands still.
+ * ends, for the client may need it. A pause ends if the channel is to be closed,
+ * if only because the machine hibernates and the client stands still.
  */
-static bool vmb_life_drain(struct vmb_channel *channel, bool closing)
+static enum vmb_drained vmb_life_drain(struct vmb_channel *channel, bool closing)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
 	unsigned long begun = jiffies;
 	unsigned long warned = jiffies;
 
 	while (!wait_event_timeout(outbound->drained,
-				   vmb_outbound_client_is_done(channel),
+				   vmb_outbound_client_is_done(channel) ||
+				   (closing &&
+				    vmb_life_completions_are_lost(channel)),
 				   VMB_PEER_GONE_POLL)) {
 		if (closing && channel->operations->peer_gone(channel))
 			vmb_send_stop(channel, true);
 		if (!closing && vmb_life_has_to_end(channel))
-			return false;
+			return VMB_DRAINED_BY_CLOSE;
 		if (time_after(jiffies, warned + VMB_DRAIN_WARN_PERIOD)) {
 			warned = jiffies;
 			dev_warn(channel->dev,
@@ -66,10 +84,10 @@ static bool vmb_life_drain(struct vmb_channel *channel, bool closing)
 				"%s: the driver did not complete %llu packets, going on without them\n",
 				vmb_channel_label(channel),
 				vmb_life_packets_with_client(channel));
-			break;
+			return VMB_DRAINED;
 		}
 	}
-	return true;
+	return vmb_outbound_client_is_done(channel) ? VMB_DRAINED : VMB_DRAINED_BY_LOSS;
 }
 
 /* Completions already accepted: give the peer time to take them. */
@@ -153,6 +171,9 @@ static void vmb_life_call_suspend(struct vmb_channel *channel,
 
 	vmb_watchdog_stop(channel);
 	vmb_inbound_stop(channel);
+	/* To complete what it holds the client may need what it has sent to end. */
+	if (reason == VMB_CHANNEL_STOP_PAUSED)
+		vmb_inbound_pause(channel);
 	/* It may have been suspended by a pause, or never started. */
 	if (channel->life.suspended)
 		return;
@@ -189,7 +210,7 @@ bool vmb_life_rest(struct vmb_channel *channel)
 {
 	vmb_life_call_suspend(channel, VMB_CHANNEL_STOP_PAUSED);
 	vmb_send_hold(channel);
-	return vmb_life_drain(channel, false);
+	return vmb_life_drain(channel, false) == VMB_DRAINED;
 }
 
 /*
@@ -227,12 +248,13 @@ void vmb_life_close_to_hibernate(struct vmb_channel *channel)
 }
 
 /*
- * The peer has packets whose memory it may write to, and its word on them cannot
- * be read any more. The client may wait for their end to complete what it holds:
- * so the transport is closed before the client is waited for.
+ * The peer's word on what it has of the client's cannot be read any more. The
+ * client may wait for that to complete what it holds: so the transport is closed
+ * before the client is waited for.
  */
 static void vmb_life_close_early(struct vmb_channel *channel)
 {
+	vmb_inbound_stop(channel);
 	vmb_life_flush(channel);
 	vmb_life_close_transport(channel, false);
 	vmb_life_drain(channel, true);
@@ -242,7 +264,6 @@ static void vmb_life_close_early(struct vmb_channel *channel)
 
 static void vmb_life_close_late(struct vmb_channel *channel, bool left)
 {
-	vmb_life_drain(channel, true);
 	vmb_life_flush(channel);
 	if (left && channel->primary && channel->operations->sub_channels_stay_open)
 		vmb_sub_channel_wait_for_peer(channel);
@@ -267,21 +288,19 @@ void vmb_life_wait_for_client(struct vmb_channel *channel)
 void vmb_life_close(struct vmb_channel *channel)
 {
 	enum vmb_channel_stop_reason reason = READ_ONCE(channel->life.stop_reason);
-	bool lost = channel->inbound.reader.lost != VMB_REFUSAL_NONE;
 	bool left;
 
 	vmb_sub_channels_stop(channel, reason);
 	vmb_life_call_suspend(channel, reason);
 	vmb_inbound_drop_deferred(channel);
 	left = vmb_send_stop(channel, channel->operations->peer_gone(channel));
-	if (left && lost) {
+	/* What is left needs the peer's word, or the transport's close. */
+	if (left)
+		vmb_inbound_start_discarding(channel);
+	if (vmb_life_drain(channel, true) == VMB_DRAINED_BY_LOSS)
 		vmb_life_close_early(channel);
-	} else {
-		/* What is left needs the peer's word, or the transport's close. */
-		if (left)
-			vmb_inbound_start_discarding(channel);
+	else
 		vmb_life_close_late(channel, left);
-	}
 	vmb_sub_channels_wait_for_end(channel);
 	vmb_life_call_closed(channel, reason);
 }

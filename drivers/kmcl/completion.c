@@ -82,7 +82,7 @@ int vmb_outbound_complete(struct vmb_packet_completion *packet,
 	outbound->finished++;
 	if (unlikely(test_bit(VMB_INBOUND_BLOCKED, &channel->inbound.flags)))
 		vmb_inbound_unblock(channel);
-	if (unlikely(!test_bit(VMB_INBOUND_RUNNING, &channel->inbound.flags)) &&
+	if (unlikely(!(READ_ONCE(channel->inbound.flags) & VMB_DRAIN_DELIVERING)) &&
 	    vmb_outbound_client_is_done(channel)) {
 		wake_up(&outbound->drained);
 		last_abandoned = outbound->abandoned;
@@ -132,6 +132,14 @@ static bool vmb_outbound_complete_inline(struct vmb_channel *channel,
 	return true;
 }
 
+/* A packet of a connection that is over: it has no sender any more. */
+static noinline bool
+vmb_outbound_complete_orphan(struct vmb_packet_completion *packet)
+{
+	return atomic_cmpxchg(&packet->state, VMB_PACKET_ORPHANED,
+			      VMB_PACKET_COMPLETED) == VMB_PACKET_ORPHANED;
+}
+
 static noinline int vmb_outbound_completed_twice(struct vmb_channel *channel)
 {
 	unsigned long flags;
@@ -153,7 +161,8 @@ int vmb_channel_packet_complete(struct vmb_packet_completion *packet,
 		return -EMSGSIZE;
 	if (unlikely(atomic_cmpxchg(&packet->state, VMB_PACKET_DELIVERED,
 				    VMB_PACKET_COMPLETED) !=
-		     VMB_PACKET_DELIVERED))
+		     VMB_PACKET_DELIVERED) &&
+	    !vmb_outbound_complete_orphan(packet))
 		return vmb_outbound_completed_twice(channel);
 	trace_vmb_complete(channel->name, packet->wire.transaction_id,
 			   packet->wire.type, packet->wire.flags,

@@ -25,12 +25,12 @@ enum vmb_batch_end {
 	VMB_BATCH_OVERTIME,	/* softirq time used up, go on in the worker */
 	VMB_BATCH_DEFERRED,	/* a packet waits for the worker */
 	VMB_BATCH_PENDING,	/* it waits for memory that is being shared */
-	VMB_BATCH_STOPPED,	/* suspended, or packet_fail */
+	VMB_BATCH_STOPPED,	/* the mode changed, or a packet must not be read */
 	VMB_BATCH_LOST,		/* the peer broke the ring */
 };
 
-/* Bits that a batch has to do with; nothing but RUNNING is the common case. */
-#define VMB_INBOUND_SPECIAL	(BIT(VMB_INBOUND_RUNNING) |	\
+/* What a batch has to do with; nothing but DELIVERING is the common case. */
+#define VMB_INBOUND_SPECIAL	(VMB_DRAIN_MODE_MASK |		\
 				 BIT(VMB_INBOUND_LIMITED) |	\
 				 BIT(VMB_INBOUND_DEFERRED))
 
@@ -154,7 +154,7 @@ vmb_inbound_dispatch(struct vmb_channel *channel,
 static bool vmb_inbound_has_to_pause(struct vmb_channel *channel,
 				     unsigned long flags, enum vmb_batch_end *why)
 {
-	if (!(flags & BIT(VMB_INBOUND_RUNNING)))
+	if (!(flags & VMB_DRAIN_DELIVERING))
 		*why = VMB_BATCH_STOPPED;
 	else if (flags & BIT(VMB_INBOUND_DEFERRED))
 		*why = VMB_BATCH_DEFERRED;
@@ -206,7 +206,7 @@ static enum vmb_batch_end vmb_inbound_batch(struct vmb_channel *channel)
 		struct vmb_packet_completion *packet;
 		enum vmb_ring_status status;
 
-		if (unlikely(flags != BIT(VMB_INBOUND_RUNNING) &&
+		if (unlikely(flags != VMB_DRAIN_DELIVERING &&
 			     vmb_inbound_has_to_pause(channel, flags, &why)))
 			return why;
 		if (unlikely(!vmb_inbound_has_spare(channel)))
@@ -232,8 +232,27 @@ static enum vmb_batch_end vmb_inbound_batch(struct vmb_channel *channel)
 	return VMB_BATCH_BUDGET;
 }
 
-/* The channel is closing: the same, but only completions count. */
-static enum vmb_batch_end vmb_inbound_discard_batch(struct vmb_channel *channel)
+/*
+ * Paused: a completion, which ends what it completes. False: data, and nothing
+ * behind it is read before the start. Nobody was told that it was read, so it is
+ * still in the ring.
+ */
+static bool vmb_inbound_take_completion(struct vmb_channel *channel,
+					struct vmb_packet_completion *packet,
+					u32 read_index)
+{
+	struct vmb_inbound *inbound = &channel->inbound;
+
+	if (packet->wire.type == VMB_WIRE_TYPE_COMPLETION)
+		return true;
+	inbound->reader.read_index = read_index;
+	vmb_drain_leave(&inbound->flags, VMB_DRAIN_COMPLETIONS, VMB_DRAIN_STOPPED);
+	return false;
+}
+
+/* The channel is closing, or paused: the same, but only completions count. */
+static enum vmb_batch_end vmb_inbound_completion_batch(struct vmb_channel *channel,
+						       enum vmb_drain_mode mode)
 {
 	struct vmb_inbound *inbound = &channel->inbound;
 	struct vmb_batch *batch = &inbound->batch;
@@ -241,31 +260,47 @@ static enum vmb_batch_end vmb_inbound_discard_batch(struct vmb_channel *channel)
 	enum vmb_batch_end why;
 
 	while (budget--) {
+		u32 read_index = inbound->reader.read_index;
 		struct vmb_packet_completion *packet;
 		enum vmb_ring_status status;
 
-		if (!test_bit(VMB_INBOUND_RUNNING, &inbound->flags))
+		if (vmb_inbound_mode(inbound) != mode)
 			return VMB_BATCH_STOPPED;
 		if (!vmb_inbound_has_spare(channel))
 			return VMB_BATCH_STARVED;
 		packet = vmb_spare_first(&inbound->spare);
 		status = vmb_ring_read(&inbound->reader, packet->buffer,
 				       &packet->wire, &batch->refusal);
+		if (mode == VMB_DRAIN_COMPLETIONS &&
+		    (status == VMB_RING_DONE || status == VMB_RING_REFUSED) &&
+		    !vmb_inbound_take_completion(channel, packet, read_index))
+			return VMB_BATCH_STOPPED;
 		if (status != VMB_RING_DONE) {
 			if (vmb_inbound_read_failed(channel, packet, status, &why))
 				return why;
 			continue;
 		}
+		if (mode == VMB_DRAIN_COMPLETIONS)
+			vmb_inbound_dispatch(channel, packet);
 		/* The peer may complete what the close has ended already. */
-		if (packet->wire.type != VMB_WIRE_TYPE_COMPLETION ||
-		    !vmb_inbound_completes(channel, packet))
+		else if (packet->wire.type != VMB_WIRE_TYPE_COMPLETION ||
+			 !vmb_inbound_completes(channel, packet))
 			channel->counters.discarded++;
 	}
 	return VMB_BATCH_BUDGET;
 }
 
+static __always_inline enum vmb_batch_end
+vmb_inbound_batch_in(struct vmb_channel *channel, enum vmb_drain_mode mode)
+{
+	if (likely(mode == VMB_DRAIN_DELIVERING))
+		return vmb_inbound_batch(channel);
+	return vmb_inbound_completion_batch(channel, mode);
+}
+
 /* One batch in softirq, or as if it were. Returns why it ended. */
-static enum vmb_batch_end vmb_inbound_drain_atomic(struct vmb_channel *channel)
+static enum vmb_batch_end vmb_inbound_drain_atomic(struct vmb_channel *channel,
+						   enum vmb_drain_mode mode)
 {
 	struct vmb_inbound *inbound = &channel->inbound;
 	enum vmb_batch_end end;
@@ -274,10 +309,7 @@ static enum vmb_batch_end vmb_inbound_drain_atomic(struct vmb_channel *channel)
 	local_bh_disable();
 	vmb_outbound_begin_batch(channel);
 	WRITE_ONCE(inbound->drainer, current);
-	if (unlikely(test_bit(VMB_INBOUND_DISCARDING, &inbound->flags)))
-		end = vmb_inbound_discard_batch(channel);
-	else
-		end = vmb_inbound_batch(channel);
+	end = vmb_inbound_batch_in(channel, mode);
 	WRITE_ONCE(inbound->drainer, NULL);
 	inbound->batch.signal |= vmb_ring_reader_commit(&inbound->reader);
 	/*
@@ -294,7 +326,8 @@ static enum vmb_batch_end vmb_inbound_drain_atomic(struct vmb_channel *channel)
  * One batch in which the callback may sleep. What is completed meanwhile, by
  * whomever, is written at once: nobody may have to wait for a sleeper.
  */
-static enum vmb_batch_end vmb_inbound_drain_passive(struct vmb_channel *channel)
+static enum vmb_batch_end vmb_inbound_drain_passive(struct vmb_channel *channel,
+						    enum vmb_drain_mode mode)
 {
 	struct vmb_inbound *inbound = &channel->inbound;
 	enum vmb_batch_end end;
@@ -303,10 +336,7 @@ static enum vmb_batch_end vmb_inbound_drain_passive(struct vmb_channel *channel)
 	WRITE_ONCE(inbound->sleeper, current);
 	if (inbound->deferred)
 		vmb_inbound_deliver_again(channel);
-	if (test_bit(VMB_INBOUND_DISCARDING, &inbound->flags))
-		end = vmb_inbound_discard_batch(channel);
-	else
-		end = vmb_inbound_batch(channel);
+	end = vmb_inbound_batch_in(channel, mode);
 	WRITE_ONCE(inbound->sleeper, NULL);
 	inbound->batch.signal |= vmb_ring_reader_commit(&inbound->reader);
 	if (inbound->batch.signal) {
@@ -318,7 +348,7 @@ static enum vmb_batch_end vmb_inbound_drain_passive(struct vmb_channel *channel)
 
 /* One batch with all that belongs to its end. Returns why it ended. */
 static enum vmb_batch_end vmb_inbound_drain(struct vmb_channel *channel,
-					    bool passive)
+					    enum vmb_drain_mode mode, bool passive)
 {
 	struct vmb_inbound *inbound = &channel->inbound;
 	u64 before = inbound->delivered;
@@ -336,9 +366,9 @@ static enum vmb_batch_end vmb_inbound_drain(struct vmb_channel *channel,
 	if (unlikely(vmb_inbound_is_pending(channel)))
 		return VMB_BATCH_PENDING;
 	if (passive)
-		end = vmb_inbound_drain_passive(channel);
+		end = vmb_inbound_drain_passive(channel, mode);
 	else
-		end = vmb_inbound_drain_atomic(channel);
+		end = vmb_inbound_drain_atomic(channel, mode);
 	/* Without what was put off, or answered in the client's place. */
 	delivered = inbound->delivered - before - inbound->batch.answered;
 	if (delivered) {
@@ -352,37 +382,49 @@ static enum vmb_batch_end vmb_inbound_drain(struct vmb_channel *channel,
 	return end;
 }
 
-/* Become the one reader. False: suspended, or somebody is, who will look again. */
-static bool vmb_inbound_enter(struct vmb_inbound *inbound)
-{
-	if (!test_bit(VMB_INBOUND_RUNNING, &inbound->flags) ||
-	    test_bit(VMB_INBOUND_BLOCKED, &inbound->flags))
-		return false;
-	set_bit(VMB_INBOUND_AGAIN, &inbound->flags);
-	if (test_and_set_bit(VMB_INBOUND_DRAINING, &inbound->flags))
-		return false;
-	clear_bit(VMB_INBOUND_AGAIN, &inbound->flags);
-	/*
-	 * Pairs with vmb_inbound_stop(): either it sees DRAINING and waits, or
-	 * we see that RUNNING is clear.
-	 */
-	smp_mb__after_atomic();
-	return true;
-}
-
+/* The drain is nobody's any more. */
 static void vmb_inbound_leave(struct vmb_channel *channel, bool again)
 {
 	struct vmb_inbound *inbound = &channel->inbound;
+	unsigned long flags;
 
 	clear_bit_unlock(VMB_INBOUND_DRAINING, &inbound->flags);
-	/* Order against vmb_inbound_enter() and vmb_inbound_stop(). */
+	/* Order against vmb_inbound_enter() and who sets the mode. */
 	smp_mb__after_atomic();
-	if (!test_bit(VMB_INBOUND_RUNNING, &inbound->flags)) {
+	flags = READ_ONCE(inbound->flags);
+	if (!(flags & VMB_DRAIN_READS)) {
 		wake_up(&inbound->idle);
 		return;
 	}
-	if (again || test_bit(VMB_INBOUND_AGAIN, &inbound->flags))
+	if (again || flags & BIT(VMB_INBOUND_AGAIN))
 		channel->operations->schedule(channel);
+}
+
+/*
+ * Become the one reader. Returns the mode that it found as that, which is the
+ * mode of the whole batch; VMB_DRAIN_STOPPED: nothing is to be read, or somebody
+ * is the reader, who will look again.
+ */
+static enum vmb_drain_mode vmb_inbound_enter(struct vmb_channel *channel)
+{
+	struct vmb_inbound *inbound = &channel->inbound;
+	unsigned long flags = READ_ONCE(inbound->flags);
+
+	if (!(flags & VMB_DRAIN_READS) || flags & BIT(VMB_INBOUND_BLOCKED))
+		return VMB_DRAIN_STOPPED;
+	set_bit(VMB_INBOUND_AGAIN, &inbound->flags);
+	if (test_and_set_bit(VMB_INBOUND_DRAINING, &inbound->flags))
+		return VMB_DRAIN_STOPPED;
+	clear_bit(VMB_INBOUND_AGAIN, &inbound->flags);
+	/*
+	 * Mode and DRAINING are one word: either vmb_inbound_stop() sees DRAINING
+	 * and waits, or we see its mode, and all that was done before.
+	 */
+	smp_mb__after_atomic();
+	flags = READ_ONCE(inbound->flags) & VMB_DRAIN_READS;
+	if (unlikely(!flags))
+		vmb_inbound_leave(channel, false);
+	return flags;
 }
 
 /*
@@ -392,17 +434,18 @@ static void vmb_inbound_leave(struct vmb_channel *channel, bool again)
 static void vmb_inbound_look(struct vmb_channel *channel, bool passive)
 {
 	struct vmb_inbound *inbound = &channel->inbound;
+	enum vmb_drain_mode mode = vmb_inbound_enter(channel);
 	enum vmb_batch_end end;
 	bool again = false;
 
-	if (!vmb_inbound_enter(inbound)) {
+	if (mode == VMB_DRAIN_STOPPED) {
 		/* Stopped or not, there may be room for what waits. */
 		if (!vmb_outbound_queue_is_empty(channel))
 			vmb_outbound_flush(channel);
 		return;
 	}
 	vmb_ring_reader_mask(&inbound->reader);
-	end = vmb_inbound_drain(channel, passive);
+	end = vmb_inbound_drain(channel, mode, passive);
 	switch (end) {
 	case VMB_BATCH_EMPTY:
 		/* What came in meanwhile would not be signalled again. */
@@ -429,8 +472,10 @@ static void vmb_inbound_look(struct vmb_channel *channel, bool passive)
 	case VMB_BATCH_STOPPED:
 		break;
 	case VMB_BATCH_LOST:
-		clear_bit(VMB_INBOUND_RUNNING, &inbound->flags);
+		vmb_drain_enter(&inbound->flags, VMB_DRAIN_LOST);
 		vmb_life_stop(channel, VMB_CHANNEL_STOP_FRAMING_LOST);
+		/* A close that waits for the peer's word need not go on. */
+		wake_up(&channel->outbound.drained);
 		break;
 	}
 	vmb_inbound_leave(channel, again);
@@ -457,49 +502,6 @@ void vmb_channel_interrupt(struct vmb_channel *channel)
 	vmb_inbound_go_elsewhere(channel);
 }
 EXPORT_SYMBOL_GPL(vmb_channel_interrupt);
-
-/*
- * Let packets flow. The ring is looked at once unasked: what the peer wrote
- * before will not be signalled.
- */
-void vmb_inbound_start(struct vmb_channel *channel)
-{
-	clear_bit(VMB_INBOUND_DISCARDING, &channel->inbound.flags);
-	clear_bit(VMB_INBOUND_BLOCKED, &channel->inbound.flags);
-	set_bit(VMB_INBOUND_RUNNING, &channel->inbound.flags);
-	channel->operations->schedule(channel);
-}
-
-/*
- * The channel is closing, and has packets out whose memory the peer may write
- * to: hear of their completions, and drop everything else. Suspend was called,
- * so nothing is delivered.
- */
-void vmb_inbound_start_discarding(struct vmb_channel *channel)
-{
-	vmb_inbound_drop_deferred(channel);
-	clear_bit(VMB_INBOUND_BLOCKED, &channel->inbound.flags);
-	set_bit(VMB_INBOUND_DISCARDING, &channel->inbound.flags);
-	set_bit(VMB_INBOUND_RUNNING, &channel->inbound.flags);
-	channel->operations->schedule(channel);
-}
-
-/*
- * Stop the flow. When this returns no process_packet call is running on any
- * CPU, and none will until the next start. Process context.
- */
-void vmb_inbound_stop(struct vmb_channel *channel)
-{
-	struct vmb_inbound *inbound = &channel->inbound;
-
-	might_sleep();
-	clear_bit(VMB_INBOUND_RUNNING, &inbound->flags);
-	/* Pairs with vmb_inbound_enter(). */
-	smp_mb__after_atomic();
-	wait_event(inbound->idle,
-		   !test_bit(VMB_INBOUND_DRAINING, &inbound->flags));
-	cancel_work_sync(&inbound->work);
-}
 
 static void vmb_inbound_work(struct work_struct *work)
 {

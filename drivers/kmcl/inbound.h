@@ -20,14 +20,17 @@ void vmb_inbound_unblock(struct vmb_channel *channel);
 bool vmb_inbound_is_overtime(struct vmb_channel *channel);
 void vmb_inbound_drop_deferred(struct vmb_channel *channel);
 
+/* inbound_mode.c */
+void vmb_inbound_start(struct vmb_channel *channel);
+void vmb_inbound_pause(struct vmb_channel *channel);
+void vmb_inbound_start_discarding(struct vmb_channel *channel);
+void vmb_inbound_stop(struct vmb_channel *channel);
+
 /* completion.c */
 int vmb_outbound_complete(struct vmb_packet_completion *packet,
 			  const void *buffer, u32 length, u64 *counter);
 
 /* inbound.c */
 void vmb_inbound_init(struct vmb_inbound *inbound);
-void vmb_inbound_start(struct vmb_channel *channel);
-void vmb_inbound_start_discarding(struct vmb_channel *channel);
-void vmb_inbound_stop(struct vmb_channel *channel);
 
 #endif

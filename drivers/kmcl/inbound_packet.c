@@ -126,17 +126,40 @@ void vmb_channel_packet_defer_to_passive(struct vmb_packet_completion *packet)
 }
 EXPORT_SYMBOL_GPL(vmb_channel_packet_defer_to_passive);
 
+/*
+ * The client gives a packet back. If that is of this connection, no other is
+ * delivered any more. Under the lock, for a connection that ends marks what is
+ * left of it.
+ */
+static bool vmb_inbound_fail(struct vmb_packet_completion *packet)
+{
+	struct vmb_channel *channel = packet->channel;
+	unsigned long flags;
+	int state;
+
+	spin_lock_irqsave(&channel->outbound.lock, flags);
+	state = atomic_cmpxchg(&packet->state, VMB_PACKET_DELIVERED,
+			       VMB_PACKET_COMPLETED);
+	if (state == VMB_PACKET_ORPHANED)
+		state = atomic_cmpxchg(&packet->state, VMB_PACKET_ORPHANED,
+				       VMB_PACKET_COMPLETED);
+	/* If the drain does anything but to deliver, it goes on. */
+	if (state == VMB_PACKET_DELIVERED)
+		vmb_drain_leave(&channel->inbound.flags, VMB_DRAIN_DELIVERING,
+				VMB_DRAIN_STOPPED);
+	spin_unlock_irqrestore(&channel->outbound.lock, flags);
+	return state == VMB_PACKET_DELIVERED || state == VMB_PACKET_ORPHANED;
+}
+
 void vmb_channel_packet_fail(struct vmb_packet_completion *packet)
 {
 	struct vmb_channel *channel = packet->channel;
 
-	if (atomic_cmpxchg(&packet->state, VMB_PACKET_DELIVERED,
-			   VMB_PACKET_COMPLETED) != VMB_PACKET_DELIVERED) {
+	if (!vmb_inbound_fail(packet)) {
 		WARN_ONCE(1, "vmbkmcl: %s: %s() of a packet that is not the client's\n",
 			  channel->name, __func__);
 		return;
 	}
-	clear_bit(VMB_INBOUND_RUNNING, &channel->inbound.flags);
 	dev_warn_ratelimited(channel->dev,
 			     "%s: the driver failed a packet (transaction %#llx), incoming queue stopped\n",
 			     vmb_channel_label(channel), packet->wire.transaction_id);

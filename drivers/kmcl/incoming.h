@@ -13,6 +13,7 @@
 #include <linux/workqueue.h>
 #include <vmbkmcl.h>
 
+#include "drain.h"
 #include "outgoing.h"
 #include "ranges.h"
 #include "ring.h"
@@ -23,12 +24,15 @@ struct vmb_gpadl;
  * enum vmb_packet_state - who has a packet object
  * @VMB_PACKET_FREE: the pool.
  * @VMB_PACKET_DELIVERED: the client: it has to complete it.
+ * @VMB_PACKET_ORPHANED: the client, and the connection that it came from is over:
+ *	nobody hears of its end.
  * @VMB_PACKET_DEFERRED: the drain: it will deliver it again.
  * @VMB_PACKET_COMPLETED: the outgoing queue, or on the way back to the pool.
  */
 enum vmb_packet_state {
 	VMB_PACKET_FREE,
 	VMB_PACKET_DELIVERED,
+	VMB_PACKET_ORPHANED,
 	VMB_PACKET_DEFERRED,
 	VMB_PACKET_COMPLETED,
 };
@@ -74,6 +78,15 @@ struct vmb_packet_completion {
 	struct vmb_gpadl **owners;
 };
 
+/* Has the client to complete it? */
+static inline bool
+vmb_packet_is_with_client(const struct vmb_packet_completion *packet)
+{
+	int state = atomic_read(&packet->state);
+
+	return state == VMB_PACKET_DELIVERED || state == VMB_PACKET_ORPHANED;
+}
+
 /**
  * struct vmb_packet_pool - all packet objects of an enabled channel
  * @memory: array of @count pointers to them.
@@ -87,11 +100,10 @@ struct vmb_packet_pool {
 	u32 count;
 };
 
-/* Bits of &vmb_inbound.flags. */
+/* Bits of &vmb_inbound.flags, above those of the drain's mode. */
 enum vmb_inbound_flag {
-	VMB_INBOUND_RUNNING,	/* packets may be delivered */
-	VMB_INBOUND_DISCARDING,	/* only completions count, for we are closing */
-	VMB_INBOUND_LIMITED,	/* there is a quota, or a share of softirq time */
+	/* there is a quota, or a share of softirq time */
+	VMB_INBOUND_LIMITED = VMB_DRAIN_MODE_BITS,
 	VMB_INBOUND_BLOCKED,	/* the quota was reached, and nothing completed since */
 	VMB_INBOUND_PASSIVE,	/* the client's callback may sleep */
 	VMB_INBOUND_TARGETED,	/* the client wants a certain processor */
@@ -175,8 +187,8 @@ struct vmb_batch {
  * @process_packet: the client's; immutable while enabled.
  * @processing_complete: the client's, or NULL; immutable while enabled.
  * @callback_context: of both.
- * @flags: enum vmb_inbound_flag, atomic bits.
- * @idle: woken when DRAINING falls while RUNNING is clear.
+ * @flags: enum vmb_drain_mode, and enum vmb_inbound_flag as atomic bits.
+ * @idle: woken when DRAINING falls while nothing is to be read.
  * @drainer: the task that is draining, with bottom halves off; NULL when nobody
  *	is. Equal to current only inside the drain itself.
  * @reader: the ring; touched by who set DRAINING only.
@@ -232,6 +244,12 @@ static inline bool vmb_inbound_is_reader(const struct vmb_inbound *inbound)
 {
 	return vmb_inbound_is_drainer(inbound) ||
 	       READ_ONCE(inbound->sleeper) == current;
+}
+
+static inline enum vmb_drain_mode
+vmb_inbound_mode(const struct vmb_inbound *inbound)
+{
+	return vmb_drain_mode(&inbound->flags);
 }
 
 /* Are packets delivered by the worker? */

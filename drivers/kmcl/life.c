@@ -171,19 +171,27 @@ static void vmb_life_pause(struct vmb_channel *channel)
 		vmb_flow_advance(channel, VMB_FLOW_PAUSED_NOW);
 }
 
+/* The client's packets flow again, or are read as far as a pause reads them. */
+static void vmb_life_resume_flow(struct vmb_channel *channel, enum vmb_flow_state flow)
+{
+	if (flow == VMB_FLOW_RUNNING)
+		vmb_life_run(channel);
+	else if (flow == VMB_FLOW_PAUSED)
+		vmb_inbound_pause(channel);
+}
+
 /* The first half of going to sleep: packets come to rest, or it is refused. */
 static void vmb_life_do_rest(struct vmb_channel *channel)
 {
 	struct vmb_life *life = &channel->life;
-	bool running = READ_ONCE(life->flow) == VMB_FLOW_RUNNING;
+	enum vmb_flow_state flow = READ_ONCE(life->flow);
 	bool rested = vmb_life_rest_to_hibernate(channel);
 
 	if (!rested) {
 		dev_err(channel->dev,
 			"%s: the driver holds packets with external data, no hibernation\n",
 			vmb_channel_label(channel));
-		if (running)
-			vmb_life_run(channel);
+		vmb_life_resume_flow(channel, flow);
 	}
 	spin_lock_irq(&life->lock);
 	life->rested = rested;
@@ -196,14 +204,13 @@ static void vmb_life_do_rest(struct vmb_channel *channel)
 static void vmb_life_undo_rest(struct vmb_channel *channel)
 {
 	struct vmb_life *life = &channel->life;
-	bool running;
+	enum vmb_flow_state flow;
 
 	spin_lock_irq(&life->lock);
 	life->rested = false;
-	running = life->flow == VMB_FLOW_RUNNING;
+	flow = life->flow;
 	spin_unlock_irq(&life->lock);
-	if (running)
-		vmb_life_run(channel);
+	vmb_life_resume_flow(channel, flow);
 }
 
 /* The second half, when all channels of the device have done the first. */

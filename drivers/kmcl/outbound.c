@@ -296,7 +296,7 @@ bool vmb_outbound_client_has_external(struct vmb_channel *channel)
 
 	spin_lock_irq(&channel->outbound.lock);
 	for (i = 0; i < pool->count; i++)
-		has |= atomic_read(&pool->memory[i]->state) == VMB_PACKET_DELIVERED &&
+		has |= vmb_packet_is_with_client(pool->memory[i]) &&
 		       pool->memory[i]->vector_count;
 	spin_unlock_irq(&channel->outbound.lock);
 	return has;
@@ -315,6 +315,9 @@ void vmb_outbound_forget_packets(struct vmb_channel *channel)
 		/* Also one whose completion is under way: it comes too late. */
 		if (atomic_read(&packet->state) == VMB_PACKET_FREE)
 			continue;
+		/* A client that fails it means the connection that is over. */
+		atomic_cmpxchg(&packet->state, VMB_PACKET_DELIVERED,
+			       VMB_PACKET_ORPHANED);
 		packet->wire.flags = 0;
 		/* What it names may be anybody's when the machine wakes. */
 		packet->external_known = true;

@@ -271,6 +271,7 @@ void vmb_sub_channel_wait_for_peer(struct vmb_channel *channel)
 	while (vmb_send_has_external(channel) &&
 	       !channel->operations->peer_gone(channel) &&
 	       !vmb_channel_primary_is_closing(channel) &&
+	       !vmb_inbound_is_lost(channel) &&
 	       time_before(jiffies, end))
 		wait_event_timeout(channel->outbound.drained,
 				   !vmb_send_has_external(channel),

@@ -155,7 +155,7 @@ static int vmb_synchronous_check(struct vmb_channel *channel, u32 flags,
 	/* Where nothing is read from the ring, no answer would ever come. */
 	if (vmb_inbound_is_reader(&channel->inbound) ||
 	    (vmb_life_is_callback(channel) &&
-	     !test_bit(VMB_INBOUND_RUNNING, &channel->inbound.flags)))
+	     vmb_inbound_mode(&channel->inbound) != VMB_DRAIN_DELIVERING))
 		return -EDEADLK;
 	might_sleep();
 	return 0;

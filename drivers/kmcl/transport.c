@@ -188,6 +188,7 @@ int vmb_channel_attach_rings(struct vmb_channel *channel,
 			     vmb_ranges_maximum_length(&channel->external),
 			     ALIGN(channel->maximum_packet_size, VMB_WIRE_UNIT));
 	vmb_ring_writer_init(&channel->outbound.writer, outgoing);
+	vmb_drain_leave(&channel->inbound.flags, VMB_DRAIN_LOST, VMB_DRAIN_STOPPED);
 	/* Until started, the peer's signals would be for nothing. */
 	vmb_ring_reader_mask(&channel->inbound.reader);
 	return 0;

@@ -41,7 +41,7 @@ static void vmb_watchdog_look_inbound(struct vmb_channel *channel)
 	watchdog->seen_read_index = read_index;
 	watchdog->seen_delivered = READ_ONCE(inbound->delivered);
 	if (moved || !vmb_ring_reader_has_data(&inbound->reader) ||
-	    !test_bit(VMB_INBOUND_RUNNING, &inbound->flags) ||
+	    !(vmb_inbound_mode(inbound) & VMB_DRAIN_READS) ||
 	    test_bit(VMB_INBOUND_DRAINING, &inbound->flags) ||
 	    test_bit(VMB_INBOUND_BLOCKED, &inbound->flags) ||
 	    READ_ONCE(channel->outbound.starved)) {

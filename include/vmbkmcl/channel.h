@@ -401,8 +401,10 @@ int vmb_channel_start(struct vmb_channel *channel);
  * Returns when suspend was called and the client has completed every packet that
  * was delivered, or the channel has closed. It waits for the client without
  * limit. Packets that the client sends while paused are held until it is
- * started; those that were sent before stay in flight, and the peer's
- * completions of them wait until then.
+ * started. Those that were sent before stay in flight, and end as the peer
+ * completes them, so a client may pause and then wait for them; but the ring is
+ * read in order, so completions behind a packet of the peer's wait with that for
+ * the start.
  *
  * Sub-channels of the channel pause with it, and are waited for.
  *

@@ -354,7 +354,7 @@ static void no_packet_from_suspend_on(struct kunit *test)
 static void linger(struct channel_fixture *fixture, struct channel_packet *packet)
 {
 	complete(fixture->private);
-	while (test_bit(VMB_INBOUND_RUNNING, &fixture->channel->inbound.flags))
+	while (vmb_inbound_mode(&fixture->channel->inbound) == VMB_DRAIN_DELIVERING)
 		cpu_relax();
 	/* Gives whoever does not wait the time to be seen. */
 	mdelay(5);

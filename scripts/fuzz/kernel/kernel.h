@@ -27,6 +27,7 @@ typedef u64 dma_addr_t;
 #define SZ_2M			0x200000u
 #define SZ_4M			0x400000u
 #define BIT(bit)		(1ul << (bit))
+#define GENMASK(high, low)	((~0ul >> (63 - (high))) & ~0ul << (low))
 #define U64_MAX			UINT64_MAX
 #ifndef ULONG_MAX
 #define ULONG_MAX		(~0ul)

@@ -134,6 +134,22 @@ static inline bool test_and_set_bit(unsigned int bit, unsigned long *bits)
 	return was;
 }
 
+/* Of a word that holds bits. */
+static inline bool try_cmpxchg(unsigned long *word, unsigned long *old,
+			       unsigned long new)
+{
+	bool is_old;
+
+	kernel_others();
+	is_old = *word == *old;
+	if (is_old)
+		*word = new;
+	else
+		*old = *word;
+	kernel_others();
+	return is_old;
+}
+
 #define HZ			1000
 #define MAX_SCHEDULE_TIMEOUT	LONG_MAX
 #ifndef LONG_MAX
