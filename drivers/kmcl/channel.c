@@ -39,6 +39,18 @@ static const struct kobj_type vmb_channel_kobj_type = {
 };
 
 /*
+ * Nobody finds it any more. Whoever found it before has queued no work on it since
+ * it was disabled; its worker may still be on its last line.
+ */
+static void vmb_channel_remove(struct vmb_channel *channel)
+{
+	spin_lock_irq(&channel->device->lock);
+	list_del(&channel->device_node);
+	spin_unlock_irq(&channel->device->lock);
+	cancel_work_sync(&channel->life.work);
+}
+
+/*
  * The first channel of a device has its directory to itself, under a name that
  * scripts can know; the others are numbered.
  */
@@ -47,6 +59,7 @@ static int vmb_channel_add(struct vmb_channel *channel)
 	struct vmb_transport_device *device = channel->device;
 	struct kobject *parent = &device->device.dev->kobj;
 	u32 number = 0;
+	int ret;
 
 	spin_lock_irq(&device->lock);
 	if (device->removing) {
@@ -58,15 +71,12 @@ static int vmb_channel_add(struct vmb_channel *channel)
 	list_add_tail(&channel->device_node, &device->channels);
 	spin_unlock_irq(&device->lock);
 	if (number)
-		return kobject_add(&channel->kobject, parent, "vmbkmcl.%u", number);
-	return kobject_add(&channel->kobject, parent, "vmbkmcl");
-}
-
-static void vmb_channel_remove(struct vmb_channel *channel)
-{
-	spin_lock_irq(&channel->device->lock);
-	list_del(&channel->device_node);
-	spin_unlock_irq(&channel->device->lock);
+		ret = kobject_add(&channel->kobject, parent, "vmbkmcl.%u", number);
+	else
+		ret = kobject_add(&channel->kobject, parent, "vmbkmcl");
+	if (ret)
+		vmb_channel_remove(channel);
+	return ret;
 }
 
 static struct vmb_channel *
@@ -126,17 +136,13 @@ int vmb_channel_allocate(struct vmb_device *device, bool is_server,
 	if (!new)
 		return -ENOMEM;
 	ret = vmb_channel_add(new);
-	if (ret)
-		goto put_channel;
+	if (ret) {
+		kobject_put(&new->kobject);
+		return ret;
+	}
 	vmb_observe_add(new);
 	*channel = new;
 	return 0;
-
-put_channel:
-	if (ret != -ENODEV)
-		vmb_channel_remove(new);
-	kobject_put(&new->kobject);
-	return ret;
 }
 EXPORT_SYMBOL_GPL(vmb_channel_allocate);
 
@@ -148,8 +154,6 @@ void vmb_channel_cleanup(struct vmb_channel *channel)
 		if (vmb_channel_disable(channel))
 			return;
 	}
-	/* A channel that closed by itself: its worker may be on its last line. */
-	flush_work(&channel->life.work);
 	vmb_sub_channels_forget(channel);
 	vmb_observe_remove(channel);
 	kobject_del(&channel->kobject);

@@ -208,10 +208,25 @@ static inline const char *vmb_channel_label(const struct vmb_channel *channel)
 	return channel->named ? channel->name : "channel";
 }
 
+/*
+ * Where a channel is, for who does not hold life.lock and acts on it: what the
+ * worker did before it said so is done. Pairs with vmb_life_step().
+ */
+static inline enum vmb_life_state vmb_life_state(const struct vmb_channel *channel)
+{
+	return smp_load_acquire(&channel->life.state);
+}
+
+/* Likewise whether packets flow. Pairs with vmb_flow_step(). */
+static inline enum vmb_flow_state vmb_life_flow(const struct vmb_channel *channel)
+{
+	return smp_load_acquire(&channel->life.flow);
+}
+
 /* May settings be changed? Only in the configuration window. */
 static inline bool vmb_channel_is_configurable(struct vmb_channel *channel)
 {
-	return READ_ONCE(channel->life.state) == VMB_LIFE_DISABLED;
+	return vmb_life_state(channel) == VMB_LIFE_DISABLED;
 }
 
 /* Does the client have packets whose size is what it is? */
@@ -281,6 +296,7 @@ void vmb_outbound_count_leak(struct vmb_channel *channel);
 void vmb_outbound_count_signal(struct vmb_channel *channel);
 
 /* state.c */
+void vmb_life_queue(struct vmb_channel *channel);
 int vmb_life_step(struct vmb_channel *channel, enum vmb_life_event event);
 int vmb_flow_step(struct vmb_channel *channel, enum vmb_flow_event event);
 void vmb_life_advance(struct vmb_channel *channel, enum vmb_life_event event);

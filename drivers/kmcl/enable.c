@@ -99,7 +99,7 @@ static int vmb_life_begin(struct vmb_channel *channel)
 	vmb_sub_channel_follow(channel);
 	ret = vmb_life_step(channel, VMB_LIFE_ENABLE);
 	reinit_completion(&life->disabled);
-	queue_work(vmb_workqueue, &life->work);
+	vmb_life_queue(channel);
 	spin_unlock(&life->lock);
 unlock:
 	spin_unlock_irq(&channel->device->lock);
@@ -189,7 +189,7 @@ int vmb_channel_start(struct vmb_channel *channel)
 		ret = -EBUSY;
 	} else if (life->state != VMB_LIFE_DISABLED) {
 		ret = vmb_flow_step(channel, VMB_FLOW_START);
-		queue_work(vmb_workqueue, &life->work);
+		vmb_life_queue(channel);
 	}
 	spin_unlock(&life->lock);
 	if (!ret)
@@ -212,12 +212,11 @@ int vmb_channel_pause(struct vmb_channel *channel)
 	spin_lock_irq(&channel->device->lock);
 	spin_lock(&life->lock);
 	ret = vmb_flow_step(channel, VMB_FLOW_PAUSE);
-	if (life->state != VMB_LIFE_DISABLED)
-		queue_work(vmb_workqueue, &life->work);
+	vmb_life_queue(channel);
 	spin_unlock(&life->lock);
 	vmb_sub_channels_step(channel, VMB_FLOW_PAUSE);
 	spin_unlock_irq(&channel->device->lock);
-	wait_event(life->changed, READ_ONCE(life->flow) != VMB_FLOW_PAUSING);
+	wait_event(life->changed, vmb_life_flow(channel) != VMB_FLOW_PAUSING);
 	vmb_sub_channels_wait_for_pause(channel);
 	return ret;
 }

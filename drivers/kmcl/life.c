@@ -67,7 +67,7 @@ static void vmb_life_closed(struct vmb_channel *channel)
 		life->peer = false;
 		life->searched = false;
 		WARN_ON_ONCE(vmb_life_step(channel, VMB_LIFE_CLOSED));
-		queue_work(vmb_workqueue, &life->work);
+		vmb_life_queue(channel);
 	}
 	spin_unlock_irq(&life->lock);
 	if (again)
@@ -124,7 +124,7 @@ static void vmb_life_open(struct vmb_channel *channel)
 		channel->life.peer = false;
 		channel->life.searched = false;
 		WARN_ON_ONCE(vmb_life_step(channel, VMB_LIFE_PEER_MISSED));
-		queue_work(vmb_workqueue, &channel->life.work);
+		vmb_life_queue(channel);
 		spin_unlock_irq(&channel->life.lock);
 		return;
 	}
@@ -184,7 +184,7 @@ static void vmb_life_resume_flow(struct vmb_channel *channel, enum vmb_flow_stat
 static void vmb_life_do_rest(struct vmb_channel *channel)
 {
 	struct vmb_life *life = &channel->life;
-	enum vmb_flow_state flow = READ_ONCE(life->flow);
+	enum vmb_flow_state flow = vmb_life_flow(channel);
 	bool rested = vmb_life_rest_to_hibernate(channel);
 
 	if (!rested) {
@@ -410,8 +410,11 @@ static void vmb_life_init_client_work(struct vmb_life *life)
 /* And a third: a primary's callback may clean up its sub-channels. */
 void vmb_life_init_sub_channel_work(struct vmb_life *life)
 {
+	static struct lock_class_key key;
+
+	/* The channel is disabled: its worker ends, and nobody queues it again. */
 	flush_work(&life->work);
-	INIT_WORK(&life->work, vmb_life_work);
+	lockdep_init_map(&life->work.lockdep_map, "vmb_life_sub_channel_work", &key, 0);
 }
 
 void vmb_life_init(struct vmb_channel *channel)

@@ -21,7 +21,7 @@ void vmb_life_hibernate(struct vmb_channel *channel,
 	WRITE_ONCE(life->sleep_reason, reason);
 	life->hibernate = life->state != VMB_LIFE_DISABLED;
 	life->sleep = false;
-	queue_work(vmb_workqueue, &life->work);
+	vmb_life_queue(channel);
 	spin_unlock_irqrestore(&life->lock, flags);
 	/* Who waits for a GPADL to fall out of use may not have to any more. */
 	wake_up(&channel->memory.unused);
@@ -35,14 +35,14 @@ void vmb_life_sleep(struct vmb_channel *channel)
 
 	spin_lock_irqsave(&life->lock, flags);
 	life->sleep = true;
-	queue_work(vmb_workqueue, &life->work);
+	vmb_life_queue(channel);
 	spin_unlock_irqrestore(&life->lock, flags);
 }
 
 /* Is nothing done for the channel, nor will it be? */
 static bool vmb_life_is_closed(const struct vmb_channel *channel)
 {
-	enum vmb_life_state state = READ_ONCE(channel->life.state);
+	enum vmb_life_state state = vmb_life_state(channel);
 
 	return state == VMB_LIFE_ENABLED || state == VMB_LIFE_DISABLED;
 }
@@ -55,7 +55,7 @@ bool vmb_life_is_restless(const struct vmb_channel *channel)
 {
 	return !vmb_life_is_closed(channel) &&
 	       READ_ONCE(channel->life.hibernate) && !READ_ONCE(channel->life.rested) &&
-	       (channel->primary || READ_ONCE(channel->life.state) != VMB_LIFE_CLOSING);
+	       (channel->primary || vmb_life_state(channel) != VMB_LIFE_CLOSING);
 }
 
 /* Has it neither been closed nor refused? */
@@ -67,7 +67,7 @@ bool vmb_life_is_awake(const struct vmb_channel *channel)
 /* Has it refused? */
 bool vmb_life_refuses_to_sleep(const struct vmb_channel *channel)
 {
-	return READ_ONCE(channel->life.state) != VMB_LIFE_DISABLED &&
+	return vmb_life_state(channel) != VMB_LIFE_DISABLED &&
 	       !READ_ONCE(channel->life.hibernate);
 }
 
@@ -80,7 +80,7 @@ void vmb_life_is_stuck(struct vmb_channel *channel)
 	dev_err(channel->dev, "%s: the driver does not come to rest, %s\n",
 		vmb_channel_label(channel), vmb_life_goes_down(channel) ?
 		"the machine goes down nevertheless" : "no hibernation");
-	if (READ_ONCE(channel->life.state) == VMB_LIFE_CLOSING)
+	if (vmb_life_state(channel) == VMB_LIFE_CLOSING)
 		vmb_send_stop(channel, false);
 }
 
@@ -95,6 +95,6 @@ void vmb_life_wake(struct vmb_channel *channel)
 	life->sleep = false;
 	life->peer = false;
 	life->searched = false;
-	queue_work(vmb_workqueue, &life->work);
+	vmb_life_queue(channel);
 	spin_unlock_irqrestore(&life->lock, flags);
 }

@@ -91,10 +91,10 @@ static ssize_t vmb_observe_show(struct kobject *kobject,
 
 	if (attribute == &vmb_observe_state)
 		return sysfs_emit(buffer, "%s\n",
-				  vmb_life_state_name(READ_ONCE(channel->life.state)));
+				  vmb_life_state_name(vmb_life_state(channel)));
 	if (attribute == &vmb_observe_flow)
 		return sysfs_emit(buffer, "%s\n",
-				  vmb_flow_state_name(READ_ONCE(channel->life.flow)));
+				  vmb_flow_state_name(vmb_life_flow(channel)));
 	which = container_of(attribute, struct vmb_observe_attribute, attribute);
 	return sysfs_emit(buffer, "%llu\n",
 			  READ_ONCE(*(u64 *)((u8 *)channel + which->offset)));
@@ -152,9 +152,9 @@ static int vmb_observe_channel_show(struct seq_file *file, void *unused)
 	seq_printf(file, "type %pUl\n", &channel->interface_type);
 	seq_printf(file, "instance %pUl\n", &channel->interface_instance);
 	seq_printf(file, "state %s\n",
-		   vmb_life_state_name(READ_ONCE(channel->life.state)));
+		   vmb_life_state_name(vmb_life_state(channel)));
 	seq_printf(file, "flow %s\n",
-		   vmb_flow_state_name(READ_ONCE(channel->life.flow)));
+		   vmb_flow_state_name(vmb_life_flow(channel)));
 	vmb_observe_rings(file, channel);
 #define VMB_OBSERVE_LINE(name) \
 	seq_printf(file, #name " %llu\n", READ_ONCE(counters->name));

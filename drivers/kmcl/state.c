@@ -8,6 +8,18 @@
 
 #include <trace/events/vmbkmcl.h>
 
+/*
+ * Have the worker look what there is to do. Nobody else queues it. On a disabled
+ * channel there is nothing, and it may be about to be freed: so no work is queued
+ * on it any more once it was disabled, under the lock, by its worker.
+ */
+void vmb_life_queue(struct vmb_channel *channel)
+{
+	lockdep_assert_held(&channel->life.lock);
+	if (channel->life.state != VMB_LIFE_DISABLED)
+		queue_work(vmb_workqueue, &channel->life.work);
+}
+
 /* Take the life a step further, as the table says. 0 or the table's errno. */
 int vmb_life_step(struct vmb_channel *channel, enum vmb_life_event event)
 {
@@ -17,7 +29,8 @@ int vmb_life_step(struct vmb_channel *channel, enum vmb_life_event event)
 	lockdep_assert_held(&life->lock);
 	if (next < 0)
 		return next;
-	WRITE_ONCE(life->state, next);
+	/* Pairs with vmb_life_state(). */
+	smp_store_release(&life->state, next);
 	wake_up(&life->changed);
 	return 0;
 }
@@ -31,7 +44,8 @@ int vmb_flow_step(struct vmb_channel *channel, enum vmb_flow_event event)
 	lockdep_assert_held(&life->lock);
 	if (next < 0)
 		return next;
-	WRITE_ONCE(life->flow, next);
+	/* Pairs with vmb_life_flow(). */
+	smp_store_release(&life->flow, next);
 	wake_up(&life->changed);
 	return 0;
 }
@@ -76,7 +90,7 @@ static void vmb_life_request_stop(struct vmb_channel *channel,
 			life->stop = true;
 			life->stop_reason = reason;
 		}
-		queue_work(vmb_workqueue, &life->work);
+		vmb_life_queue(channel);
 	}
 	spin_unlock_irqrestore(&life->lock, flags);
 }
@@ -115,7 +129,7 @@ void vmb_channel_peer_arrived(struct vmb_channel *channel)
 	spin_lock_irqsave(&life->lock, flags);
 	if (life->state == VMB_LIFE_ENABLED) {
 		life->peer = true;
-		queue_work(vmb_workqueue, &life->work);
+		vmb_life_queue(channel);
 	}
 	spin_unlock_irqrestore(&life->lock, flags);
 }

@@ -71,7 +71,7 @@ int vmb_sub_channel_check(struct vmb_channel *channel)
 	list_for_each_entry(other, &device->channels, device_node)
 		if (other != channel && other->primary == channel->primary &&
 		    other->sub_channel_index == channel->sub_channel_index &&
-		    READ_ONCE(other->life.state) != VMB_LIFE_DISABLED)
+		    vmb_life_state(other) != VMB_LIFE_DISABLED)
 			return -EEXIST;
 	return 0;
 }
@@ -80,7 +80,7 @@ int vmb_sub_channel_check(struct vmb_channel *channel)
 bool vmb_sub_channel_may_open(const struct vmb_channel *channel)
 {
 	return !channel->primary ||
-	       READ_ONCE(channel->primary->life.state) == VMB_LIFE_OPEN;
+	       vmb_life_state(channel->primary) == VMB_LIFE_OPEN;
 }
 
 /* Those that waited for that may open. */
@@ -89,9 +89,13 @@ void vmb_sub_channels_primary_is_open(struct vmb_channel *primary)
 	struct vmb_channel *channel;
 
 	spin_lock_irq(&primary->device->lock);
-	list_for_each_entry(channel, &primary->device->channels, device_node)
-		if (channel->primary == primary)
-			queue_work(vmb_workqueue, &channel->life.work);
+	list_for_each_entry(channel, &primary->device->channels, device_node) {
+		if (channel->primary != primary)
+			continue;
+		spin_lock(&channel->life.lock);
+		vmb_life_queue(channel);
+		spin_unlock(&channel->life.lock);
+	}
 	spin_unlock_irq(&primary->device->lock);
 }
 
@@ -105,7 +109,7 @@ void vmb_sub_channel_follow(struct vmb_channel *channel)
 	lockdep_assert_held(&channel->life.lock);
 	if (!channel->primary)
 		return;
-	flow = READ_ONCE(channel->primary->life.flow);
+	flow = vmb_life_flow(channel->primary);
 	if (flow == VMB_FLOW_READY || flow == VMB_FLOW_RUNNING)
 		event = VMB_FLOW_START;
 	WARN_ON_ONCE(vmb_flow_step(channel, event));
@@ -119,7 +123,7 @@ bool vmb_sub_channels_are_pausing(struct vmb_channel *primary)
 	lockdep_assert_held(&primary->device->lock);
 	list_for_each_entry(channel, &primary->device->channels, device_node)
 		if (channel->primary == primary &&
-		    READ_ONCE(channel->life.flow) == VMB_FLOW_PAUSING)
+		    vmb_life_flow(channel) == VMB_FLOW_PAUSING)
 			return true;
 	return false;
 }
@@ -138,7 +142,7 @@ void vmb_sub_channels_step(struct vmb_channel *primary, enum vmb_flow_event even
 		spin_lock(&life->lock);
 		if (life->state != VMB_LIFE_DISABLED &&
 		    !vmb_flow_step(channel, event))
-			queue_work(vmb_workqueue, &life->work);
+			vmb_life_queue(channel);
 		spin_unlock(&life->lock);
 	}
 }
@@ -165,12 +169,12 @@ vmb_sub_channel_find(struct vmb_channel *primary,
 
 static bool vmb_sub_channel_is_pausing(struct vmb_channel *channel)
 {
-	return READ_ONCE(channel->life.flow) == VMB_FLOW_PAUSING;
+	return vmb_life_flow(channel) == VMB_FLOW_PAUSING;
 }
 
 static bool vmb_sub_channel_is_enabled(struct vmb_channel *channel)
 {
-	return READ_ONCE(channel->life.state) != VMB_LIFE_DISABLED;
+	return vmb_life_state(channel) != VMB_LIFE_DISABLED;
 }
 
 /* May it touch its transport, or the peer its rings? */

@@ -142,7 +142,7 @@ EXPORT_SYMBOL_GPL(vmb_channel_sub_channel_index);
  */
 bool vmb_channel_primary_is_closing(const struct vmb_channel *channel)
 {
-	return READ_ONCE(channel->primary->life.state) != VMB_LIFE_OPEN ||
+	return vmb_life_state(channel->primary) != VMB_LIFE_OPEN ||
 	       vmb_life_has_to_end(channel->primary);
 }
 EXPORT_SYMBOL_GPL(vmb_channel_primary_is_closing);
