@@ -137,8 +137,8 @@ int vmb_transport_register(struct vmb_transport *transport)
 
 	mutex_lock(&vmb_registry_lock);
 	list_add_tail(&transport->node, &vmb_transports);
-	/* Pairs with vmb_transport_local(): the device is made before. */
 	if (transport->local_device)
+		/* Pairs with vmb_transport_local(): the device is made before. */
 		smp_store_release(&vmb_local_transport, transport);
 	list_for_each_entry(driver, &vmb_drivers, node) {
 		ret = vmb_driver_bind(driver, transport);
@@ -171,5 +171,6 @@ EXPORT_SYMBOL_GPL(vmb_transport_unregister);
 /* The transport on which this kernel can offer channels to itself, or NULL. */
 const struct vmb_transport *vmb_transport_local(void)
 {
+	/* Pairs with vmb_transport_register(). */
 	return smp_load_acquire(&vmb_local_transport);
 }

@@ -51,8 +51,7 @@ int vmb_flow_step(struct vmb_channel *channel, enum vmb_flow_event event)
 }
 
 /* A step that the worker takes: it knows that it may. */
-void vmb_life_advance(struct vmb_channel *channel,
-			     enum vmb_life_event event)
+void vmb_life_advance(struct vmb_channel *channel, enum vmb_life_event event)
 {
 	int ret;
 
@@ -62,8 +61,7 @@ void vmb_life_advance(struct vmb_channel *channel,
 	WARN_ON_ONCE(ret);
 }
 
-void vmb_flow_advance(struct vmb_channel *channel,
-			     enum vmb_flow_event event)
+void vmb_flow_advance(struct vmb_channel *channel, enum vmb_flow_event event)
 {
 	int ret;
 

@@ -104,14 +104,6 @@ int __vmb_driver_register(struct vmb_driver *driver, struct module *owner,
 			      sizeof(struct vmb_device))
 
 /**
- * vmb_driver_unregister() - take a driver back from every transport
- * @driver: a registered driver. All its devices are removed when this returns.
- *
- * Context: process context.
- */
-void vmb_driver_unregister(struct vmb_driver *driver);
-
-/**
  * module_vmb_driver() - a module that does nothing but register a driver
  * @__driver: the struct vmb_driver.
  *
@@ -121,5 +113,13 @@ void vmb_driver_unregister(struct vmb_driver *driver);
 #define module_vmb_driver(__driver)					\
 	module_driver(__driver, vmb_driver_register, vmb_driver_unregister); \
 	MODULE_SOFTDEP("pre: vmbkmcl_hv")
+
+/**
+ * vmb_driver_unregister() - take a driver back from every transport
+ * @driver: a registered driver. All its devices are removed when this returns.
+ *
+ * Context: process context.
+ */
+void vmb_driver_unregister(struct vmb_driver *driver);
 
 #endif
