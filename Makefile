@@ -105,6 +105,10 @@ kselftest: ## load, bind, traffic, unbind, unload in a guest
 fuzz: ## wire and channels with ASan, UBSan and libFuzzer (FUZZ_SECONDS=60)
 	@$(RUN) scripts/fuzz.sh
 
+.PHONY: mutants
+mutants: ## plant faults in the library, one at a time; a test must notice
+	@$(RUN) scripts/mutants.py
+
 .PHONY: dkms-check
 dkms-check: ## DKMS add, build, install, remove in a scratch tree
 	@$(RUN) scripts/check-dkms.sh

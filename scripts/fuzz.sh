@@ -18,9 +18,12 @@ NOT_OF_THE_CHANNEL="gpadl_free gpadl_pages hv_* loopback_* main observe registry
 usage() {
 	cat <<-END
 		usage: scripts/fuzz.sh [FILE...]
+		       scripts/fuzz.sh --commands
 
 		  FILE    an input of an earlier finding, under the name it was given:
 		          wire-* or channel-*; only that is run
+		  --commands  write the seeds, and print for each program its name, flags and
+		          sources, for mutants.py
 		  --help  this
 
 		FUZZ_SECONDS (60) is how long to look: at the wire and at the channels, both
@@ -36,6 +39,7 @@ case ${1:-} in
 	usage
 	exit 0
 	;;
+--commands) ;;
 -*) die "unknown option $1" "scripts/fuzz.sh --help" ;;
 esac
 
@@ -47,21 +51,27 @@ esac
 need_packages clang python3
 need_packages "libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev"
 
+only_commands=
 out=$VMB_BUILD/fuzz
 library=$VMB_TOP/drivers/kmcl
 here=$VMB_TOP/scripts/fuzz
 mkdir -p "$out"
 
-# build NAME ARGUMENT...
+# build NAME ARGUMENT...: or says how.
 build() {
 	local name=$1
 
 	shift
-	quietly "$out/$name-build.log" 300 clang -std=gnu11 -g -O1 -Wall -Wextra -Werror \
+	set -- -std=gnu11 -g -O1 -Wall -Wextra -Werror \
 		-Wno-sign-compare -Wno-address-of-packed-member -Wno-pointer-arith \
 		-Wno-unused-function \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-		-I"$here/shim" -I"$here" -I"$library" "$@" -o "$out/$name"
+		-I"$here/shim" -I"$here" -I"$library" "$@"
+	if [ -n "$only_commands" ]; then
+		(IFS=$'\t' && echo "$name	$*")
+		return
+	fi
+	quietly "$out/$name-build.log" 300 clang "$@" -o "$out/$name"
 }
 
 build_wire() {
@@ -134,6 +144,20 @@ report() {
 		"a longer FUZZ_SECONDS, or a seed in scripts/fuzz"
 }
 
+write_seeds() {
+	rm -rf "$out"/*-seeds
+	python3 "$here/seeds.py" "$out/wire-seeds"
+	python3 "$here/channel/seeds.py" "$out/channel-seeds"
+}
+
+if [ "${1:-}" = --commands ]; then
+	only_commands=1
+	build_wire
+	build_channel
+	write_seeds
+	exit 0
+fi
+
 stage "building the wire code and the channels for user space"
 build_wire
 build_channel
@@ -150,9 +174,8 @@ if [ $# -gt 0 ]; then
 	exit 0
 fi
 
-rm -rf "$out"/*-seeds "$out"/*-reached "$out"/*-status
-python3 "$here/seeds.py" "$out/wire-seeds"
-python3 "$here/channel/seeds.py" "$out/channel-seeds"
+rm -f "$out"/*-reached "$out"/*-status
+write_seeds
 
 stage "looking for $seconds s"
 look wire "$VMB_CACHE/fuzz/corpus" &
