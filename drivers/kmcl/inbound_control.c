@@ -153,8 +153,6 @@ void vmb_inbound_drop_deferred(struct vmb_channel *channel)
 		return;
 	inbound->deferred = NULL;
 	clear_bit(VMB_INBOUND_DEFERRED, &inbound->flags);
-	if (packet->vector_count)
-		vmb_external_data_release(packet);
 	spin_lock_irq(&channel->outbound.lock);
 	channel->counters.discarded++;
 	vmb_outbound_recycle(channel, packet);

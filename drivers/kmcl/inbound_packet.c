@@ -35,7 +35,15 @@ static bool vmb_inbound_put_off(struct vmb_packet_completion *packet, bool pendi
 	if (atomic_cmpxchg(&packet->state, VMB_PACKET_DELIVERED,
 			   VMB_PACKET_DEFERRED) != VMB_PACKET_DELIVERED)
 		return false;
-	/* The client does not hold it meanwhile. */
+	/*
+	 * The client does not hold it meanwhile, and nobody but the drain could
+	 * let go of the memory that it names: so it keeps none. The next callback
+	 * asks for it again.
+	 */
+	if (packet->vector_count) {
+		vmb_external_data_release(packet);
+		packet->external_known = false;
+	}
 	inbound->delivered--;
 	inbound->deferred = packet;
 	inbound->pending = pending;

@@ -56,6 +56,10 @@ void vmb_channel_packet_fail(struct vmb_packet_completion *packet);
  * Packets behind it wait until then. Calling this in process context again is
  * allowed, and has it delivered once more.
  *
+ * External data that the callback got is given back: the array is void, memory
+ * that it named can be deleted, and vmb_channel_packet_get_external_data() is to
+ * be called again when the packet is delivered again.
+ *
  * If the channel is paused first, the packet is delivered after the start; if it
  * is closed, never.
  *
@@ -85,12 +89,13 @@ void *vmb_channel_packet_get_client_context(struct vmb_packet_completion *packet
  *	VMB_CHANNEL_PROCESS_PACKET_FLAG_EXTERNAL_DATA and is not completed.
  * @flags: 0 to read and write it, or
  *	VMB_CHANNEL_PACKET_EXTERNAL_DATA_FLAG_READ_ONLY to read it only.
- * @vectors: gets the array; the packet's, valid until it is completed.
+ * @vectors: gets the array; the packet's, valid until it is completed or deferred.
  * @vector_count: gets the number of its entries, at least 1.
  *
  * The peer may change the contents at any time: read each byte once, check
  * what was read. A second call gives the same answer. The memory stays shared
- * until the packet is completed: vmb_channel_delete_gpadl() waits for it.
+ * until the packet is completed or deferred: vmb_channel_delete_gpadl() waits for
+ * it.
  *
  * A peer may name memory while vmb_channel_create_gpadl() or one of its kind is
  * still sharing it. Then the answer is -EINPROGRESS, "pending". Inside of the
