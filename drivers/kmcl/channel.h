@@ -3,8 +3,8 @@
  * The channel object, as its own files see it.
  *
  * Locks, outermost first:
- *   memory.mutex       makes GPADL, open and close calls of one channel take
- *                      turns (hv_vmbus wakes one waiter only); sleeps
+ *   memory.mutex       makes a channel's calls for GPADLs take turns; sleeps,
+ *                      and may wait for the peer, but for no client
  *   device.lock        the device's channels; enable, start and pause of a
  *                      sub-channel and its primary; spinlock
  *   outbound.lock      outgoing ring, queue, free list, most counters; spinlock

@@ -146,9 +146,7 @@ void vmb_life_close_transport(struct vmb_channel *channel, bool for_good)
 	vmb_outbound_close(channel, for_good);
 	vmb_life_set_quiet(channel);
 	vmb_sub_channels_wait_for_quiet(channel);
-	mutex_lock(&channel->memory.mutex);
 	ret = channel->operations->close(channel);
-	mutex_unlock(&channel->memory.mutex);
 	vmb_life_set_parted(channel);
 	if (for_good)
 		vmb_send_stop(channel, false);

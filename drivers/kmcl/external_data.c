@@ -107,7 +107,7 @@ vmb_external_data_add_gpa(struct vmb_packet_completion *packet,
 		goto found;
 	}
 	owner = vmb_external_data_owner(&channel->memory, segment);
-	if (owner && !owner->shared) {
+	if (owner && owner->state == VMB_GPADL_SHARING) {
 		*pending = true;
 		/* Whoever shares it looks at this under the lock, too. */
 		WRITE_ONCE(channel->memory.awaited, true);

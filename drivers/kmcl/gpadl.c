@@ -4,11 +4,15 @@
  * delete. Which memory that can be is gpadl_pages.c's; what the peer may do
  * with it in the meantime is external_data.c's and gpadl_map.c's.
  */
+#include <linux/jiffies.h>
 #include <linux/kmemleak.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 
 #include "gpadl.h"
+
+/* How often to say that a delete waits for the client. */
+#define VMB_GPADL_WARN_PERIOD	(10 * HZ)
 
 void vmb_memory_init(struct vmb_memory *memory)
 {
@@ -83,9 +87,10 @@ static void vmb_gpadl_settle(struct vmb_channel *channel, struct vmb_gpadl *gpad
 	bool awaited;
 
 	spin_lock_irq(&memory->lock);
-	gpadl->shared = shared;
-	if (shared)
+	if (shared) {
+		gpadl->state = VMB_GPADL_SHARED;
 		list_add_tail(&gpadl->node, &memory->gpadls);
+	}
 	awaited = memory->awaited;
 	WRITE_ONCE(memory->awaited, false);
 	spin_unlock_irq(&memory->lock);
@@ -93,7 +98,10 @@ static void vmb_gpadl_settle(struct vmb_channel *channel, struct vmb_gpadl *gpad
 		vmb_inbound_go_elsewhere(channel);
 }
 
-/* Either lock keeps it from being freed; whoever changes the list has both. */
+/*
+ * One that is not being deleted. Either lock keeps it so; whoever changes that has
+ * both.
+ */
 struct vmb_gpadl *vmb_gpadl_find(struct vmb_memory *memory, u32 handle)
 {
 	struct vmb_gpadl *gpadl;
@@ -101,7 +109,7 @@ struct vmb_gpadl *vmb_gpadl_find(struct vmb_memory *memory, u32 handle)
 	lockdep_assert(lockdep_is_held(&memory->mutex) ||
 		       lockdep_is_held(&memory->lock));
 	list_for_each_entry(gpadl, &memory->gpadls, node)
-		if (gpadl->handle == handle)
+		if (gpadl->handle == handle && gpadl->state == VMB_GPADL_SHARED)
 			return gpadl;
 	return NULL;
 }
@@ -110,6 +118,7 @@ static void vmb_gpadl_unlink(struct vmb_memory *memory, struct vmb_gpadl *gpadl)
 {
 	spin_lock_irq(&memory->lock);
 	list_del(&gpadl->node);
+	wake_up(&memory->unused);
 	spin_unlock_irq(&memory->lock);
 }
 
@@ -171,31 +180,62 @@ static bool vmb_gpadl_is_busy(struct vmb_channel *channel,
 }
 
 /*
- * Tell the peer, once nobody uses it and nobody will. A client that was closed
- * without still points into it, and nobody waits for that client any more, nor for
- * any client of a machine that goes down: the memory is leaked. A server's mapping
- * is waited for, however long it takes: the library itself undoes it when the
- * server has been closed.
+ * No frame and no handle leads to it after this. Who found it before has counted
+ * itself in under the lock.
  */
-static int vmb_gpadl_delete(struct vmb_channel *channel, struct vmb_gpadl *gpadl)
+static void vmb_gpadl_begin_delete(struct vmb_memory *memory, struct vmb_gpadl *gpadl)
+{
+	lockdep_assert_held(&memory->mutex);
+	vmb_gpadl_erase_frames(memory, gpadl, vmb_gpadl_frame_count(gpadl));
+	spin_lock_irq(&memory->lock);
+	gpadl->state = VMB_GPADL_DELETING;
+	spin_unlock_irq(&memory->lock);
+}
+
+/*
+ * Until nobody uses it any more; says from time to time whom it waits for. Without
+ * the mutex: the client may need other calls, or the channel's close, to complete
+ * its packets. A client that was closed without still points into it, and nobody
+ * waits for that client any more, nor for any client of a machine that goes down.
+ * A server's mapping is waited for, however long it takes: the library itself
+ * undoes it when the server has been closed.
+ */
+static void vmb_gpadl_wait_until_unused(struct vmb_channel *channel,
+					struct vmb_gpadl *gpadl)
+{
+	struct vmb_memory *memory = &channel->memory;
+
+	might_sleep();
+	spin_lock_irq(&memory->lock);
+	while (!wait_event_lock_irq_timeout(memory->unused,
+					    !vmb_gpadl_is_busy(channel, gpadl),
+					    memory->lock, VMB_GPADL_WARN_PERIOD)) {
+		bool mapped = gpadl->mapped;
+
+		spin_unlock_irq(&memory->lock);
+		dev_warn(channel->dev, "%s: GPADL %#x is deleted when %s\n",
+			 vmb_channel_label(channel), gpadl->handle, mapped ?
+			 "the server has unmapped it" :
+			 "the driver has completed the packets that use it");
+		spin_lock_irq(&memory->lock);
+	}
+	spin_unlock_irq(&memory->lock);
+}
+
+/*
+ * Tell the peer. 0, or -EIO: it has not let go of the memory, or a client that
+ * nobody waits for has not, so it is leaked.
+ */
+static int vmb_gpadl_end_delete(struct vmb_channel *channel, struct vmb_gpadl *gpadl)
 {
 	struct vmb_memory *memory = &channel->memory;
 	bool used;
 	int ret;
 
 	lockdep_assert_held(&memory->mutex);
-	/*
-	 * No frame leads to it after this. Who found it before has counted
-	 * itself in under the lock that the condition takes.
-	 */
-	vmb_gpadl_erase_frames(memory, gpadl, vmb_gpadl_frame_count(gpadl));
 	spin_lock_irq(&memory->lock);
-	gpadl->deleting = true;
-	wait_event_lock_irq(memory->unused, !vmb_gpadl_is_busy(channel, gpadl),
-			    memory->lock);
 	used = gpadl->users;
 	spin_unlock_irq(&memory->lock);
-
 	ret = channel->operations->delete_gpadl(channel, gpadl->transport_private);
 	if (!ret && used)
 		ret = -EBUSY;
@@ -220,6 +260,21 @@ static int vmb_gpadl_delete(struct vmb_channel *channel, struct vmb_gpadl *gpadl
 	return ret ? -EIO : 0;
 }
 
+/*
+ * The whole of it. Waits without the mutex, so what else the caller knew of the
+ * list is not so any more.
+ */
+static int vmb_gpadl_delete(struct vmb_channel *channel, struct vmb_gpadl *gpadl)
+{
+	struct vmb_memory *memory = &channel->memory;
+
+	vmb_gpadl_begin_delete(memory, gpadl);
+	mutex_unlock(&memory->mutex);
+	vmb_gpadl_wait_until_unused(channel, gpadl);
+	mutex_lock(&memory->mutex);
+	return vmb_gpadl_end_delete(channel, gpadl);
+}
+
 int vmb_channel_delete_gpadl(struct vmb_channel *channel, u32 gpadl_handle)
 {
 	struct vmb_memory *memory = &channel->memory;
@@ -240,21 +295,38 @@ int vmb_channel_delete_gpadl(struct vmb_channel *channel, u32 gpadl_handle)
 }
 EXPORT_SYMBOL_GPL(vmb_channel_delete_gpadl);
 
+/* The first that nobody deletes, or NULL. */
+static struct vmb_gpadl *vmb_gpadl_find_leftover(struct vmb_memory *memory)
+{
+	struct vmb_gpadl *gpadl;
+
+	lockdep_assert_held(&memory->mutex);
+	list_for_each_entry(gpadl, &memory->gpadls, node)
+		if (gpadl->state == VMB_GPADL_SHARED)
+			return gpadl;
+	return NULL;
+}
+
 /*
  * The closed callback has returned: what the client forgot is undone. Its
- * memory may be freed already, so this is the client's fault, and said.
+ * memory may be freed already, so this is the client's fault, and said. What
+ * another thread of the client's is deleting is waited for: it needs the
+ * transport.
  */
 void vmb_memory_delete_leftovers(struct vmb_channel *channel)
 {
 	struct vmb_memory *memory = &channel->memory;
-	struct vmb_gpadl *gpadl, *next;
+	struct vmb_gpadl *gpadl;
 
 	mutex_lock(&memory->mutex);
-	WARN_ONCE(!list_empty(&memory->gpadls),
-		  "vmbkmcl: %s: the driver left a GPADL behind when the channel closed\n",
+	gpadl = vmb_gpadl_find_leftover(memory);
+	WARN_ONCE(gpadl, "vmbkmcl: %s: the driver left a GPADL behind when the channel closed\n",
 		  channel->name);
 	xa_destroy(&memory->sets);
-	list_for_each_entry_safe(gpadl, next, &memory->gpadls, node)
+	for (; gpadl; gpadl = vmb_gpadl_find_leftover(memory))
 		vmb_gpadl_delete(channel, gpadl);
 	mutex_unlock(&memory->mutex);
+	spin_lock_irq(&memory->lock);
+	wait_event_lock_irq(memory->unused, list_empty(&memory->gpadls), memory->lock);
+	spin_unlock_irq(&memory->lock);
 }

@@ -3,9 +3,7 @@
  * A server on the same machine maps its client's GPADLs.
  *
  * Two channels are in it: the client's, which owns the GPADL, and the server's,
- * which maps it and writes down that it did. The transport joins them. The
- * owner's delete waits for unmap with its mutex held, so nothing here takes that
- * one.
+ * which maps it and writes down that it did. The transport joins them.
  */
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -29,6 +27,18 @@ static struct bio_vec *vmb_gpadl_make_vectors(const struct vmb_gpadl *gpadl)
 		vectors[i].bv_len = PAGE_SIZE;
 	}
 	return vectors;
+}
+
+/* By now it may be being deleted: delete waits for its unmap. */
+static struct vmb_gpadl *vmb_gpadl_find_mapped(struct vmb_memory *memory, u32 handle)
+{
+	struct vmb_gpadl *gpadl;
+
+	lockdep_assert_held(&memory->lock);
+	list_for_each_entry(gpadl, &memory->gpadls, node)
+		if (gpadl->handle == handle && gpadl->vectors)
+			return gpadl;
+	return NULL;
 }
 
 /* Delete may go on, if it was for this that it waited. */
@@ -57,7 +67,7 @@ int vmb_gpadl_map(struct vmb_channel *owner, u32 flags, u32 gpadl_handle,
 	might_sleep();
 	spin_lock_irq(&memory->lock);
 	gpadl = vmb_gpadl_find(memory, gpadl_handle);
-	if (!gpadl || gpadl->deleting)
+	if (!gpadl)
 		ret = -ENOENT;
 	else if (gpadl->mapped)
 		ret = -EBUSY;
@@ -92,8 +102,8 @@ void vmb_gpadl_unmap(struct vmb_channel *owner, u32 gpadl_handle)
 	struct vmb_gpadl *gpadl;
 
 	spin_lock_irq(&memory->lock);
-	gpadl = vmb_gpadl_find(memory, gpadl_handle);
-	if (gpadl && gpadl->vectors) {
+	gpadl = vmb_gpadl_find_mapped(memory, gpadl_handle);
+	if (gpadl) {
 		vectors = gpadl->vectors;
 		vmb_gpadl_end_mapping(memory, gpadl);
 	}
@@ -151,10 +161,7 @@ EXPORT_SYMBOL_GPL(vmb_channel_map_gpadl);
 void vmb_channel_unmap_gpadl(struct vmb_channel *channel, u32 gpadl_handle)
 {
 	might_sleep();
-	/*
-	 * No mutex: an open or close that waits for the client must not keep
-	 * what the client's delete may be waiting for.
-	 */
+	/* No mutex: what another call waits for may be this. */
 	if (xa_erase(&channel->memory.mapped, gpadl_handle))
 		channel->operations->unmap_gpadl(channel, gpadl_handle);
 	else

@@ -325,7 +325,7 @@ int vmb_channel_get_system_address_for_gpadl(struct vmb_channel *channel,
 		return -EINVAL;
 	spin_lock_irqsave(&memory->lock, irq_flags);
 	gpadl = vmb_gpadl_find(memory, gpadl_handle);
-	if (!gpadl || gpadl->deleting)
+	if (!gpadl)
 		ret = -ENOENT;
 	else if (gpadl->origin != VMB_GPADL_ALLOCATED)
 		ret = -EINVAL;

@@ -195,23 +195,6 @@ static bool vmb_hv_peer_gone(struct vmb_channel *channel)
 	return vmb_channel_primary(channel) && vmb_hv_sub_is_gone(channel);
 }
 
-/*
- * hv_vmbus wakes one of those who wait on a channel that is rescinded. The
- * channel layer sees to it that there is one; but a primary's close waits on its
- * sub-channels, too.
- */
-static void vmb_hv_gpadl_begin(struct vmb_channel *channel)
-{
-	if (vmb_channel_primary(channel))
-		mutex_lock(&vmb_hv_device_of(channel)->gpadl_lock);
-}
-
-static void vmb_hv_gpadl_end(struct vmb_channel *channel)
-{
-	if (vmb_channel_primary(channel))
-		mutex_unlock(&vmb_hv_device_of(channel)->gpadl_lock);
-}
-
 static int vmb_hv_create_gpadl(struct vmb_channel *channel, void *buffer,
 			       u32 byte_count, u32 *gpadl_handle, void **private)
 {
@@ -222,9 +205,9 @@ static int vmb_hv_create_gpadl(struct vmb_channel *channel, void *buffer,
 	gpadl = kzalloc(sizeof(*gpadl), GFP_KERNEL);
 	if (!gpadl)
 		return -ENOMEM;
-	vmb_hv_gpadl_begin(channel);
+	mutex_lock(&hv->device->gpadl_lock);
 	ret = vmbus_establish_gpadl(hv->channel, buffer, byte_count, gpadl);
-	vmb_hv_gpadl_end(channel);
+	mutex_unlock(&hv->device->gpadl_lock);
 	if (ret) {
 		/* Could not be hidden from the host again: not to be freed. */
 		if (gpadl->decrypted)
@@ -243,9 +226,9 @@ static int vmb_hv_delete_gpadl(struct vmb_channel *channel, void *private)
 	struct vmbus_gpadl *gpadl = private;
 	int ret;
 
-	vmb_hv_gpadl_begin(channel);
+	mutex_lock(&hv->device->gpadl_lock);
 	ret = vmbus_teardown_gpadl(hv->channel, gpadl);
-	vmb_hv_gpadl_end(channel);
+	mutex_unlock(&hv->device->gpadl_lock);
 	if (!ret && vmb_hv_gpadl_is_alive(hv->channel, gpadl))
 		ret = -EIO;
 	kfree(gpadl);

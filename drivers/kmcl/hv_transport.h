@@ -42,8 +42,10 @@ struct vmb_hv_rings {
  * struct vmb_hv_device - a device on hv_vmbus
  * @transport: the library's half.
  * @hv: hv_vmbus's half.
- * @gpadl_lock: one at a time waits for the host on behalf of a sub-channel.
- *	Outermost but for memory.mutex.
+ * @gpadl_lock: one at a time waits for the host about a GPADL, or for a close:
+ *	hv_vmbus wakes one of those who wait on a channel that is rescinded, and a
+ *	primary's close waits on its sub-channels, too. Outermost but for
+ *	memory.mutex.
  * @kept_lock: protects @kept. Innermost.
  * @kept: rings of channels that were disabled: so large blocks may not be found
  *	again when they are enabled anew.

@@ -115,8 +115,8 @@ static void vmb_life_open(struct vmb_channel *channel)
 
 	callbacks = &channel->callbacks;
 	trace_vmb_life(channel->name, "open", 0);
-	mutex_lock(&channel->memory.mutex);
 	error = channel->operations->open(channel);
+	mutex_lock(&channel->memory.mutex);
 	channel->memory.accepting = !error;
 	mutex_unlock(&channel->memory.mutex);
 	if (error == -EAGAIN && channel->operations->find_peer) {

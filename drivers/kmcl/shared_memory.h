@@ -27,6 +27,18 @@ enum vmb_gpadl_origin {
 };
 
 /**
+ * enum vmb_gpadl_state - what the peer knows of a GPADL
+ * @VMB_GPADL_SHARING: it is being told; nothing is found in it yet.
+ * @VMB_GPADL_SHARED: it has it.
+ * @VMB_GPADL_DELETING: nobody new may use it; when nobody does, the peer is told.
+ */
+enum vmb_gpadl_state {
+	VMB_GPADL_SHARING,
+	VMB_GPADL_SHARED,
+	VMB_GPADL_DELETING,
+};
+
+/**
  * struct vmb_gpadl - memory that the channel has shared with its peer
  * @node: in &vmb_memory.gpadls.
  * @handle: the peer's name for it.
@@ -37,10 +49,9 @@ enum vmb_gpadl_origin {
  *	it is handed out read-only, and a server maps it so.
  * @pages: its pages, in order.
  * @page_count: how many.
- * @shared: the peer has it; until then nothing is found in it, under memory.lock.
- * @users: vectors in the client's hands that lie in it, likewise.
+ * @state: enum vmb_gpadl_state; changed under memory.mutex and memory.lock.
+ * @users: vectors in the client's hands that lie in it, under memory.lock.
  * @sets: transfer-page sets that stand for it, under memory.mutex.
- * @deleting: nobody new may use it, under memory.lock.
  * @mapped: a server on this machine uses it, under memory.lock.
  * @vectors: what that server was given, or NULL; likewise. Allocated by map,
  *	freed by unmap.
@@ -58,10 +69,9 @@ struct vmb_gpadl {
 	bool read_only;
 	struct page **pages;
 	u32 page_count;
-	bool shared;
+	enum vmb_gpadl_state state;
 	u32 users;
 	u32 sets;
-	bool deleting;
 	bool mapped;
 	const struct bio_vec *vectors;
 	void *transport_private;
@@ -69,15 +79,18 @@ struct vmb_gpadl {
 
 /**
  * struct vmb_memory - what the channel may touch for its peer
- * @mutex: makes GPADL, open and close calls take turns.
- * @lock: protects @awaited, @shared, @users, @deleting, @mapped and @vectors of
- *	each GPADL, and look-ups in the list and the arrays against deletion.
- * @gpadls: all of them; changed under @mutex and @lock.
+ * @mutex: makes create and delete take turns. The peer is waited for under it,
+ *	a client never.
+ * @lock: protects @awaited, @state, @users, @mapped and @vectors of each GPADL,
+ *	and look-ups in the list and the arrays against deletion.
+ * @gpadls: those that the peer has, or had to the last; changed under @mutex and
+ *	@lock.
  * @frames: 4 KiB page frame number to struct vmb_gpadl.
  * @sets: transfer-page set id to struct vmb_gpadl.
  * @mapped: of a server: handles of its client's GPADLs that it has mapped;
  *	changed under the array's own lock.
- * @unused: woken when a GPADL's @users falls to 0, and when it is unmapped.
+ * @unused: woken when a GPADL's @users falls to 0, when it is unmapped, and when
+ *	it is gone.
  * @awaited: a packet has named memory that is being shared, and may wait for it.
  * @accepting: the channel is open enough for GPADLs; under @mutex.
  */

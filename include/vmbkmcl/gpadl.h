@@ -136,11 +136,12 @@ int vmb_channel_get_system_address_for_gpadl(struct vmb_channel *channel,
  * server on the same machine has unmapped it, and for the peer. Afterwards the
  * caller may free it; but not if this fails with -EIO. Memory that
  * vmb_channel_create_gpadl() allocated is freed here, or, with -EIO, leaked.
- * The channel cannot close meanwhile: what a server keeps mapped until it is
- * closed has to be deleted in the closed callback.
+ * The memory cannot be found any more from the beginning, and a channel that
+ * closes meanwhile is disabled when this has returned. Who waits for long is told
+ * so in the log.
  *
  * Context: process context. Not from the packet callbacks.
- * Return: 0; -ENOENT: no such GPADL; -EBUSY: a transfer-page set stands for it;
+ * Return: 0; -ENOENT: no such GPADL, or it is being deleted; -EBUSY: a transfer-page set stands for it;
  * -EIO: the peer may still write to the memory, or a packet that the channel was
  * closed without may still point into it, or one that is not waited for because
  * the machine goes down, so it must never be freed.

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Who deletes a GPADL waits for those who use it, and is in nobody's way: neither
+ * other calls nor a close wait for that client, too.
+ */
+#include <kunit/test.h>
+#include <linux/delay.h>
+#include <linux/gfp.h>
+#include <linux/jiffies.h>
+#include <linux/mm.h>
+
+#include "../fixtures/external_fixture.h"
+
+#define BYTES		(EXTERNAL_PAGES * PAGE_SIZE)
+#define NO_HANDLE	4711u
+
+static int help_delete(struct channel_fixture *fixture)
+{
+	struct external_memory *shared = shared_of(fixture);
+	u32 handle = shared->handle;
+
+	return vmb_channel_delete_gpadl(fixture->channel, handle);
+}
+
+static int help_delete_unknown(struct channel_fixture *fixture)
+{
+	return vmb_channel_delete_gpadl(fixture->channel, NO_HANDLE);
+}
+
+/* Nobody finds the memory any more, so whoever deletes it waits. */
+static void wait_for_deleter(struct channel_fixture *fixture)
+{
+	unsigned long limit = jiffies + CHANNEL_FIXTURE_PATIENCE;
+	void *address;
+
+	while (vmb_channel_get_system_address_for_gpadl(fixture->channel, 0,
+							shared_of(fixture)->handle,
+							&address) != -ENOENT) {
+		if (time_after(jiffies, limit))
+			KUNIT_FAIL_AND_ABORT(fixture->test, "nobody deletes it");
+		msleep(1);
+	}
+	KUNIT_EXPECT_FALSE(fixture->test, completion_done(&fixture->helped));
+}
+
+/* A packet in the client's hands points into memory that a helper deletes. */
+static void delete_what_is_used(struct channel_fixture *fixture)
+{
+	share_memory(fixture, 0);
+	get_all(fixture, peer_send_direct(fixture, shared_of(fixture)->memory, 0, BYTES));
+	channel_help(fixture, help_delete);
+	wait_for_deleter(fixture);
+}
+
+/* Nothing is in its way any more. */
+static void deleter_is_through(struct channel_fixture *fixture)
+{
+	flush_work(&fixture->helper);
+	KUNIT_EXPECT_EQ(fixture->test, fixture->help_result, 0);
+	KUNIT_EXPECT_EQ(fixture->test, fixture->transport.gpadls, 0);
+	shared_of(fixture)->handle = 0;
+}
+
+static void other_calls_go_on(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	void *page = (void *)__get_free_page(GFP_KERNEL);
+	u32 handle;
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	delete_what_is_used(fixture);
+	KUNIT_ASSERT_FALSE(test, mutex_is_locked(&fixture->channel->memory.mutex));
+	KUNIT_EXPECT_EQ(test, vmb_channel_create_gpadl_from_buffer(fixture->channel, 0, page,
+								   PAGE_SIZE, &handle), 0);
+	KUNIT_EXPECT_EQ(test, vmb_channel_delete_gpadl(fixture->channel, handle), 0);
+	free_page((unsigned long)page);
+	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, NULL, 0), 0);
+	deleter_is_through(fixture);
+}
+
+/* What is being deleted cannot be named any more. */
+static void cannot_be_named(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	u32 handle, vector_count;
+	const struct bio_vec *vectors;
+
+	delete_what_is_used(fixture);
+	handle = shared_of(fixture)->handle;
+	KUNIT_ASSERT_FALSE(test, mutex_is_locked(&fixture->channel->memory.mutex));
+	KUNIT_EXPECT_EQ(test, vmb_channel_delete_gpadl(fixture->channel, handle), -ENOENT);
+	KUNIT_EXPECT_EQ(test, vmb_channel_register_transfer_page_set
+			(fixture->channel, EXTERNAL_SET, handle), -ENOENT);
+	KUNIT_EXPECT_EQ(test, vmb_gpadl_map(fixture->channel, 0, handle, &vectors,
+					    &vector_count), -ENOENT);
+	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, NULL, 0), 0);
+	deleter_is_through(fixture);
+}
+
+/* The client waits for its own packet's end before it completes the peer's. */
+static void complete_at_end(struct vmb_packet *packet, void *context, int status,
+			    const void *buffer, u32 length)
+{
+	struct channel_fixture *fixture = context;
+
+	channel_complete(fixture, 0, NULL, 0);
+}
+
+static struct vmb_packet *send_external(struct channel_fixture *fixture)
+{
+	struct vmb_packet *packet = vmb_packet_allocate(fixture->channel);
+	struct bio_vec vector = {
+		.bv_page = vmalloc_to_page(shared_of(fixture)->memory),
+		.bv_len = PAGE_SIZE,
+	};
+
+	KUNIT_ASSERT_NOT_NULL(fixture->test, packet);
+	vmb_packet_set_completion_routine(packet, fixture, complete_at_end);
+	KUNIT_ASSERT_EQ(fixture->test, vmb_packet_send(packet, NULL, 0, &vector, 1,
+						       VMB_CHANNEL_FORMAT_FLAG_WAIT_FOR_COMPLETION),
+			0);
+	return packet;
+}
+
+/*
+ * The peer breaks its ring: only the transport's close ends what the client has
+ * sent, so that must not wait for whoever waits for the client.
+ */
+static void framing_lost_meanwhile(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_packet *packet;
+
+	share_memory(fixture, 0);
+	get_all(fixture, peer_send_direct(fixture, shared_of(fixture)->memory, 0, BYTES));
+	packet = send_external(fixture);
+	channel_help(fixture, help_delete);
+	wait_for_deleter(fixture);
+	peer_send(fixture, &(struct peer_packet) {
+		.type = 6, .lie = true, .offset8 = 2, .length8 = 1000 });
+	if (!wait_for_completion_timeout(&fixture->helped, CHANNEL_FIXTURE_PATIENCE)) {
+		KUNIT_FAIL(test, "the close waits for the delete, and that for the close");
+		channel_complete(fixture, 0, NULL, 0);
+	}
+	channel_settle(fixture);
+	deleter_is_through(fixture);
+	KUNIT_EXPECT_TRUE(test, vmb_channel_is_configurable(fixture->channel));
+	KUNIT_EXPECT_EQ(test, fixture->channel->counters.leaked, 0);
+	vmb_packet_free(packet);
+}
+
+/* Of two threads of the client's one deletes what the other leaves behind. */
+static void channel_closes_meanwhile(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	const struct bio_vec *vectors;
+	u32 vector_count;
+
+	share_memory(fixture, 0);
+	/* A server is in no hurry. */
+	KUNIT_ASSERT_EQ(test, vmb_gpadl_map(fixture->channel, 0, shared_of(fixture)->handle,
+					    &vectors, &vector_count), 0);
+	channel_help(fixture, help_delete);
+	wait_for_deleter(fixture);
+	KUNIT_ASSERT_FALSE(test, mutex_is_locked(&fixture->channel->memory.mutex));
+	vmb_channel_peer_gone(fixture->channel);
+	while (channel_log_find(fixture, CLOSED) == U32_MAX)
+		msleep(1);
+	/* The deleter still needs the transport. */
+	msleep(20);
+	KUNIT_EXPECT_FALSE(test, vmb_channel_is_configurable(fixture->channel));
+	KUNIT_EXPECT_NOT_NULL(test, fixture->transport.memory);
+	KUNIT_EXPECT_EQ(test, fixture->transport.gpadls, 1);
+	vmb_gpadl_unmap(fixture->channel, shared_of(fixture)->handle);
+	channel_settle(fixture);
+	deleter_is_through(fixture);
+	KUNIT_EXPECT_TRUE(test, vmb_channel_is_configurable(fixture->channel));
+}
+
+/* The peer's driver may take its time to open and to close, as on loopback. */
+
+static void (*real_observe)(void *observer, enum memory_transport_operation operation);
+
+static void observe_and_call(void *observer, enum memory_transport_operation operation)
+{
+	struct channel_fixture *fixture = observer;
+
+	real_observe(observer, operation);
+	if (operation != MEMORY_TRANSPORT_OPEN && operation != MEMORY_TRANSPORT_CLOSE)
+		return;
+	channel_help(fixture, help_delete_unknown);
+	KUNIT_EXPECT_NE_MSG(fixture->test,
+			    wait_for_completion_timeout(&fixture->helped, 2 * HZ), 0,
+			    "delete waits for who %s the channel",
+			    operation == MEMORY_TRANSPORT_OPEN ? "opens" : "closes");
+}
+
+static void transport_opens_and_closes(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	real_observe = fixture->transport.observe;
+	fixture->transport.observe = observe_and_call;
+	channel_enable(fixture);
+	flush_work(&fixture->helper);
+	KUNIT_EXPECT_EQ(test, fixture->help_result, -ENOENT);
+	channel_disable(fixture);
+	flush_work(&fixture->helper);
+	KUNIT_EXPECT_EQ(test, fixture->help_result, -ENOENT);
+}
+
+static struct kunit_case delete_cases[] = {
+	KUNIT_CASE(other_calls_go_on),
+	KUNIT_CASE(cannot_be_named),
+	KUNIT_CASE(framing_lost_meanwhile),
+	KUNIT_CASE(channel_closes_meanwhile),
+	KUNIT_CASE(transport_opens_and_closes),
+	{}
+};
+
+static struct kunit_suite delete_suite = {
+	.name = "vmbkmcl_gpadl_delete",
+	.init = external_fixture_init,
+	.exit = external_fixture_exit,
+	.test_cases = delete_cases,
+};
+
+kunit_test_suite(delete_suite);
