@@ -233,7 +233,7 @@ static void echo_processing_complete(struct vmb_channel *vmb_channel,
 	struct echo_channel *channel = callback_context;
 
 	if (!llist_empty(&channel->deferred))
-		queue_work(system_unbound_wq, &channel->answer_work);
+		queue_work(channel->echo->workqueue, &channel->answer_work);
 }
 
 /* Memory that the peer may still write to is never freed, and nobody's any more. */
@@ -361,13 +361,18 @@ static int echo_probe(struct vmb_device *device)
 	echo = kzalloc(sizeof(*echo), GFP_KERNEL);
 	if (!echo)
 		return -ENOMEM;
+	echo->workqueue = alloc_workqueue("vmb_echo", WQ_UNBOUND, 0);
+	if (!echo->workqueue) {
+		ret = -ENOMEM;
+		goto free_echo;
+	}
 	echo->device = device;
 	echo->primary.echo = echo;
 	echo_sub_channels_init(echo);
 	device->driver_data = echo;
 	ret = echo_channel_allocate(&echo->primary, device);
 	if (ret)
-		goto free_echo;
+		goto destroy_workqueue;
 	ret = vmb_channel_enable(echo->primary.channel);
 	if (ret)
 		goto cleanup_channel;
@@ -375,6 +380,8 @@ static int echo_probe(struct vmb_device *device)
 
 cleanup_channel:
 	echo_channel_cleanup(&echo->primary);
+destroy_workqueue:
+	destroy_workqueue(echo->workqueue);
 free_echo:
 	kfree(echo);
 	return ret;
@@ -388,6 +395,7 @@ static void echo_remove(struct vmb_device *device)
 	vmb_channel_disable(echo->primary.channel);
 	echo_sub_channels_cleanup(echo);
 	echo_channel_cleanup(&echo->primary);
+	destroy_workqueue(echo->workqueue);
 	kfree(echo);
 }
 

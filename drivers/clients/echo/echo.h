@@ -49,6 +49,7 @@ struct echo_channel {
 /**
  * struct echo_device - one echo device
  * @device: the library's half.
+ * @workqueue: runs all work of the device.
  * @primary: its primary channel.
  * @sub_channels: sub-channels 1 and on, &sub_work's until that is cancelled.
  * @sub_channel_count: how many of them are to be had; the peer's word.
@@ -59,6 +60,7 @@ struct echo_channel {
  */
 struct echo_device {
 	struct vmb_device *device;
+	struct workqueue_struct *workqueue;
 	struct echo_channel primary;
 	struct echo_channel sub_channels[ECHO_SUB_CHANNELS];
 	u32 sub_channel_count;

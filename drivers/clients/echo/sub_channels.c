@@ -126,14 +126,14 @@ void echo_sub_channels_init(struct echo_device *echo)
 void echo_sub_channels_get(struct echo_device *echo, u32 count)
 {
 	WRITE_ONCE(echo->sub_channel_count, min_t(u32, count, ECHO_SUB_CHANNELS));
-	queue_work(system_unbound_wq, &echo->sub_work);
+	queue_work(echo->workqueue, &echo->sub_work);
 }
 
 /* The peer took this one back, in its closed callback. */
 void echo_sub_channel_gone(struct echo_channel *channel)
 {
 	WRITE_ONCE(channel->gone, true);
-	queue_work(system_unbound_wq, &channel->echo->sub_work);
+	queue_work(channel->echo->workqueue, &channel->echo->sub_work);
 }
 
 /* The primary channel is disabled, and with it all of them. */

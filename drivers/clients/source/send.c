@@ -217,7 +217,7 @@ int source_senders_start(struct source_device *source)
 		ret = source_sender_allocate(sender);
 		if (ret)
 			return ret;
-		queue_work(system_unbound_wq, &sender->work);
+		queue_work(source->workqueue, &sender->work);
 	}
 	return 0;
 }

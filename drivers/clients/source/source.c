@@ -67,7 +67,7 @@ static void source_post_started(struct vmb_channel *channel,
 {
 	struct source_device *source = callback_context;
 
-	queue_work(system_unbound_wq, &source->run_work);
+	queue_work(source->workqueue, &source->run_work);
 }
 
 static void source_suspend(struct vmb_channel *channel, void *callback_context,
@@ -167,12 +167,17 @@ static int source_probe(struct vmb_device *device)
 	source = kzalloc(sizeof(*source), GFP_KERNEL);
 	if (!source)
 		return -ENOMEM;
+	source->workqueue = alloc_workqueue("vmb_source", WQ_UNBOUND, 0);
+	if (!source->workqueue) {
+		ret = -ENOMEM;
+		goto free_source;
+	}
 	source->device = device;
 	INIT_WORK(&source->run_work, source_run);
 	source_senders_init(source);
 	ret = vmb_channel_allocate(device, false, &source->channel);
 	if (ret)
-		goto free_source;
+		goto destroy_workqueue;
 	device->driver_data = source;
 	ret = source_configure(source);
 	if (ret)
@@ -184,6 +189,8 @@ static int source_probe(struct vmb_device *device)
 
 cleanup_channel:
 	vmb_channel_cleanup(source->channel);
+destroy_workqueue:
+	destroy_workqueue(source->workqueue);
 free_source:
 	kfree(source);
 	return ret;
@@ -204,6 +211,7 @@ static void source_remove(struct vmb_device *device)
 		 atomic64_read(&count->cut_off),
 		 atomic64_read(&count->duplicated), atomic64_read(&count->wrong));
 	vmb_channel_cleanup(source->channel);
+	destroy_workqueue(source->workqueue);
 	kfree(source);
 }
 

@@ -117,6 +117,7 @@ struct source_sender {
  * struct source_device - one source device
  * @device: the VMBus device.
  * @channel: its channel.
+ * @workqueue: runs @run_work and the senders.
  * @run_work: does what the peer wants, from post_started on.
  * @plan: what that is; set by @run_work before the senders start.
  * @senders: the senders.
@@ -134,6 +135,7 @@ struct source_sender {
 struct source_device {
 	struct vmb_device *device;
 	struct vmb_channel *channel;
+	struct workqueue_struct *workqueue;
 	struct work_struct run_work;
 	struct source_plan plan;
 	struct source_sender senders[VMB_SOURCE_SENDERS];
