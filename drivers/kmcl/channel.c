@@ -10,11 +10,41 @@
 #define VMB_DEFAULT_MAXIMUM_PACKET_SIZE	4096u
 #define VMB_DEFAULT_MAXIMUM_PACKET_COUNT	256u
 
+/*
+ * Life and delivery have a queue of their own in each channel: the client's
+ * callbacks may wait for ever, and with a queue for all of them enough channels
+ * that wait would use up its slots. With one each there is nothing to use up.
+ *
+ * Delivery goes on when there is no memory for another thread, for a disk that
+ * memory is to be written to may be behind it. That costs a thread, which does
+ * nothing else. Opening and closing ask the host, which takes memory anyway; and
+ * without that promise clients' state callbacks may flush any work they like.
+ */
+static int vmb_channel_make_queues(struct vmb_channel *channel)
+{
+	channel->life.queue = alloc_ordered_workqueue("vmb_life", 0);
+	if (!channel->life.queue)
+		return -ENOMEM;
+	channel->inbound.queue = alloc_ordered_workqueue("vmb_inbound", WQ_MEM_RECLAIM);
+	if (channel->inbound.queue)
+		return 0;
+	destroy_workqueue(channel->life.queue);
+	return -ENOMEM;
+}
+
+/* Waits until they have said their last word. */
+static void vmb_channel_destroy_queues(struct vmb_channel *channel)
+{
+	destroy_workqueue(channel->life.queue);
+	destroy_workqueue(channel->inbound.queue);
+}
+
 static void vmb_channel_release_work(struct work_struct *work)
 {
 	struct vmb_channel *channel = container_of(work, struct vmb_channel,
 						   release_work);
 
+	vmb_channel_destroy_queues(channel);
 	vmb_pool_destroy(channel);
 	vmb_packets_drop_spare(channel);
 	vmb_transactions_destroy(&channel->outbound.transactions);
@@ -40,14 +70,14 @@ static const struct kobj_type vmb_channel_kobj_type = {
 
 /*
  * Nobody finds it any more. Whoever found it before has queued no work on it since
- * it was disabled; its worker may still be on its last line.
+ * it was disabled; its worker may still be on its last line, for which the last put
+ * waits.
  */
 static void vmb_channel_remove(struct vmb_channel *channel)
 {
 	spin_lock_irq(&channel->device->lock);
 	list_del(&channel->device_node);
 	spin_unlock_irq(&channel->device->lock);
-	cancel_work_sync(&channel->life.work);
 }
 
 /*
@@ -88,11 +118,11 @@ vmb_channel_make(struct vmb_transport_device *device, bool is_server,
 	channel = kzalloc(sizeof(*channel), GFP_KERNEL);
 	if (!channel)
 		return NULL;
+	if (vmb_channel_make_queues(channel))
+		goto free_channel;
 	if (vmb_transactions_create(&channel->outbound.transactions,
-				    VMB_DEFAULT_MAXIMUM_PACKET_COUNT)) {
-		kfree(channel);
-		return NULL;
-	}
+				    VMB_DEFAULT_MAXIMUM_PACKET_COUNT))
+		goto destroy_queues;
 	channel->device = device;
 	channel->dev = get_device(device->device.dev);
 	channel->operations = operations;
@@ -110,6 +140,12 @@ vmb_channel_make(struct vmb_transport_device *device, bool is_server,
 	vmb_watchdog_init(&channel->watchdog);
 	kobject_init(&channel->kobject, &vmb_channel_kobj_type);
 	return channel;
+
+destroy_queues:
+	vmb_channel_destroy_queues(channel);
+free_channel:
+	kfree(channel);
+	return NULL;
 }
 
 int vmb_channel_allocate(struct vmb_device *device, bool is_server,

@@ -56,6 +56,8 @@
  *	may wait for it.
  * @searched: find_peer was called since enable, or since the peer went.
  * @stop_reason: why; the first reason stays.
+ * @queue: runs @work and nothing else, which may wait for the peer or the client
+ *	for ever; from allocate to the last put.
  * @work: opens and closes; calls the state callbacks, so they never overlap.
  * @worker: the task that runs @work now, to tell a call from a callback.
  * @disabled: completed while @state is VMB_LIFE_DISABLED.
@@ -78,6 +80,7 @@ struct vmb_life {
 	bool parted;
 	bool searched;
 	enum vmb_channel_stop_reason stop_reason;
+	struct workqueue_struct *queue;
 	struct work_struct work;
 	struct task_struct *worker;
 	struct completion disabled;

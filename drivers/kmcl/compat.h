@@ -9,6 +9,7 @@
 
 #include <linux/device.h>
 #include <linux/uio.h>
+#include <linux/workqueue.h>
 
 #if IS_ENABLED(CONFIG_HYPERV)
 #include <linux/hyperv.h>
@@ -42,6 +43,17 @@ typedef VMB_TYPE_IF(VMB_IS(((vmb_bus_type *)0)->match,
 			   int (*)(struct device *, const struct device_driver *)),
 		    const struct device_driver, struct device_driver)
 	vmb_bus_match_driver;
+
+/*
+ * From 6.17 on, or wherever that was backported to, a queue says that it is not
+ * unbound, and the one for all that is unbound has another name. Kbuild looks.
+ */
+#ifndef VMB_HAVE_WQ_PERCPU
+#define WQ_PERCPU	0
+#endif
+#ifndef VMB_HAVE_SYSTEM_DFL_WQ
+#define system_dfl_wq	system_unbound_wq
+#endif
 
 /* Before 6.2: the same values under other names (de4eda9de2d9). */
 #ifndef ITER_SOURCE

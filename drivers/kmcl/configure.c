@@ -6,6 +6,7 @@
 #include <linux/ctype.h>
 #include <linux/sizes.h>
 
+#include "compat.h"
 #include "observe.h"
 
 /*
@@ -197,11 +198,21 @@ EXPORT_SYMBOL_GPL(vmb_channel_init_set_maximum_packet_count);
 int vmb_client_channel_init_set_target_processor_index(struct vmb_channel *channel,
 						       u32 processor_index)
 {
+	struct workqueue_struct *queue;
+
 	if (!vmb_channel_is_configurable(channel))
 		return -EBUSY;
 	if (channel->is_server || processor_index >= nr_cpu_ids ||
 	    !cpu_possible(processor_index))
 		return -EINVAL;
+	/* As it was made it leaves the processor to the scheduler. */
+	if (!test_bit(VMB_INBOUND_TARGETED, &channel->inbound.flags)) {
+		queue = alloc_workqueue("vmb_inbound", WQ_MEM_RECLAIM | WQ_PERCPU, 1);
+		if (!queue)
+			return -ENOMEM;
+		swap(queue, channel->inbound.queue);
+		destroy_workqueue(queue);
+	}
 	WRITE_ONCE(channel->inbound.processor, processor_index);
 	set_bit(VMB_INBOUND_TARGETED, &channel->inbound.flags);
 	return 0;

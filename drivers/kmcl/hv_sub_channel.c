@@ -16,6 +16,7 @@
 #include <linux/delay.h>
 #include <linux/slab.h>
 
+#include "compat.h"
 #include "hv_transport.h"
 
 /* How often to look whether the host took something back. */
@@ -113,7 +114,7 @@ static void vmb_hv_offers_look(struct vmb_hv_device *device)
 
 static void vmb_hv_sub_look_later(struct vmb_hv_device *device)
 {
-	mod_delayed_work(system_wq, &device->look,
+	mod_delayed_work(system_dfl_wq, &device->look,
 			 list_empty(&device->offers) ? VMB_HV_LOOK_PERIOD :
 			 VMB_HV_LOOK_PERIOD_OFFERS);
 }

@@ -198,6 +198,8 @@ struct vmb_batch {
  * @sleeper: the task that is draining in process context, where callbacks sleep.
  * @deferred: a packet that was put off to the worker, or NULL; the drain's.
  * @pending: it waits for memory that is being shared; likewise.
+ * @queue: runs @work and nothing else, whose callbacks may sleep; from allocate
+ *	to the last put.
  * @work: the worker.
  * @processor: on which it runs; WORK_CPU_UNBOUND: any.
  * @quota: packets that the client will hold.
@@ -220,6 +222,7 @@ struct vmb_inbound {
 	struct task_struct *sleeper;
 	struct vmb_packet_completion *deferred;
 	bool pending;
+	struct workqueue_struct *queue;
 	struct work_struct work;
 	u32 processor;
 	u32 quota;

@@ -141,6 +141,8 @@ struct vmb_loopback_device {
  * @type: type GUID; immutable.
  * @instance: instance GUID; immutable.
  * @index: which sub-channel; 0: none. Immutable.
+ * @queue: runs @announce and nothing else, for a driver's probe may wait for
+ *	ever; from prepare to unprepare.
  * @announce: adds @dev. Not the server's own worker: a driver's probe may wait
  *	until its channel is open, and it is the server that has to open it.
  * @announced: @announce was queued; under vmb_loopback_lock.
@@ -166,6 +168,7 @@ struct vmb_loopback_offer {
 	guid_t type;
 	guid_t instance;
 	u16 index;
+	struct workqueue_struct *queue;
 	struct work_struct announce;
 	bool announced;
 	bool added;

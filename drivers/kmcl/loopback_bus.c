@@ -235,6 +235,11 @@ struct vmb_loopback_offer *vmb_loopback_offer_make(struct vmb_channel *server,
 	offer = kzalloc(sizeof(*offer), GFP_KERNEL);
 	if (!offer)
 		return ERR_PTR(-ENOMEM);
+	offer->queue = alloc_ordered_workqueue("vmb_offer", 0);
+	if (!offer->queue) {
+		kfree(offer);
+		return ERR_PTR(-ENOMEM);
+	}
 	offer->channel = server;
 	guid_copy(&offer->type, type);
 	guid_copy(&offer->instance, instance);
@@ -253,6 +258,7 @@ struct vmb_loopback_offer *vmb_loopback_offer_make(struct vmb_channel *server,
 		list_add_tail(&offer->node, &vmb_loopback_offers);
 	mutex_unlock(&vmb_loopback_lock);
 	if (ret) {
+		destroy_workqueue(offer->queue);
 		put_device(&offer->dev);
 		return ERR_PTR(ret);
 	}
@@ -266,7 +272,7 @@ void vmb_loopback_offer_announce(struct vmb_loopback_offer *offer)
 	if (offer->announced || offer->index)
 		return;
 	offer->announced = true;
-	queue_work(vmb_workqueue, &offer->announce);
+	queue_work(offer->queue, &offer->announce);
 }
 
 /*
@@ -285,6 +291,7 @@ void vmb_loopback_offer_withdraw(struct vmb_loopback_offer *offer)
 	mutex_unlock(&vmb_loopback_lock);
 
 	cancel_work_sync(&offer->announce);
+	destroy_workqueue(offer->queue);
 	if (offer->added)
 		device_del(&offer->dev);
 

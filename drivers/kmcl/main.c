@@ -10,14 +10,13 @@
 #define CREATE_TRACE_POINTS
 #include <trace/events/vmbkmcl.h>
 
-/* Opens and closes channels, which wait for peers and clients. */
+/* What is soon done: it waits for neither peers nor clients. */
 struct workqueue_struct *vmb_workqueue;
 
 static int __init vmb_init(void)
 {
 	int ret;
 
-	/* Unbound: one channel that waits must not hold up another. */
 	vmb_workqueue = alloc_workqueue("vmbkmcl", WQ_UNBOUND, 0);
 	if (!vmb_workqueue)
 		return -ENOMEM;

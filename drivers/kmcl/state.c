@@ -17,7 +17,7 @@ void vmb_life_queue(struct vmb_channel *channel)
 {
 	lockdep_assert_held(&channel->life.lock);
 	if (channel->life.state != VMB_LIFE_DISABLED)
-		queue_work(vmb_workqueue, &channel->life.work);
+		queue_work(channel->life.queue, &channel->life.work);
 }
 
 /* Take the life a step further, as the table says. 0 or the table's errno. */
@@ -151,7 +151,8 @@ void vmb_inbound_go_elsewhere(struct vmb_channel *channel)
 	u32 processor = READ_ONCE(channel->inbound.processor);
 
 	if (processor != WORK_CPU_UNBOUND && cpu_online(processor))
-		schedule_work_on(processor, &channel->inbound.work);
+		queue_work_on(processor, channel->inbound.queue,
+			      &channel->inbound.work);
 	else
-		queue_work(vmb_workqueue, &channel->inbound.work);
+		queue_work(channel->inbound.queue, &channel->inbound.work);
 }

@@ -276,7 +276,8 @@ int vmb_channel_init_set_maximum_packet_count(struct vmb_channel *channel,
  * the processor is offline another one does.
  *
  * Context: process context.
- * Return: 0; -EBUSY: not disabled; -EINVAL: no such processor, or a server.
+ * Return: 0; -EBUSY: not disabled; -EINVAL: no such processor, or a server;
+ * -ENOMEM.
  *
  * VmbClientChannelInitSetTargetProcessorIndex.
  */

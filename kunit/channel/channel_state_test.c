@@ -75,7 +75,8 @@ static void enable_without_opening(struct channel_fixture *fixture)
 static void let_worker_run(struct channel_fixture *fixture)
 {
 	enable_work(&fixture->channel->life.work);
-	queue_work(vmb_workqueue, &fixture->channel->life.work);
+	queue_work(fixture->channel->life.queue,
+		   &fixture->channel->life.work);
 	channel_settle(fixture);
 }
 

@@ -82,9 +82,9 @@ struct racer {
  * @put_off: how often process_packet puts a packet off.
  * @racers: by processor.
  * @observe: the fixture's.
- * @workqueue: the library's, in whose place is one that stays on the processor
- *	on which something is queued: none of its workers waits behind who stands
- *	still.
+ *
+ * The channel's queues are replaced by such that stay on the processor on which
+ * something is queued: none of its workers waits behind who stands still.
  */
 struct race {
 	struct channel_fixture *fixture;
@@ -102,7 +102,6 @@ struct race {
 	u32 put_off;
 	struct racer racers[2];
 	void (*observe)(void *observer, enum memory_transport_operation operation);
-	struct workqueue_struct *workqueue;
 };
 
 static inline struct race *race_of(struct channel_fixture *fixture)

@@ -7,6 +7,7 @@
 #include <linux/sched.h>
 #include <linux/sched/clock.h>
 
+#include "../../drivers/kmcl/compat.h"
 #include "life_race.h"
 
 #include <trace/events/vmbkmcl.h>
@@ -172,6 +173,18 @@ void race_expect_met(struct channel_fixture *fixture)
 	KUNIT_EXPECT_FALSE(fixture->test, race_of(fixture)->closed_inside);
 }
 
+/* What is queued is run on the processor of who queues it. */
+static int race_stay(struct workqueue_struct **queue)
+{
+	struct workqueue_struct *new = alloc_workqueue("vmbkmcl_race", WQ_PERCPU, 1);
+
+	if (!new)
+		return -ENOMEM;
+	destroy_workqueue(*queue);
+	*queue = new;
+	return 0;
+}
+
 int race_init(struct kunit *test)
 {
 	int ret = send_fixture_init(test);
@@ -194,16 +207,14 @@ int race_init(struct kunit *test)
 	fixture->transport.observe = race_observe;
 	fixture->transport.observer = race;
 	sender_of(fixture)->private = race;
-	race->workqueue = vmb_workqueue;
 	fixture->process = race_process;
 	fixture->on_state = race_in_state;
 	send_change_transport(fixture)->peer_gone = race_peer_gone;
 	channel_configure(fixture, 3064, 17, 2);
-	vmb_workqueue = alloc_workqueue("vmbkmcl_race", 0, 0);
-	if (!vmb_workqueue) {
-		vmb_workqueue = race->workqueue;
-		return -ENOMEM;
-	}
+	ret = race_stay(&fixture->channel->life.queue) ?:
+	      race_stay(&fixture->channel->inbound.queue);
+	if (ret)
+		return ret;
 	/* Not where others stand still. */
 	set_cpus_allowed_ptr(current, cpumask_of(OTHERS));
 	KUNIT_ASSERT_EQ(test, register_trace_vmb_complete(race_in_complete, race), 0);
@@ -226,11 +237,6 @@ void race_exit(struct kunit *test)
 		tracepoint_synchronize_unregister();
 	}
 	send_fixture_exit(test);
-	if (!race || vmb_workqueue == race->workqueue)
-		return;
-	/* Its last work is done with it. */
-	destroy_workqueue(vmb_workqueue);
-	vmb_workqueue = race->workqueue;
 }
 
 /* Who stops a channel waits for the drain, or for the driver. */

@@ -6,6 +6,7 @@
  */
 #define VMB_FUZZ_PEER
 #include <stdarg.h>
+#include <stdlib.h>
 
 #include "fuzz.h"
 #include "kernel.h"
@@ -342,6 +343,7 @@ bool queue_work(struct workqueue_struct *queue, struct work_struct *work)
 	while (*last)
 		last = &(*last)->next;
 	work->pending = true;
+	work->queue = queue;
 	work->next = NULL;
 	*last = work;
 	return true;
@@ -403,6 +405,27 @@ bool cancel_work_sync(struct work_struct *work)
 	while (is_running(work))
 		kernel_sleep("work that is cancelled");
 	return *link;
+}
+
+struct workqueue_struct *make_workqueue(void)
+{
+	return calloc(1, sizeof(struct workqueue_struct));
+}
+
+/* What is queued there is run first. */
+void destroy_workqueue(struct workqueue_struct *queue)
+{
+	struct work_struct *work = work_first;
+
+	while (work) {
+		if (work->queue == queue) {
+			flush_work(work);
+			work = work_first;
+		} else {
+			work = work->next;
+		}
+	}
+	free(queue);
 }
 
 bool queue_delayed_work(struct workqueue_struct *queue,

@@ -57,6 +57,8 @@ void local_bh_enable(void);
 void kernel_assert(bool condition, const char *where, int line, const char *what);
 
 #define lockdep_is_held(lock)		((lock)->held)
+#define lock_map_acquire(map)
+#define lock_map_release(map)
 #define lockdep_assert(condition) \
 	kernel_assert(condition, __FILE__, __LINE__, #condition)
 #define lockdep_assert_held(lock)	lockdep_assert((lock)->held)
@@ -230,8 +232,13 @@ void wait_for_completion(struct completion *completion);
 unsigned long wait_for_completion_timeout(struct completion *completion,
 					  unsigned long timeout);
 
+struct workqueue_struct {
+	bool unused;
+};
+
 struct work_struct {
 	void (*function)(struct work_struct *work);
+	struct workqueue_struct *queue;
 	struct work_struct *next;
 	bool pending;
 };
@@ -242,8 +249,6 @@ struct delayed_work {
 	bool armed;
 };
 
-struct workqueue_struct;
-
 #define INIT_WORK(work, what) \
 	(*(work) = (struct work_struct) { .function = (what) })
 #define INIT_DELAYED_WORK(delayed, what)		\
@@ -253,6 +258,15 @@ struct workqueue_struct;
 	} while (0)
 #define to_delayed_work(item)	container_of(item, struct delayed_work, work)
 
+#define WQ_MEM_RECLAIM	0u
+#define WQ_PERCPU	0u
+#define VMB_HAVE_WQ_PERCPU
+#define VMB_HAVE_SYSTEM_DFL_WQ
+
+struct workqueue_struct *make_workqueue(void);
+#define alloc_workqueue(name, flags, active)	make_workqueue()
+#define alloc_ordered_workqueue(name, flags)	make_workqueue()
+void destroy_workqueue(struct workqueue_struct *queue);
 bool queue_work(struct workqueue_struct *queue, struct work_struct *work);
 bool cancel_work_sync(struct work_struct *work);
 bool flush_work(struct work_struct *work);
@@ -265,7 +279,7 @@ bool cancel_delayed_work_sync(struct delayed_work *delayed);
 #define nr_cpu_ids			2u
 #define cpu_possible(processor)		((processor) < nr_cpu_ids)
 #define cpu_online(processor)		cpu_possible(processor)
-#define schedule_work_on(processor, work)	queue_work(NULL, work)
+#define queue_work_on(processor, queue, work)	queue_work(queue, work)
 
 #define NSEC_PER_MSEC			1000000ull
 u64 local_clock(void);
