@@ -224,15 +224,18 @@ static void vmb_life_do_sleep(struct vmb_channel *channel)
 	bool gone = READ_ONCE(life->stop);
 
 	vmb_life_close_to_hibernate(channel);
-	/* If that took too long, nothing was accepted any more. */
-	if (!vmb_life_goes_down(channel))
-		vmb_send_accept(channel);
 	vmb_flow_advance(channel, VMB_FLOW_CLOSE);
 	spin_lock_irq(&life->lock);
 	life->rested = false;
 	life->stop = gone || life->disable;
 	WARN_ON_ONCE(vmb_life_step(channel, VMB_LIFE_CLOSED));
 	spin_unlock_irq(&life->lock);
+	/*
+	 * If that took too long, nothing was accepted any more. After the step,
+	 * see vmb_send_stop_overdue().
+	 */
+	if (!vmb_life_goes_down(channel))
+		vmb_send_accept(channel);
 }
 
 static void vmb_life_find_peer(struct vmb_channel *channel)

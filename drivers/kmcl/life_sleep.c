@@ -80,8 +80,7 @@ void vmb_life_is_stuck(struct vmb_channel *channel)
 	dev_err(channel->dev, "%s: the driver does not come to rest, %s\n",
 		vmb_channel_label(channel), vmb_life_goes_down(channel) ?
 		"the machine goes down nevertheless" : "no hibernation");
-	if (vmb_life_state(channel) == VMB_LIFE_CLOSING)
-		vmb_send_stop(channel, false);
+	vmb_send_stop_overdue(channel);
 }
 
 /* The machine is awake: open the channel again, if it was to be open. */

@@ -56,6 +56,7 @@ bool vmb_send_is_accepting(const struct vmb_channel *channel);
 void vmb_send_start(struct vmb_channel *channel);
 void vmb_send_hold(struct vmb_channel *channel);
 bool vmb_send_stop(struct vmb_channel *channel, bool all);
+void vmb_send_stop_overdue(struct vmb_channel *channel);
 bool vmb_send_has_external(struct vmb_channel *channel);
 void vmb_send_keep(struct vmb_channel *channel);
 void vmb_send_fail(struct vmb_channel *channel, int status);

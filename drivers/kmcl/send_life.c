@@ -88,6 +88,18 @@ static bool vmb_send_end_sent(struct vmb_channel *channel, bool external,
 	return left;
 }
 
+static bool vmb_send_stop_locked(struct vmb_channel *channel, bool all)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+
+	lockdep_assert_held(&outbound->lock);
+	WRITE_ONCE(outbound->accepting, false);
+	outbound->sending = false;
+	vmb_send_end_unsent(channel, &outbound->held);
+	vmb_send_end_unsent(channel, &outbound->queue);
+	return vmb_send_end_sent(channel, all, -ENODEV);
+}
+
 /*
  * The channel is closing: nothing more is accepted, and everything ends but what
  * the peer may still write to; that too if @all. Returns whether packets are
@@ -99,11 +111,7 @@ bool vmb_send_stop(struct vmb_channel *channel, bool all)
 	bool left, ended;
 
 	spin_lock_irq(&outbound->lock);
-	WRITE_ONCE(outbound->accepting, false);
-	outbound->sending = false;
-	vmb_send_end_unsent(channel, &outbound->held);
-	vmb_send_end_unsent(channel, &outbound->queue);
-	left = vmb_send_end_sent(channel, all, -ENODEV);
+	left = vmb_send_stop_locked(channel, all);
 	ended = vmb_send_claim_ended(outbound);
 	spin_unlock_irq(&outbound->lock);
 	if (ended)
@@ -111,6 +119,26 @@ bool vmb_send_stop(struct vmb_channel *channel, bool all)
 	/* The peer was told how much room the head of the queue waits for. */
 	vmb_outbound_flush(channel);
 	return left;
+}
+
+/*
+ * The close of a channel takes too long, perhaps for the sake of what is held: the
+ * same, from outside of the worker. It may have ended by now. It says so before it
+ * lets the client send again, which it does under the lock: so that comes last.
+ */
+void vmb_send_stop_overdue(struct vmb_channel *channel)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+	bool ended;
+
+	spin_lock_irq(&outbound->lock);
+	if (vmb_life_state(channel) == VMB_LIFE_CLOSING)
+		vmb_send_stop_locked(channel, false);
+	ended = vmb_send_claim_ended(outbound);
+	spin_unlock_irq(&outbound->lock);
+	if (ended)
+		vmb_send_run_ended(channel);
+	vmb_outbound_flush(channel);
 }
 
 /* Are there packets whose external data the peer may still write to? */

@@ -20,7 +20,8 @@
  * struct watch - a word that somebody touches on the processor STILL
  * @events: the watchpoint, on every processor.
  * @reached: asked at each touch; where somebody has come to, 1 and up; 0: go on.
- * @channel: for @reached.
+ * @may_go_on: asked all the time while somebody stands still; or NULL.
+ * @channel: for these.
  * @seen: touches that @reached has counted.
  * @place: where it stands still, or did last.
  * @go: up to which place it may go on.
@@ -30,6 +31,7 @@
 struct watch {
 	struct perf_event * __percpu *events;
 	u32 (*reached)(struct watch *watch);
+	bool (*may_go_on)(struct watch *watch);
 	struct vmb_channel *channel;
 	u32 seen;
 	u32 place;
@@ -51,7 +53,8 @@ static void watch_hit(struct perf_event *event, struct perf_sample_data *data,
 	if (!place)
 		return;
 	WRITE_ONCE(watch->place, place);
-	while (READ_ONCE(watch->go) < place) {
+	while (READ_ONCE(watch->go) < place &&
+	       !(watch->may_go_on && watch->may_go_on(watch))) {
 		if (local_clock() - begun > PATIENCE_NS) {
 			WRITE_ONCE(watch->late, true);
 			return;
@@ -196,8 +199,78 @@ static void drain_comes_after_suspend(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture->channel->counters.discarded, 1);
 }
 
+/* The close that takes too long ends while somebody sees to that. */
+
+static struct watch overdue;
+static bool closed_was_called;
+
+/* It has asked whether the channel is closing still. */
+static u32 overdue_reached(struct watch *watch)
+{
+	return watch->place ? 0 : 1;
+}
+
+/*
+ * The close has ended. Nobody else could say so: who stands still may hold a lock
+ * for which the worker spins, on the processor of everybody else.
+ */
+static bool close_has_ended(struct watch *watch)
+{
+	return READ_ONCE(watch->channel->life.state) == VMB_LIFE_ENABLED;
+}
+
+static void closed_waits(struct channel_fixture *fixture, enum channel_event event)
+{
+	if (event != CLOSED)
+		return;
+	WRITE_ONCE(closed_was_called, true);
+	if (!becomes(READ_ONCE(overdue.place)))
+		WRITE_ONCE(overdue.late, true);
+}
+
+static int hibernate(struct channel_fixture *fixture)
+{
+	return vmb_transport_device_hibernate(&fixture->transport.device);
+}
+
+static int takes_too_long(struct channel_fixture *fixture)
+{
+	vmb_life_is_stuck(fixture->channel);
+	return 0;
+}
+
+static void close_ends_when_it_is_overdue(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_life *life = &fixture->channel->life;
+
+	channel_enable(fixture);
+	fixture->on_state = closed_waits;
+	overdue = (struct watch) {
+		.reached = overdue_reached, .may_go_on = close_has_ended,
+		.channel = fixture->channel,
+	};
+	closed_was_called = false;
+	race_run(fixture, OTHERS, hibernate);
+	ASSERT_SOON(test, READ_ONCE(closed_was_called));
+	watch_begin(test, &overdue, &life->state, sizeof(life->state));
+	race_run(fixture, STILL, takes_too_long);
+	/* It is overdue, closed returns, and the close ends. */
+	race_result(fixture, STILL);
+	KUNIT_EXPECT_EQ(test, race_result(fixture, OTHERS), 0);
+	flush_work(&life->work);
+	KUNIT_EXPECT_FALSE(test, overdue.late);
+	fixture->on_state = NULL;
+	/* What is sent now goes out when the machine is awake. */
+	send_one(fixture, 0, 8, 0);
+	vmb_transport_device_wake(&fixture->transport.device);
+	channel_settle(fixture);
+	peer_expect_sent(fixture, 0, 8, 0);
+}
+
 static struct kunit_case drain_race_cases[] = {
 	KUNIT_CASE(drain_comes_after_suspend),
+	KUNIT_CASE(close_ends_when_it_is_overdue),
 	{}
 };
 
