@@ -103,7 +103,8 @@ static void vmb_life_open_refused(struct vmb_channel *channel, int error)
 	vmb_life_advance(channel, VMB_LIFE_CLOSE_BEGINS);
 	vmb_sub_channels_end(channel, VMB_CHANNEL_STOP_OPEN_FAILED);
 	vmb_send_stop(channel, true);
-	vmb_life_close_transport(channel, true);
+	/* What the client holds is from before the machine slept: see the finish. */
+	vmb_life_close_transport(channel, false);
 	vmb_life_take_memory_back(channel);
 	vmb_life_closed(channel);
 }

@@ -7,7 +7,7 @@
 #include <linux/delay.h>
 #include <linux/jiffies.h>
 
-#include "../fixtures/send_fixture.h"
+#include "life_race.h"
 
 static int hibernate_init(struct kunit *test)
 {
@@ -220,6 +220,26 @@ static void what_the_client_sends(struct kunit *test)
 	send_expect_ends(fixture, 3);
 	send_expect_end(fixture, 1, 1, 0);
 	send_expect_end(fixture, 2, 2, 0);
+}
+
+/* Also if the client itself does not want it again: disable waits as it says. */
+static void opened_refuses_again(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	channel_enable(fixture);
+	peer_send_inband(fixture, 1, 8);
+	KUNIT_EXPECT_EQ(test, hibernate(fixture), 0);
+	fixture->opened_error = -EPERM;
+	vmb_transport_device_wake(&fixture->transport.device);
+	channel_help(fixture, channel_help_disable);
+	ASSERT_SOON(test, wq_has_sleeper(&fixture->channel->outbound.drained));
+	KUNIT_EXPECT_EQ(test, fixture->transport.closes, 2);
+	KUNIT_EXPECT_FALSE(test, completion_done(&fixture->helped));
+	KUNIT_EXPECT_NE(test, fixture->channel->pool.count, 0);
+	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, NULL, 0), 0);
+	KUNIT_EXPECT_EQ(test, channel_wait_for_help(fixture), 0);
+	KUNIT_EXPECT_EQ(test, fixture->channel->pool.count, 0);
 }
 
 /* The packet object is the client's, whatever becomes of the channel. */
@@ -440,6 +460,7 @@ static struct kunit_case hibernate_cases[] = {
 	KUNIT_CASE(client_holds_a_packet),
 	KUNIT_CASE(completion_is_under_way),
 	KUNIT_CASE(what_the_client_sends),
+	KUNIT_CASE(opened_refuses_again),
 	KUNIT_CASE(cannot_be_opened_again),
 	KUNIT_CASE(machine_goes_down),
 	KUNIT_CASE(goes_down_with_packets),
