@@ -23,7 +23,7 @@
 #include <linux/uuid.h>
 
 /* Goes up whenever a struct or a meaning in this header changes. */
-#define VMB_INTERFACE_VERSION	2
+#define VMB_INTERFACE_VERSION	3
 
 struct vmb_channel;
 struct vmb_packet;

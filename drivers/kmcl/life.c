@@ -78,10 +78,8 @@ static void vmb_life_closed(struct vmb_channel *channel)
 
 static void vmb_life_open_failed(struct vmb_channel *channel, int error)
 {
-	const struct vmb_channel_state_change_callbacks *callbacks;
-
-	callbacks = &channel->callbacks;
-	vmb_sub_channels_end(channel, VMB_CHANNEL_STOP_OPEN_FAILED);
+	/* There are some only if the machine has slept. */
+	vmb_sub_channels_end(channel, VMB_CHANNEL_STOP_PEER_GONE);
 	vmb_send_stop(channel, true);
 	vmb_send_fail(channel, -ENODEV);
 	dev_err(channel->dev, "%s: cannot open: %pe\n",
@@ -89,9 +87,6 @@ static void vmb_life_open_failed(struct vmb_channel *channel, int error)
 	trace_vmb_life(channel->name, "open failed", error);
 	if (channel->pnp_failure)
 		channel->pnp_failure(channel, error);
-	if (callbacks->closed)
-		callbacks->closed(channel, callbacks->callback_context,
-				  VMB_CHANNEL_STOP_OPEN_FAILED);
 	vmb_life_closed(channel);
 }
 
@@ -101,7 +96,7 @@ static void vmb_life_open_refused(struct vmb_channel *channel, int error)
 	dev_warn(channel->dev, "%s: the driver refuses to open: %pe\n",
 		 vmb_channel_label(channel), ERR_PTR(error));
 	vmb_life_advance(channel, VMB_LIFE_CLOSE_BEGINS);
-	vmb_sub_channels_end(channel, VMB_CHANNEL_STOP_OPEN_FAILED);
+	vmb_sub_channels_end(channel, VMB_CHANNEL_STOP_PEER_GONE);
 	vmb_send_stop(channel, true);
 	/* What the client holds is from before the machine slept: see the finish. */
 	vmb_life_close_transport(channel, false);

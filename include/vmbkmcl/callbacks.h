@@ -11,13 +11,12 @@
  * @VMB_CHANNEL_STOP_DISABLED: vmb_channel_disable() was called.
  * @VMB_CHANNEL_STOP_PEER_GONE: the peer took back its offer.
  * @VMB_CHANNEL_STOP_FRAMING_LOST: the peer broke the ring.
- * @VMB_CHANNEL_STOP_OPEN_FAILED: the peer, or memory, refused the open; given to
- *	closed only, without opened or suspend before it.
  * @VMB_CHANNEL_STOP_PAUSED: vmb_channel_pause() was called; given to suspend
  *	only, the channel stays open.
  * @VMB_CHANNEL_STOP_HIBERNATING: the machine goes to sleep; the channel stays
- *	enabled, and opened is called when it wakes, or closed with
- *	VMB_CHANNEL_STOP_OPEN_FAILED if it cannot be opened then. Freezable threads and
+ *	enabled, and opened is called again when it wakes, as for a new connection:
+ *	the peer remembers nothing, and GPADLs are made anew. If it cannot be opened
+ *	then, &vmb_channel_pnp_failure_fn is called. Freezable threads and
  *	workqueues stand still: packets that such a one holds are not waited for
  *	longer than a second, and their completions are dropped. Packets that the
  *	client sends from then on, or that found no room before, go out after it:
@@ -34,7 +33,6 @@ enum vmb_channel_stop_reason {
 	VMB_CHANNEL_STOP_DISABLED = 1,
 	VMB_CHANNEL_STOP_PEER_GONE,
 	VMB_CHANNEL_STOP_FRAMING_LOST,
-	VMB_CHANNEL_STOP_OPEN_FAILED,
 	VMB_CHANNEL_STOP_PAUSED,
 	VMB_CHANNEL_STOP_HIBERNATING,
 	VMB_CHANNEL_STOP_SHUTDOWN,
@@ -92,10 +90,13 @@ typedef void (*vmb_channel_processing_complete_fn)(struct vmb_channel *channel,
 
 /**
  * typedef vmb_channel_pnp_failure_fn - a channel could not be opened
- * @channel: the channel, enabled before; disabled when closed has returned.
- * @failure: negative errno of the open.
+ * @channel: the channel, enabled before; disabled when this has returned.
+ * @failure: negative errno of the open; -ENODEV: the peer went before it.
  *
- * Comes before closed with VMB_CHANNEL_STOP_OPEN_FAILED.
+ * Also when the machine has slept, and the channel cannot be opened again. Nothing
+ * is open, so neither suspend nor closed is called: a client that waits for opened
+ * or started has to hear of this, and any may, by calling
+ * vmb_client_channel_init_set_target_pnp() with the type of its own device.
  *
  * Context: process context, a worker.
  *
@@ -144,7 +145,7 @@ typedef void (*vmb_packet_completion_routine_fn)(struct vmb_packet *packet,
  *	without closed. GPADLs may be made here or later.
  * @closed: the channel is closed, for the reason given; a client is disabled
  *	when this returns, unless the machine hibernates. All GPADLs must be
- *	deleted by then.
+ *	deleted by then. Called once for each time that opened has returned 0.
  * @suspend: packets stopped, for the reason given: no process-packet callback
  *	is running, none will until started. All packets delivered must be
  *	completed now, not necessarily in here: closed waits for them (not

@@ -217,7 +217,7 @@ int vmb_client_channel_init_set_ring_buffer_page_count(struct vmb_channel *chann
  * @channel: a disabled channel.
  * @interface_type: type GUID.
  * @interface_instance: instance GUID, or NULL for any.
- * @pnp_failure: told when an open fails later; or NULL.
+ * @pnp_failure: told when an open fails later, as nothing else is; or NULL.
  *
  * The device that was probed is checked against it by enable. Without this call
  * any device will do, as with new_id and driver_override. A client on loopback
@@ -325,10 +325,11 @@ int vmb_server_channel_init_set_target_interface_id(struct vmb_channel *channel,
  *
  * Allocates all that the channel will need, and returns; a worker waits for the
  * peer, opens the channel and calls opened, started and post_started. A server
- * does not start by itself, see vmb_channel_start(). If the open fails, closed is
- * called with VMB_CHANNEL_STOP_OPEN_FAILED. A client is disabled again then, as
- * it is after the peer has gone: it may be enabled anew. A server waits for the
- * next open. A sub-channel can be enabled while its primary is open. Calls of
+ * does not start by itself, see vmb_channel_start(). If the open fails, or the
+ * peer goes before it, neither opened nor closed is called, but a client's
+ * &vmb_channel_pnp_failure_fn, if it has set one. A client is disabled again
+ * then, as it is after the peer has gone: it may be enabled anew. A server waits
+ * for the next open. A sub-channel can be enabled while its primary is open. Calls of
  * enable, disable and the setters must not overlap each other.
  *
  * Context: process context.

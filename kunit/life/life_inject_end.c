@@ -100,8 +100,6 @@ static void end_suspend(struct vmb_channel *channel, void *context,
 	inject_enter(end, BIT(IS_RUNNING), "suspend out of turn");
 	if (end->packets)
 		inject_wrong(end, "suspend while a packet is delivered");
-	if (reason == VMB_CHANNEL_STOP_OPEN_FAILED)
-		inject_wrong(end, "suspend with a reason of closed");
 	end->suspended = reason;
 	end->phase = IS_SUSPENDED;
 	spin_unlock_irq(&end->lock);
@@ -115,10 +113,7 @@ static void end_closed(struct vmb_channel *channel, void *context,
 	struct inject_end *end = context;
 
 	spin_lock_irq(&end->lock);
-	if (reason == VMB_CHANNEL_STOP_OPEN_FAILED)
-		inject_enter(end, BIT(IS_CLOSED), "an open channel that was not opened");
-	else
-		inject_enter(end, BIT(IS_OPENED) | BIT(IS_SUSPENDED), "closed out of turn");
+	inject_enter(end, BIT(IS_OPENED) | BIT(IS_SUSPENDED), "closed out of turn");
 	if (reason == VMB_CHANNEL_STOP_PAUSED)
 		inject_wrong(end, "closed with a reason of suspend");
 	/* Who was paused, or about to sleep, may be closed for what came then. */

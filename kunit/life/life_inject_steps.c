@@ -445,8 +445,9 @@ void inject_predict(const struct inject_step *step, enum inject_kind kind,
 		break;
 	case REFUSE:
 		outcome[CLIENT].enabled = false;
-		outcome[!side].reason = side == CLIENT ? VMB_CHANNEL_STOP_PEER_GONE :
-					VMB_CHANNEL_STOP_OPEN_FAILED;
+		/* A client that was refused has never been open. */
+		if (side == CLIENT)
+			outcome[SERVER].reason = VMB_CHANNEL_STOP_PEER_GONE;
 		break;
 	default:
 		break;

@@ -60,7 +60,11 @@ static int bus_use(struct vmb_device *device)
 	ret = loopback_end_place(client, device, false);
 	if (ret)
 		return ret;
-	ret = vmb_channel_enable(client->channel);
+	ret = vmb_client_channel_init_set_target_pnp(client->channel,
+						     &device->interface_type, NULL,
+						     loopback_pnp_failure);
+	if (!ret)
+		ret = vmb_channel_enable(client->channel);
 	bus->enable_result = ret;
 	if (ret) {
 		loopback_clean_up(client);
@@ -69,7 +73,7 @@ static int bus_use(struct vmb_device *device)
 	if (bus->wait) {
 		wait_event_timeout(client->changed,
 				   loopback_happened(client, LOOPBACK_STARTED) ||
-				   loopback_happened(client, LOOPBACK_CLOSED),
+				   loopback_happened(client, LOOPBACK_PNP_FAILURE),
 				   LOOPBACK_PATIENCE);
 		bus->failed = !loopback_happened(client, LOOPBACK_STARTED);
 	}
@@ -286,7 +290,7 @@ static void test_probe_fails(struct kunit *test)
 static void test_server_goes_in_probe(struct kunit *test)
 {
 	static const struct loopback_entry client_log[] = {
-		{ LOOPBACK_CLOSED, VMB_CHANNEL_STOP_OPEN_FAILED },
+		{ LOOPBACK_PNP_FAILURE, -ENODEV },
 	};
 	struct loopback_end *server = loopback_server(test, &loopback_type, instance);
 	struct loopback_end *other = loopback_client(test, &loopback_type, instance);

@@ -307,7 +307,6 @@ static void test_server_refuses(struct kunit *test)
 {
 	static const struct loopback_entry client_log[] = {
 		{ LOOPBACK_PNP_FAILURE, -EXDEV },
-		{ LOOPBACK_CLOSED, VMB_CHANNEL_STOP_OPEN_FAILED },
 	};
 	struct loopback_end *server = loopback_server(test, &loopback_type, instance);
 	struct loopback_end *client = loopback_client(test, &loopback_type, NULL);
@@ -315,7 +314,7 @@ static void test_server_refuses(struct kunit *test)
 	server->opened_error = -EXDEV;
 	loopback_enable(server);
 	loopback_enable(client);
-	loopback_expect(client, LOOPBACK_CLOSED, 1);
+	loopback_expect(client, LOOPBACK_PNP_FAILURE, 1);
 	loopback_expect_disabled(client);
 	loopback_expect_log(client, client_log, ARRAY_SIZE(client_log));
 	/* The offer is as good as before. */
@@ -359,7 +358,7 @@ static void test_rings_too_small(struct kunit *test)
 									   2, 2), 0);
 	loopback_enable(server);
 	loopback_enable(small);
-	loopback_expect(small, LOOPBACK_CLOSED, 1);
+	loopback_expect(small, LOOPBACK_PNP_FAILURE, 1);
 	KUNIT_EXPECT_EQ(test, small->log[0].event, LOOPBACK_PNP_FAILURE);
 	KUNIT_EXPECT_EQ(test, small->log[0].detail, -EMSGSIZE);
 	loopback_settle(server);

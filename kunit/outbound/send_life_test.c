@@ -153,7 +153,6 @@ static void open_fails(struct kunit *test)
 		{ PACKET_END, 0 },
 		{ PACKET_END, 1 },
 		{ PNP_FAILURE, -EXDEV },
-		{ CLOSED, VMB_CHANNEL_STOP_OPEN_FAILED },
 	};
 
 	sender_of(fixture)->on_end = log_end;

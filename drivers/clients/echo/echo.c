@@ -282,9 +282,6 @@ static void echo_closed(struct vmb_channel *vmb_channel, void *callback_context,
 
 	if (channel->index && reason == VMB_CHANNEL_STOP_PEER_GONE)
 		echo_sub_channel_gone(channel);
-	/* Never opened: nothing is shared. */
-	if (!channel->shared)
-		return;
 	vmb_channel_unregister_transfer_page_set(vmb_channel,
 						 VMB_ECHO_TRANSFER_SET_ID);
 	if (vmb_channel_delete_gpadl(vmb_channel, channel->gpadl))

@@ -84,9 +84,6 @@ static void source_closed(struct vmb_channel *channel, void *callback_context,
 {
 	struct source_device *source = callback_context;
 
-	/* Never opened: nothing runs, nothing is shared. */
-	if (!source->shared_copy)
-		return;
 	/* No send is accepted any more, every one that was has ended. */
 	flush_work(&source->run_work);
 	if (vmb_channel_delete_gpadl(channel, source->gpadl))

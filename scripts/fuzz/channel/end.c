@@ -245,7 +245,7 @@ static void closed(struct vmb_channel *channel, void *context,
 	struct end *end = context;
 
 	FUZZ_CHECK(!end->running && !end->attached);
-	FUZZ_CHECK(end->open == (reason != VMB_CHANNEL_STOP_OPEN_FAILED));
+	FUZZ_CHECK(end->open);
 	end->open = false;
 	end->closed_said = true;
 	if (end->deferred)
@@ -261,9 +261,6 @@ static void closed(struct vmb_channel *channel, void *context,
 	case VMB_CHANNEL_STOP_FRAMING_LOST:
 		reached(OUTCOME_closed_framing_lost);
 		break;
-	case VMB_CHANNEL_STOP_OPEN_FAILED:
-		reached(OUTCOME_open_failed);
-		break;
 	default:
 		FUZZ_CHECK(!"a reason that closed does not have");
 	}
@@ -271,6 +268,12 @@ static void closed(struct vmb_channel *channel, void *context,
 		end_unshare(end, end->gpadl_count - 1);
 	if (end->held_count)
 		reached(OUTCOME_packet_held_over_close);
+}
+
+static void open_failed(struct vmb_channel *channel, int failure)
+{
+	FUZZ_CHECK(failure < 0);
+	reached(OUTCOME_open_failed);
 }
 
 /* Memory that is shared. */
@@ -388,6 +391,9 @@ void end_make(struct end *end, bool is_server)
 		FUZZ_CHECK(!vmb_server_channel_init_set_target_interface_id(end->channel,
 									    &type,
 									    &instance));
+	} else {
+		FUZZ_CHECK(!vmb_client_channel_init_set_target_pnp(end->channel, &type,
+								   NULL, open_failed));
 	}
 }
 
