@@ -289,6 +289,12 @@ static inline bool vmb_life_is_callback(const struct vmb_channel *channel)
 	return READ_ONCE(channel->life.worker) == current;
 }
 
+/* Only the channel's worker comes here. */
+static inline void vmb_life_assert_worker(const struct vmb_channel *channel)
+{
+	lockdep_assert(vmb_life_is_callback(channel));
+}
+
 /* main.c */
 extern struct workqueue_struct *vmb_workqueue;
 

@@ -60,6 +60,7 @@ static enum vmb_drained vmb_life_drain(struct vmb_channel *channel, bool closing
 	unsigned long begun = jiffies;
 	unsigned long warned = jiffies;
 
+	vmb_life_assert_worker(channel);
 	while (!wait_event_timeout(outbound->drained,
 				   vmb_outbound_client_is_done(channel) ||
 				   (closing &&
@@ -96,6 +97,7 @@ static void vmb_life_flush(struct vmb_channel *channel)
 	struct vmb_outbound *outbound = &channel->outbound;
 	unsigned long begun = jiffies;
 
+	vmb_life_assert_worker(channel);
 	while (!vmb_outbound_queue_is_empty(channel) &&
 	       outbound->writer.lost == VMB_REFUSAL_NONE &&
 	       !channel->operations->peer_gone(channel) &&
@@ -143,6 +145,7 @@ void vmb_life_close_transport(struct vmb_channel *channel, bool for_good)
 {
 	int ret;
 
+	vmb_life_assert_worker(channel);
 	vmb_outbound_close(channel, for_good);
 	vmb_life_set_quiet(channel);
 	vmb_sub_channels_wait_for_quiet(channel);
@@ -167,6 +170,7 @@ static void vmb_life_call_suspend(struct vmb_channel *channel,
 {
 	const struct vmb_channel_state_change_callbacks *callbacks;
 
+	vmb_life_assert_worker(channel);
 	vmb_watchdog_stop(channel);
 	vmb_inbound_stop(channel);
 	/* To complete what it holds the client may need what it has sent to end. */
@@ -185,6 +189,7 @@ static void vmb_life_call_suspend(struct vmb_channel *channel,
 /* What the client, or a server, has left behind. */
 void vmb_life_take_memory_back(struct vmb_channel *channel)
 {
+	vmb_life_assert_worker(channel);
 	if (channel->is_server)
 		vmb_memory_unmap_leftovers(channel);
 	vmb_memory_delete_leftovers(channel);
@@ -196,6 +201,7 @@ static void vmb_life_call_closed(struct vmb_channel *channel,
 {
 	const struct vmb_channel_state_change_callbacks *callbacks;
 
+	vmb_life_assert_worker(channel);
 	callbacks = &channel->callbacks;
 	trace_vmb_life(channel->name, "closed", reason);
 	if (callbacks->closed)

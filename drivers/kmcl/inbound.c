@@ -106,6 +106,7 @@ static void vmb_inbound_deliver_again(struct vmb_channel *channel)
 	u32 flags = packet->wire.type == VMB_WIRE_TYPE_DATA_INBAND ? 0 :
 		    VMB_CHANNEL_PROCESS_PACKET_FLAG_EXTERNAL_DATA;
 
+	vmb_inbound_assert_reader(&channel->inbound);
 	inbound->deferred = NULL;
 	clear_bit(VMB_INBOUND_DEFERRED, &inbound->flags);
 	vmb_inbound_deliver(channel, packet, flags);
@@ -200,6 +201,7 @@ static enum vmb_batch_end vmb_inbound_batch(struct vmb_channel *channel)
 	enum vmb_batch_end why;
 	u32 consumed = 0;
 
+	vmb_inbound_assert_reader(&channel->inbound);
 	while (budget--) {
 		unsigned long flags = READ_ONCE(inbound->flags) &
 				      VMB_INBOUND_SPECIAL;
@@ -259,6 +261,7 @@ static enum vmb_batch_end vmb_inbound_completion_batch(struct vmb_channel *chann
 	u32 budget = VMB_INBOUND_BUDGET;
 	enum vmb_batch_end why;
 
+	vmb_inbound_assert_reader(&channel->inbound);
 	while (budget--) {
 		u32 read_index = inbound->reader.read_index;
 		struct vmb_packet_completion *packet;
@@ -355,6 +358,7 @@ static enum vmb_batch_end vmb_inbound_drain(struct vmb_channel *channel,
 	enum vmb_batch_end end;
 	u32 delivered;
 
+	vmb_inbound_assert_owned(&channel->inbound);
 	inbound->batch = (struct vmb_batch) {
 		.quarter = min(inbound->reader.ring.size,
 			       channel->outbound.writer.ring.size) / 4,
@@ -388,6 +392,7 @@ static void vmb_inbound_leave(struct vmb_channel *channel, bool again)
 	struct vmb_inbound *inbound = &channel->inbound;
 	unsigned long flags;
 
+	vmb_inbound_assert_owned(&channel->inbound);
 	clear_bit_unlock(VMB_INBOUND_DRAINING, &inbound->flags);
 	/* Order against vmb_inbound_enter() and who sets the mode. */
 	smp_mb__after_atomic();

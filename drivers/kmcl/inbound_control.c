@@ -47,6 +47,7 @@ bool vmb_inbound_block(struct vmb_channel *channel)
 	unsigned long flags;
 	bool blocked;
 
+	vmb_inbound_assert_owned(&channel->inbound);
 	spin_lock_irqsave(&outbound->lock, flags);
 	blocked = vmb_inbound_quota_is_reached(channel);
 	if (blocked)
@@ -149,6 +150,7 @@ void vmb_inbound_drop_deferred(struct vmb_channel *channel)
 	struct vmb_inbound *inbound = &channel->inbound;
 	struct vmb_packet_completion *packet = inbound->deferred;
 
+	vmb_life_assert_worker(channel);
 	if (!packet)
 		return;
 	inbound->deferred = NULL;

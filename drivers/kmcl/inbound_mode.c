@@ -11,6 +11,7 @@
  */
 static void vmb_inbound_read(struct vmb_channel *channel, enum vmb_drain_mode mode)
 {
+	vmb_life_assert_worker(channel);
 	clear_bit(VMB_INBOUND_BLOCKED, &channel->inbound.flags);
 	if (vmb_drain_enter(&channel->inbound.flags, mode))
 		channel->operations->schedule(channel);
@@ -51,6 +52,7 @@ void vmb_inbound_stop(struct vmb_channel *channel)
 {
 	struct vmb_inbound *inbound = &channel->inbound;
 
+	vmb_life_assert_worker(channel);
 	might_sleep();
 	/* In one word with DRAINING, see vmb_inbound_enter(). */
 	vmb_drain_enter(&inbound->flags, VMB_DRAIN_STOPPED);

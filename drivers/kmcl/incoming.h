@@ -7,7 +7,8 @@
 #define VMB_INCOMING_H
 
 #include <linux/atomic.h>
-#include <linux/bits.h>
+#include <linux/bitops.h>
+#include <linux/lockdep.h>
 #include <linux/sched.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -247,6 +248,18 @@ static inline bool vmb_inbound_is_reader(const struct vmb_inbound *inbound)
 {
 	return vmb_inbound_is_drainer(inbound) ||
 	       READ_ONCE(inbound->sleeper) == current;
+}
+
+/* Only the owner of the drain comes here, before or after its callbacks... */
+static inline void vmb_inbound_assert_owned(const struct vmb_inbound *inbound)
+{
+	lockdep_assert(test_bit(VMB_INBOUND_DRAINING, &inbound->flags));
+}
+
+/* ... or where they are called. */
+static inline void vmb_inbound_assert_reader(const struct vmb_inbound *inbound)
+{
+	lockdep_assert(vmb_inbound_is_reader(inbound));
 }
 
 static inline enum vmb_drain_mode

@@ -33,6 +33,7 @@ static void vmb_life_finish(struct vmb_channel *channel)
 {
 	struct vmb_life *life = &channel->life;
 
+	vmb_life_assert_worker(channel);
 	vmb_life_wait_for_client(channel);
 	/* An interrupt may have queued it between the last stop and the close. */
 	cancel_work_sync(&channel->inbound.work);
@@ -60,6 +61,7 @@ static void vmb_life_closed(struct vmb_channel *channel)
 	struct vmb_life *life = &channel->life;
 	bool again = false;
 
+	vmb_life_assert_worker(channel);
 	spin_lock_irq(&life->lock);
 	if (channel->is_server && !life->disable) {
 		again = true;
@@ -78,6 +80,7 @@ static void vmb_life_closed(struct vmb_channel *channel)
 
 static void vmb_life_open_failed(struct vmb_channel *channel, int error)
 {
+	vmb_life_assert_worker(channel);
 	/* There are some only if the machine has slept. */
 	vmb_sub_channels_end(channel, VMB_CHANNEL_STOP_PEER_GONE);
 	vmb_send_stop(channel, true);
@@ -93,6 +96,7 @@ static void vmb_life_open_failed(struct vmb_channel *channel, int error)
 /* The client does not want it: no closed callback follows. */
 static void vmb_life_open_refused(struct vmb_channel *channel, int error)
 {
+	vmb_life_assert_worker(channel);
 	dev_warn(channel->dev, "%s: the driver refuses to open: %pe\n",
 		 vmb_channel_label(channel), ERR_PTR(error));
 	vmb_life_advance(channel, VMB_LIFE_CLOSE_BEGINS);
@@ -109,6 +113,7 @@ static void vmb_life_open(struct vmb_channel *channel)
 	const struct vmb_channel_state_change_callbacks *callbacks;
 	int error;
 
+	vmb_life_assert_worker(channel);
 	callbacks = &channel->callbacks;
 	trace_vmb_life(channel->name, "open", 0);
 	error = channel->operations->open(channel);
@@ -147,6 +152,7 @@ static void vmb_life_run(struct vmb_channel *channel)
 {
 	const struct vmb_channel_state_change_callbacks *callbacks;
 
+	vmb_life_assert_worker(channel);
 	callbacks = &channel->callbacks;
 	trace_vmb_life(channel->name, "started", 0);
 	channel->life.suspended = false;
@@ -183,6 +189,7 @@ static void vmb_life_do_rest(struct vmb_channel *channel)
 	enum vmb_flow_state flow = vmb_life_flow(channel);
 	bool rested = vmb_life_rest_to_hibernate(channel);
 
+	vmb_life_assert_worker(channel);
 	if (!rested) {
 		dev_err(channel->dev,
 			"%s: the driver holds packets with external data, no hibernation\n",
@@ -202,6 +209,7 @@ static void vmb_life_undo_rest(struct vmb_channel *channel)
 	struct vmb_life *life = &channel->life;
 	enum vmb_flow_state flow;
 
+	vmb_life_assert_worker(channel);
 	spin_lock_irq(&life->lock);
 	life->rested = false;
 	flow = life->flow;
@@ -219,6 +227,7 @@ static void vmb_life_do_sleep(struct vmb_channel *channel)
 	 */
 	bool gone = READ_ONCE(life->stop);
 
+	vmb_life_assert_worker(channel);
 	vmb_life_close_to_hibernate(channel);
 	vmb_flow_advance(channel, VMB_FLOW_CLOSE);
 	spin_lock_irq(&life->lock);

@@ -38,6 +38,7 @@ bool vmb_outbound_take_free(struct vmb_channel *channel)
 	unsigned long flags;
 	bool taken;
 
+	vmb_inbound_assert_owned(&channel->inbound);
 	spin_lock_irqsave(&outbound->lock, flags);
 	taken = !list_empty(&outbound->free);
 	outbound->starved = !taken;
@@ -201,6 +202,7 @@ void vmb_outbound_begin_batch(struct vmb_channel *channel)
 	unsigned long flags;
 	bool ended;
 
+	vmb_inbound_assert_owned(&channel->inbound);
 	spin_lock_irqsave(&outbound->lock, flags);
 	vmb_outbound_flush_locked(channel);
 	outbound->batching = true;
@@ -223,6 +225,7 @@ bool vmb_outbound_end_batch(struct vmb_channel *channel)
 	unsigned long flags;
 	bool ended;
 
+	vmb_inbound_assert_owned(&channel->inbound);
 	spin_lock_irqsave(&outbound->lock, flags);
 	channel->counters.completed += batch->completed;
 	channel->counters.completions_sent += batch->sent;
@@ -245,6 +248,7 @@ void vmb_outbound_open(struct vmb_channel *channel)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
 
+	vmb_life_assert_worker(channel);
 	spin_lock_irq(&outbound->lock);
 	outbound->open = true;
 	outbound->lost = false;
@@ -269,6 +273,7 @@ bool vmb_outbound_close(struct vmb_channel *channel, bool for_good)
 	struct vmb_packet_completion *packet, *next;
 	bool abandoned;
 
+	vmb_life_assert_worker(channel);
 	spin_lock_irq(&outbound->lock);
 	outbound->open = false;
 	list_for_each_entry_safe(packet, next, &outbound->queue, queue.node) {
@@ -308,6 +313,7 @@ void vmb_outbound_forget_packets(struct vmb_channel *channel)
 	struct vmb_packet_pool *pool = &channel->pool;
 	u32 i;
 
+	vmb_life_assert_worker(channel);
 	spin_lock_irq(&channel->outbound.lock);
 	for (i = 0; i < pool->count; i++) {
 		struct vmb_packet_completion *packet = pool->memory[i];

@@ -25,6 +25,7 @@ void vmb_send_start(struct vmb_channel *channel)
 	struct vmb_outbound *outbound = &channel->outbound;
 	struct vmb_packet *packet;
 
+	vmb_life_assert_worker(channel);
 	spin_lock_irq(&outbound->lock);
 	outbound->sending = true;
 	list_for_each_entry(packet, &outbound->held, queue.node)
@@ -37,6 +38,7 @@ void vmb_send_start(struct vmb_channel *channel)
 /* The channel is paused: what is in the queue still goes out, no more. */
 void vmb_send_hold(struct vmb_channel *channel)
 {
+	vmb_life_assert_worker(channel);
 	spin_lock_irq(&channel->outbound.lock);
 	channel->outbound.sending = false;
 	spin_unlock_irq(&channel->outbound.lock);
@@ -168,6 +170,7 @@ void vmb_send_keep(struct vmb_channel *channel)
 	struct vmb_queue_entry *entry, *next;
 	LIST_HEAD(kept);
 
+	vmb_life_assert_worker(channel);
 	spin_lock_irq(&outbound->lock);
 	outbound->sending = false;
 	list_for_each_entry_safe(entry, next, &outbound->queue, node) {
@@ -189,6 +192,7 @@ void vmb_send_fail(struct vmb_channel *channel, int status)
 	struct vmb_outbound *outbound = &channel->outbound;
 	bool ended;
 
+	vmb_life_assert_worker(channel);
 	spin_lock_irq(&outbound->lock);
 	vmb_send_end_sent(channel, true, status);
 	ended = vmb_send_claim_ended(outbound);

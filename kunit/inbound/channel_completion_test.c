@@ -355,8 +355,7 @@ static void after_close(struct kunit *test)
 	channel_enable(fixture);
 	peer_send_inband(fixture, 1, 8);
 	peer_send_inband(fixture, 2, 8);
-	vmb_inbound_stop(fixture->channel);
-	KUNIT_ASSERT_TRUE(test, vmb_outbound_close(fixture->channel, true));
+	channel_abandon(fixture);
 	KUNIT_EXPECT_TRUE(test, vmb_outbound_is_abandoned(fixture->channel));
 	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, NULL, 0), -ENODEV);
 	KUNIT_EXPECT_TRUE(test, vmb_outbound_is_abandoned(fixture->channel));

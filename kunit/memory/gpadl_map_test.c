@@ -389,8 +389,7 @@ static void delete_waits_for_unmap_without_the_packet(struct kunit *test)
 	share_and_open(test, 0);
 	get_all(fixture, peer_send_direct(fixture, shared_of(fixture)->memory, 0, 64));
 	KUNIT_ASSERT_EQ(test, map(fixture, 0), 0);
-	vmb_inbound_stop(fixture->channel);
-	KUNIT_ASSERT_TRUE(test, vmb_outbound_close(fixture->channel, true));
+	channel_abandon(fixture);
 	expect_delete_waits(fixture);
 	unmap(fixture);
 	KUNIT_EXPECT_EQ(test, channel_wait_for_help(fixture), -EIO);

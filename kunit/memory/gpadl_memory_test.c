@@ -249,8 +249,7 @@ static void leaked_with_the_packet_that_uses_it(struct kunit *test)
 	channel_enable(fixture);
 	KUNIT_ASSERT_EQ(test, share_ours(fixture, 1), 0);
 	get_all(fixture, peer_send_direct(fixture, peer_got.buffer, 0, 64));
-	vmb_inbound_stop(fixture->channel);
-	KUNIT_ASSERT_TRUE(test, vmb_outbound_close(fixture->channel, true));
+	channel_abandon(fixture);
 	KUNIT_EXPECT_EQ(test, unshare(fixture), -EIO);
 	expect_memory(fixture, peer_got.buffer, 64);
 	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, NULL, 0), -ENODEV);

@@ -325,8 +325,7 @@ static void closed_without_a_packet_that_uses_it(struct kunit *test)
 
 	share_memory(fixture, 0);
 	get_all(fixture, peer_send_direct(fixture, shared_of(fixture)->memory, 0, 64));
-	vmb_inbound_stop(fixture->channel);
-	KUNIT_ASSERT_TRUE(test, vmb_outbound_close(fixture->channel, true));
+	channel_abandon(fixture);
 	KUNIT_EXPECT_EQ(test, delete(fixture), -EIO);
 	KUNIT_EXPECT_EQ(test, fixture->channel->counters.leaked, 1);
 	/* The packet's memory is all still there. */
