@@ -29,7 +29,7 @@ int vmb_life_step(struct vmb_channel *channel, enum vmb_life_event event)
 	lockdep_assert_held(&life->lock);
 	if (next < 0)
 		return next;
-	/* Pairs with vmb_life_state(). */
+	/* Pairs with vmb_life_state(), see kunit/litmus/life-state.litmus. */
 	smp_store_release(&life->state, next);
 	wake_up(&life->changed);
 	return 0;
