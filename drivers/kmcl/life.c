@@ -415,16 +415,6 @@ static void vmb_life_init_client_work(struct vmb_life *life)
 	INIT_WORK(&life->work, vmb_life_work);
 }
 
-/* And a third: a primary's callback may clean up its sub-channels. */
-void vmb_life_init_sub_channel_work(struct vmb_life *life)
-{
-	static struct lock_class_key key;
-
-	/* The channel is disabled: its worker ends, and nobody queues it again. */
-	flush_work(&life->work);
-	lockdep_init_map(&life->work.lockdep_map, "vmb_life_sub_channel_work", &key, 0);
-}
-
 void vmb_life_init(struct vmb_channel *channel)
 {
 	struct vmb_life *life = &channel->life;

@@ -44,7 +44,6 @@ void vmb_life_close_to_hibernate(struct vmb_channel *channel);
 
 /* life.c */
 void vmb_life_init(struct vmb_channel *channel);
-void vmb_life_init_sub_channel_work(struct vmb_life *life);
 
 /* life_sleep.c */
 void vmb_life_hibernate(struct vmb_channel *channel,

@@ -30,6 +30,19 @@ static bool vmb_sub_channels_exist(struct vmb_channel *primary)
 	return exist;
 }
 
+/*
+ * A primary's callback may clean up its sub-channels, which waits for their
+ * workers: to lockdep they are another kind of work than that of a primary.
+ */
+static void vmb_sub_channel_init_work(struct vmb_life *life)
+{
+	static struct lock_class_key key;
+
+	/* The channel is disabled: its worker ends, and nobody queues it again. */
+	flush_work(&life->work);
+	lockdep_init_map(&life->work.lockdep_map, "vmb_life_sub_channel_work", &key, 0);
+}
+
 int vmb_channel_init_set_primary_channel(struct vmb_channel *channel,
 					 struct vmb_channel *primary_channel,
 					 u16 sub_channel_index)
@@ -44,7 +57,7 @@ int vmb_channel_init_set_primary_channel(struct vmb_channel *channel,
 	    primary_channel->is_server != channel->is_server ||
 	    vmb_sub_channels_exist(channel))
 		return -EINVAL;
-	vmb_life_init_sub_channel_work(&channel->life);
+	vmb_sub_channel_init_work(&channel->life);
 	spin_lock_irq(&channel->device->lock);
 	channel->sub_channel_index = sub_channel_index;
 	channel->primary = primary_channel;
