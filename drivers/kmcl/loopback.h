@@ -186,18 +186,52 @@ struct vmb_loopback_offer {
  */
 extern struct mutex vmb_loopback_lock;
 
-/* loopback_bus.c */
+#define VMB_LOOPBACK_NAME	"vmbkmcl_loopback"
+
+/* Where a channel is. */
+static inline struct vmb_loopback_device *
+vmb_loopback_device_of(const struct vmb_channel *channel)
+{
+	return container_of(vmb_channel_transport_device(channel),
+			    struct vmb_loopback_device, transport);
+}
+
+/* loopback_connection.c */
 extern struct list_head vmb_loopback_offers;
-int vmb_loopback_init(void);
-void vmb_loopback_exit(void);
+extern struct list_head vmb_loopback_clients;
+void vmb_loopback_side_init(struct vmb_loopback_side *side);
+void vmb_loopback_side_attach(struct vmb_loopback_side *side,
+			      struct vmb_channel *channel);
+void vmb_loopback_side_detach(struct vmb_loopback_side *side);
+void vmb_loopback_wait(struct vmb_channel *channel, struct completion *completion,
+		       const char *what);
+struct vmb_loopback_offer *
+vmb_loopback_find_offer(const struct vmb_channel *channel);
+void vmb_loopback_tell_clients(struct vmb_loopback_offer *offer);
+int vmb_loopback_ask(struct vmb_loopback_client *client);
+void vmb_loopback_client_part(struct vmb_loopback_client *client);
+void vmb_loopback_server_part(struct vmb_loopback_offer *offer);
+
+/* loopback_client.c */
+extern const struct vmb_channel_transport_operations vmb_loopback_client_operations;
+
+/* loopback_bus.c */
+extern struct vmb_loopback_device vmb_loopback_root_device;
+int vmb_loopback_bus_init(void);
+void vmb_loopback_bus_exit(void);
+int vmb_loopback_driver_register(struct vmb_driver *driver, void **private);
+void vmb_loopback_driver_unregister(struct vmb_driver *driver, void *private);
 struct vmb_loopback_offer *vmb_loopback_offer_make(struct vmb_channel *server,
 						   const guid_t *type,
 						   const guid_t *instance);
 void vmb_loopback_offer_announce(struct vmb_loopback_offer *offer);
 void vmb_loopback_offer_withdraw(struct vmb_loopback_offer *offer);
 
-/* loopback_channel.c */
-extern const struct vmb_channel_transport_operations vmb_loopback_client_operations;
+/* loopback_server.c */
 extern const struct vmb_channel_transport_operations vmb_loopback_server_operations;
+
+/* loopback.c */
+int vmb_loopback_init(void);
+void vmb_loopback_exit(void);
 
 #endif

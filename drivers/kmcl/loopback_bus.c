@@ -9,14 +9,9 @@
 #include "compat.h"
 #include "loopback.h"
 
-#define VMB_LOOPBACK_NAME	"vmbkmcl_loopback"
-
-DEFINE_MUTEX(vmb_loopback_lock);
-LIST_HEAD(vmb_loopback_offers);
-
 /* Parent of all offers, and device of channels that were given none. */
 static struct device *vmb_loopback_root;
-static struct vmb_loopback_device vmb_loopback_root_device;
+struct vmb_loopback_device vmb_loopback_root_device;
 /* Offers made so far, under vmb_loopback_lock; their names. */
 static u32 vmb_loopback_offer_count;
 
@@ -147,7 +142,7 @@ static vmb_bus_type vmb_loopback_bus = {
 	.remove = vmb_loopback_remove,
 };
 
-static int vmb_loopback_driver_register(struct vmb_driver *driver, void **private)
+int vmb_loopback_driver_register(struct vmb_driver *driver, void **private)
 {
 	struct vmb_loopback_driver *loopback;
 	int ret;
@@ -170,22 +165,13 @@ static int vmb_loopback_driver_register(struct vmb_driver *driver, void **privat
 	return 0;
 }
 
-static void vmb_loopback_driver_unregister(struct vmb_driver *driver, void *private)
+void vmb_loopback_driver_unregister(struct vmb_driver *driver, void *private)
 {
 	struct vmb_loopback_driver *loopback = private;
 
 	driver_unregister(&loopback->driver);
 	kfree(loopback);
 }
-
-static struct vmb_transport vmb_loopback_transport = {
-	.name = VMB_LOOPBACK_NAME,
-	.owner = THIS_MODULE,
-	.driver_register = vmb_loopback_driver_register,
-	.driver_unregister = vmb_loopback_driver_unregister,
-	.local_device = &vmb_loopback_root_device.transport,
-	.server_operations = &vmb_loopback_server_operations,
-};
 
 static void vmb_loopback_offer_release(struct device *dev)
 {
@@ -301,7 +287,7 @@ void vmb_loopback_offer_withdraw(struct vmb_loopback_offer *offer)
 	put_device(&offer->dev);
 }
 
-int vmb_loopback_init(void)
+int vmb_loopback_bus_init(void)
 {
 	int ret;
 
@@ -312,23 +298,13 @@ int vmb_loopback_init(void)
 				 &guid_null, &guid_null);
 	ret = bus_register(&vmb_loopback_bus);
 	if (ret)
-		goto unregister_root;
-	ret = vmb_transport_register(&vmb_loopback_transport);
-	if (ret)
-		goto unregister_bus;
-	return 0;
-
-unregister_bus:
-	bus_unregister(&vmb_loopback_bus);
-unregister_root:
-	root_device_unregister(vmb_loopback_root);
+		root_device_unregister(vmb_loopback_root);
 	return ret;
 }
 
 /* No driver is registered and no channel allocated: they pin the module. */
-void vmb_loopback_exit(void)
+void vmb_loopback_bus_exit(void)
 {
-	vmb_transport_unregister(&vmb_loopback_transport);
 	bus_unregister(&vmb_loopback_bus);
 	vmb_transport_device_release(&vmb_loopback_root_device.transport);
 	root_device_unregister(vmb_loopback_root);

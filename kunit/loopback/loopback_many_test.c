@@ -116,14 +116,12 @@ static struct many_end *many_make(struct many *many, bool is_server)
 static struct many_end *many_server(struct many *many, const guid_t *type)
 {
 	struct many_end *end = many_make(many, true);
+	const u32 flags = VMB_SERVER_CHANNEL_INIT_FLAG_LOOPBACK_OFFER;
 	struct kunit *test = many->test;
 	guid_t instance;
 
 	guid_gen(&instance);
-	KUNIT_ASSERT_EQ(test,
-			vmb_server_channel_init_set_flags(end->channel,
-							  VMB_SERVER_CHANNEL_INIT_FLAG_LOOPBACK_OFFER),
-			0);
+	KUNIT_ASSERT_EQ(test, vmb_server_channel_init_set_flags(end->channel, flags), 0);
 	KUNIT_ASSERT_EQ(test,
 			vmb_server_channel_init_set_target_interface_id(end->channel,
 									type, &instance),

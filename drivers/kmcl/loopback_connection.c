@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A connection on loopback: who may be joined with whom, how they are joined, and
+ * how they part. loopback.h draws it.
+ */
+#include <linux/jiffies.h>
+#include <linux/string.h>
+
+#include "observe.h"
+#include "loopback.h"
+
+/* How often to say that a channel waits for its peer's driver. */
+#define VMB_LOOPBACK_WARN_PERIOD	(10 * HZ)
+
+/* Protects who is joined with whom, and both lists: servers and clients that are enabled. */
+DEFINE_MUTEX(vmb_loopback_lock);
+LIST_HEAD(vmb_loopback_offers);
+LIST_HEAD(vmb_loopback_clients);
+
+/* One side of a connection. */
+
+static void vmb_loopback_side_run(struct tasklet_struct *tasklet)
+{
+	struct vmb_loopback_side *side = container_of(tasklet,
+						      struct vmb_loopback_side,
+						      tasklet);
+	struct vmb_channel *channel = READ_ONCE(side->channel);
+
+	if (channel)
+		vmb_channel_interrupt(channel);
+}
+
+void vmb_loopback_side_init(struct vmb_loopback_side *side)
+{
+	tasklet_setup(&side->tasklet, vmb_loopback_side_run);
+}
+
+void vmb_loopback_side_attach(struct vmb_loopback_side *side,
+			      struct vmb_channel *channel)
+{
+	WRITE_ONCE(side->channel, channel);
+}
+
+/*
+ * When this returns the channel's interrupt neither runs nor will. The peer may
+ * go on to schedule the tasklet, for nothing.
+ */
+void vmb_loopback_side_detach(struct vmb_loopback_side *side)
+{
+	WRITE_ONCE(side->channel, NULL);
+	tasklet_kill(&side->tasklet);
+}
+
+/* Who waits for a driver says so: nobody else would know what hangs. */
+void vmb_loopback_wait(struct vmb_channel *channel, struct completion *completion,
+		       const char *what)
+{
+	while (!wait_for_completion_timeout(completion, VMB_LOOPBACK_WARN_PERIOD))
+		dev_warn(channel->dev, "%s: waiting for the server's driver %s\n",
+			 vmb_channel_label(channel), what);
+}
+
+/* Matching. */
+
+/* Is this offer what the client is on, or waits for? */
+static bool vmb_loopback_wants(const struct vmb_channel *channel,
+			       const struct vmb_loopback_offer *offer)
+{
+	const struct vmb_loopback_offer *bound = vmb_loopback_device_of(channel)->offer;
+	const struct vmb_channel *primary = vmb_channel_primary(channel);
+	const guid_t *instance = vmb_channel_target_instance(channel);
+
+	if (vmb_channel_sub_channel_index(channel) != offer->index)
+		return false;
+	if (primary)
+		return guid_equal(&offer->type, &primary->interface_type) &&
+		       guid_equal(&offer->instance, &primary->interface_instance);
+	if (bound)
+		return offer == bound;
+	return guid_equal(&offer->type, vmb_channel_target_type(channel)) &&
+	       (!instance || guid_equal(&offer->instance, instance));
+}
+
+/* An offer that the client wants and may have, or NULL. */
+struct vmb_loopback_offer *
+vmb_loopback_find_offer(const struct vmb_channel *channel)
+{
+	struct vmb_loopback_offer *offer;
+
+	lockdep_assert_held(&vmb_loopback_lock);
+	list_for_each_entry(offer, &vmb_loopback_offers, node)
+		if (offer->available && vmb_loopback_wants(channel, offer))
+			return offer;
+	return NULL;
+}
+
+/* The offer is free. All who might want it are told; one will get it. */
+void vmb_loopback_tell_clients(struct vmb_loopback_offer *offer)
+{
+	struct vmb_loopback_client *client;
+
+	lockdep_assert_held(&vmb_loopback_lock);
+	list_for_each_entry(client, &vmb_loopback_clients, node)
+		if (vmb_loopback_wants(client->channel, offer))
+			vmb_channel_peer_arrived(client->channel);
+}
+
+/* Joining and parting. */
+
+/* An empty ring; the peer of its reader is a channel of ours, which signals. */
+static void vmb_loopback_ring(void *memory, u32 size, struct vmb_ring *ring)
+{
+	memset(memory, 0, PAGE_SIZE);
+	ring->control = memory;
+	ring->control->feature_bits =
+		cpu_to_le32(VMB_WIRE_FEATURE_PENDING_SEND_SIZE);
+	ring->data = (u8 *)memory + PAGE_SIZE;
+	ring->size = size - PAGE_SIZE;
+}
+
+/* Ask the server of an offer, if there is one to be had. */
+int vmb_loopback_ask(struct vmb_loopback_client *client)
+{
+	struct vmb_loopback_connection *connection = &client->connection;
+	struct vmb_loopback_offer *offer;
+
+	mutex_lock(&vmb_loopback_lock);
+	offer = vmb_loopback_find_offer(client->channel);
+	if (!offer) {
+		mutex_unlock(&vmb_loopback_lock);
+		return -EAGAIN;
+	}
+	vmb_loopback_ring(client->outgoing, client->outgoing_size,
+			  &connection->to_server);
+	vmb_loopback_ring(client->incoming, client->incoming_size,
+			  &connection->to_client);
+	reinit_completion(&connection->answered);
+	reinit_completion(&connection->parted);
+	connection->joined = false;
+	/* Unless the server says otherwise it went before it could answer. */
+	connection->error = -EAGAIN;
+	connection->offer = offer;
+	WRITE_ONCE(client->server_gone, false);
+	offer->available = false;
+	offer->connection = connection;
+	vmb_channel_set_interface(client->channel, &offer->type, &offer->instance);
+	vmb_channel_peer_arrived(offer->channel);
+	mutex_unlock(&vmb_loopback_lock);
+	return 0;
+}
+
+/* Give up a connection; afterwards all of it is the client's alone. */
+void vmb_loopback_client_part(struct vmb_loopback_client *client)
+{
+	struct vmb_loopback_connection *connection = &client->connection;
+	struct vmb_loopback_offer *offer;
+
+	vmb_loopback_side_detach(&connection->client);
+	mutex_lock(&vmb_loopback_lock);
+	offer = connection->offer;
+	if (offer) {
+		WRITE_ONCE(offer->client_gone, true);
+		vmb_channel_peer_gone(offer->channel);
+	}
+	mutex_unlock(&vmb_loopback_lock);
+	vmb_loopback_wait(client->channel, &connection->parted,
+			  "to complete its packets");
+	/* What was signalled in between has nobody left to run for. */
+	tasklet_kill(&connection->client.tasklet);
+	tasklet_kill(&connection->server.tasklet);
+}
+
+/*
+ * The server lets go of the client that asked or had joined. An answer that was
+ * not given is no.
+ */
+void vmb_loopback_server_part(struct vmb_loopback_offer *offer)
+{
+	struct vmb_loopback_connection *connection = offer->connection;
+	struct vmb_loopback_client *client;
+
+	lockdep_assert_held(&vmb_loopback_lock);
+	client = container_of(connection, struct vmb_loopback_client, connection);
+	offer->connection = NULL;
+	connection->offer = NULL;
+	if (connection->joined) {
+		WRITE_ONCE(client->server_gone, true);
+		if (!offer->client_gone)
+			vmb_channel_peer_gone(client->channel);
+	} else {
+		complete_all(&connection->answered);
+	}
+	/* The client may be gone as soon as the lock is. */
+	complete_all(&connection->parted);
+}
+

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Servers on loopback, as the channel layer calls them. loopback.h draws it.
+ */
+#include "observe.h"
+#include "loopback.h"
+
+/* Has the driver said what is to be offered? 0 or an errno, with a remedy. */
+static int vmb_loopback_server_check(const struct vmb_channel *channel)
+{
+	if (!(channel->server_flags & VMB_SERVER_CHANNEL_INIT_FLAG_LOOPBACK_OFFER)) {
+		dev_err(channel->dev,
+			"%s: a guest can offer channels to its own kernel only: call vmb_server_channel_init_set_flags() with VMB_SERVER_CHANNEL_INIT_FLAG_LOOPBACK_OFFER\n",
+			vmb_channel_label(channel));
+		return -EOPNOTSUPP;
+	}
+	if (!vmb_channel_target_type(channel)) {
+		dev_err(channel->dev,
+			"%s: nothing to offer: call vmb_server_channel_init_set_target_interface_id()\n",
+			vmb_channel_label(channel));
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* The rings are the client's, so there is nothing to say about their sizes. */
+static int vmb_loopback_server_prepare(struct vmb_channel *channel,
+				       u32 *incoming_size, u32 *outgoing_size,
+				       u32 minimum_size)
+{
+	const struct vmb_channel *primary = vmb_channel_primary(channel);
+	struct vmb_loopback_offer *offer;
+	const guid_t *type, *instance;
+	int ret;
+
+	if (primary) {
+		type = &primary->interface_type;
+		instance = &primary->interface_instance;
+	} else {
+		ret = vmb_loopback_server_check(channel);
+		if (ret)
+			return ret;
+		type = vmb_channel_target_type(channel);
+		instance = vmb_channel_target_instance(channel);
+	}
+	offer = vmb_loopback_offer_make(channel, type, instance);
+	if (offer == ERR_PTR(-EEXIST))
+		dev_err(channel->dev,
+			"%s: another server offers {%pUl} {%pUl} already\n",
+			vmb_channel_label(channel), type, instance);
+	if (IS_ERR(offer))
+		return PTR_ERR(offer);
+	vmb_channel_set_interface(channel, &offer->type, &offer->instance);
+	vmb_channel_set_transport_private(channel, offer);
+	return 0;
+}
+
+/* The closed callback has returned: nobody asks for that client's memory. */
+static void vmb_loopback_forget_memory(struct vmb_loopback_offer *offer)
+{
+	struct vmb_channel *owner;
+
+	mutex_lock(&vmb_loopback_lock);
+	owner = offer->memory_owner;
+	offer->memory_owner = NULL;
+	mutex_unlock(&vmb_loopback_lock);
+	if (owner)
+		kobject_put(&owner->kobject);
+}
+
+static void vmb_loopback_server_unprepare(struct vmb_channel *channel)
+{
+	struct vmb_loopback_offer *offer = vmb_channel_transport_private(channel);
+
+	/* Somebody may have asked, and got no answer. */
+	mutex_lock(&vmb_loopback_lock);
+	offer->available = false;
+	if (offer->connection)
+		vmb_loopback_server_part(offer);
+	mutex_unlock(&vmb_loopback_lock);
+	vmb_loopback_forget_memory(offer);
+	vmb_channel_set_transport_private(channel, NULL);
+	vmb_loopback_offer_withdraw(offer);
+}
+
+static bool vmb_loopback_server_find_peer(struct vmb_channel *channel)
+{
+	struct vmb_loopback_offer *offer = vmb_channel_transport_private(channel);
+	bool asked;
+
+	vmb_loopback_forget_memory(offer);
+	mutex_lock(&vmb_loopback_lock);
+	asked = offer->connection;
+	if (!asked && !offer->available) {
+		WRITE_ONCE(offer->client_gone, false);
+		offer->available = true;
+		vmb_loopback_tell_clients(offer);
+	}
+	vmb_loopback_offer_announce(offer);
+	mutex_unlock(&vmb_loopback_lock);
+	return asked;
+}
+
+static int vmb_loopback_server_attach(struct vmb_channel *channel,
+				      struct vmb_loopback_connection *connection)
+{
+	struct vmb_loopback_client *client;
+	int ret;
+
+	client = container_of(connection, struct vmb_loopback_client, connection);
+	/*
+	 * A completion that waits for room keeps its packet object, and who has
+	 * none left stops reading. If both ends did, each full of completions
+	 * for the other, both rings would stay full for ever. So the server has
+	 * an object for each packet that its client can have outstanding, and
+	 * one to read with: it never stops, and the client's get through.
+	 */
+	ret = vmb_channel_reserve_packets(channel,
+					  vmb_channel_maximum_packet_count(client->channel) + 1);
+	if (ret)
+		return ret;
+	return vmb_channel_attach_rings(channel, &connection->to_server,
+					&connection->to_client);
+}
+
+static int vmb_loopback_server_open(struct vmb_channel *channel)
+{
+	struct vmb_loopback_offer *offer = vmb_channel_transport_private(channel);
+	struct vmb_loopback_connection *connection = offer->connection;
+	struct vmb_loopback_client *client;
+	int ret;
+
+	/* It waits for our answer, so all of it stays. */
+	client = container_of(connection, struct vmb_loopback_client, connection);
+	ret = vmb_loopback_server_attach(channel, connection);
+	mutex_lock(&vmb_loopback_lock);
+	if (ret) {
+		connection->error = ret;
+		vmb_loopback_server_part(offer);
+	} else {
+		kobject_get(&client->channel->kobject);
+		offer->memory_owner = client->channel;
+	}
+	mutex_unlock(&vmb_loopback_lock);
+	if (ret) {
+		dev_warn(channel->dev, "%s: a client is turned away: %pe\n",
+			 vmb_channel_label(channel), ERR_PTR(ret));
+		/* That client will not do; the next one may. */
+		return -EAGAIN;
+	}
+	vmb_loopback_side_attach(&connection->server, channel);
+	return 0;
+}
+
+static void vmb_loopback_server_opened(struct vmb_channel *channel, int error)
+{
+	struct vmb_loopback_offer *offer = vmb_channel_transport_private(channel);
+	struct vmb_loopback_connection *connection = offer->connection;
+
+	if (error) {
+		/*
+		 * The client hears it from close, when we have let go. -EAGAIN
+		 * would have it ask again.
+		 */
+		connection->error = error == -EAGAIN ? -EBUSY : error;
+		return;
+	}
+	connection->joined = true;
+	complete_all(&connection->answered);
+}
+
+static int vmb_loopback_server_close(struct vmb_channel *channel)
+{
+	struct vmb_loopback_offer *offer = vmb_channel_transport_private(channel);
+
+	vmb_loopback_side_detach(&offer->connection->server);
+	mutex_lock(&vmb_loopback_lock);
+	vmb_loopback_server_part(offer);
+	mutex_unlock(&vmb_loopback_lock);
+	return 0;
+}
+
+static void vmb_loopback_server_signal(struct vmb_channel *channel)
+{
+	struct vmb_loopback_offer *offer = vmb_channel_transport_private(channel);
+
+	tasklet_schedule(&offer->connection->client.tasklet);
+}
+
+static void vmb_loopback_server_schedule(struct vmb_channel *channel)
+{
+	struct vmb_loopback_offer *offer = vmb_channel_transport_private(channel);
+
+	tasklet_schedule(&offer->connection->server.tasklet);
+}
+
+/* Also asked by those who wait on a channel that is being disabled. */
+static bool vmb_loopback_server_peer_gone(struct vmb_channel *channel)
+{
+	const struct vmb_loopback_offer *offer;
+	bool gone;
+
+	rcu_read_lock();
+	offer = vmb_channel_transport_private(channel);
+	gone = offer && READ_ONCE(offer->client_gone);
+	rcu_read_unlock();
+	return gone;
+}
+
+/* The client channel that handles are looked up in, with a reference, or NULL. */
+static struct vmb_channel *vmb_loopback_memory_owner(struct vmb_channel *channel)
+{
+	struct vmb_loopback_offer *offer = vmb_channel_transport_private(channel);
+	struct vmb_channel *owner;
+
+	if (!offer)
+		return NULL;
+	mutex_lock(&vmb_loopback_lock);
+	owner = offer->memory_owner;
+	if (owner)
+		kobject_get(&owner->kobject);
+	mutex_unlock(&vmb_loopback_lock);
+	return owner;
+}
+
+static int vmb_loopback_map_gpadl(struct vmb_channel *channel, u32 flags,
+				  u32 gpadl_handle, const struct bio_vec **vectors,
+				  u32 *vector_count)
+{
+	struct vmb_channel *owner = vmb_loopback_memory_owner(channel);
+	int ret;
+
+	if (!owner)
+		return -ENODEV;
+	ret = vmb_gpadl_map(owner, flags, gpadl_handle, vectors, vector_count);
+	kobject_put(&owner->kobject);
+	return ret;
+}
+
+static void vmb_loopback_unmap_gpadl(struct vmb_channel *channel, u32 gpadl_handle)
+{
+	struct vmb_channel *owner = vmb_loopback_memory_owner(channel);
+
+	if (!owner)
+		return;
+	vmb_gpadl_unmap(owner, gpadl_handle);
+	kobject_put(&owner->kobject);
+}
+
+const struct vmb_channel_transport_operations vmb_loopback_server_operations = {
+	.prepare = vmb_loopback_server_prepare,
+	.unprepare = vmb_loopback_server_unprepare,
+	.find_peer = vmb_loopback_server_find_peer,
+	.open = vmb_loopback_server_open,
+	.opened = vmb_loopback_server_opened,
+	.close = vmb_loopback_server_close,
+	.signal = vmb_loopback_server_signal,
+	.schedule = vmb_loopback_server_schedule,
+	.peer_gone = vmb_loopback_server_peer_gone,
+	.map_gpadl = vmb_loopback_map_gpadl,
+	.unmap_gpadl = vmb_loopback_unmap_gpadl,
+};
