@@ -62,6 +62,25 @@ void vmb_loopback_wait(struct vmb_channel *channel, struct completion *completio
 
 /* Matching. */
 
+/*
+ * Are a client and a server joined with each other? Asked of primaries, for their
+ * sub-channels are each other's peers then, and only then: others may have joined
+ * the server, or a server like it, since.
+ */
+static bool vmb_loopback_are_joined(const struct vmb_channel *client,
+				    const struct vmb_channel *server)
+{
+	const struct vmb_loopback_connection *connection;
+	const struct vmb_loopback_client *side;
+	const struct vmb_loopback_offer *offer;
+
+	lockdep_assert_held(&vmb_loopback_lock);
+	side = vmb_channel_transport_private(client);
+	offer = vmb_channel_transport_private(server);
+	connection = side && offer ? offer->connection : NULL;
+	return connection && connection == &side->connection && connection->joined;
+}
+
 /* Is this offer what the client is on, or waits for? */
 static bool vmb_loopback_wants(const struct vmb_channel *channel,
 			       const struct vmb_loopback_offer *offer)
@@ -72,9 +91,11 @@ static bool vmb_loopback_wants(const struct vmb_channel *channel,
 
 	if (vmb_channel_sub_channel_index(channel) != offer->index)
 		return false;
-	if (primary)
-		return guid_equal(&offer->type, &primary->interface_type) &&
-		       guid_equal(&offer->instance, &primary->interface_instance);
+	if (primary) {
+		const struct vmb_channel *theirs = vmb_channel_primary(offer->channel);
+
+		return theirs && vmb_loopback_are_joined(primary, theirs);
+	}
 	if (bound)
 		return offer == bound;
 	return guid_equal(&offer->type, vmb_channel_target_type(channel)) &&

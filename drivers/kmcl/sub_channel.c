@@ -89,11 +89,13 @@ int vmb_sub_channel_check(struct vmb_channel *channel)
 	return 0;
 }
 
-/* If its peer is there: a primary that the machine's sleep has closed opens first. */
+/*
+ * If its peer is there: a primary that the machine's sleep has closed opens first,
+ * and one that is to be closed closes it, too.
+ */
 bool vmb_sub_channel_may_open(const struct vmb_channel *channel)
 {
-	return !channel->primary ||
-	       vmb_life_state(channel->primary) == VMB_LIFE_OPEN;
+	return !channel->primary || !vmb_channel_primary_is_closing(channel);
 }
 
 /* Those that waited for that may open. */

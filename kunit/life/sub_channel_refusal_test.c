@@ -116,6 +116,52 @@ static void test_disable_a_sibling(struct kunit *test)
 	family_expect_flow_both_ways(family, 1);
 }
 
+/*
+ * The server's primary has closed, come back and been taken by another client,
+ * before the first client's worker has seen that it is to close. A sub-channel of
+ * that one waits, and the offer of one appears, under the GUIDs that it knows.
+ */
+static void test_no_stranger_is_joined(struct kunit *test)
+{
+	const guid_t *instance = &loopback_instances[0];
+	struct loopback_end *server = loopback_server(test, &loopback_type, instance);
+	struct loopback_end *first = loopback_client(test, &loopback_type, NULL);
+	struct loopback_end *second = loopback_client(test, &loopback_type, NULL);
+	struct loopback_end *theirs = family_sub_channel(server, 1);
+	struct loopback_end *waiting = family_sub_channel(first, 1);
+	struct loopback_end *ours = family_sub_channel(second, 1);
+
+	first->hold_started = true;
+	loopback_enable(server);
+	loopback_enable(first);
+	loopback_expect(first, LOOPBACK_STARTED, 1);
+	loopback_expect(server, LOOPBACK_STARTED, 1);
+	family_enable(waiting);
+	loopback_settle(waiting);
+
+	loopback_disable(server);
+	loopback_enable(second);
+	loopback_enable(server);
+	loopback_expect(second, LOOPBACK_STARTED, 1);
+	loopback_expect(server, LOOPBACK_STARTED, 2);
+	family_enable(theirs);
+	loopback_settle(theirs);
+	loopback_settle(waiting);
+	KUNIT_EXPECT_EQ(test, loopback_happened(waiting, LOOPBACK_OPENED), 0);
+	KUNIT_EXPECT_EQ(test, loopback_happened(theirs, LOOPBACK_OPENED), 0);
+
+	/* It is there for whom it was offered to. */
+	family_enable(ours);
+	loopback_expect(ours, LOOPBACK_STARTED, 1);
+	loopback_expect(theirs, LOOPBACK_STARTED, 1);
+	family_expect_flow(ours, theirs);
+	complete_all(&first->go_on);
+	loopback_expect_disabled(first);
+	loopback_expect_disabled(waiting);
+	KUNIT_EXPECT_EQ(test, loopback_happened(waiting, LOOPBACK_OPENED), 0);
+	family_expect_flow(theirs, ours);
+}
+
 /* With a warning; and the sub-channel is an ordinary channel from then on. */
 static void test_cleaned_up_in_the_wrong_order(struct kunit *test)
 {
@@ -134,6 +180,7 @@ static struct kunit_case sub_channel_refusal_cases[] = {
 	KUNIT_CASE(test_one_of_each_index),
 	KUNIT_CASE(test_disable_from_within),
 	KUNIT_CASE(test_disable_a_sibling),
+	KUNIT_CASE(test_no_stranger_is_joined),
 	KUNIT_CASE(test_cleaned_up_in_the_wrong_order),
 	{}
 };
