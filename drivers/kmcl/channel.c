@@ -8,7 +8,6 @@
 
 /* What a client gets that sets nothing. KMCL names no defaults. */
 #define VMB_DEFAULT_MAXIMUM_PACKET_SIZE	4096u
-#define VMB_DEFAULT_MAXIMUM_PACKET_COUNT	256u
 
 /*
  * Life and delivery have a queue of their own in each channel: the client's

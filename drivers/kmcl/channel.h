@@ -34,6 +34,8 @@
 #include "transport.h"
 
 #define VMB_CHANNEL_NAME_SIZE	48
+/* How many packets may be in flight of a channel whose client sets nothing. */
+#define VMB_DEFAULT_MAXIMUM_PACKET_COUNT	256u
 
 /**
  * struct vmb_life - what becomes of a channel

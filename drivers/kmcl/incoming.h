@@ -92,6 +92,7 @@ vmb_packet_is_with_client(const struct vmb_packet_completion *packet)
  * struct vmb_packet_pool - all packet objects of an enabled channel
  * @memory: array of @count pointers to them.
  * @count: how many.
+ * @own: as many of them are there whatever the peer is.
  *
  * Made by enable; destroyed when the channel is disabled and the client holds
  * none of them, with the channel at the latest.
@@ -99,6 +100,7 @@ vmb_packet_is_with_client(const struct vmb_packet_completion *packet)
 struct vmb_packet_pool {
 	struct vmb_packet_completion **memory;
 	u32 count;
+	u32 own;
 };
 
 /* Bits of &vmb_inbound.flags, above those of the drain's mode. */

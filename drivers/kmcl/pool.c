@@ -100,6 +100,7 @@ int vmb_pool_create(struct vmb_channel *channel)
 	if (!pool->memory)
 		return -ENOMEM;
 	pool->count = count;
+	pool->own = count;
 	if (!vmb_pool_make_spare(&channel->inbound.spare, count)) {
 		vmb_pool_destroy(channel);
 		return -ENOMEM;
@@ -172,6 +173,44 @@ free_memory:
 }
 EXPORT_SYMBOL_GPL(vmb_channel_reserve_packets);
 
+/**
+ * vmb_channel_return_packets() - the peer for which objects were reserved has gone
+ * @channel: a channel that is closed: nobody delivers packets.
+ *
+ * Gives back what vmb_channel_reserve_packets() has got, unless the client was
+ * given up while it held some.
+ *
+ * Context: process context, in the transport's find_peer.
+ */
+void vmb_channel_return_packets(struct vmb_channel *channel)
+{
+	struct vmb_packet_pool *pool = &channel->pool;
+	struct vmb_outbound *outbound = &channel->outbound;
+	struct vmb_spare *spare = &channel->inbound.spare;
+	u32 i, free = 0, count = pool->count;
+	struct vmb_queue_entry *entry;
+
+	if (count == pool->own)
+		return;
+	spin_lock_irq(&outbound->lock);
+	while (!vmb_spare_is_empty(spare)) {
+		list_add_tail(&vmb_spare_first(spare)->queue.node, &outbound->free);
+		vmb_spare_take(spare);
+	}
+	list_for_each_entry(entry, &outbound->free, node)
+		free++;
+	if (free == count) {
+		pool->count = pool->own;
+		INIT_LIST_HEAD(&outbound->free);
+		for (i = 0; i < pool->own; i++)
+			list_add_tail(&pool->memory[i]->queue.node, &outbound->free);
+	}
+	spin_unlock_irq(&outbound->lock);
+	for (i = pool->count; i < count; i++)
+		kvfree(pool->memory[i]);
+}
+EXPORT_SYMBOL_GPL(vmb_channel_return_packets);
+
 /* Free all packet objects. The client holds none; may be called twice. */
 void vmb_pool_destroy(struct vmb_channel *channel)
 {
@@ -186,4 +225,5 @@ void vmb_pool_destroy(struct vmb_channel *channel)
 	kvfree(pool->memory);
 	pool->memory = NULL;
 	pool->count = 0;
+	pool->own = 0;
 }

@@ -168,5 +168,6 @@ void vmb_channel_interrupt(struct vmb_channel *channel);
 void vmb_channel_peer_arrived(struct vmb_channel *channel);
 void vmb_channel_peer_gone(struct vmb_channel *channel);
 int vmb_channel_reserve_packets(struct vmb_channel *channel, u32 count);
+void vmb_channel_return_packets(struct vmb_channel *channel);
 
 #endif

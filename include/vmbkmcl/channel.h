@@ -255,7 +255,9 @@ int vmb_channel_init_set_inline_packet_context_size(struct vmb_channel *channel,
  *
  * Without this call it is 256. Beyond it vmb_packet_allocate() has no more, and
  * a send of a packet in the client's memory is refused with -EAGAIN. A server on
- * loopback gets a packet object for each, so that neither end can starve.
+ * loopback gets a packet object for each, so that neither end can starve; it has
+ * to allow them: a client for which more was set than for its server, and more than
+ * 256, cannot open (-E2BIG).
  *
  * Context: process context.
  * Return: 0; -EBUSY: not disabled, or packets are allocated; -EINVAL: 0, or too

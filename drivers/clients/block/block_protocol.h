@@ -26,6 +26,8 @@
 	0x8f, 0x5b, 0x6a, 0x7c, 0x2e, 0x4d, 0x9b, 0x30
 
 /* Largest payload of one packet, either way, in bytes. */
+/* Requests in flight: 256 of a load, and one that controls. */
+#define VMB_BLOCK_MAXIMUM_PACKET_COUNT	257u
 #define VMB_BLOCK_MAXIMUM_PACKET_SIZE	64
 /* Most external bytes, and most ranges of them, of one request. */
 #define VMB_BLOCK_MAXIMUM_EXTERNAL_SIZE	32768

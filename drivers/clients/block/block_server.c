@@ -435,6 +435,11 @@ static int block_configure(struct block_server *server)
 						       VMB_BLOCK_MAXIMUM_PACKET_SIZE);
 	if (ret)
 		return ret;
+	/* As many as a client of ours may have. */
+	ret = vmb_channel_init_set_maximum_packet_count(channel,
+							VMB_BLOCK_MAXIMUM_PACKET_COUNT);
+	if (ret)
+		return ret;
 	ret = vmb_channel_init_set_maximum_external_data(channel,
 							 VMB_BLOCK_MAXIMUM_EXTERNAL_SIZE,
 							 VMB_BLOCK_MAXIMUM_EXTERNAL_CHAIN);
