@@ -3,84 +3,141 @@
  * Drivers on one side, transports on the other: every driver is registered with
  * every transport, whichever comes first.
  */
+#include <linux/completion.h>
 #include <linux/slab.h>
 
 #include "channel.h"
 
-/* Protects both lists and the bindings; held while buses probe and remove. */
+/*
+ * Protects both lists and the bindings of what is in them. Not held while buses
+ * probe and remove: a driver may take its time there, and others need not wait.
+ */
 static DEFINE_MUTEX(vmb_registry_lock);
 static LIST_HEAD(vmb_drivers);
 static LIST_HEAD(vmb_transports);
 /*
  * The one that has servers. Written under the lock, read without it, since a
- * probe that the registry waits for allocates channels.
+ * probe allocates channels.
  */
 static struct vmb_transport *vmb_local_transport;
 
+enum vmb_binding_state {
+	VMB_BINDING_CLAIMED,	/* somebody is about to register the driver */
+	VMB_BINDING_BEGUN,	/* and does */
+	VMB_BINDING_DONE,	/* it is registered */
+	VMB_BINDING_FAILED,	/* it could not be */
+};
+
 /**
- * struct vmb_driver_binding - a driver registered with a transport
+ * struct vmb_driver_binding - a driver and a transport that it is registered with
  * @node: in &vmb_driver.bindings.
- * @transport: the transport; its module is pinned.
+ * @transport: the transport; its module is pinned unless that has failed.
  * @private: the transport's.
+ * @state: how far that has come; under the lock until @over.
+ * @over: it is done or has failed.
+ *
+ * Its place in the list keeps the pair from being registered twice, without a lock
+ * that would be held while the bus probes.
  */
 struct vmb_driver_binding {
 	struct list_head node;
 	struct vmb_transport *transport;
 	void *private;
+	enum vmb_binding_state state;
+	struct completion over;
 };
 
-static int vmb_driver_bind(struct vmb_driver *driver,
-			   struct vmb_transport *transport)
+static bool vmb_driver_is_bound(const struct vmb_driver *driver,
+				const struct vmb_transport *transport)
+{
+	const struct vmb_driver_binding *binding;
+
+	list_for_each_entry(binding, &driver->bindings, node)
+		if (binding->transport == transport)
+			return true;
+	return false;
+}
+
+/* The pair is the caller's to register. An ERR_PTR of -ENOMEM or -ENODEV. */
+static struct vmb_driver_binding *
+vmb_driver_claim(struct vmb_driver *driver, struct vmb_transport *transport)
 {
 	struct vmb_driver_binding *binding;
-	int ret;
 
 	lockdep_assert_held(&vmb_registry_lock);
 	binding = kzalloc(sizeof(*binding), GFP_KERNEL);
 	if (!binding)
-		return -ENOMEM;
+		return ERR_PTR(-ENOMEM);
 	if (!try_module_get(transport->owner)) {
-		ret = -ENODEV;
-		goto free_binding;
+		kfree(binding);
+		return ERR_PTR(-ENODEV);
 	}
 	binding->transport = transport;
-	ret = transport->driver_register(driver, &binding->private);
-	if (ret)
-		goto put_module;
+	init_completion(&binding->over);
 	list_add_tail(&binding->node, &driver->bindings);
-	return 0;
+	return binding;
+}
 
-put_module:
-	module_put(transport->owner);
-free_binding:
-	kfree(binding);
+/*
+ * Register the driver, without the lock: the bus probes, and a probe may wait.
+ * The driver stays until it is over.
+ */
+static int vmb_driver_bind(struct vmb_driver *driver,
+			   struct vmb_driver_binding *binding)
+{
+	int ret;
+
+	lockdep_assert_held(&vmb_registry_lock);
+	binding->state = VMB_BINDING_BEGUN;
+	mutex_unlock(&vmb_registry_lock);
+	ret = binding->transport->driver_register(driver, &binding->private);
+	if (ret) {
+		pr_err("driver %s cannot be registered with %s: %pe\n",
+		       driver->name, binding->transport->name, ERR_PTR(ret));
+		module_put(binding->transport->owner);
+	}
+	mutex_lock(&vmb_registry_lock);
+	binding->state = ret ? VMB_BINDING_FAILED : VMB_BINDING_DONE;
+	complete_all(&binding->over);
 	return ret;
 }
 
-static void vmb_driver_unbind(struct vmb_driver *driver,
-			      struct vmb_driver_binding *binding)
+static struct vmb_driver_binding *vmb_driver_find_claim(struct vmb_driver *driver)
 {
-	lockdep_assert_held(&vmb_registry_lock);
-	list_del(&binding->node);
-	binding->transport->driver_unregister(driver, binding->private);
-	module_put(binding->transport->owner);
-	kfree(binding);
+	struct vmb_driver_binding *binding;
+
+	list_for_each_entry(binding, &driver->bindings, node)
+		if (binding->state == VMB_BINDING_CLAIMED)
+			return binding;
+	return NULL;
 }
 
-static void vmb_driver_unbind_all(struct vmb_driver *driver)
+/* With all transports that there are; those that come see to it themselves. */
+static int vmb_driver_bind_all(struct vmb_driver *driver)
 {
-	struct vmb_driver_binding *binding, *next;
+	struct vmb_driver_binding *binding;
+	struct vmb_transport *transport;
+	int ret;
 
-	list_for_each_entry_safe(binding, next, &driver->bindings, node)
-		vmb_driver_unbind(driver, binding);
+	lockdep_assert_held(&vmb_registry_lock);
+	list_for_each_entry(transport, &vmb_transports, node) {
+		binding = vmb_driver_claim(driver, transport);
+		if (IS_ERR(binding))
+			return PTR_ERR(binding);
+	}
+	while ((binding = vmb_driver_find_claim(driver))) {
+		ret = vmb_driver_bind(driver, binding);
+		if (ret)
+			return ret;
+	}
+	return 0;
 }
 
 int __vmb_driver_register(struct vmb_driver *driver, struct module *owner,
 			  const char *module_name, u32 interface_version,
 			  size_t driver_size, size_t device_size)
 {
-	struct vmb_transport *transport;
-	int ret = 0;
+	int ret;
 
 	if (interface_version != VMB_INTERFACE_VERSION ||
 	    driver_size != sizeof(struct vmb_driver) ||
@@ -100,28 +157,49 @@ int __vmb_driver_register(struct vmb_driver *driver, struct module *owner,
 	driver->module_name = module_name;
 
 	mutex_lock(&vmb_registry_lock);
-	list_for_each_entry(transport, &vmb_transports, node) {
-		ret = vmb_driver_bind(driver, transport);
-		if (ret)
-			break;
-	}
-	if (ret)
-		vmb_driver_unbind_all(driver);
-	else
-		list_add_tail(&driver->node, &vmb_drivers);
+	list_add_tail(&driver->node, &vmb_drivers);
+	ret = vmb_driver_bind_all(driver);
 	mutex_unlock(&vmb_registry_lock);
+	if (ret)
+		vmb_driver_unregister(driver);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(__vmb_driver_register);
 
 void vmb_driver_unregister(struct vmb_driver *driver)
 {
+	struct vmb_driver_binding *binding, *next;
+
 	mutex_lock(&vmb_registry_lock);
 	list_del(&driver->node);
-	vmb_driver_unbind_all(driver);
 	mutex_unlock(&vmb_registry_lock);
+	/* The list is ours now, but for a transport that is just registering it. */
+	list_for_each_entry_safe(binding, next, &driver->bindings, node) {
+		struct vmb_transport *transport = binding->transport;
+
+		if (binding->state != VMB_BINDING_CLAIMED)
+			wait_for_completion(&binding->over);
+		if (binding->state == VMB_BINDING_DONE)
+			transport->driver_unregister(driver, binding->private);
+		if (binding->state != VMB_BINDING_FAILED)
+			module_put(transport->owner);
+		list_del(&binding->node);
+		kfree(binding);
+	}
 }
 EXPORT_SYMBOL_GPL(vmb_driver_unregister);
+
+/* A driver that nobody registers with the transport; or NULL. */
+static struct vmb_driver *vmb_registry_find(const struct vmb_transport *transport)
+{
+	struct vmb_driver *driver;
+
+	lockdep_assert_held(&vmb_registry_lock);
+	list_for_each_entry(driver, &vmb_drivers, node)
+		if (!vmb_driver_is_bound(driver, transport))
+			return driver;
+	return NULL;
+}
 
 /**
  * vmb_transport_register() - a transport has come
@@ -132,19 +210,22 @@ EXPORT_SYMBOL_GPL(vmb_driver_unregister);
  */
 int vmb_transport_register(struct vmb_transport *transport)
 {
+	struct vmb_driver_binding *binding;
 	struct vmb_driver *driver;
-	int ret;
 
 	mutex_lock(&vmb_registry_lock);
 	list_add_tail(&transport->node, &vmb_transports);
 	if (transport->local_device)
 		/* Pairs with vmb_transport_local(): the device is made before. */
 		smp_store_release(&vmb_local_transport, transport);
-	list_for_each_entry(driver, &vmb_drivers, node) {
-		ret = vmb_driver_bind(driver, transport);
-		if (ret)
+	while ((driver = vmb_registry_find(transport))) {
+		binding = vmb_driver_claim(driver, transport);
+		if (IS_ERR(binding)) {
 			pr_err("driver %s cannot be registered with %s: %pe\n",
-			       driver->name, transport->name, ERR_PTR(ret));
+			       driver->name, transport->name, binding);
+			break;
+		}
+		vmb_driver_bind(driver, binding);
 	}
 	mutex_unlock(&vmb_registry_lock);
 	return 0;

@@ -6,6 +6,7 @@
 #include <kunit/test.h>
 #include <linux/delay.h>
 
+#include "../../drivers/kmcl/compat.h"
 #include "../fixtures/loopback_fixture.h"
 
 /* How often to try what goes wrong seldom. */
@@ -28,6 +29,8 @@
  * @toggle: registers and unregisters the driver.
  * @rounds: so often.
  * @toggled: it has.
+ * @other: registers and unregisters another driver.
+ * @other_done: it has.
  */
 struct bus {
 	struct loopback_end *client;
@@ -45,6 +48,8 @@ struct bus {
 	struct work_struct toggle;
 	u32 rounds;
 	struct completion toggled;
+	struct work_struct other;
+	struct completion other_done;
 };
 
 static const guid_t *instance = &loopback_instances[0];
@@ -143,6 +148,34 @@ static void bus_toggle(struct work_struct *work)
 	complete(&bus->toggled);
 }
 
+static int other_probe(struct vmb_device *device)
+{
+	return -ENODEV;
+}
+
+static void other_remove(struct vmb_device *device)
+{
+}
+
+static const struct hv_vmbus_device_id other_ids[] = {
+	{ .guid = GUID_INIT(0x10, 0x20, 0x31, 1, 2, 3, 4, 5, 6, 7, 8) },
+	{}
+};
+
+static struct vmb_driver other_driver = {
+	.name = "vmbkmcl_other_test",
+	.id_table = other_ids,
+	.probe = other_probe,
+	.remove = other_remove,
+};
+
+static void bus_use_other(struct work_struct *work)
+{
+	if (!vmb_driver_register(&other_driver))
+		vmb_driver_unregister(&other_driver);
+	complete(&bus->other_done);
+}
+
 /* It has happened so often by now, or will soon. */
 static void bus_expect(struct kunit *test, atomic_t *times, int expected)
 {
@@ -178,6 +211,8 @@ static int bus_init(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, bus);
 	INIT_WORK(&bus->toggle, bus_toggle);
 	init_completion(&bus->toggled);
+	INIT_WORK(&bus->other, bus_use_other);
+	init_completion(&bus->other_done);
 	init_completion(&bus->go_on);
 	bus->client = loopback_end_new(test);
 	bus->rounds = ROUNDS;
@@ -189,6 +224,7 @@ static void bus_exit(struct kunit *test)
 	if (bus) {
 		complete_all(&bus->go_on);
 		flush_work(&bus->toggle);
+		flush_work(&bus->other);
 		bus_unregister_driver();
 	}
 	loopback_fixture_exit(test);
@@ -302,7 +338,7 @@ static void test_server_goes_in_probe(struct kunit *test)
 	bus->wait = true;
 	/* It calls probe; and a second driver would have a probe, too, while the offer goes. */
 	bus->rounds = 1;
-	queue_work(system_unbound_wq, &bus->toggle);
+	queue_work(system_dfl_wq, &bus->toggle);
 	bus_expect(test, &bus->probes, 1);
 	bus_expect_searched(test);
 	KUNIT_EXPECT_EQ(test, atomic_read(&bus->probed), 0);
@@ -338,7 +374,7 @@ static void test_toggle(struct kunit *test)
 {
 	struct loopback_end *server = loopback_server(test, &loopback_type, instance);
 
-	queue_work(system_unbound_wq, &bus->toggle);
+	queue_work(system_dfl_wq, &bus->toggle);
 	while (!completion_done(&bus->toggled)) {
 		loopback_forget(server);
 		loopback_enable(server);
@@ -350,6 +386,27 @@ static void test_toggle(struct kunit *test)
 	}
 	KUNIT_EXPECT_GT(test, atomic_read(&bus->probes), 0);
 	KUNIT_EXPECT_EQ(test, atomic_read(&bus->probes), atomic_read(&bus->probed));
+}
+
+/* A probe takes its time, in the call that registers its driver; others do not wait. */
+static void test_other_drivers_come_and_go(struct kunit *test)
+{
+	struct loopback_end *server = loopback_server(test, &loopback_type, instance);
+
+	loopback_enable(server);
+	loopback_settle(server);
+	bus->hold = true;
+	bus->rounds = 1;
+	queue_work(system_dfl_wq, &bus->toggle);
+	bus_expect(test, &bus->probes, 1);
+	queue_work(system_dfl_wq, &bus->other);
+	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&bus->other_done,
+							  LOOPBACK_PATIENCE), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&bus->probed), 0);
+	complete_all(&bus->go_on);
+	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&bus->toggled,
+							  LOOPBACK_PATIENCE), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&bus->removes), 1);
 }
 
 /* What udev loads the driver by, as modpost writes it for MODULE_DEVICE_TABLE(). */
@@ -380,6 +437,7 @@ static struct kunit_case loopback_bus_cases[] = {
 	KUNIT_CASE(test_server_goes_in_probe),
 	KUNIT_CASE(test_server_goes_before_enable),
 	KUNIT_CASE(test_toggle),
+	KUNIT_CASE(test_other_drivers_come_and_go),
 	KUNIT_CASE(test_modalias),
 	{}
 };
