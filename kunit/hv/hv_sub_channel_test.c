@@ -8,6 +8,7 @@
 #include <linux/sizes.h>
 #include <linux/workqueue.h>
 
+#include "../../drivers/kmcl/compat.h"
 #include "../fixtures/hv_fixture.h"
 
 #define PATIENCE	(20 * HZ)
@@ -95,7 +96,7 @@ static void call_begin(struct call *call, struct hv_fixture *fixture, u32 i)
 	call->i = i;
 	INIT_WORK_ONSTACK(&call->work, call_work);
 	init_completion(&call->returned);
-	queue_work(system_unbound_wq, &call->work);
+	queue_work(system_dfl_wq, &call->work);
 }
 
 static void call_expect_return(struct kunit *test, struct call *call)

@@ -3,6 +3,7 @@
  * Ends that stand still, and drivers that write down what they are told. See
  * life_inject.h.
  */
+#include "../../drivers/kmcl/compat.h"
 #include "life_inject.h"
 #include "../fixtures/loopback_fixture.h"
 
@@ -227,7 +228,7 @@ void inject_call(struct inject_call *call, struct inject_end *end,
 	call->end = end;
 	call->function = function;
 	call->used = true;
-	queue_work(system_unbound_wq, &call->work);
+	queue_work(system_dfl_wq, &call->work);
 }
 
 void inject_expect_return(struct inject *inject, struct inject_call *call,

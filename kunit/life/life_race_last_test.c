@@ -11,6 +11,7 @@
 #include <linux/delay.h>
 #include <linux/jiffies.h>
 
+#include "../../drivers/kmcl/compat.h"
 #include "../fixtures/memory_transport.h"
 #include "../fixtures/ring_image.h"
 
@@ -139,7 +140,7 @@ static void left_make(struct kunit *test, struct left *left, u32 number)
 	left_receive(left);
 	KUNIT_ASSERT_EQ(test, left->held_count, HELD);
 	vmb_transport_device_removing(&left->transport.device);
-	queue_work(system_unbound_wq, &left->work);
+	queue_work(system_dfl_wq, &left->work);
 }
 
 static int left_init(struct kunit *test)

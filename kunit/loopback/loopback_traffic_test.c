@@ -8,6 +8,7 @@
 #include <linux/mm.h>
 #include <linux/string.h>
 
+#include "../../drivers/kmcl/compat.h"
 #include "../fixtures/traffic_fixture.h"
 
 static void both_ways(struct kunit *test)
@@ -81,8 +82,8 @@ static void through_small_rings(struct kunit *test)
 
 	traffic->client.target = count;
 	traffic->server.target = count;
-	queue_work(system_unbound_wq, &traffic->client.work);
-	queue_work(system_unbound_wq, &traffic->server.work);
+	queue_work(system_dfl_wq, &traffic->client.work);
+	queue_work(system_dfl_wq, &traffic->server.work);
 	traffic_expect_received(&traffic->client, count);
 	traffic_expect_received(&traffic->server, count);
 	traffic_expect_answered(&traffic->client, count);
@@ -182,8 +183,8 @@ static void goes_in_full_traffic(struct kunit *test)
 		traffic->server.target = U64_MAX;
 		traffic->client.stop = false;
 		traffic->server.stop = false;
-		queue_work(system_unbound_wq, &traffic->client.work);
-		queue_work(system_unbound_wq, &traffic->server.work);
+		queue_work(system_dfl_wq, &traffic->client.work);
+		queue_work(system_dfl_wq, &traffic->server.work);
 		msleep(5 + round);
 		loopback_disable_elsewhere(dying->end);
 		loopback_expect_helped(dying->end);

@@ -7,6 +7,7 @@
 #include <linux/cpumask.h>
 #include <linux/delay.h>
 
+#include "../../drivers/kmcl/compat.h"
 #include "../fixtures/send_fixture.h"
 
 /* Of a ring of one page: two do not fit together. */
@@ -276,7 +277,7 @@ static void expect_disable_waits(struct channel_fixture *fixture,
 	while (!READ_ONCE(rendezvous->inside) && time_before(jiffies, end))
 		cond_resched();
 	KUNIT_EXPECT_TRUE(fixture->test, rendezvous->inside);
-	queue_work(system_unbound_wq, &rendezvous->disable);
+	queue_work(system_dfl_wq, &rendezvous->disable);
 	msleep(50);
 	KUNIT_EXPECT_EQ(fixture->test, channel_log_find(fixture, CLOSED), U32_MAX);
 	KUNIT_EXPECT_FALSE(fixture->test, vmb_channel_is_configurable(fixture->channel));
