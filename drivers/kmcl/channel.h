@@ -297,9 +297,6 @@ static inline void vmb_life_assert_worker(const struct vmb_channel *channel)
 	lockdep_assert(vmb_life_is_callback(channel));
 }
 
-/* main.c */
-extern struct workqueue_struct *vmb_workqueue;
-
 /* accounting.c */
 void vmb_refuse(struct vmb_channel *channel, const struct vmb_ring_packet *packet,
 		enum vmb_refusal refusal);
@@ -307,6 +304,7 @@ void vmb_outbound_count_leak(struct vmb_channel *channel);
 void vmb_outbound_count_signal(struct vmb_channel *channel);
 
 /* state.c */
+extern struct workqueue_struct *vmb_workqueue;
 void vmb_life_queue(struct vmb_channel *channel);
 int vmb_life_step(struct vmb_channel *channel, enum vmb_life_event event);
 int vmb_flow_step(struct vmb_channel *channel, enum vmb_flow_event event);

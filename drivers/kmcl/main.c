@@ -10,8 +10,6 @@
 #define CREATE_TRACE_POINTS
 #include <trace/events/vmbkmcl.h>
 
-/* What is soon done: it waits for neither peers nor clients. */
-struct workqueue_struct *vmb_workqueue;
 
 static int __init vmb_init(void)
 {

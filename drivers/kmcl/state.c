@@ -8,6 +8,9 @@
 
 #include <trace/events/vmbkmcl.h>
 
+/* What is soon done: it waits for neither peers nor clients. Made by main.c. */
+struct workqueue_struct *vmb_workqueue;
+
 /*
  * Have the worker look what there is to do. Nobody else queues it. On a disabled
  * channel there is nothing, and it may be about to be freed: so no work is queued

@@ -11,7 +11,6 @@
 #define GPADLS_EVER	64
 
 /* Where the library's other files would be. */
-struct workqueue_struct *vmb_workqueue;
 const struct sysfs_ops vmb_observe_sysfs_ops;
 const struct attribute_group *vmb_observe_groups[1];
 
