@@ -218,6 +218,29 @@ bool kernel_wait(const wait_queue_head_t *queue, u32 wakes,
 		spin_lock_irq(&(lock));					\
 	}
 
+#define wait_event_lock_irq_timeout(queue, condition, lock, timeout)	\
+	({								\
+		unsigned long wait_deadline = jiffies + (timeout);	\
+		long wait_left = 0;					\
+		bool wait_on = true;					\
+									\
+		while (1) {						\
+			u32 wait_wakes = (queue).wakes;			\
+									\
+			if (condition) {				\
+				wait_left = max(1l, (long)(wait_deadline - jiffies)); \
+				break;					\
+			}						\
+			if (!wait_on)					\
+				break;					\
+			spin_unlock_irq(&(lock));			\
+			wait_on = kernel_wait(&(queue), wait_wakes,	\
+					      &wait_deadline, #condition); \
+			spin_lock_irq(&(lock));				\
+		}							\
+		wait_left;						\
+	})
+
 struct completion {
 	u32 done;
 	wait_queue_head_t queue;
