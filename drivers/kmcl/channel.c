@@ -44,6 +44,7 @@ static void vmb_channel_release_work(struct work_struct *work)
 						   release_work);
 
 	vmb_channel_destroy_queues(channel);
+	vmb_watchdog_destroy(&channel->watchdog);
 	vmb_pool_destroy(channel);
 	vmb_packets_drop_spare(channel);
 	vmb_transactions_destroy(&channel->outbound.transactions);
@@ -136,7 +137,7 @@ vmb_channel_make(struct vmb_transport_device *device, bool is_server,
 	vmb_outbound_init(&channel->outbound);
 	vmb_life_init(channel);
 	vmb_memory_init(&channel->memory);
-	vmb_watchdog_init(&channel->watchdog);
+	vmb_watchdog_init(channel);
 	kobject_init(&channel->kobject, &vmb_channel_kobj_type);
 	return channel;
 

@@ -17,6 +17,7 @@
 #define VMB_CHANNEL_H
 
 #include <linux/completion.h>
+#include <linux/hrtimer.h>
 #include <linux/kobject.h>
 #include <linux/list.h>
 #include <linux/sched.h>
@@ -89,9 +90,20 @@ struct vmb_life {
 	wait_queue_head_t changed;
 };
 
+/*
+ * How often the watchdog looks while something waits, in milliseconds. It takes
+ * three looks at most to know that a signal was lost.
+ */
+#define VMB_WATCH_PERIOD_MS	6u
+
 /**
  * struct vmb_watchdog - notices work that nobody does
- * @work: looks every VMB_WATCHDOG_PERIOD_MS while packets may flow.
+ * @timer: looks, while something waits; see &vmb_outbound.watch.
+ * @period: of @timer while nothing but answers is awaited, in milliseconds: longer
+ *	each time that nothing has moved. Under outbound.lock.
+ * @idle: sees to it that @timer runs if there is something to read. Wakes no
+ *	processor.
+ * @stopped: no packets flow: @timer does nothing, should it still be started.
  * @seen_delivered: &vmb_inbound.delivered at the last look.
  * @seen_read_index: the reader's index at the last look.
  * @seen_progress: &vmb_outbound.progress at the last look.
@@ -100,10 +112,14 @@ struct vmb_life {
  * @outbound_seen_room: the peer had to tell of room at the last look already.
  * @reported: it said so in the log once.
  *
- * Touched by @work only, while that is armed.
+ * All but @reported is touched by @timer only, or under outbound.lock while
+ * &vmb_outbound.watch says that it does not run.
  */
 struct vmb_watchdog {
-	struct delayed_work work;
+	struct hrtimer timer;
+	u32 period;
+	struct delayed_work idle;
+	bool stopped;
 	u64 seen_delivered;
 	u32 seen_read_index;
 	u64 seen_progress;

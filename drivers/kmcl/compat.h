@@ -8,6 +8,7 @@
 #define VMB_COMPAT_H
 
 #include <linux/device.h>
+#include <linux/hrtimer.h>
 #include <linux/uio.h>
 #include <linux/workqueue.h>
 
@@ -53,6 +54,17 @@ typedef VMB_TYPE_IF(VMB_IS(((vmb_bus_type *)0)->match,
 #endif
 #ifndef VMB_HAVE_SYSTEM_DFL_WQ
 #define system_dfl_wq	system_unbound_wq
+#endif
+
+/* Before 6.13, or where that was not backported to: in two steps. Kbuild looks. */
+#ifndef VMB_HAVE_HRTIMER_SETUP
+static inline void hrtimer_setup(struct hrtimer *timer,
+				 enum hrtimer_restart (*function)(struct hrtimer *),
+				 clockid_t clock, enum hrtimer_mode mode)
+{
+	hrtimer_init(timer, clock, mode);
+	timer->function = function;
+}
 #endif
 
 /* Before 6.2: the same values under other names (de4eda9de2d9). */

@@ -9,9 +9,10 @@
 #include "inbound.h"
 
 /* watchdog.c */
-void vmb_watchdog_init(struct vmb_watchdog *watchdog);
+void vmb_watchdog_init(struct vmb_channel *channel);
 void vmb_watchdog_start(struct vmb_channel *channel);
 void vmb_watchdog_stop(struct vmb_channel *channel);
+void vmb_watchdog_destroy(struct vmb_watchdog *watchdog);
 void vmb_watchdog_look(struct vmb_channel *channel);
 
 /* sub_channel.c */

@@ -120,8 +120,10 @@ bool vmb_outbound_flush_queue(struct vmb_channel *channel)
 			 * make room. Ask first, then look once more: it may have
 			 * made room in between, and would not say so again.
 			 */
-			if (asked)
+			if (asked) {
+				vmb_outbound_watch(channel, VMB_WATCH_ROOM);
 				return true;
+			}
 			vmb_outbound_publish(channel);
 			vmb_ring_writer_wait_for_room(&outbound->writer, needed);
 			asked = true;

@@ -105,6 +105,20 @@ static inline void vmb_outbound_publish(struct vmb_channel *channel)
 	}
 }
 
+/* Something waits: have the watchdog look after it, if it does not yet. */
+static inline void vmb_outbound_watch(struct vmb_channel *channel, enum vmb_watch watch)
+{
+	struct vmb_watchdog *watchdog = &channel->watchdog;
+	u32 period;
+
+	lockdep_assert_held(&channel->outbound.lock);
+	if (likely(watch <= channel->outbound.watch) || READ_ONCE(watchdog->stopped))
+		return;
+	channel->outbound.watch = watch;
+	period = watch == VMB_WATCH_ROOM ? VMB_WATCH_PERIOD_MS : watchdog->period;
+	hrtimer_start(&watchdog->timer, ms_to_ktime(period), HRTIMER_MODE_REL_SOFT);
+}
+
 /* May the holder of the lock write? Not while a drain does, unless it is us. */
 static inline bool vmb_outbound_may_write(const struct vmb_channel *channel)
 {
@@ -136,6 +150,7 @@ static inline void vmb_send_in_ring(struct vmb_channel *channel,
 	}
 	packet->state = VMB_SEND_SENT;
 	vmb_transaction_sent(channel, packet);
+	vmb_outbound_watch(channel, VMB_WATCH_ANSWERS);
 }
 
 /* How the packet looks in the ring. */

@@ -157,6 +157,20 @@ struct vmb_transactions {
 };
 
 /**
+ * enum vmb_watch - what the watchdog's timer runs for
+ * @VMB_WATCH_NOTHING: nothing waits that we know of; it does not run.
+ * @VMB_WATCH_ANSWERS: packets wait for the peer's completions.
+ * @VMB_WATCH_ROOM: something waits for room in the ring, or in it to be read.
+ *
+ * In the order in which one takes the place of another.
+ */
+enum vmb_watch {
+	VMB_WATCH_NOTHING,
+	VMB_WATCH_ANSWERS,
+	VMB_WATCH_ROOM,
+};
+
+/**
  * struct vmb_outbound - the way out, and the way back to the pool
  * @lock: protects everything below.
  * @writer: the ring.
@@ -183,6 +197,7 @@ struct vmb_transactions {
  * @running_routines: somebody does that.
  * @finished: packets the client is done with since open.
  * @progress: goes up with everything written; the watchdog's.
+ * @watch: what its timer runs for.
  * @drained: woken when the client holds no packet, the queue is empty, or
  *	@running_routines falls.
  */
@@ -208,6 +223,7 @@ struct vmb_outbound {
 	bool running_routines;
 	u64 finished;
 	u64 progress;
+	enum vmb_watch watch;
 	wait_queue_head_t drained;
 };
 

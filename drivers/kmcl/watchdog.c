@@ -3,12 +3,22 @@
  * The stall watchdog: there is work, nobody does it, and nothing moved since
  * the last look. A peer that loses a signal, or does not know about pending
  * sends, would leave the channel standing.
+ *
+ * It looks only while something waits. What waits for room in the outgoing ring is
+ * looked after every VMB_WATCH_PERIOD_MS, so a lost signal is noticed within three
+ * periods. For answers of the peer it is the same at first, but the longer nothing
+ * moves the seldomer, down to VMB_WATCHDOG_IDLE_MS: a peer may take an hour. While
+ * nothing waits there is but a look whether something came in unsignalled, every
+ * VMB_WATCHDOG_IDLE_MS as well, for which no processor is woken that sleeps.
+ *
+ * It takes more than one look to tell that a signal was lost: it may be on its way.
  */
+#include "compat.h"
 #include "life.h"
 
 #include <trace/events/vmbkmcl.h>
 
-#define VMB_WATCHDOG_PERIOD_MS	250u
+#define VMB_WATCHDOG_IDLE_MS	250u
 
 static void vmb_watchdog_stalled(struct vmb_channel *channel, bool outbound)
 {
@@ -110,20 +120,83 @@ void vmb_watchdog_look(struct vmb_channel *channel)
 	vmb_watchdog_look_outbound(channel);
 }
 
-static void vmb_watchdog_work(struct work_struct *work)
+/* What is there to look after? */
+static enum vmb_watch vmb_watchdog_next(struct vmb_channel *channel)
+{
+	const struct vmb_watchdog *watchdog = &channel->watchdog;
+	const struct vmb_counters *counters = &channel->counters;
+
+	lockdep_assert_held(&channel->outbound.lock);
+	if (!list_empty(&channel->outbound.queue) ||
+	    (watchdog->inbound_seen_waiting && !watchdog->inbound_kicked))
+		return VMB_WATCH_ROOM;
+	return counters->sends == counters->sends_completed + counters->sends_failed ?
+	       VMB_WATCH_NOTHING : VMB_WATCH_ANSWERS;
+}
+
+/* Run the timer for what there is. */
+static void vmb_watchdog_go_on(struct vmb_channel *channel, bool moved)
+{
+	struct vmb_watchdog *watchdog = &channel->watchdog;
+	struct vmb_outbound *outbound = &channel->outbound;
+	enum vmb_watch next;
+
+	lockdep_assert_held(&outbound->lock);
+	next = vmb_watchdog_next(channel);
+	watchdog->period = next != VMB_WATCH_ANSWERS || moved ? VMB_WATCH_PERIOD_MS :
+			   min(2 * watchdog->period, VMB_WATCHDOG_IDLE_MS);
+	outbound->watch = VMB_WATCH_NOTHING;
+	vmb_outbound_watch(channel, next);
+}
+
+static enum hrtimer_restart vmb_watchdog_due(struct hrtimer *timer)
+{
+	struct vmb_channel *channel = container_of(timer, struct vmb_channel,
+						   watchdog.timer);
+	u32 read_index = channel->watchdog.seen_read_index;
+
+	if (READ_ONCE(channel->watchdog.stopped))
+		return HRTIMER_NORESTART;
+	vmb_watchdog_look(channel);
+	spin_lock_irq(&channel->outbound.lock);
+	vmb_watchdog_go_on(channel, read_index != channel->watchdog.seen_read_index);
+	spin_unlock_irq(&channel->outbound.lock);
+	return HRTIMER_NORESTART;
+}
+
+/*
+ * Packets that nobody waits for may have lost their signal, too. Who finds some in
+ * the ring need not know whether it was: the timer's looks tell.
+ */
+static void vmb_watchdog_idle(struct work_struct *work)
 {
 	struct vmb_channel *channel = container_of(to_delayed_work(work),
 						   struct vmb_channel,
-						   watchdog.work);
+						   watchdog.idle);
+	struct vmb_watchdog *watchdog = &channel->watchdog;
+	struct vmb_inbound *inbound = &channel->inbound;
 
-	vmb_watchdog_look(channel);
-	queue_delayed_work(vmb_workqueue, &channel->watchdog.work,
-			   msecs_to_jiffies(VMB_WATCHDOG_PERIOD_MS));
+	spin_lock_irq(&channel->outbound.lock);
+	if (channel->outbound.watch == VMB_WATCH_NOTHING &&
+	    vmb_ring_reader_has_data(&inbound->reader)) {
+		watchdog->seen_read_index = READ_ONCE(inbound->reader.read_index);
+		watchdog->seen_delivered = READ_ONCE(inbound->delivered);
+		vmb_outbound_watch(channel, VMB_WATCH_ROOM);
+	}
+	spin_unlock_irq(&channel->outbound.lock);
+	queue_delayed_work(vmb_workqueue, &watchdog->idle,
+			   msecs_to_jiffies(VMB_WATCHDOG_IDLE_MS));
 }
 
-void vmb_watchdog_init(struct vmb_watchdog *watchdog)
+void vmb_watchdog_init(struct vmb_channel *channel)
 {
-	INIT_DELAYED_WORK(&watchdog->work, vmb_watchdog_work);
+	struct vmb_watchdog *watchdog = &channel->watchdog;
+
+	watchdog->stopped = true;
+	hrtimer_setup(&watchdog->timer, vmb_watchdog_due, CLOCK_MONOTONIC,
+		      HRTIMER_MODE_REL_SOFT);
+	/* Deferrable: an idle processor is not woken for it. */
+	INIT_DEFERRABLE_WORK(&watchdog->idle, vmb_watchdog_idle);
 }
 
 /* Rings are attached and packets may flow. */
@@ -131,18 +204,35 @@ void vmb_watchdog_start(struct vmb_channel *channel)
 {
 	struct vmb_watchdog *watchdog = &channel->watchdog;
 
+	spin_lock_irq(&channel->outbound.lock);
 	watchdog->seen_delivered = 0;
 	watchdog->seen_read_index = 0;
 	watchdog->seen_progress = 0;
 	watchdog->inbound_seen_waiting = false;
 	watchdog->inbound_kicked = false;
 	watchdog->outbound_seen_room = false;
-	queue_delayed_work(vmb_workqueue, &watchdog->work,
-			   msecs_to_jiffies(VMB_WATCHDOG_PERIOD_MS));
+	WRITE_ONCE(watchdog->stopped, false);
+	vmb_watchdog_go_on(channel, true);
+	spin_unlock_irq(&channel->outbound.lock);
+	queue_delayed_work(vmb_workqueue, &watchdog->idle,
+			   msecs_to_jiffies(VMB_WATCHDOG_IDLE_MS));
 }
 
-/* The rings are about to go. Process context. */
+/*
+ * The rings are about to go. Without the lock, under which others may signal: who is
+ * just starting the timer there starts it for nothing. Process context.
+ */
 void vmb_watchdog_stop(struct vmb_channel *channel)
 {
-	cancel_delayed_work_sync(&channel->watchdog.work);
+	struct vmb_watchdog *watchdog = &channel->watchdog;
+
+	WRITE_ONCE(watchdog->stopped, true);
+	cancel_delayed_work_sync(&watchdog->idle);
+	hrtimer_cancel(&watchdog->timer);
+}
+
+/* The channel is about to be freed. */
+void vmb_watchdog_destroy(struct vmb_watchdog *watchdog)
+{
+	hrtimer_cancel(&watchdog->timer);
 }

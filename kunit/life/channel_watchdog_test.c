@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The stall watchdog: a peer that loses a signal does not leave the channel
- * standing. The tests look themselves; the timer is stopped.
+ * standing. The tests look themselves, and the timer is stopped; but for those of
+ * the timer.
  */
 #include <kunit/test.h>
+#include <linux/delay.h>
+#include <linux/hrtimer.h>
+#include <linux/timer.h>
 
 #include "../fixtures/channel_fixture.h"
 
@@ -158,6 +162,84 @@ static void idle_channel_is_no_stall(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture->channel->counters.stalls, 0);
 }
 
+static enum vmb_watch watched(struct channel_fixture *fixture)
+{
+	return READ_ONCE(fixture->channel->outbound.watch);
+}
+
+/* A channel on which nothing waits wakes no processor, however long it is open. */
+static void nothing_runs_while_nothing_waits(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_watchdog *watchdog = &fixture->channel->watchdog;
+
+	fixture->process = channel_complete_inline;
+	vmb_watchdog_start(fixture->channel);
+	KUNIT_EXPECT_FALSE(test, hrtimer_active(&watchdog->timer));
+	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&watchdog->idle));
+	KUNIT_EXPECT_TRUE(test, watchdog->idle.timer.flags & TIMER_DEFERRABLE);
+	peer_send_inband(fixture, 1, 8);
+	peer_expect_completion(fixture, 1, 0);
+	KUNIT_EXPECT_FALSE(test, hrtimer_active(&watchdog->timer));
+	KUNIT_EXPECT_EQ(test, watched(fixture), VMB_WATCH_NOTHING);
+}
+
+/* What waits is looked after at once, and so often that 20 ms are enough. */
+static void timer_finds_room_without_a_signal(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_channel *channel = fixture->channel;
+	unsigned long end = jiffies + CHANNEL_FIXTURE_PATIENCE;
+
+	BUILD_BUG_ON(3 * VMB_WATCH_PERIOD_MS > 20);
+	vmb_watchdog_start(channel);
+	fill(fixture);
+	KUNIT_EXPECT_EQ(test, watched(fixture), VMB_WATCH_ROOM);
+	KUNIT_EXPECT_TRUE(test, hrtimer_active(&channel->watchdog.timer));
+	KUNIT_EXPECT_LE(test,
+			ktime_to_ms(hrtimer_get_expires(&channel->watchdog.timer) -
+				    ktime_get()), VMB_WATCH_PERIOD_MS);
+	peer_expect_completion(fixture, 0, LARGE);
+	peer_release(fixture);
+	while (!vmb_outbound_queue_is_empty(channel) && time_before(jiffies, end))
+		usleep_range(100, 200);
+	peer_expect_completion(fixture, 1, LARGE);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(channel->counters.stalls), 1);
+	/* And then it ends. */
+	while (watched(fixture) != VMB_WATCH_NOTHING && time_before(jiffies, end))
+		usleep_range(100, 200);
+	KUNIT_EXPECT_EQ(test, watched(fixture), VMB_WATCH_NOTHING);
+	KUNIT_EXPECT_FALSE(test, hrtimer_active(&channel->watchdog.timer));
+}
+
+/* The signal that nobody waits for is not missed for ever. */
+static void timer_finds_packets_without_a_signal(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_channel *channel = fixture->channel;
+	unsigned long end = jiffies + CHANNEL_FIXTURE_PATIENCE;
+
+	vmb_watchdog_start(channel);
+	peer_put(fixture, &(struct peer_packet) { .type = 6, .transaction_id = 1 });
+	peer_publish(fixture);
+	while (!READ_ONCE(fixture->transport.scheduled) && time_before(jiffies, end))
+		usleep_range(100, 200);
+	memory_transport_run(&fixture->transport, channel);
+	KUNIT_EXPECT_EQ(test, fixture->packet_count, 1);
+	KUNIT_EXPECT_EQ(test, channel->counters.stalls, 1);
+}
+
+static void stopped_timer_is_not_started(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	vmb_watchdog_start(fixture->channel);
+	vmb_watchdog_stop(fixture->channel);
+	fill(fixture);
+	KUNIT_EXPECT_FALSE(test, hrtimer_active(&fixture->channel->watchdog.timer));
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&fixture->channel->watchdog.idle));
+}
+
 static struct kunit_case channel_watchdog_cases[] = {
 	KUNIT_CASE(room_without_a_signal),
 	KUNIT_CASE(room_of_just_now_is_no_stall),
@@ -168,6 +250,10 @@ static struct kunit_case channel_watchdog_cases[] = {
 	KUNIT_CASE(starved_ring_is_no_stall),
 	KUNIT_CASE(failed_queue_is_no_stall),
 	KUNIT_CASE(idle_channel_is_no_stall),
+	KUNIT_CASE(nothing_runs_while_nothing_waits),
+	KUNIT_CASE(timer_finds_room_without_a_signal),
+	KUNIT_CASE(timer_finds_packets_without_a_signal),
+	KUNIT_CASE(stopped_timer_is_not_started),
 	{}
 };
 

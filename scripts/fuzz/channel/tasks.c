@@ -26,6 +26,7 @@ static const struct kernel_actors *actors;
 /* Work that waits; and the delayed, at most one for each channel. */
 static struct work_struct *work_first;
 static struct delayed_work *delayed[4];
+static struct hrtimer *timers[4];
 /* Work that runs, innermost last. */
 static struct work_struct *running[WORK_DEPTH];
 static u32 running_count;
@@ -82,6 +83,7 @@ void kernel_tasks_reset(const struct kernel_actors *run_actors)
 	kernel_warnings_announced = 0;
 	work_first = NULL;
 	memset(delayed, 0, sizeof(delayed));
+	memset(timers, 0, sizeof(timers));
 	running_count = 0;
 	mutexes_held = 0;
 	sleeps = 0;
@@ -456,11 +458,52 @@ bool cancel_delayed_work_sync(struct delayed_work *item)
 	return was;
 }
 
+void hrtimer_start(struct hrtimer *timer, u64 delay, int mode)
+{
+	u32 i;
+
+	if (timer->armed)
+		return;
+	for (i = 0; timers[i]; i++)
+		FUZZ_CHECK(i + 1 < ARRAY_SIZE(timers));
+	timers[i] = timer;
+	timer->armed = true;
+}
+
+int hrtimer_cancel(struct hrtimer *timer)
+{
+	bool was = timer->armed;
+	u32 i;
+
+	kernel_may_sleep(__func__);
+	timer->armed = false;
+	for (i = 0; i < ARRAY_SIZE(timers); i++)
+		if (timers[i] == timer)
+			timers[i] = NULL;
+	return was;
+}
+
+static void run_timers(void)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(timers); i++) {
+		struct hrtimer *timer = timers[i];
+
+		if (!timer)
+			continue;
+		timers[i] = NULL;
+		timer->armed = false;
+		timer->function(timer);
+	}
+}
+
 void kernel_run_delayed(void)
 {
 	u32 i;
 
 	kernel_may_sleep(__func__);
+	run_timers();
 	for (i = 0; i < ARRAY_SIZE(delayed); i++) {
 		struct delayed_work *item = delayed[i];
 

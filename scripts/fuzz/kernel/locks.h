@@ -279,6 +279,7 @@ struct delayed_work {
 		*(delayed) = (struct delayed_work) {};	\
 		INIT_WORK(&(delayed)->work, what);	\
 	} while (0)
+#define INIT_DEFERRABLE_WORK(delayed, what)	INIT_DELAYED_WORK(delayed, what)
 #define to_delayed_work(item)	container_of(item, struct delayed_work, work)
 
 #define WQ_MEM_RECLAIM	0u
@@ -296,6 +297,25 @@ bool flush_work(struct work_struct *work);
 bool queue_delayed_work(struct workqueue_struct *queue,
 			struct delayed_work *delayed, unsigned long delay);
 bool cancel_delayed_work_sync(struct delayed_work *delayed);
+
+/* A timer is due whenever delayed work is. */
+enum hrtimer_restart {
+	HRTIMER_NORESTART,
+};
+
+struct hrtimer {
+	enum hrtimer_restart (*function)(struct hrtimer *timer);
+	bool armed;
+};
+
+#define VMB_HAVE_HRTIMER_SETUP
+#define CLOCK_MONOTONIC			1
+#define HRTIMER_MODE_REL_SOFT		1
+#define ms_to_ktime(milliseconds)	(milliseconds)
+#define hrtimer_setup(timer, what, clock, mode) \
+	(*(timer) = (struct hrtimer) { .function = (what) })
+void hrtimer_start(struct hrtimer *timer, u64 delay, int mode);
+int hrtimer_cancel(struct hrtimer *timer);
 
 /* There are two processors, and work on either is work on any. */
 #define WORK_CPU_UNBOUND		64u
