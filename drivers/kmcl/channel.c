@@ -82,13 +82,14 @@ static void vmb_channel_remove(struct vmb_channel *channel)
 
 /*
  * The first channel of a device has its directory to itself, under a name that
- * scripts can know; the others are numbered.
+ * scripts can know; the others are numbered. Traces and debugfs call the channel
+ * by its device and that number, the log by the directory.
  */
 static int vmb_channel_add(struct vmb_channel *channel)
 {
 	struct vmb_transport_device *device = channel->device;
+	char directory[VMB_CHANNEL_DIRECTORY_SIZE] = VMB_CHANNEL_DIRECTORY;
 	struct kobject *parent = &device->device.dev->kobj;
-	u32 number = 0;
 	int ret;
 
 	spin_lock_irq(&device->lock);
@@ -97,13 +98,15 @@ static int vmb_channel_add(struct vmb_channel *channel)
 		return -ENODEV;
 	}
 	if (!list_empty(&device->channels))
-		number = ++device->channel_number;
+		snprintf(directory, sizeof(directory), VMB_CHANNEL_DIRECTORY ".%u",
+			 ++device->channel_number);
+	/* Whoever finds it in the list may have something to say about it. */
+	snprintf(channel->name, sizeof(channel->name), "%s%s", dev_name(channel->dev),
+		 directory + strlen(VMB_CHANNEL_DIRECTORY));
+	strscpy(channel->label, directory, sizeof(channel->label));
 	list_add_tail(&channel->device_node, &device->channels);
 	spin_unlock_irq(&device->lock);
-	if (number)
-		ret = kobject_add(&channel->kobject, parent, "vmbkmcl.%u", number);
-	else
-		ret = kobject_add(&channel->kobject, parent, "vmbkmcl");
+	ret = kobject_add(&channel->kobject, parent, "%s", directory);
 	if (ret)
 		vmb_channel_remove(channel);
 	return ret;
@@ -131,7 +134,6 @@ vmb_channel_make(struct vmb_transport_device *device, bool is_server,
 	guid_copy(&channel->interface_type, &device->device.interface_type);
 	guid_copy(&channel->interface_instance, &device->device.interface_instance);
 	channel->maximum_packet_size = VMB_DEFAULT_MAXIMUM_PACKET_SIZE;
-	strscpy(channel->name, dev_name(channel->dev), sizeof(channel->name));
 	INIT_WORK(&channel->release_work, vmb_channel_release_work);
 	vmb_inbound_init(&channel->inbound);
 	vmb_outbound_init(&channel->outbound);

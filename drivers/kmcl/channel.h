@@ -34,9 +34,15 @@
 #include "shared_memory.h"
 #include "transport.h"
 
-#define VMB_CHANNEL_NAME_SIZE	48
 /* How many packets may be in flight of a channel whose client sets nothing. */
 #define VMB_DEFAULT_MAXIMUM_PACKET_COUNT	256u
+/* The directory in sysfs, and its number if it has one. */
+#define VMB_CHANNEL_DIRECTORY		"vmbkmcl"
+#define VMB_CHANNEL_DIRECTORY_SIZE	(sizeof(VMB_CHANNEL_DIRECTORY ".4294967295"))
+/* A GUID and the number, or what the client calls it. */
+#define VMB_CHANNEL_NAME_SIZE		48
+/* The directory, and what the client calls it in brackets. */
+#define VMB_CHANNEL_LABEL_SIZE		72
 
 /**
  * struct vmb_life - what becomes of a channel
@@ -139,8 +145,11 @@ struct vmb_watchdog {
  * @device_node: in &vmb_transport_device.channels.
  * @operations: the transport's; immutable.
  * @transport_private: the transport's.
- * @name: for traces and debugfs, the device's at first; immutable while enabled.
- * @named: the client gave it a name.
+ * @name: for traces and debugfs: the device's, and the number that the directory
+ *	in sysfs has; no other channel has it; immutable.
+ * @label: for the log, where the device's name stands in front of it: the
+ *	directory, and @friendly_name; immutable while enabled.
+ * @friendly_name: what the client calls it; empty: nothing.
  * @pointer: the client's.
  * @is_server: which end of the channel this is; immutable.
  * @primary: whose sub-channel it is, or NULL; written under the device's lock,
@@ -187,7 +196,8 @@ struct vmb_channel {
 	const struct vmb_channel_transport_operations *operations;
 	void *transport_private;
 	char name[VMB_CHANNEL_NAME_SIZE];
-	bool named;
+	char label[VMB_CHANNEL_LABEL_SIZE];
+	char friendly_name[VMB_CHANNEL_NAME_SIZE];
 	void *pointer;
 	bool is_server;
 	struct vmb_channel *primary;
@@ -226,7 +236,7 @@ struct vmb_channel {
 /* For the log, where the device's name stands in front of it. */
 static inline const char *vmb_channel_label(const struct vmb_channel *channel)
 {
-	return channel->named ? channel->name : "channel";
+	return channel->label;
 }
 
 /*

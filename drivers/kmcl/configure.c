@@ -106,19 +106,21 @@ int vmb_channel_init_set_friendly_name(struct vmb_channel *channel,
 				       const char *name)
 {
 	size_t length = strnlen(name, VMB_CHANNEL_NAME_SIZE);
+	size_t used = strlen(channel->label);
 	size_t i;
 
 	if (!vmb_channel_is_configurable(channel))
 		return -EBUSY;
-	if (channel->named)
+	if (*channel->friendly_name)
 		return -EEXIST;
 	if (!length || length == VMB_CHANNEL_NAME_SIZE)
 		return -EINVAL;
 	for (i = 0; i < length; i++)
 		if (name[i] == '/' || !isprint(name[i]))
 			return -EINVAL;
-	strscpy(channel->name, name, sizeof(channel->name));
-	channel->named = true;
+	strscpy(channel->friendly_name, name, sizeof(channel->friendly_name));
+	snprintf(channel->label + used, sizeof(channel->label) - used, " (%s)",
+		 channel->friendly_name);
 	return 0;
 }
 EXPORT_SYMBOL_GPL(vmb_channel_init_set_friendly_name);

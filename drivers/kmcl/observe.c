@@ -105,8 +105,6 @@ const struct sysfs_ops vmb_observe_sysfs_ops = {
 };
 
 /* debugfs: vmbkmcl/<device>, and vmbkmcl/<device>.1 for its second channel. */
-#define VMB_OBSERVE_NAME_SIZE	64
-
 static void vmb_observe_rings(struct seq_file *file, struct vmb_channel *channel)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
@@ -149,6 +147,7 @@ static int vmb_observe_channel_show(struct seq_file *file, void *unused)
 	int i;
 
 	seq_printf(file, "name %s\n", channel->name);
+	seq_printf(file, "friendly_name %s\n", channel->friendly_name);
 	seq_printf(file, "type %pUl\n", &channel->interface_type);
 	seq_printf(file, "instance %pUl\n", &channel->interface_instance);
 	seq_printf(file, "state %s\n",
@@ -170,13 +169,8 @@ DEFINE_SHOW_ATTRIBUTE(vmb_observe_channel);
 /* The channel's directory in sysfs exists. debugfs may be absent: no harm. */
 void vmb_observe_add(struct vmb_channel *channel)
 {
-	/* Numbered as the directory is: ".../vmbkmcl", ".../vmbkmcl.1". */
-	const char *number = kobject_name(&channel->kobject) + strlen("vmbkmcl");
-	char name[VMB_OBSERVE_NAME_SIZE];
-
-	snprintf(name, sizeof(name), "%s%s", dev_name(channel->dev), number);
-	channel->debugfs = debugfs_create_file(name, 0444, vmb_observe_root, channel,
-					       &vmb_observe_channel_fops);
+	channel->debugfs = debugfs_create_file(channel->name, 0444, vmb_observe_root,
+					       channel, &vmb_observe_channel_fops);
 }
 
 /* Returns when nobody reads it any more. Process context. */

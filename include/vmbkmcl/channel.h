@@ -130,9 +130,13 @@ int vmb_channel_init_set_state_change_callbacks(struct vmb_channel *channel,
 						*callbacks);
 
 /**
- * vmb_channel_init_set_friendly_name() - a name for log, traces and debugfs
+ * vmb_channel_init_set_friendly_name() - a name for log and debugfs
  * @channel: a disabled channel.
  * @name: short and descriptive; copied.
+ *
+ * Without this call there is none. It stands behind the name that the channel
+ * has anyway, which no other channel has: in the log "vmbkmcl.1 (name)". Traces
+ * have the device and the number alone.
  *
  * Context: process context.
  * Return: 0; -EBUSY: not disabled; -EEXIST: it has one; -EINVAL: empty, longer

@@ -280,7 +280,7 @@ static void name_of_47_bytes(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, strlen(name), 47);
 	KUNIT_EXPECT_EQ(test, vmb_channel_init_set_friendly_name(fixture->channel, name), 0);
-	KUNIT_EXPECT_STREQ(test, fixture->channel->name, name);
+	KUNIT_EXPECT_STREQ(test, fixture->channel->friendly_name, name);
 }
 
 static void second_name(struct kunit *test)
@@ -290,7 +290,7 @@ static void second_name(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, set_name(fixture->channel), 0);
 	KUNIT_EXPECT_EQ(test, vmb_channel_init_set_friendly_name(fixture->channel, "other"),
 			-EEXIST);
-	KUNIT_EXPECT_STREQ(test, fixture->channel->name, "name");
+	KUNIT_EXPECT_STREQ(test, fixture->channel->friendly_name, "name");
 }
 
 static void ring_page_limits(struct kunit *test)
