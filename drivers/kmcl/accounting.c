@@ -25,7 +25,7 @@ void vmb_refuse(struct vmb_channel *channel, const struct vmb_ring_packet *packe
 		channel->counters.external_refused++;
 	spin_unlock_irqrestore(&channel->outbound.lock, flags);
 	trace_vmb_refuse(channel->name, packet ? packet->transaction_id : 0,
-			 packet ? packet->type : 0, vmb_refusal_name(refusal));
+			 packet ? packet->type : 0, refusal);
 	if (vmb_refusal_loses_framing(refusal))
 		dev_err_ratelimited(channel->dev,
 				    "%s: framing of the incoming ring lost at offset %u: %s\n",

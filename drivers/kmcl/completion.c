@@ -118,6 +118,8 @@ static bool vmb_outbound_complete_inline(struct vmb_channel *channel,
 						       buffer, length) !=
 			     VMB_RING_DONE))
 			return false;
+		trace_vmb_write(channel->name, packet, packet->wire.transaction_id,
+				VMB_WIRE_TYPE_COMPLETION, length);
 		batch->sent++;
 		batch->written += VMB_RING_PACKET_MINIMUM + length;
 		/* Let the peer begin before the ring is full. */

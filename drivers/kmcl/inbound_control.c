@@ -12,6 +12,8 @@
 
 #include "inbound.h"
 
+#include <trace/events/vmbkmcl.h>
+
 /* The window in which softirq time is measured. */
 #define VMB_WINDOW_NS	(10 * NSEC_PER_MSEC)
 #define VMB_ALL		100u
@@ -53,6 +55,9 @@ bool vmb_inbound_block(struct vmb_channel *channel)
 	if (blocked)
 		set_bit(VMB_INBOUND_BLOCKED, &channel->inbound.flags);
 	spin_unlock_irqrestore(&outbound->lock, flags);
+	if (blocked)
+		trace_vmb_quota(channel->name, vmb_inbound_outstanding(channel),
+				READ_ONCE(channel->inbound.quota));
 	return blocked;
 }
 
@@ -121,6 +126,7 @@ bool vmb_inbound_is_overtime(struct vmb_channel *channel)
 	if (inbound->window_used < VMB_WINDOW_NS / VMB_ALL * share)
 		return false;
 	set_bit(VMB_INBOUND_OVERTIME, &inbound->flags);
+	trace_vmb_overtime(channel->name, inbound->window_used, share);
 	return true;
 }
 

@@ -153,7 +153,7 @@ void vmb_outbound_lost(struct vmb_channel *channel)
 	outbound->lost = true;
 	channel->refusals[refusal]++;
 	channel->counters.refused++;
-	trace_vmb_refuse(channel->name, 0, 0, vmb_refusal_name(refusal));
+	trace_vmb_refuse(channel->name, 0, 0, refusal);
 	dev_err_ratelimited(channel->dev,
 			    "%s: framing of the outgoing ring lost at offset %u: %s\n",
 			    vmb_channel_label(channel), outbound->writer.write_index,

@@ -10,6 +10,8 @@
 #include "gpadl.h"
 #include "transaction.h"
 
+#include <trace/events/vmbkmcl.h>
+
 /* outgoing_data.c */
 int vmb_outgoing_data_from_vectors(struct vmb_packet *packet,
 				   const struct bio_vec *vectors, u32 vector_count,
@@ -79,9 +81,9 @@ static inline void vmb_outbound_recycle(struct vmb_channel *channel,
 	}
 }
 
-/* Write something, if there is room. */
+/* Write something, if there is room; @object is what it is of. */
 static inline enum vmb_ring_status
-vmb_outbound_write(struct vmb_channel *channel,
+vmb_outbound_write(struct vmb_channel *channel, const void *object,
 		   const struct vmb_ring_outgoing *outgoing, u32 *needed)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
@@ -89,8 +91,11 @@ vmb_outbound_write(struct vmb_channel *channel,
 
 	lockdep_assert_held(&outbound->lock);
 	status = vmb_ring_write(&outbound->writer, outgoing, needed);
-	if (likely(status == VMB_RING_DONE))
+	if (likely(status == VMB_RING_DONE)) {
 		outbound->progress++;
+		trace_vmb_write(channel->name, object, outgoing->transaction_id,
+				outgoing->type, outgoing->payload_length);
+	}
 	return status;
 }
 
@@ -182,7 +187,7 @@ vmb_send_write(struct vmb_channel *channel, const struct vmb_packet *packet,
 	struct vmb_ring_outgoing outgoing;
 
 	vmb_send_describe(packet, packet->payload, packet->payload_length, &outgoing);
-	return vmb_outbound_write(channel, &outgoing, needed);
+	return vmb_outbound_write(channel, packet, &outgoing, needed);
 }
 
 static inline enum vmb_ring_status
@@ -198,7 +203,7 @@ vmb_completion_write_buffer(struct vmb_channel *channel,
 	};
 	enum vmb_ring_status status;
 
-	status = vmb_outbound_write(channel, &outgoing, needed);
+	status = vmb_outbound_write(channel, packet, &outgoing, needed);
 	if (status == VMB_RING_DONE)
 		channel->counters.completions_sent++;
 	return status;

@@ -68,7 +68,7 @@ static int vmb_send_place(struct vmb_channel *channel, struct vmb_packet *packet
 	if (likely(outbound->sending && list_empty(&outbound->queue) &&
 		   vmb_outbound_may_write(channel))) {
 		vmb_send_describe(packet, buffer, length, &outbound->outgoing);
-		status = vmb_outbound_write(channel, &outbound->outgoing,
+		status = vmb_outbound_write(channel, packet, &outbound->outgoing,
 					    &outbound->needed);
 		if (likely(status == VMB_RING_DONE)) {
 			vmb_send_in_ring(channel, packet);
@@ -147,7 +147,8 @@ int vmb_send_submit(struct vmb_packet *packet, const void *buffer, u32 length,
 	bool ended;
 	int ret;
 
-	trace_vmb_send(channel->name, packet->external.count, packet->waits, length);
+	trace_vmb_send(channel->name, packet, packet->external.count, packet->waits,
+		       length);
 	spin_lock_irqsave(&outbound->lock, flags);
 	ret = vmb_send_submit_locked(channel, packet, buffer, length, may_wait);
 	ended = vmb_send_claim_ended(outbound);

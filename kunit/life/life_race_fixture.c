@@ -77,8 +77,8 @@ static void race_in_complete(void *data, const char *channel, u64 transaction_id
 	race_stand_still(data, IN_COMPLETE);
 }
 
-static void race_in_send(void *data, const char *channel, u32 external, bool waits,
-			 u32 length)
+static void race_in_send(void *data, const char *channel, const void *packet,
+			 u32 external, bool waits, u32 length)
 {
 	race_stand_still(data, IN_SEND);
 }
