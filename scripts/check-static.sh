@@ -13,6 +13,7 @@
 #   coccicheck  semantic patches of the kernel, no finding
 #   shell       shellcheck, and Python files compile
 #   litmus      each barrier of the ring is needed, and is enough
+#   observe     include/ABI against the code, vmbstat on a recorded tree
 #   source      SPDX lines, where kernel versions may be asked for, file sizes,
 #               what the README shows of the sources
 #
@@ -23,10 +24,10 @@ set -eu
 # shellcheck source=scripts/checks.sh
 . "$VMB_TOP/scripts/checks.sh"
 
-all="build modinfo sparse checkpatch kernel-doc coccicheck shell litmus source"
+all="build modinfo sparse checkpatch kernel-doc coccicheck shell litmus observe source"
 case ${1:-} in
 -h | --help)
-	sed -n 's/^# \{0,1\}//; 4,19p' "$0"
+	sed -n 's/^# \{0,1\}//; 4,20p' "$0"
 	exit 0
 	;;
 esac
@@ -472,6 +473,13 @@ if wants litmus; then
 	stage "litmus tests"
 	need_packages python3
 	check "litmus: the outcome is reached only without a barrier" scripts/litmus.py
+fi
+
+if wants observe; then
+	stage "what user space sees"
+	need_packages python3
+	check "observe: include/ABI has what the code has" scripts/abi.py
+	check "observe: planted differences are found" scripts/abi.py --self-test
 fi
 
 if wants source; then

@@ -1,0 +1,217 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""What user space sees, held against the code: include/ABI has an entry for every
+file in sysfs, every tracepoint with every field of it, and every parameter of the
+library's modules, and none for anything else; and the words that tracepoints print
+are those of the enums that they stand for.
+
+usage: abi.py               compare, print what differs
+       abi.py --self-test   see that it finds what is wrong
+"""
+import pathlib
+import re
+import sys
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+CHANNEL = "/sys/bus/vmbus/devices/<instance>/vmbkmcl/"
+OFFER = "/sys/bus/vmbkmcl_loopback/devices/<offer>/"
+EVENTS = "/sys/kernel/tracing/events/vmbkmcl/"
+PARAMETER = "/sys/module/{}/parameters/{}"
+TRACE = "include/trace/events/vmbkmcl.h"
+
+
+def read_tree():
+    """path -> text of all that is looked at."""
+    paths = [*(TOP / "include").rglob("*"), *(TOP / "drivers/kmcl").glob("*.[ch]"),
+             TOP / "Kbuild"]
+    return {str(p.relative_to(TOP)): p.read_text() for p in paths if p.is_file()}
+
+
+def documented(tree):
+    """What -> (text of its entry, file it stands in)."""
+    entries, problems = {}, []
+    for path, text in tree.items():
+        if not path.startswith("include/ABI/"):
+            continue
+        for part in re.split(r"^(?=What:)", text, flags=re.M)[1:]:
+            what = re.match(r"What:\t+(\S+)\n", part)
+            if not what:
+                problems.append(f"{path}: an entry whose What is no path: {part[:60]!r}")
+                continue
+            if what[1] in entries:
+                problems.append(f"{path}: {what[1]} stands there twice")
+            entries[what[1]] = part
+            if not re.search(r"^Description:\n\t\t\S", part, re.M):
+                problems.append(f"{path}: {what[1]} has no description")
+    return entries, problems
+
+
+def section(text, begin, end):
+    start = text.index(begin)
+    return text[start:text.index(end, start)]
+
+
+def enum(text, name):
+    """Members of an enum in lower case, by number."""
+    body = section(text, f"enum {name} {{", "};")
+    values, number = {}, 0
+    for member, given in re.findall(r"^\t(\w+)(?: = (\d+))?,?$", body, re.M):
+        number = int(given) if given else number
+        values[number] = member.lower()
+        number += 1
+    return values
+
+
+def sysfs(tree):
+    counters = section(tree["drivers/kmcl/counters.h"], "#define VMB_COUNTERS", "struct")
+    names = re.findall(r"X\((\w+)\)\s*\\?$", counters, re.M)
+    names = [n for n in names if n != "X"]
+    names += re.findall(r'struct attribute vmb_observe_\w+ = \{ \.name = "(\w+)"',
+                        tree["drivers/kmcl/observe.c"])
+    refusals = re.findall(r'\[VMB_REFUSAL_\w+\] = "(\w+)"', tree["drivers/kmcl/refusal.c"])
+    yield CHANNEL
+    yield CHANNEL + "refusals/"
+    yield from (CHANNEL + n for n in names)
+    yield from (f"{CHANNEL}refusals/{n}" for n in refusals if n != "none")
+    for path, text in tree.items():
+        if path.startswith("drivers/"):
+            yield from (OFFER + n for n in re.findall(r"DEVICE_ATTR_R[OW]\((\w+)\)", text))
+
+
+def parameters(tree):
+    modules = {}
+    for module, name in re.findall(r"^(vmbkmcl(?:_hv)?)-y [:+]= (drivers/kmcl/\w+)\.o$",
+                                   tree["Kbuild"], re.M):
+        modules[f"{name}.c"] = module
+    for path, text in tree.items():
+        for name in re.findall(r"^module_param(?:_named)?\((\w+),", text, re.M):
+            yield PARAMETER.format(modules.get(path, "?"), name)
+
+
+def tracepoints(tree):
+    """name -> fields."""
+    text = tree[TRACE]
+    fields = {}
+    events = {}
+    for kind, name, body in re.findall(
+            r"^(DECLARE_EVENT_CLASS|TRACE_EVENT|DEFINE_EVENT)\((\w+),(.*?)^\);",
+            text, re.M | re.S):
+        if kind == "DEFINE_EVENT":
+            child = re.match(r"\s*(\w+),", body)[1]
+            events[child] = fields[name]
+            continue
+        fields[name] = re.findall(r"__(?:field|array)\([^,]+, (\w+)", body)
+        if kind == "TRACE_EVENT":
+            events[name] = fields[name]
+    return events
+
+
+def words(tree):
+    """What the tracepoints print for numbers, against the enums."""
+    header = tree[TRACE]
+
+    def printed(macro):
+        body = section(header, f"#define {macro}(", "\n\n")
+        return {int(n): w for n, w in re.findall(r'\{ (\d+), "(\w+)" \}', body)}
+
+    def compare(macro, values, prefix, extra):
+        want = {n: v.removeprefix(prefix) for n, v in values.items()} | extra
+        got = printed(macro)
+        if got != want:
+            differ = sorted(set(got.items()) ^ set(want.items()))
+            yield f"{TRACE}: {macro} prints other words than the enum has: {differ}"
+
+    refusals = enum(tree["drivers/kmcl/refusal.h"], "vmb_refusal")
+    refusals = {n: v for n, v in refusals.items()
+                if v not in ("vmb_refusal_none", "vmb_refusal_count")}
+    yield from compare("vmb_trace_refusal", refusals, "vmb_refusal_", {})
+    stops = enum(tree["include/vmbkmcl/callbacks.h"], "vmb_channel_stop_reason")
+    yield from compare("vmb_trace_stop_reason", stops, "vmb_channel_stop_", {0: "none"})
+    types = enum(tree["drivers/kmcl/wire.h"], "vmb_wire_type")
+    types = {n: v.removeprefix("vmb_wire_type_").removeprefix("data_") for n, v in types.items()}
+    yield from compare("vmb_trace_type", types, "", {0: "none"})
+    flags = re.search(r"#define VMB_WIRE_FLAG_(\w+)\s+(\d+)u", tree["drivers/kmcl/wire.h"])
+    yield from compare("vmb_trace_flags", {int(flags[2]): flags[1].lower()}, "", {})
+
+
+def numbers_in_plain(tree):
+    """A field whose numbers have words is printed by them."""
+    for kind in ("type", "flags", "reason"):
+        for line in re.findall(rf'{kind}=(%\w+)', tree[TRACE]):
+            if line != "%s":
+                yield f"{TRACE}: {kind} is printed as {line}, a bare number"
+
+
+def problems_of(tree):
+    entries, problems = documented(tree)
+    events = tracepoints(tree)
+    wanted = [*sysfs(tree), *parameters(tree), EVENTS, *(EVENTS + n for n in events)]
+    if len(wanted) < 40:
+        problems.append(f"only {len(wanted)} names were found in the code")
+    problems += [f"include/ABI has no {w}" for w in wanted if w not in entries]
+    problems += [f"include/ABI has {w}, the code has not" for w in entries if w not in wanted]
+    for name, fields in events.items():
+        text = entries.get(EVENTS + name, "")
+        there = re.findall(r"^\t\t(\w+)\t", text, re.M) + ["channel"]
+        problems += [f"include/ABI: {name} lacks {f}" for f in fields if f not in there]
+        problems += [f"include/ABI: {name} has no field {f}" for f in there if f not in fields]
+    problems += words(tree)
+    problems += numbers_in_plain(tree)
+    return problems
+
+
+# path, what stands there, what is put there instead, what must be said of it.
+PLANTED = (
+    ("drivers/kmcl/counters.h", "\tX(starved)", "\tX(hungry)", "no {}hungry".format(CHANNEL)),
+    ("drivers/kmcl/counters.h", "\tX(starved)\t\t\\\n", "", "has {}starved".format(CHANNEL)),
+    ("drivers/kmcl/refusal.c", '"range_empty"', '"range_void"', "refusals/range_void"),
+    ("drivers/kmcl/refusal.h", "\tVMB_REFUSAL_RANGES_NONE,\n", "", "vmb_trace_refusal prints"),
+    ("include/vmbkmcl/callbacks.h", "\tVMB_CHANNEL_STOP_PAUSED,", "\tVMB_CHANNEL_STOP_HALTED,",
+     "vmb_trace_stop_reason prints"),
+    ("drivers/kmcl/wire.h", "_GPA_DIRECT = 9", "_GPA_DIRECT = 8", "vmb_trace_type prints"),
+    ("drivers/kmcl/observe.c", '.name = "flow"', '.name = "stream"', "no {}stream".format(CHANNEL)),
+    ("drivers/kmcl/external_data.c", "module_param(forbid_raw", "module_param(deny_raw",
+     "deny_raw_guest_memory"),
+    (TRACE, "TRACE_EVENT(vmb_stall", "TRACE_EVENT(vmb_stalled", "no {}vmb_stalled".format(EVENTS)),
+    (TRACE, "__field(u32, quota)", "__field(u32, limit)", "vmb_quota lacks limit"),
+    (TRACE, "transaction=%#llx type=%s reason", "transaction=%#llx type=%u reason", "a bare number"),
+    ("include/ABI/tracepoints", "\t\tshare\t", "\t\tpart\t", "vmb_overtime has no field part"),
+    ("include/ABI/module-parameters", "allow_isolated\n", "allow_all\n", "has /sys/module"),
+    ("include/ABI/sysfs-vmbkmcl", "vmbkmcl/stalls\n", "vmbkmcl/stalled\n", "vmbkmcl/stalled"),
+)
+
+
+def self_test(tree):
+    failures = 0
+    for path, before, after, said in PLANTED:
+        if tree[path].count(before) < 1:
+            print(f"{path} has no {before!r} to change")
+            failures += 1
+            continue
+        changed = tree | {path: tree[path].replace(before, after, 1)}
+        found = problems_of(changed)
+        if not any(said in f for f in found):
+            print(f"{path}: {before!r} -> {after!r} was not noticed; said was {found}")
+            failures += 1
+    print(f"{len(PLANTED) - failures} of {len(PLANTED)} planted faults found")
+    return 1 if failures else 0
+
+
+def main(arguments):
+    if arguments == ["--self-test"]:
+        return self_test(read_tree())
+    if arguments in (["-h"], ["--help"]):
+        print(__doc__)
+        return 0
+    if arguments:
+        print(f"abi.py: error: unknown option {arguments[0]}\nabi.py: try: abi.py --help",
+              file=sys.stderr)
+        return 2
+    problems = problems_of(read_tree())
+    for problem in problems:
+        print(problem)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
