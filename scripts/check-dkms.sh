@@ -167,12 +167,13 @@ out_of_tree_install() {
 
 install_and_uninstall() {
 	"$VMB_TOP/scripts/copy-sources.sh" "$scratch/tree"
-	cp "$VMB_TOP"/scripts/install.sh "$scratch/tree/scripts/"
+	cp -r "$VMB_TOP"/scripts/{install.sh,vmbstat} "$scratch/tree/scripts/"
 	make -C "$scratch/tree" KDIR="$kdir" DESTDIR="$scratch/dest" modules install
 	for module in "${modules[@]}"; do
 		find "$scratch/dest/lib/modules/$release/updates" -name "$module.ko*" |
 			grep .
 	done
+	"$scratch/dest/usr/local/bin/vmbstat" --help | grep -- --prometheus
 	make -C "$scratch/tree" KDIR="$kdir" DESTDIR="$scratch/dest" uninstall
 	find "$scratch/dest" -type f >"$scratch/left"
 	cat "$scratch/left"

@@ -480,6 +480,7 @@ if wants observe; then
 	need_packages python3
 	check "observe: include/ABI has what the code has" scripts/abi.py
 	check "observe: planted differences are found" scripts/abi.py --self-test
+	check "observe: vmbstat, every output" scripts/vmbstat/test.py
 fi
 
 if wants source; then

@@ -6,6 +6,7 @@
 #
 #   <DESTDIR>/lib/modules/<kernel>/updates/vmbkmcl/*.ko
 #   <DESTDIR>/usr/src/vmbkmcl/<kernel>/include/vmbkmcl.h, Module.symvers
+#   <DESTDIR>/usr/local/bin/vmbstat
 #
 # From the environment: KDIR, KVER (used when KDIR does not tell), DESTDIR.
 set -eu
@@ -63,6 +64,7 @@ install_all() {
 		DEPMOD=true modules_install
 	scripts/dev-files.sh install "$DESTDIR/usr/src/vmbkmcl" "$release" \
 		Module.symvers
+	install -D -m 755 scripts/vmbstat/vmbstat.py "$DESTDIR/usr/local/bin/vmbstat"
 	refresh_depmod
 }
 
@@ -70,6 +72,9 @@ uninstall_all() {
 	rm -rf "$DESTDIR/lib/modules/$release/updates/vmbkmcl"
 	rmdir "$DESTDIR/lib/modules/$release/updates" 2>/dev/null || true
 	"$top/scripts/dev-files.sh" remove "$DESTDIR/usr/src/vmbkmcl" "$release"
+	# It is of no kernel: another one's modules may still want it.
+	[ -n "$(ls "$DESTDIR/usr/src/vmbkmcl" 2>/dev/null)" ] ||
+		rm -f "$DESTDIR/usr/local/bin/vmbstat"
 	refresh_depmod
 	echo "Removed from $release. Modules in use stay until they are unloaded:"
 	echo "  modprobe -r vmb_echo vmbkmcl_hv vmbkmcl"

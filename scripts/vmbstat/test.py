@@ -1,0 +1,252 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Every output of vmbstat, on the machine in "recorded" and on what becomes of it.
+
+usage: test.py [UNITTEST ARGUMENT...]
+"""
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+DEVICE = "7b2e94d1-3c0f-4e86-8a51-0c9d62f31728"
+CHANNEL = f"sys/bus/vmbus/devices/{DEVICE}/vmbkmcl"
+
+
+def unpack(root):
+    """The files that the recording's lines are of."""
+    files = {}
+    for line in (HERE / "recorded").read_text().splitlines():
+        if not line.startswith("#"):
+            path, _, text = line.partition(":")
+            files.setdefault(path, []).append(text)
+    for path, lines in files.items():
+        file = root / path.lstrip("/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("\n".join(lines) + "\n")
+
+
+class Vmbstat(unittest.TestCase):
+    """A recorded machine, and a run of vmbstat on it."""
+
+    def setUp(self):
+        self.root = pathlib.Path(tempfile.mkdtemp(prefix="vmbstat-test."))
+        self.addCleanup(shutil.rmtree, self.root)
+        unpack(self.root)
+
+    def command(self, *arguments):
+        return [sys.executable, "-W", "error", HERE / "vmbstat.py", f"--root={self.root}",
+                *arguments]
+
+    def vmbstat(self, *arguments, status=0):
+        done = subprocess.run(self.command(*arguments), capture_output=True, text=True,
+                              timeout=60, check=False)
+        self.assertEqual(done.returncode, status, done.stderr)
+        self.error = done.stderr
+        return done.stdout
+
+    def write(self, name, value):
+        (self.root / CHANNEL / name).write_text(f"{value}\n")
+
+    def row(self, text, name=DEVICE):
+        """Column -> cell of a channel's line."""
+        lines = text.splitlines()
+        head = next(line for line in lines if line.startswith("CHANNEL")).split()
+        line = [line for line in lines if line.split()[:1] == [name]][-1].split()
+        self.assertEqual(len(head), len(line), text)
+        return dict(zip(head, line))
+
+    def test_table(self):
+        text = self.vmbstat()
+        self.assertEqual(len(text.splitlines()), 4)
+        self.assertEqual(self.row(text), {
+            "CHANNEL": DEVICE, "STATE": "open", "FLOW": "running", "IN": "5000",
+            "DONE": "4988", "OUT": "300", "ENDED": "279", "QUEUE": "21",
+            "DRIVER": "12/128", "RING-IN": "25", "RING-OUT": "75", "STALL": "1",
+            "REFUSED": "7"})
+        # Not open, so it has no rings.
+        self.assertEqual(self.row(text, DEVICE + ".1")["RING-IN"], "-")
+        self.assertEqual(self.row(text, DEVICE + ".1")["STATE"], "enabled")
+        self.assertEqual(self.row(text, "vmbkmcl_loopback")["STATE"], "closing")
+
+    def test_columns_are_aligned(self):
+        lines = self.vmbstat().splitlines()
+        end = lines[0].index("  STATE")
+        for line in lines[1:]:
+            self.assertNotIn(" ", line[:line.index("  ")])
+            self.assertEqual(line[end:end + 2], "  ")
+
+    def test_without_debugfs(self):
+        shutil.rmtree(self.root / "sys/kernel/debug")
+        row = self.row(self.vmbstat())
+        for column in ("QUEUE", "DRIVER", "RING-IN", "RING-OUT"):
+            self.assertEqual(row[column], "-")
+        self.assertEqual(row["IN"], "5000")
+
+    def test_patterns(self):
+        self.assertEqual(len(self.vmbstat("*.1").splitlines()), 2)
+        self.assertEqual(len(self.vmbstat(DEVICE + "*").splitlines()), 3)
+        self.vmbstat("nothing", status=1)
+        self.assertIn("no channel", self.error)
+
+    def test_a_machine_without_vmbus(self):
+        shutil.rmtree(self.root / "sys")
+        self.vmbstat(status=1)
+        self.assertIn("no channel", self.error)
+
+    def test_refusals(self):
+        lines = self.vmbstat("--refusals").splitlines()
+        self.assertEqual(lines[lines.index("REFUSED") + 1:], [
+            f"{DEVICE}  page_not_shared  2", f"{DEVICE}  type_unknown  5"])
+        self.assertEqual(self.vmbstat("-r", "*.1").splitlines()[-1], "nothing")
+
+    def test_latency(self):
+        lines = self.vmbstat("--latency").splitlines()
+        self.assertIn(f"{DEVICE}  queue  4 packets", lines)
+        self.assertIn(f"{DEVICE}  peer  10 packets", lines)
+        where = lines.index(f"{DEVICE}  peer  10 packets")
+        self.assertRegex(lines[where + 1], r"< +1\.05 ms +2 #{10}$")
+        self.assertRegex(lines[where + 2], r"< +33\.6 ms +8 #{40}$")
+        self.assertEqual(self.vmbstat("-l", "*.1").splitlines()[-1], "not counted")
+
+    def test_json(self):
+        channels = json.loads(self.vmbstat("--json"))["channels"]
+        self.assertEqual([c["name"] for c in channels],
+                         [DEVICE, DEVICE + ".1", "vmbkmcl_loopback"])
+        first = channels[0]
+        self.assertEqual(first["path"], "/" + CHANNEL)
+        self.assertEqual(first["state"], "open")
+        self.assertIsNone(first["friendly_name"])
+        self.assertEqual(channels[2]["friendly_name"], 'disk "a"')
+        self.assertEqual(len(first["counters"]), 21)
+        self.assertEqual(first["counters"]["completions_sent"], 4900)
+        self.assertEqual(len(first["refusals"]), 22)
+        self.assertEqual(first["refusals"]["type_unknown"], 5)
+        self.assertEqual(first["gauges"]["outgoing_pending_send_size"], 1040)
+        self.assertEqual(first["latency_ns"]["peer"], {"1048576": 2, "33554432": 8})
+        self.assertEqual(first["latency_sum_ns"]["peer"], 201000000)
+        self.assertNotIn("per_second", first)
+
+    def test_json_again(self):
+        lines = self.vmbstat("--json", "--watch=0.1", "-n", "2").splitlines()
+        self.assertEqual(len(lines), 2)
+        self.assertEqual(json.loads(lines[1])["channels"][0]["per_second"]["received"], 0)
+
+    def test_prometheus(self):
+        lines = self.vmbstat("--prometheus").splitlines()
+        for expected in (
+                "# TYPE vmbkmcl_received_total counter",
+                f'vmbkmcl_received_total{{channel="{DEVICE}"}} 5000',
+                f'vmbkmcl_received_total{{channel="{DEVICE}.1"}} 60',
+                "# TYPE vmbkmcl_refusals_total counter",
+                f'vmbkmcl_refusals_total{{channel="{DEVICE}",reason="type_unknown"}} 5',
+                "# TYPE vmbkmcl_queue_length gauge",
+                f'vmbkmcl_queue_length{{channel="{DEVICE}"}} 21',
+                f'vmbkmcl_state{{channel="{DEVICE}.1",state="enabled"}} 1',
+                "# TYPE vmbkmcl_latency_seconds histogram",
+                f'vmbkmcl_latency_seconds_bucket{{channel="{DEVICE}",kind="queue",'
+                'le="1.024e-06"} 3',
+                f'vmbkmcl_latency_seconds_bucket{{channel="{DEVICE}",kind="queue",'
+                'le="2.048e-06"} 4',
+                f'vmbkmcl_latency_seconds_bucket{{channel="{DEVICE}",kind="queue",le="+Inf"}} 4',
+                f'vmbkmcl_latency_seconds_sum{{channel="{DEVICE}",kind="peer"}} 0.201',
+                f'vmbkmcl_latency_seconds_count{{channel="{DEVICE}",kind="peer"}} 10'):
+            self.assertIn(expected, lines)
+
+    def test_prometheus_grammar(self):
+        """Each family has one type line, and its samples follow that."""
+        family, seen = None, set()
+        sample = re.compile(r'(\w+)\{\w+="(?:[^"\\\n]|\\[\\"n])*"'
+                            r'(?:,\w+="(?:[^"\\\n]|\\[\\"n])*")*\} [0-9.e+-]+')
+        for line in self.vmbstat("--prometheus").splitlines():
+            kind = re.fullmatch(r"# TYPE (\w+) (counter|gauge|histogram)", line)
+            if kind:
+                family = kind[1]
+                self.assertNotIn(family, seen)
+                seen.add(family)
+                continue
+            found = sample.fullmatch(line)
+            self.assertTrue(found, line)
+            self.assertRegex(found[1], f"^{family}(_bucket|_sum|_count)?$")
+        self.assertGreater(len(seen), 30)
+
+    def test_quotes_in_a_name(self):
+        path = self.root / f"sys/bus/vmbus/devices/a\"b\\c/vmbkmcl"
+        path.mkdir(parents=True)
+        (path / "received").write_text("1\n")
+        self.assertIn(r'vmbkmcl_received_total{channel="a\"b\\c"} 1',
+                      self.vmbstat("--prometheus"))
+
+    def tables(self, process):
+        """Each table that is shown."""
+        table = []
+        for line in process.stdout:
+            if line.startswith("CHANNEL") and table:
+                yield "".join(table)
+                table = []
+            table.append(line)
+
+    def change_at_once(self, process, change):
+        """Nothing of it is seen before all of it is done."""
+        process.send_signal(signal.SIGSTOP)
+        change()
+        process.send_signal(signal.SIGCONT)
+
+    def interrupt(self, process):
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(timeout=30), 0)
+        self.assertEqual(process.stderr.read(), "")
+
+    def test_watch(self):
+        """Totals first, then what was counted since, a second; until interrupted."""
+        def change():
+            self.write("received", 105000)
+            self.write("sends_failed", 20009)
+
+        with subprocess.Popen(self.command("--watch=0.3"), stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True) as process:
+            tables = self.tables(process)
+            self.assertEqual(self.row(next(tables))["IN"], "5000")
+            self.change_at_once(process, change)
+            row = next(row for row in map(self.row, tables) if row["IN/s"] != "0")
+            # However late it looks: a hundred thousand in all that time.
+            self.assertAlmostEqual(int(row["IN/s"]) / int(row["ENDED/s"]), 5, delta=0.1)
+            self.assertEqual(row["OUT/s"], "0")
+            self.assertEqual(self.row(next(tables))["IN/s"], "0")
+            self.interrupt(process)
+
+    def test_channels_come_and_go(self):
+        def change():
+            shutil.rmtree(self.root / (CHANNEL + ".1"))
+            os.rename(self.root / CHANNEL, self.root / (CHANNEL + ".7"))
+
+        with subprocess.Popen(self.command("--watch=0.3"), stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True) as process:
+            tables = self.tables(process)
+            next(tables)
+            self.change_at_once(process, change)
+            text = next(text for text in tables if ".7" in text)
+            self.assertEqual(len(text.splitlines()), 3)
+            # There is no rate of what was not there before.
+            self.assertEqual(self.row(text, DEVICE + ".7")["IN/s"], "-")
+            self.assertEqual(self.row(next(tables), DEVICE + ".7")["IN/s"], "0")
+            self.interrupt(process)
+
+    def test_wrong_arguments(self):
+        for arguments in (["--bogus"], ["--watch=0"], ["--count=x"], ["-n", "-1"]):
+            self.assertEqual(self.vmbstat(*arguments, status=2), "")
+            self.assertIn("try: vmbstat --help", self.error)
+
+    def test_help(self):
+        self.assertIn("--prometheus", self.vmbstat("--help"))
+
+
+if __name__ == "__main__":
+    unittest.main()
