@@ -10,6 +10,8 @@
 
 #include "observe.h"
 
+#include <trace/events/vmbkmcl.h>
+
 static struct dentry *vmb_observe_root;
 
 /*
@@ -173,9 +175,17 @@ void vmb_observe_add(struct vmb_channel *channel)
 					       channel, &vmb_observe_channel_fops);
 }
 
-/* Returns when nobody reads it any more. Process context. */
+/*
+ * Returns when nobody reads it any more; who was too late has the trace. Process
+ * context.
+ */
 void vmb_observe_remove(struct vmb_channel *channel)
 {
+	const struct vmb_counters *counters = &channel->counters;
+
+	trace_vmb_cleanup(channel->name, counters->received, counters->completed,
+			  counters->sends, counters->sends_failed,
+			  counters->refused, counters->stalls, counters->leaked);
 	debugfs_remove(channel->debugfs);
 }
 

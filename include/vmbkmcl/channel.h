@@ -40,6 +40,9 @@ int vmb_channel_allocate(struct vmb_device *device, bool is_server,
  * have been freed: if not, there is a warning, and the channel's memory stays
  * for good. Sub-channels are to be cleaned up before their primary.
  *
+ * Its counters can be read in sysfs and debugfs from allocate until here, after
+ * disable too. The tracepoint vmb_cleanup has the last of them.
+ *
  * Context: process context.
  *
  * VmbChannelCleanup.

@@ -23,6 +23,7 @@ enum trace_kind {
 	TOLD_QUOTA,
 	TOLD_OVERTIME,
 	TOLD_SUSPEND,
+	TOLD_CLEANUP,
 };
 
 /**
@@ -49,7 +50,7 @@ struct told {
  */
 struct events {
 	spinlock_t lock; /* events */
-	const char *name;
+	char name[VMB_CHANNEL_NAME_SIZE];
 	struct told events[EVENTS];
 	u32 count;
 	struct tasklet_struct interrupt;
@@ -108,6 +109,12 @@ static void on_life(void *data, const char *channel, const char *step, int why)
 		note(data, channel, (struct told) { TOLD_SUSPEND, NULL, 0, why });
 }
 
+static void on_cleanup(void *data, const char *channel, u64 received, u64 completed,
+		       u64 sends, u64 sends_failed, u64 refused, u64 stalls, u64 leaked)
+{
+	note(data, channel, (struct told) { TOLD_CLEANUP, NULL, received, sends });
+}
+
 static int events_init(struct kunit *test)
 {
 	int ret = send_fixture_init(test);
@@ -119,7 +126,7 @@ static int events_init(struct kunit *test)
 	events = kunit_kzalloc(test, sizeof(*events), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, events);
 	spin_lock_init(&events->lock);
-	events->name = fixture->channel->name;
+	strscpy(events->name, fixture->channel->name, sizeof(events->name));
 	sender_of(fixture)->private = events;
 	channel_configure(fixture, 3064, 17, CHANNEL_FIXTURE_SMALL);
 	KUNIT_EXPECT_EQ(test, register_trace_vmb_send(on_send, events), 0);
@@ -128,6 +135,7 @@ static int events_init(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, register_trace_vmb_quota(on_quota, events), 0);
 	KUNIT_EXPECT_EQ(test, register_trace_vmb_overtime(on_overtime, events), 0);
 	KUNIT_EXPECT_EQ(test, register_trace_vmb_life(on_life, events), 0);
+	KUNIT_EXPECT_EQ(test, register_trace_vmb_cleanup(on_cleanup, events), 0);
 	return 0;
 }
 
@@ -143,6 +151,7 @@ static void events_exit(struct kunit *test)
 		unregister_trace_vmb_quota(on_quota, events);
 		unregister_trace_vmb_overtime(on_overtime, events);
 		unregister_trace_vmb_life(on_life, events);
+		unregister_trace_vmb_cleanup(on_cleanup, events);
 		tracepoint_synchronize_unregister();
 	}
 	send_fixture_exit(test);
@@ -316,6 +325,29 @@ static void reason_is_told(struct kunit *test)
 	expect_event(fixture, 0, TOLD_SUSPEND, NULL, 0, VMB_CHANNEL_STOP_DISABLED);
 }
 
+/* When the device goes, nobody has the time to read its counters. */
+static void counters_of_the_end(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	u32 i;
+
+	channel_enable(fixture);
+	for (i = 1; i <= 3; i++) {
+		peer_send_inband(fixture, i, 8);
+		KUNIT_EXPECT_EQ(test, channel_complete(fixture, i - 1, NULL, 0), 0);
+	}
+	send_one(fixture, 0, 16, 0);
+	send_free(fixture, 0);
+	channel_disable(fixture);
+	/* Still there. */
+	KUNIT_EXPECT_EQ(test, fixture->channel->counters.received, 3);
+	i = events_of(fixture)->count;
+	vmb_channel_cleanup(fixture->channel);
+	fixture->channel = NULL;
+	expect_events(fixture, i + 1);
+	expect_event(fixture, i, TOLD_CLEANUP, NULL, 3, 1);
+}
+
 static struct kunit_case events_cases[] = {
 	KUNIT_CASE(packet_is_joined),
 	KUNIT_CASE(packet_without_an_answer_has_no_id),
@@ -324,6 +356,7 @@ static struct kunit_case events_cases[] = {
 	KUNIT_CASE(quota_is_told_once),
 	KUNIT_CASE(share_is_told),
 	KUNIT_CASE(reason_is_told),
+	KUNIT_CASE(counters_of_the_end),
 	{}
 };
 

@@ -284,6 +284,38 @@ TRACE_EVENT(vmb_life,
 		  vmb_trace_stop_reason(__entry->reason), __entry->error)
 );
 
+/* The channel is given back: what its counters were in the end. */
+TRACE_EVENT(vmb_cleanup,
+	TP_PROTO(const char *channel, u64 received, u64 completed, u64 sends,
+		 u64 sends_failed, u64 refused, u64 stalls, u64 leaked),
+	TP_ARGS(channel, received, completed, sends, sends_failed, refused, stalls,
+		leaked),
+	TP_STRUCT__entry(
+		__array(char, channel, VMB_TRACE_NAME_SIZE)
+		__field(u64, received)
+		__field(u64, completed)
+		__field(u64, sends)
+		__field(u64, sends_failed)
+		__field(u64, refused)
+		__field(u64, stalls)
+		__field(u64, leaked)
+	),
+	TP_fast_assign(
+		strscpy(__entry->channel, channel, VMB_TRACE_NAME_SIZE);
+		__entry->received = received;
+		__entry->completed = completed;
+		__entry->sends = sends;
+		__entry->sends_failed = sends_failed;
+		__entry->refused = refused;
+		__entry->stalls = stalls;
+		__entry->leaked = leaked;
+	),
+	TP_printk("%s received=%llu completed=%llu sends=%llu sends_failed=%llu refused=%llu stalls=%llu leaked=%llu",
+		  __entry->channel, __entry->received, __entry->completed,
+		  __entry->sends, __entry->sends_failed, __entry->refused,
+		  __entry->stalls, __entry->leaked)
+);
+
 #endif
 
 /* This part must be outside the guard. */
