@@ -15,6 +15,7 @@ import sys
 TOP = pathlib.Path(__file__).resolve().parent.parent
 CHANNEL = "/sys/bus/vmbus/devices/<instance>/vmbkmcl/"
 OFFER = "/sys/bus/vmbkmcl_loopback/devices/<offer>/"
+DEBUGFS = "/sys/kernel/debug/vmbkmcl/<channel>"
 EVENTS = "/sys/kernel/tracing/events/vmbkmcl/"
 PARAMETER = "/sys/module/{}/parameters/{}"
 TRACE = "include/trace/events/vmbkmcl.h"
@@ -84,7 +85,7 @@ def parameters(tree):
                                    tree["Kbuild"], re.M):
         modules[f"{name}.c"] = module
     for path, text in tree.items():
-        for name in re.findall(r"^module_param(?:_named)?\((\w+),", text, re.M):
+        for name in re.findall(r"^module_param(?:_named|_cb)?\((\w+),", text, re.M):
             yield PARAMETER.format(modules.get(path, "?"), name)
 
 
@@ -104,6 +105,15 @@ def tracepoints(tree):
         if kind == "TRACE_EVENT":
             events[name] = fields[name]
     return events
+
+
+def debugfs(tree):
+    """Names of the lines, without those of lists."""
+    text = tree["drivers/kmcl/observe.c"]
+    names = re.findall(r'seq_printf\(file, "(\w+) %', text)
+    kinds = re.findall(r'\[VMB_LATENCY_\w+\] = "(\w+)"', text)
+    names += [f"latency_{k}{s}" for k in kinds for s in ("", "_sum_ns")]
+    return {*names, "refusal_<reason>"}
 
 
 def words(tree):
@@ -142,10 +152,23 @@ def numbers_in_plain(tree):
                 yield f"{TRACE}: {kind} is printed as {line}, a bare number"
 
 
+def one_liners(tree, events):
+    """Events and fields that the README's commands name."""
+    commands = re.findall(r"^    .+$", tree["include/ABI/README.md"], re.M)
+    for event in set(re.findall(r"vmbkmcl:(vmb_\w+)", "\n".join(commands))):
+        if event not in events:
+            yield f"include/ABI/README.md: there is no {event}"
+    for probe in "\n".join(commands).split("tracepoint:")[1:]:
+        event = re.match(r"vmbkmcl:(\w+)", probe)[1]
+        for field in re.findall(r"args->(\w+)", probe):
+            if field not in events.get(event, []):
+                yield f"include/ABI/README.md: {event} has no {field}"
+
+
 def problems_of(tree):
     entries, problems = documented(tree)
     events = tracepoints(tree)
-    wanted = [*sysfs(tree), *parameters(tree), EVENTS, *(EVENTS + n for n in events)]
+    wanted = [*sysfs(tree), *parameters(tree), DEBUGFS, EVENTS, *(EVENTS + n for n in events)]
     if len(wanted) < 40:
         problems.append(f"only {len(wanted)} names were found in the code")
     problems += [f"include/ABI has no {w}" for w in wanted if w not in entries]
@@ -155,6 +178,10 @@ def problems_of(tree):
         there = re.findall(r"^\t\t(\w+)\t", text, re.M) + ["channel"]
         problems += [f"include/ABI: {name} lacks {f}" for f in fields if f not in there]
         problems += [f"include/ABI: {name} has no field {f}" for f in there if f not in fields]
+    lines = set(re.findall(r"^\t\t([\w<>]+)(?:\t|$)", entries.get(DEBUGFS, ""), re.M))
+    problems += [f"include/ABI: debugfs lacks {n}" for n in sorted(debugfs(tree) - lines)]
+    problems += [f"include/ABI: debugfs has no {n}" for n in sorted(lines - debugfs(tree))]
+    problems += one_liners(tree, events)
     problems += words(tree)
     problems += numbers_in_plain(tree)
     return problems
@@ -177,6 +204,10 @@ PLANTED = (
     (TRACE, "transaction=%#llx type=%s reason", "transaction=%#llx type=%u reason", "a bare number"),
     ("include/ABI/tracepoints", "\t\tshare\t", "\t\tpart\t", "vmb_overtime has no field part"),
     ("include/ABI/module-parameters", "allow_isolated\n", "allow_all\n", "has /sys/module"),
+    ("drivers/kmcl/observe.c", "queue_length %u", "queue_size %u", "debugfs lacks queue_size"),
+    ("drivers/kmcl/observe.c", '= "peer"', '= "host"', "debugfs has no latency_peer_sum_ns"),
+    ("include/ABI/README.md", "vmb_overtime -a", "vmb_overrun -a", "there is no vmb_overrun"),
+    ("include/ABI/README.md", "args->reason", "args->why", "vmb_refuse has no why"),
     ("include/ABI/sysfs-vmbkmcl", "vmbkmcl/stalls\n", "vmbkmcl/stalled\n", "vmbkmcl/stalled"),
 )
 

@@ -28,6 +28,7 @@
 
 #include "counters.h"
 #include "incoming.h"
+#include "latency.h"
 #include "life_table.h"
 #include "outgoing.h"
 #include "ranges.h"
@@ -183,6 +184,7 @@ struct vmb_watchdog {
  * @watchdog: stall watchdog.
  * @counters: what sysfs shows.
  * @refusals: how often each reason was given.
+ * @latencies: how long packets waited, by enum vmb_latency_kind.
  * @debugfs: its file there.
  * @release_work: frees it where that may sleep.
  *
@@ -229,6 +231,7 @@ struct vmb_channel {
 	struct vmb_watchdog watchdog;
 	struct vmb_counters counters;
 	u64 refusals[VMB_REFUSAL_COUNT];
+	struct vmb_latency latencies[VMB_LATENCY_KINDS];
 	struct dentry *debugfs;
 	struct work_struct release_work;
 };

@@ -169,6 +169,7 @@ int vmb_channel_packet_complete(struct vmb_packet_completion *packet,
 	trace_vmb_complete(channel->name, packet->wire.transaction_id,
 			   packet->wire.type, packet->wire.flags,
 			   packet->wire.ranges_length, length);
+	vmb_latency_end(&channel->latencies[VMB_LATENCY_DRIVER], &packet->since);
 	if (unlikely(packet->vector_count))
 		vmb_external_data_release(packet);
 	if (vmb_inbound_is_drainer(&channel->inbound) &&

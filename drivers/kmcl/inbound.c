@@ -93,6 +93,7 @@ vmb_inbound_deliver(struct vmb_channel *channel,
 	trace_vmb_dispatch(channel->name, wire->transaction_id, wire->type,
 			   wire->flags, wire->ranges_length,
 			   wire->payload_length);
+	vmb_latency_begin(&packet->since);
 	inbound->process_packet(channel, inbound->callback_context, packet,
 				(u8 *)packet->buffer + wire->ranges_length,
 				wire->payload_length, flags);

@@ -46,6 +46,7 @@ enum vmb_packet_state {
  * @state: enum vmb_packet_state; changed by cmpxchg, since a client may
  *	complete twice at once.
  * @wire: its descriptor, captured.
+ * @since: when it was delivered; see latency.h.
  * @completion_length: bytes of @buffer that wait to go out as the completion.
  * @buffer: ranges and payload, copied once; then the completion's payload.
  * @client_context: the client's scratch area, zeroed for each packet.
@@ -66,6 +67,7 @@ struct vmb_packet_completion {
 	struct vmb_channel *channel;
 	atomic_t state;
 	struct vmb_ring_packet wire;
+	u64 since;
 	u32 completion_length;
 	void *buffer;
 	void *client_context;

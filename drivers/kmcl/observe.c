@@ -106,6 +106,13 @@ const struct sysfs_ops vmb_observe_sysfs_ops = {
 	.show = vmb_observe_show,
 };
 
+static const char * const vmb_observe_latencies[] = {
+	[VMB_LATENCY_QUEUE] = "queue",
+	[VMB_LATENCY_DRIVER] = "driver",
+	[VMB_LATENCY_PEER] = "peer",
+};
+static_assert(ARRAY_SIZE(vmb_observe_latencies) == VMB_LATENCY_KINDS);
+
 /* debugfs: vmbkmcl/<device>, and vmbkmcl/<device>.1 for its second channel. */
 static void vmb_observe_rings(struct seq_file *file, struct vmb_channel *channel)
 {
@@ -142,6 +149,28 @@ static void vmb_observe_rings(struct seq_file *file, struct vmb_channel *channel
 		   writer.pending_send_size);
 }
 
+/* Nothing while nothing was counted; else bucket by bucket, those that have any. */
+static void vmb_observe_latency(struct seq_file *file, const char *name,
+				const struct vmb_latency *latency)
+{
+	bool any = false;
+	s64 count;
+	u32 i;
+
+	for (i = 0; i < VMB_LATENCY_BUCKETS; i++) {
+		count = atomic64_read(&latency->buckets[i]);
+		if (!count)
+			continue;
+		if (!any)
+			seq_printf(file, "latency_%s", name);
+		any = true;
+		seq_printf(file, " %llu:%lld", 1ull << (VMB_LATENCY_SHIFT + i), count);
+	}
+	if (any)
+		seq_printf(file, "\nlatency_%s_sum_ns %lld\n", name,
+			   atomic64_read(&latency->sum));
+}
+
 static int vmb_observe_channel_show(struct seq_file *file, void *unused)
 {
 	struct vmb_channel *channel = file->private;
@@ -164,6 +193,9 @@ static int vmb_observe_channel_show(struct seq_file *file, void *unused)
 	for (i = VMB_REFUSAL_NONE + 1; i < VMB_REFUSAL_COUNT; i++)
 		seq_printf(file, "refusal_%s %llu\n", vmb_refusal_name(i),
 			   READ_ONCE(channel->refusals[i]));
+	for (i = 0; i < VMB_LATENCY_KINDS; i++)
+		vmb_observe_latency(file, vmb_observe_latencies[i],
+				    &channel->latencies[i]);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(vmb_observe_channel);

@@ -149,10 +149,12 @@ static inline void vmb_send_in_ring(struct vmb_channel *channel,
 				    struct vmb_packet *packet)
 {
 	lockdep_assert_held(&channel->outbound.lock);
+	vmb_latency_end(&channel->latencies[VMB_LATENCY_QUEUE], &packet->since);
 	if (!packet->waits) {
 		vmb_send_end(channel, packet, 0);
 		return;
 	}
+	vmb_latency_begin(&packet->since);
 	packet->state = VMB_SEND_SENT;
 	vmb_transaction_sent(channel, packet);
 	vmb_outbound_watch(channel, VMB_WATCH_ANSWERS);

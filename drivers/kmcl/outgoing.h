@@ -98,6 +98,7 @@ enum vmb_send_state {
  * @slot: in the transaction table.
  * @transaction_id: what the peer calls it.
  * @status: what the routine will be told, while ended.
+ * @since: when it was sent, or entered the ring; see latency.h.
  * @external: external data.
  * @payload: room for @payload_maximum bytes; holds them while the packet waits.
  * @payload_length: bytes of payload.
@@ -119,6 +120,7 @@ struct vmb_packet {
 	u32 slot;
 	u32 transaction_id;
 	int status;
+	u64 since;
 	struct vmb_packet_external external;
 	void *payload;
 	u32 payload_length;

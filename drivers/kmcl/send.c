@@ -149,6 +149,7 @@ int vmb_send_submit(struct vmb_packet *packet, const void *buffer, u32 length,
 
 	trace_vmb_send(channel->name, packet, packet->external.count, packet->waits,
 		       length);
+	vmb_latency_begin(&packet->since);
 	spin_lock_irqsave(&outbound->lock, flags);
 	ret = vmb_send_submit_locked(channel, packet, buffer, length, may_wait);
 	ended = vmb_send_claim_ended(outbound);

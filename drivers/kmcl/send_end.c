@@ -98,6 +98,8 @@ bool vmb_send_completed(struct vmb_channel *channel, u64 transaction_id,
 	spin_lock_irqsave(&outbound->lock, flags);
 	packet = vmb_transaction_end(channel, transaction_id);
 	if (likely(packet)) {
+		vmb_latency_end(&channel->latencies[VMB_LATENCY_PEER],
+				&packet->since);
 		vmb_send_account(channel, packet, status);
 		packet->state = VMB_SEND_ENDED;
 	}

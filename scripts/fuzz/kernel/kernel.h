@@ -104,6 +104,10 @@ extern u32 kernel_warnings_announced;
 #define dev_err_ratelimited(device, ...)	dev_err(device, __VA_ARGS__)
 #define dev_warn_ratelimited(device, ...)	dev_err(device, __VA_ARGS__)
 
+/* Keys are never on. */
+#define DECLARE_STATIC_KEY_FALSE(name)	extern struct static_key_false name
+#define static_branch_unlikely(key)	((void)(key), false)
+
 /* Tracepoints take their arguments and do nothing. */
 #define TP_PROTO(...)		__VA_ARGS__
 #define TP_ARGS(...)

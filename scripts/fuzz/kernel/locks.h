@@ -77,6 +77,10 @@ typedef struct {
 	int counter;
 } atomic_t;
 
+typedef struct {
+	s64 counter;
+} atomic64_t;
+
 static inline int atomic_read(const atomic_t *atomic)
 {
 	return atomic->counter;
