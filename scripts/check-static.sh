@@ -447,6 +447,9 @@ if wants kernel-doc; then
 	check "kernel-doc: no finding" kernel_doc
 	check "kernel-doc: every exported symbol has it" exports_documented
 	check "kernel-doc: what vmbkmcl.h declares is exported" header_is_exported
+	check "kernel-doc: the header says in which context, and what is returned" \
+		scripts/header-doc.py
+	check "kernel-doc: that is seen to be missing" scripts/header-doc.py --self-test
 fi
 if wants coccicheck; then
 	need_packages coccinelle python3

@@ -157,6 +157,20 @@ typedef void (*vmb_packet_completion_routine_fn)(struct vmb_packet *packet,
  * the order opened, started, post_started, suspend, closed. The client must not
  * disable or clean up the channel from within them (-EDEADLK).
  *
+ * Who waits in them for work of its own (cancel_work_sync(), a lock that the work
+ * holds, a thread) has to know what that work waits for. In opened and started no
+ * packet moves, so not for work that waits for one. In post_started packets move.
+ * In suspend what the client has sent has not ended yet: it ends when suspend has
+ * returned, so work that waits for the end of a packet, or inside
+ * vmb_channel_send_synchronous_request(), is not to be waited for; tell it to stop.
+ * In closed every packet has ended, and such work with it: wait for it there.
+ *
+ * A driver that learns in post_started, or from a packet, that it cannot work with
+ * this peer has nobody to tell: its probe has returned 0 long ago. It queues work
+ * that calls vmb_channel_disable(), and keeps the channel, disabled, until its
+ * remove, which waits for that work before it cleans the channel up. What can be
+ * told before any packet moves is told by an errno from opened.
+ *
  * VMB_CHANNEL_STATE_CHANGE_CALLBACKS_V5.
  */
 struct vmb_channel_state_change_callbacks {

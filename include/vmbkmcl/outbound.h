@@ -17,7 +17,17 @@
  *
  * The object is the caller's until vmb_packet_free(), which must come before
  * vmb_channel_cleanup(). While there are any, settings that determine their
- * size cannot be changed.
+ * size cannot be changed; so it may be got before enable, but after them.
+ *
+ * It has room for the largest packet and its ranges, in one piece, and is not
+ * waited for (GFP_ATOMIC): where packets are large it is wise to get as many as
+ * will be needed beforehand, and to keep them.
+ *
+ * Nothing here waits until one is free. Who has to sets a completion routine of
+ * its own, which frees the packet, or keeps it for the next, and then wakes a wait
+ * queue; and waits with wait_event(queue, (packet = vmb_packet_allocate(channel)))
+ * where it may sleep, but not in the channel's own callbacks. Every packet that was
+ * sent ends, at the latest when the channel closes, so the wait does.
  *
  * Context: any but hard interrupt.
  * Return: the packet; NULL: there are as many as the channel's maximum packet
