@@ -9,6 +9,7 @@
 #   VMBGUEST-TEST ok NAME	or "not ok NAME", after the reason
 #   VMBGUEST-SUM ROUND ...	what the client said in the log when it was done
 #   VMBGUEST-COUNTER NAME N	its counters after the first round
+#   VMBGUEST-SEEN PATH:LINE	what its channels showed of themselves then, for vmbstat
 #
 # Parameters for the client: /test/client-parameters.
 
@@ -67,7 +68,8 @@ has_no_hyperv() {
 }
 
 load_all() {
-	load vmbkmcl && load vmb_block_server && load_client "$@"
+	load vmbkmcl && echo Y >/sys/module/vmbkmcl/parameters/latency &&
+		load vmb_block_server && load_client "$@"
 }
 
 # The client's own last line, in which it counts.
@@ -124,6 +126,10 @@ check "load: the library cannot go while it is used" is_pinned
 check "traffic: every byte is right" content load
 for file in "$bus"/devices/*/block/*; do
 	echo "VMBGUEST-COUNTER ${file##*/} $(cat "$file")"
+done
+for file in $(find "$bus"/devices/*/vmbkmcl* /sys/devices/vmbkmcl_loopback/vmbkmcl* \
+		/sys/kernel/debug/vmbkmcl -type f); do
+	sed "s|^|VMBGUEST-SEEN $file:|" "$file"
 done
 check "unload: everything" unloads
 check "load: again, to work until it is stopped" load_all operations=0

@@ -15,22 +15,11 @@ import sys
 import tempfile
 import unittest
 
+from recorded import unpack
+
 HERE = pathlib.Path(__file__).resolve().parent
 DEVICE = "7b2e94d1-3c0f-4e86-8a51-0c9d62f31728"
 CHANNEL = f"sys/bus/vmbus/devices/{DEVICE}/vmbkmcl"
-
-
-def unpack(root):
-    """The files that the recording's lines are of."""
-    files = {}
-    for line in (HERE / "recorded").read_text().splitlines():
-        if not line.startswith("#"):
-            path, _, text = line.partition(":")
-            files.setdefault(path, []).append(text)
-    for path, lines in files.items():
-        file = root / path.lstrip("/")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("\n".join(lines) + "\n")
 
 
 class Vmbstat(unittest.TestCase):
@@ -39,7 +28,7 @@ class Vmbstat(unittest.TestCase):
     def setUp(self):
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="vmbstat-test."))
         self.addCleanup(shutil.rmtree, self.root)
-        unpack(self.root)
+        unpack(HERE / "recorded", self.root)
 
     def command(self, *arguments):
         return [sys.executable, "-W", "error", HERE / "vmbstat.py", f"--root={self.root}",
