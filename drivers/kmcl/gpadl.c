@@ -152,14 +152,11 @@ int vmb_gpadl_create(struct vmb_channel *channel, struct vmb_gpadl *gpadl,
 	struct vmb_memory *memory = &channel->memory;
 	int ret;
 
+	vmb_gpadl_pin(gpadl);
 	mutex_lock(&memory->mutex);
 	ret = vmb_gpadl_share(channel, gpadl);
-	if (!ret) {
-		/* What was private to an isolated VM is noise once it is not. */
-		if (gpadl->origin == VMB_GPADL_ALLOCATED && channel->device->isolated)
-			memset(gpadl->buffer, 0, gpadl->byte_count);
+	if (!ret)
 		*gpadl_handle = gpadl->handle;
-	}
 	mutex_unlock(&memory->mutex);
 	if (!ret)
 		return 0;
@@ -241,10 +238,10 @@ static int vmb_gpadl_end_delete(struct vmb_channel *channel, struct vmb_gpadl *g
 		ret = -EBUSY;
 	if (ret) {
 		vmb_outbound_count_leak(channel);
-		dev_err(channel->dev,
-			"%s: GPADL %#x could not be taken back (%pe), its %u bytes must never be freed\n",
-			vmb_channel_label(channel), gpadl->handle, ERR_PTR(ret),
-			gpadl->byte_count);
+		dev_err_ratelimited(channel->dev,
+				    "%s: GPADL %#x could not be taken back (%pe), its %u bytes must never be freed\n",
+				    vmb_channel_label(channel), gpadl->handle,
+				    ERR_PTR(ret), gpadl->byte_count);
 	}
 	vmb_gpadl_unlink(memory, gpadl);
 	/*
@@ -254,6 +251,7 @@ static int vmb_gpadl_end_delete(struct vmb_channel *channel, struct vmb_gpadl *g
 	if (!used) {
 		vmb_gpadl_free(gpadl, ret);
 	} else {
+		vmb_gpadl_leak_memory(gpadl);
 		kmemleak_ignore(gpadl);
 		kmemleak_ignore(gpadl->pages);
 	}

@@ -9,6 +9,8 @@
 #include "channel.h"
 
 /* gpadl_free.c */
+void vmb_gpadl_pin(struct vmb_gpadl *gpadl);
+void vmb_gpadl_leak_memory(struct vmb_gpadl *gpadl);
 void vmb_gpadl_free(struct vmb_gpadl *gpadl, bool leaked);
 
 /* gpadl.c */
@@ -29,6 +31,7 @@ void vmb_gpadl_unmap(struct vmb_channel *owner, u32 gpadl_handle);
 void vmb_memory_unmap_leftovers(struct vmb_channel *server);
 
 /* external_data.c */
+extern bool vmb_forbid_raw_guest_memory;
 enum vmb_refusal vmb_external_data_check(struct vmb_packet_completion *packet);
 enum vmb_refusal vmb_external_data_resolve(struct vmb_packet_completion *packet,
 					   bool *pending);

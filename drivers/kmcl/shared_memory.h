@@ -8,6 +8,7 @@
 
 #include <linux/bvec.h>
 #include <linux/list.h>
+#include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
@@ -49,6 +50,8 @@ enum vmb_gpadl_state {
  *	it is handed out read-only, and a server maps it so.
  * @pages: its pages, in order.
  * @page_count: how many.
+ * @pinned: they are referenced, so that whoever frees them too early, or must
+ *	never, does not give them to others.
  * @state: enum vmb_gpadl_state; changed under memory.mutex and memory.lock.
  * @users: vectors in the client's hands that lie in it, under memory.lock.
  * @sets: transfer-page sets that stand for it, under memory.mutex.
@@ -69,6 +72,7 @@ struct vmb_gpadl {
 	bool read_only;
 	struct page **pages;
 	u32 page_count;
+	bool pinned;
 	enum vmb_gpadl_state state;
 	u32 users;
 	u32 sets;
@@ -105,5 +109,14 @@ struct vmb_memory {
 	bool awaited;
 	bool accepting;
 };
+
+/*
+ * A page whose life is counted: not a slab's, whose objects come and go, nor one
+ * behind the first of a block, which goes with that.
+ */
+static inline bool vmb_page_is_counted(struct page *page)
+{
+	return !folio_test_slab(page_folio(page)) && page_count(page) > 0;
+}
 
 #endif

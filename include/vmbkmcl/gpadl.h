@@ -20,9 +20,24 @@
  *
  * When this returns the peer has confirmed and may use the memory.
  *
+ * KMCL shares buffers that begin anywhere, and tells the peer where in their first
+ * page. hv_vmbus has no way to say that, and the whole page would show the peer
+ * what else is in it. So here a buffer is whole pages; what is not can be external
+ * data of a packet, which may begin and end at any byte, and so may what a packet
+ * of the peer names inside of a GPADL.
+ *
+ * The pages are referenced until the peer has let go of them, for ever if it does
+ * not: whoever frees them all the same does not give them to others. That is not
+ * so for memory of kmalloc, nor for a block of several pages that is no compound
+ * page: of those only the client can take care.
+ *
+ * In an isolated VM the memory is decrypted for it, and its contents are lost:
+ * whoever needs them there copies them in when this has returned, and before it
+ * tells the peer of them.
+ *
  * Context: process context; waits for the peer. Not from the packet callbacks.
- * Return: 0; -EINVAL: flags, a server channel, alignment, or memory of another
- * kind; -E2BIG: more than the protocol can say; -EOPNOTSUPP: vmalloc memory in
+ * Return: 0; -EINVAL: flags, a server channel, a buffer that does not begin with a
+ * page or is not whole pages, or memory of another kind; -E2BIG: more than the protocol can say; -EOPNOTSUPP: vmalloc memory in
  * an isolated VM; -EEXIST: a page is shared by this channel already; -ENODEV:
  * not open; -ENOMEM; -EIO: refused, and the peer may write to the memory all the
  * same, so it must never be freed; or what else the transport said.
@@ -94,9 +109,11 @@ int vmb_channel_create_gpadl_from_pfn_list(struct vmb_channel *channel, u32 flag
  * @page_count: number of pages of PAGE_SIZE, at most 8,189 of 4 KiB.
  * @gpadl_handle: gets the peer's name for it.
  *
- * The memory is zeroed, and belongs to the GPADL: vmb_channel_delete_gpadl()
- * frees it, unless the peer may still write to it. In an isolated VM it has to
- * be in one block, so some MiB are the most that can be had.
+ * The memory belongs to the GPADL: vmb_channel_delete_gpadl() frees it, unless the
+ * peer may still write to it. It is zeroed before the peer gets it, who may have
+ * written to it when this returns. In an isolated VM it has to be in one block, so
+ * some MiB are the most that can be had; and what decryption makes of the zeroes
+ * is undefined there: whoever needs some clears it before it tells the peer.
  *
  * Context: process context; waits for the peer. Not from the packet callbacks.
  * Return: 0; -EINVAL: flags, a server channel, or no pages; -E2BIG: more than the
@@ -133,18 +150,21 @@ int vmb_channel_get_system_address_for_gpadl(struct vmb_channel *channel,
  * @gpadl_handle: from create.
  *
  * Waits until no uncompleted packet has external data in the memory, until a
- * server on the same machine has unmapped it, and for the peer. Afterwards the
- * caller may free it; but not if this fails with -EIO. Memory that
- * vmb_channel_create_gpadl() allocated is freed here, or, with -EIO, leaked.
- * The memory cannot be found any more from the beginning, and a channel that
- * closes meanwhile is disabled when this has returned. Who waits for long is told
- * so in the log.
+ * server on the same machine has unmapped it, and for the peer; if that takes
+ * long, the log says so. From the beginning nothing leads to the memory any more.
+ * Other calls go on meanwhile, and the channel may close; it is disabled when this
+ * has returned. Afterwards the caller may free the memory; but not if this fails
+ * with -EIO. Memory that vmb_channel_create_gpadl() allocated is freed here, or,
+ * with -EIO, leaked.
+ *
+ * What the closed callback leaves behind is deleted when it has returned. If the
+ * peer does not let go of that, it is counted as leaked.
  *
  * Context: process context. Not from the packet callbacks.
- * Return: 0; -ENOENT: no such GPADL, or it is being deleted; -EBUSY: a transfer-page set stands for it;
- * -EIO: the peer may still write to the memory, or a packet that the channel was
- * closed without may still point into it, or one that is not waited for because
- * the machine goes down, so it must never be freed.
+ * Return: 0; -ENOENT: no such GPADL, or it is being deleted; -EBUSY: a
+ * transfer-page set stands for it; -EIO: the peer may still write to the memory,
+ * or a packet that the channel was closed without may still point into it, or one
+ * that is not waited for because the machine goes down, so it must never be freed.
  *
  * VmbChannelDeleteGpadl.
  */
