@@ -12,16 +12,16 @@
 #include "gpadl.h"
 #include "compat.h"
 
-static bool forbid_raw_guest_memory;
-module_param(forbid_raw_guest_memory, bool, 0444);
+bool vmb_forbid_raw_guest_memory;
+module_param_named(forbid_raw_guest_memory, vmb_forbid_raw_guest_memory, bool, 0444);
 MODULE_PARM_DESC(forbid_raw_guest_memory,
-		 "Let no client have external data in memory that its channel has not shared");
+		 "Let no driver have external data in memory that its channel has not shared, no server on loopback either");
 
 int vmb_channel_init_set_raw_guest_memory(struct vmb_channel *channel)
 {
 	if (!vmb_channel_is_configurable(channel))
 		return -EBUSY;
-	if (channel->device->isolated || forbid_raw_guest_memory)
+	if (channel->device->isolated || vmb_forbid_raw_guest_memory)
 		return -EPERM;
 	channel->raw_guest_memory = true;
 	return 0;
@@ -100,8 +100,11 @@ vmb_external_data_add_gpa(struct vmb_packet_completion *packet,
 	struct vmb_gpadl *owner;
 	struct page *page;
 
-	/* A peer in this kernel keeps the memory, and may be trusted with it. */
-	if (channel->local) {
+	/*
+	 * A peer in this kernel keeps the memory, and is trusted with it, unless
+	 * nobody is to be. Then a server, which shares nothing, gets none.
+	 */
+	if (channel->local && !vmb_forbid_raw_guest_memory) {
 		page = pfn_to_online_page(segment->frame);
 		owner = NULL;
 		goto found;

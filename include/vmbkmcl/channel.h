@@ -158,7 +158,9 @@ int vmb_channel_init_set_friendly_name(struct vmb_channel *channel,
  * with it by a GPADL. With it, any page of ordinary RAM: the client trusts its
  * peer with all memory of the machine. Not available in an isolated
  * (confidential) VM, nor where the administrator forbids it by the module
- * parameter forbid_raw_guest_memory.
+ * parameter forbid_raw_guest_memory. A server on loopback needs no such call, for
+ * its client keeps the memory; but that parameter forbids it there, too, and then
+ * all external data of its client's is refused.
  *
  * Context: process context.
  * Return: 0; -EBUSY: not disabled; -EPERM: isolated, or forbidden.

@@ -195,6 +195,57 @@ static void raw_page(struct kunit *test)
 	__free_page(page);
 }
 
+/* A peer in this kernel is trusted with any page, unless nobody is to be. */
+static void local_peer(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct external_memory *shared = shared_of(fixture);
+
+	fixture->channel->local = true;
+	channel_enable(fixture);
+	peer_send_direct(fixture, shared->memory, 0, 200);
+	get_all(fixture, fixture->packets[0].packet);
+	expect_memory(fixture, shared->memory, 200);
+	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, NULL, 0), 0);
+}
+
+static void allow_again(void *nothing)
+{
+	vmb_forbid_raw_guest_memory = false;
+}
+
+static void raw_memory_is_forbidden(struct kunit *test, bool local)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct external_memory *shared = shared_of(fixture);
+
+	vmb_forbid_raw_guest_memory = true;
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, allow_again, NULL), 0);
+	KUNIT_EXPECT_EQ(test, vmb_channel_init_set_raw_guest_memory(fixture->channel), -EPERM);
+	fixture->channel->local = local;
+	channel_enable(fixture);
+	peer_send_direct(fixture, shared->memory, 0, 8);
+	expect_external_refused(fixture, -EACCES, VMB_REFUSAL_PAGE_NOT_SHARED);
+	/* What is shared is not meant. */
+	KUNIT_ASSERT_EQ(test, vmb_channel_create_gpadl_from_buffer(fixture->channel, 0,
+								   shared->memory, PAGE_SIZE,
+								   &shared->handle), 0);
+	peer_send_direct(fixture, shared->memory, 0, 8);
+	get_all(fixture, fixture->packets[1].packet);
+	expect_memory(fixture, shared->memory, 8);
+	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 1, NULL, 0), 0);
+}
+
+static void forbidden(struct kunit *test)
+{
+	raw_memory_is_forbidden(test, false);
+}
+
+static void forbidden_to_a_local_peer(struct kunit *test)
+{
+	raw_memory_is_forbidden(test, true);
+}
+
 /*
  * The client was given up by remove and completes later: what the device said is
  * gone with it, and somebody else's by now.
@@ -554,6 +605,9 @@ static struct kunit_case external_data_cases[] = {
 	KUNIT_CASE(direct_partly_shared),
 	KUNIT_CASE(direct_page_shared_no_longer),
 	KUNIT_CASE(raw_page),
+	KUNIT_CASE(local_peer),
+	KUNIT_CASE(forbidden),
+	KUNIT_CASE(forbidden_to_a_local_peer),
 	KUNIT_CASE(raw_page_outlives_the_device),
 	KUNIT_CASE(raw_page_of_before_a_hibernation),
 	KUNIT_CASE(raw_page_in_use_keeps_the_machine_awake),
