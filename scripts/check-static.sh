@@ -15,7 +15,7 @@
 #   litmus      each barrier of the ring is needed, and is enough
 #   observe     include/ABI against the code, vmbstat on a recorded tree
 #   source      SPDX lines, where kernel versions may be asked for, file sizes,
-#               what the README shows of the sources
+#               log lines that nobody limits, what the README shows of the sources
 #
 # Without PART all of them. Each is a numbered result; the last line counts.
 set -eu
@@ -361,6 +361,80 @@ clients_see_no_channel() {
 	! grep -rnE 'vmbus_channel|linux/hyperv\.h|drivers/kmcl/' drivers/clients || false
 }
 
+# Log lines that no peer can cause often, each by its format, and why.
+seldom=(
+	# said at most once in ten seconds by who waits
+	'drivers/kmcl/(close|gpadl|loopback_channel)\.c: .*(waits for the driver to complete|is deleted when|waiting for the server)'
+	# once a remove, once a sleep of the machine, once a life of the channel
+	'drivers/kmcl/close\.c: .*going on without them'
+	'drivers/kmcl/life(_sleep)?\.c: .*(no hibernation|does not come to rest)'
+	'drivers/kmcl/watchdog\.c: .*further times are only counted'
+	# what a module of this kernel does wrong when it registers, or enables
+	'drivers/kmcl/registry\.c: .*(build it again|needs name|cannot be registered)'
+	'drivers/kmcl/loopback_channel\.c: .*(needs a target|own kernel only|nothing to offer|another server offers)'
+	'drivers/kmcl/loopback_bus\.c: .*has no device'
+	# the examples: once a run, or once a bind
+	'drivers/clients/block/block_(client|load)\.c: .*(cannot go on|operations, |status page is lost|do not end|server has counted)'
+	'drivers/clients/block/block_provoke\.c: .*a request that is wrong'
+	'drivers/clients/(echo|source)/[a-z_]+\.c: .*(sub-channels, error|packets accepted)'
+)
+
+# unlimited FILE...: log lines without a limit of their own, as FILE: CALL FORMAT.
+unlimited() {
+	awk '
+		FNR == 1 { call = "" }
+		/(^|[^A-Za-z_])((dev|netdev|pr)_(emerg|alert|crit|err|warn|notice|info)|printk|WARN|WARN_ON)\(/ { call = $0 }
+		call != "" {
+			if (call != $0)
+				call = call " " $0
+			if ($0 ~ /;[ \t]*$|\{[ \t]*$|\)[ \t]*\|\|$/) {
+				gsub(/[ \t]+/, " ", call)
+				print FILENAME ": " call
+				call = ""
+			}
+		}
+	' "$@"
+}
+
+# The peer chooses how often: what it causes is limited, or said why it is not.
+log_is_limited() {
+	mapfile -t files < <(grep -E '^drivers/.*\.[ch]$' "$scratch/kernel-files")
+	unlimited "${files[@]}" >"$scratch/unlimited"
+	test -s "$scratch/unlimited"
+	! grep -vE "^($(IFS='|'; echo "${seldom[*]}"))" "$scratch/unlimited" || false
+}
+
+# Each exception excuses something, or it would one day excuse what is new.
+log_exceptions_are_used() {
+	local exception unused=0
+
+	for exception in "${seldom[@]}"; do
+		grep -qE "^$exception" "$scratch/unlimited" || {
+			echo "excuses nothing: $exception"
+			unused=1
+		}
+	done
+	test "$unused" -eq 0
+}
+
+unlimited_sees() {
+	mkdir -p "$scratch/planted"
+	cat >"$scratch/planted/log.c" <<-'END'
+		void vmb_wrong(struct device *dev)
+		{
+			dev_err_ratelimited(dev, "limited\n");
+			WARN_ONCE(1, "once\n");
+			if (dev)
+				dev_err(dev,
+					"planted: %d\n",
+					1);
+		}
+	END
+	unlimited "$scratch/planted/log.c" | tee "$scratch/planted/log"
+	test "$(wc -l <"$scratch/planted/log")" -eq 1
+	grep -q 'dev_err.*planted' "$scratch/planted/log"
+}
+
 # Who cannot read a file in one sitting cannot judge it.
 sizes() {
 	local name lines bad=0
@@ -493,6 +567,9 @@ if wants source; then
 	check "source: clients know nothing of hv_vmbus" clients_see_no_channel
 	check "source: no file is over 800 lines" sizes
 	check "source: no TODO" no_marker
+	check "source: a planted log line without a limit is found" unlimited_sees
+	check "source: no log line that a peer can cause is without a limit" log_is_limited
+	check "source: every exception from that is needed" log_exceptions_are_used
 	check "source: the README shows the client that is tested" readme_client
 	check "source: tables in README files are what their commands print" \
 		scripts/doc-tables.py --check

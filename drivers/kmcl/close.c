@@ -143,6 +143,7 @@ static void vmb_life_set_parted(struct vmb_channel *channel)
  */
 void vmb_life_close_transport(struct vmb_channel *channel, bool for_good)
 {
+	u32 with_external;
 	int ret;
 
 	vmb_life_assert_worker(channel);
@@ -156,13 +157,18 @@ void vmb_life_close_transport(struct vmb_channel *channel, bool for_good)
 	/* A sub-channel: if its primary has closed, so was it, or not. */
 	if (ret == -EBUSY && vmb_sub_channel_wait_for_primary(channel))
 		ret = channel->operations->close(channel);
-	vmb_send_fail(channel, ret ? -EIO : -ENODEV);
+	with_external = vmb_send_fail(channel, ret ? -EIO : -ENODEV);
+	if (ret && with_external)
+		dev_err_ratelimited(channel->dev,
+				    "%s: the host may still write to external data of %u packets (%pe), their memory must never be freed\n",
+				    vmb_channel_label(channel), with_external,
+				    ERR_PTR(ret));
 	if (!ret || ret == -EBUSY)
 		return;
 	vmb_outbound_count_leak(channel);
-	dev_err(channel->dev,
-		"%s: the host may not have let go of the rings (%pe), their memory is leaked\n",
-		vmb_channel_label(channel), ERR_PTR(ret));
+	dev_err_ratelimited(channel->dev,
+			    "%s: the host may not have let go of the rings (%pe), their memory is leaked\n",
+			    vmb_channel_label(channel), ERR_PTR(ret));
 }
 
 static void vmb_life_call_suspend(struct vmb_channel *channel,

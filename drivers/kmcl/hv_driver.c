@@ -53,8 +53,8 @@ static int vmb_hv_probe(struct hv_device *hv, const struct hv_vmbus_device_id *i
 	int ret;
 
 	if (hv_is_isolation_supported() && !allow_isolated) {
-		dev_err(&hv->device,
-			"isolated VM: load vmbkmcl_hv with allow_isolated=1 if this host's devices are to be trusted\n");
+		dev_err_ratelimited(&hv->device,
+				    "isolated VM: load vmbkmcl_hv with allow_isolated=1 if this host's devices are to be trusted\n");
 		return -EPERM;
 	}
 	device = kzalloc(sizeof(*device), GFP_KERNEL);
@@ -110,7 +110,7 @@ static int vmb_hv_suspend(struct hv_device *hv)
 		return ret;
 	ret = vmb_hv_sub_wait_until_gone(device);
 	if (ret) {
-		dev_err(&hv->device, "the host does not take back its sub-channels\n");
+		dev_err_ratelimited(&hv->device, "the host does not take back its sub-channels\n");
 		vmb_transport_device_wake(transport);
 		return ret;
 	}

@@ -119,10 +119,10 @@ int vmb_hv_rings_get(struct vmb_hv_channel *hv, u32 incoming_size,
 		if (!rings)
 			return -ENOMEM;
 		if (vmb_hv_rings_are_reduced(rings))
-			dev_warn(&device->hv->device,
-				 "rings of %u KiB instead of %u KiB: memory is fragmented\n",
-				 (rings->incoming_size + rings->outgoing_size) / 1024,
-				 (incoming_size + outgoing_size) / 1024);
+			dev_warn_ratelimited(&device->hv->device,
+					     "rings of %u KiB instead of %u KiB: memory is fragmented\n",
+					     (rings->incoming_size + rings->outgoing_size) / 1024,
+					     (incoming_size + outgoing_size) / 1024);
 	}
 	hv->rings = rings;
 	return 0;

@@ -85,8 +85,8 @@ static void vmb_life_open_failed(struct vmb_channel *channel, int error)
 	vmb_sub_channels_end(channel, VMB_CHANNEL_STOP_PEER_GONE);
 	vmb_send_stop(channel, true);
 	vmb_send_fail(channel, -ENODEV);
-	dev_err(channel->dev, "%s: cannot open: %pe\n",
-		vmb_channel_label(channel), ERR_PTR(error));
+	dev_err_ratelimited(channel->dev, "%s: cannot open: %pe\n",
+			    vmb_channel_label(channel), ERR_PTR(error));
 	trace_vmb_life(channel->name, "open failed", error);
 	if (channel->pnp_failure)
 		channel->pnp_failure(channel, error);
@@ -97,8 +97,8 @@ static void vmb_life_open_failed(struct vmb_channel *channel, int error)
 static void vmb_life_open_refused(struct vmb_channel *channel, int error)
 {
 	vmb_life_assert_worker(channel);
-	dev_warn(channel->dev, "%s: the driver refuses to open: %pe\n",
-		 vmb_channel_label(channel), ERR_PTR(error));
+	dev_warn_ratelimited(channel->dev, "%s: the driver refuses to open: %pe\n",
+			     vmb_channel_label(channel), ERR_PTR(error));
 	vmb_life_advance(channel, VMB_LIFE_CLOSE_BEGINS);
 	vmb_sub_channels_end(channel, VMB_CHANNEL_STOP_PEER_GONE);
 	vmb_send_stop(channel, true);

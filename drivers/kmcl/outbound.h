@@ -61,7 +61,7 @@ bool vmb_send_stop(struct vmb_channel *channel, bool all);
 void vmb_send_stop_overdue(struct vmb_channel *channel);
 bool vmb_send_has_external(struct vmb_channel *channel);
 void vmb_send_keep(struct vmb_channel *channel);
-void vmb_send_fail(struct vmb_channel *channel, int status);
+u32 vmb_send_fail(struct vmb_channel *channel, int status);
 enum vmb_send_state vmb_send_abandon(struct vmb_packet *packet, bool gone);
 
 /* The packet object goes back to the pool. */

@@ -301,12 +301,6 @@ int vmb_outgoing_data_from_pfns(struct vmb_packet *packet, const u64 *pfns,
 	return vmb_outgoing_data_map(packet);
 }
 
-/* Pages whose life is counted: not a slab's, whose objects come and go. */
-static bool vmb_outgoing_page_is_counted(struct page *page)
-{
-	return !PageSlab(page) && page_count(page) > 0;
-}
-
 /* Can the packet keep its external pages, whatever its client does? */
 bool vmb_outgoing_data_can_be_pinned(const struct vmb_packet *packet)
 {
@@ -314,7 +308,7 @@ bool vmb_outgoing_data_can_be_pinned(const struct vmb_packet *packet)
 	struct sg_page_iter pages;
 
 	for_each_sg_page(external->table, &pages, external->count, 0)
-		if (!vmb_outgoing_page_is_counted(sg_page_iter_page(&pages)))
+		if (!vmb_page_is_counted(sg_page_iter_page(&pages)))
 			return false;
 	return true;
 }
@@ -326,7 +320,7 @@ static void vmb_outgoing_data_get_pages(struct vmb_packet *packet)
 	struct sg_page_iter pages;
 
 	for_each_sg_page(external->table, &pages, external->count, 0)
-		if (vmb_outgoing_page_is_counted(sg_page_iter_page(&pages)))
+		if (vmb_page_is_counted(sg_page_iter_page(&pages)))
 			get_page(sg_page_iter_page(&pages));
 }
 
@@ -371,7 +365,8 @@ static inline void vmb_outgoing_data_unmap(struct vmb_packet *packet)
 
 /*
  * The peer does not touch the memory any more. Or, if @leak, it may: then the
- * mapping stays, and pages that can be are kept from being freed for ever.
+ * mapping stays, and pages that can be are kept from being freed for ever. Whoever
+ * leaks says so, for all packets in one line.
  */
 void vmb_outgoing_data_release(struct vmb_packet *packet, bool leak)
 {
@@ -383,9 +378,6 @@ void vmb_outgoing_data_release(struct vmb_packet *packet, bool leak)
 		if (!external->pinned)
 			vmb_outgoing_data_get_pages(packet);
 		vmb_outbound_count_leak(packet->channel);
-		dev_err(packet->channel->dev,
-			"%s: the peer may still write to external data of a packet, its memory must never be freed\n",
-			vmb_channel_label(packet->channel));
 	} else {
 		if (external->mapped)
 			vmb_outgoing_data_unmap(packet);

@@ -63,14 +63,14 @@ static void vmb_send_end_unsent(struct vmb_channel *channel,
 
 /*
  * End what the peer has and owes a completion for; of packets with external
- * data only if @external, for the peer may still write to that. Returns whether
- * some are left.
+ * data only if @external, for the peer may still write to that. Returns how many
+ * have external data.
  */
-static bool vmb_send_end_sent(struct vmb_channel *channel, bool external,
+static u32 vmb_send_end_sent(struct vmb_channel *channel, bool external,
 			      int status)
 {
 	struct vmb_transactions *transactions = &channel->outbound.transactions;
-	bool left = false;
+	u32 with_external = 0;
 	u32 i;
 
 	lockdep_assert_held(&channel->outbound.lock);
@@ -79,15 +79,15 @@ static bool vmb_send_end_sent(struct vmb_channel *channel, bool external,
 
 		if (!packet)
 			continue;
-		if (packet->external.count && !external) {
-			left = true;
+		if (packet->external.count)
+			with_external++;
+		if (packet->external.count && !external)
 			continue;
-		}
 		transactions->table[i].packet = NULL;
 		vmb_send_end(channel, packet, packet->external.count ?
 			     status : -ENODEV);
 	}
-	return left;
+	return with_external;
 }
 
 static bool vmb_send_stop_locked(struct vmb_channel *channel, bool all)
@@ -99,7 +99,7 @@ static bool vmb_send_stop_locked(struct vmb_channel *channel, bool all)
 	outbound->sending = false;
 	vmb_send_end_unsent(channel, &outbound->held);
 	vmb_send_end_unsent(channel, &outbound->queue);
-	return vmb_send_end_sent(channel, all, -ENODEV);
+	return vmb_send_end_sent(channel, all, -ENODEV) && !all;
 }
 
 /*
@@ -185,16 +185,18 @@ void vmb_send_keep(struct vmb_channel *channel)
 
 /*
  * The peer is gone, or may not be: end what is left with @status, and wait until
- * every routine has returned, wherever it runs. Process context.
+ * every routine has returned, wherever it runs. Returns how many had external data:
+ * with -EIO that is leaked. Process context.
  */
-void vmb_send_fail(struct vmb_channel *channel, int status)
+u32 vmb_send_fail(struct vmb_channel *channel, int status)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
+	u32 with_external;
 	bool ended;
 
 	vmb_life_assert_worker(channel);
 	spin_lock_irq(&outbound->lock);
-	vmb_send_end_sent(channel, true, status);
+	with_external = vmb_send_end_sent(channel, true, status);
 	ended = vmb_send_claim_ended(outbound);
 	spin_unlock_irq(&outbound->lock);
 	if (ended)
@@ -204,6 +206,7 @@ void vmb_send_fail(struct vmb_channel *channel, int status)
 	/* Who woke us may still hold it. */
 	spin_lock_irq(&outbound->lock);
 	spin_unlock_irq(&outbound->lock);
+	return with_external;
 }
 
 /*

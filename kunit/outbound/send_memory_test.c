@@ -5,6 +5,7 @@
  */
 #include <kunit/test.h>
 #include <linux/dma-mapping.h>
+#include <linux/kmsg_dump.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -260,6 +261,45 @@ static void leaked(struct kunit *test)
 	put_page(second.bv_page);
 }
 
+/* Lines of the log about leaked packets. */
+static u32 lines_about_leaks(char *line, size_t size)
+{
+	struct kmsg_dump_iter iter;
+	u32 lines = 0;
+	size_t length;
+
+	kmsg_dump_rewind(&iter);
+	while (kmsg_dump_get_line(&iter, false, line, size - 1, &length)) {
+		line[length] = 0;
+		if (strstr(line, "must never be freed"))
+			lines++;
+	}
+	return lines;
+}
+
+/* How many leak is the peer's choice: one line for all of them. */
+static void many_leaked(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct bio_vec vector = { .bv_page = send_pages(fixture, 0), .bv_len = 100 };
+	const u32 count = 100;
+	char *line = kunit_kmalloc(test, 1024, GFP_KERNEL);
+	u32 before, i;
+
+	KUNIT_ASSERT_NOT_NULL(test, line);
+	send_change_transport(fixture)->close = close_fails;
+	channel_enable(fixture);
+	for (i = 0; i < count; i++)
+		KUNIT_EXPECT_EQ(test, send_external(fixture, i, &vector, 1, WAIT), 0);
+	before = lines_about_leaks(line, 1024);
+	channel_disable(fixture);
+	KUNIT_EXPECT_EQ(test, lines_about_leaks(line, 1024), before + 1);
+	KUNIT_EXPECT_EQ(test, fixture->channel->counters.leaked, count + 1);
+	KUNIT_EXPECT_EQ(test, page_count(vector.bv_page), count + 1);
+	for (i = 0; i < count; i++)
+		put_page(vector.bv_page);
+}
+
 /* Kept once, whoever kept it before. */
 static void leaked_after_a_time_out(struct kunit *test)
 {
@@ -368,6 +408,7 @@ static struct kunit_case send_memory_cases[] = {
 	KUNIT_CASE(refused_after_it_was_mapped),
 	KUNIT_CASE(closed_with_it_in_flight),
 	KUNIT_CASE(leaked),
+	KUNIT_CASE(many_leaked),
 	KUNIT_CASE(leaked_after_a_time_out),
 	KUNIT_CASE(leaked_slab_memory),
 	KUNIT_CASE(larger_than_the_ring),

@@ -165,8 +165,8 @@ static void echo_finished(struct echo_device *echo,
 	guid_t instance;
 
 	vmb_channel_get_interface_instance(echo->primary.channel, &instance);
-	pr_info("%pUl: the peer has finished and is %scontent\n", &instance,
-		content ? "" : "not ");
+	pr_info_ratelimited("%pUl: the peer has finished and is %scontent\n", &instance,
+			    content ? "" : "not ");
 	WRITE_ONCE(echo->peer_verdict, content ? 1 : 2);
 }
 
