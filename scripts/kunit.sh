@@ -8,16 +8,20 @@ set -eu
 . "$(dirname "$0")/lib.sh"
 
 SERIES=6.12
+# What a machine that bounces all DMA is to show, on a run of its own.
+BOUNCE_FILTER='vmbkmcl_*memory'
 JOBS=2
 BUILD_SECONDS=2400
 TEST_SECONDS=300
 
 usage() {
 	cat <<-END
-		usage: scripts/kunit.sh [--filter GLOB] [--debug] [--kernel]
+		usage: scripts/kunit.sh [--filter GLOB] [--bounce] [--debug] [--kernel]
 
 		  --filter GLOB  only the suites, or suite.case, that match
-		                 (default: vmbkmcl*)
+		                 (default: vmbkmcl*, and then $BOUNCE_FILTER
+		                 with swiotlb=force)
+		  --bounce       only with swiotlb=force
 		  --debug        on a kernel with KASAN, lockdep, object debugging and
 		                 kmemleak (first time: some 12 minutes); what they
 		                 report fails
@@ -25,12 +29,15 @@ usage() {
 		                 holds arch/x86/boot/bzImage and Module.symvers
 		  --help         this
 
-		Leaves build/kunit.ktap, build/kunit.json and build/kunit.log.
-		Ends with 'N passed, N failed, N skipped'; 0 if none failed and some ran.
+		Leaves build/kunit.ktap, build/kunit.json and build/kunit.log, and the same
+		of a run with swiotlb=force under kunit-bounce. Ends with 'N passed, N failed,
+		N skipped', where what passed in either run was not skipped; 0 if none failed
+		and some ran.
 	END
 }
 
-filter='vmbkmcl*'
+filter=
+bounce=
 only_build=
 debug=
 configs=("$VMB_TOP/kunit/.kunitconfig")
@@ -46,6 +53,7 @@ while [ $# -gt 0 ]; do
 		configs+=("$VMB_TOP/kunit/debug.config")
 		TEST_SECONDS=1500
 		;;
+	--bounce) bounce=1 ;;
 	--kernel) only_build=1 ;;
 	--help | -h)
 		usage
@@ -142,61 +150,89 @@ if [ -n "$only_build" ]; then
 	exit 0
 fi
 
-stage "running the suites $filter"
-rm -f "$build_dir/test.log" "$VMB_BUILD/kunit.ktap" "$VMB_BUILD/kunit.json"
-run=(timeout --kill-after=10 $((TEST_SECONDS + 60)))
-machine='-smp 2'
-if [ -n "$debug" ]; then
-	work=
-	scratch_dir work
-	initramfs "$work"
-	# The last -append counts: kunit.py's would end the machine with the suites.
-	machine+=" -initrd $work/initrd"
-	machine+=" -append 'console=ttyS0 panic=-1 kunit.filter_glob=$filter'"
-fi
-status=0
-kunit exec --timeout=$TEST_SECONDS --qemu_args="$machine" \
-	--json="$VMB_BUILD/kunit.json" "$filter" \
-	>"$VMB_BUILD/kunit.log" 2>&1 </dev/null || status=$?
-[ ! -e "$build_dir/test.log" ] || cp "$build_dir/test.log" "$VMB_BUILD/kunit.ktap"
-stage_end
+work=
+scratch_dir work
+# What the checkers say. Process 1 is the one that waits for each case.
+reported='BUG: |possible (circular|recursive) locking|inconsistent lock state|lock inversion'
+reported+='|invalid wait context|held lock freed|suspicious RCU|ODEBUG: '
+reported+='|:([2-9]|1[0-9])[0-9]* blocked for more than'
+[ -z "$debug" ] || initramfs "$work"
 
-# What the checkers say does not fail a case. Cases that misuse the library on
-# purpose cause warnings of its own, which are not meant. Behind the suites comes
-# what user space asked.
-reports=0
-answers=0
-if [ -n "$debug" ]; then
-	pattern='BUG: |possible (circular|recursive) locking|inconsistent lock state|lock inversion'
-	pattern+='|invalid wait context|held lock freed|suspicious RCU|ODEBUG: '
-	# Process 1 is the one that waits for each case.
-	pattern+='|:([2-9]|1[0-9])[0-9]* blocked for more than'
-	reports=$(grep -c -E "$pattern" "$VMB_BUILD/kunit.ktap" || true)
-	grep -E -A 30 "$pattern" "$VMB_BUILD/kunit.ktap" | head -n 120 >&2 || true
-	answers=$(grep -c '^VMBGUEST-TEST ok' "$VMB_BUILD/kunit.ktap" || true)
-	[ "$answers" -eq 2 ] || {
-		sed -n '/^VMBGUEST-BOOTED/,$p' "$VMB_BUILD/kunit.ktap" | head -n 120 >&2
-		reports=$((reports + 2 - answers))
-	}
+# run_suites NAME GLOB [PARAMETERS]: of the guest's kernel. What there is to count
+# goes to $work/runs.
+run_suites() {
+	local glob=$2 parameters=${3:-} status=0 reports=0 answers=0 machine='-smp 2'
+	local log=$VMB_BUILD/$1.log ktap=$VMB_BUILD/$1.ktap json=$VMB_BUILD/$1.json
+
+	stage "running the suites $glob${parameters:+ with $parameters}"
+	rm -f "$build_dir/test.log" "$ktap" "$json"
+	run=(timeout --kill-after=10 $((TEST_SECONDS + 60)))
+	if [ -n "$debug" ]; then
+		machine+=" -initrd $work/initrd"
+		# The last -append counts: kunit.py's would end the machine with the suites.
+		machine+=" -append 'console=ttyS0 panic=-1 kunit.filter_glob=$glob $parameters'"
+	fi
+	kunit exec --timeout=$TEST_SECONDS --qemu_args="$machine" \
+		${parameters:+--kernel_args="$parameters"} --json="$json" "$glob" \
+		>"$log" 2>&1 </dev/null || status=$?
+	[ ! -e "$build_dir/test.log" ] || cp "$build_dir/test.log" "$ktap"
+	stage_end
+
+	# A report does not fail a case. Cases that misuse the library on purpose cause
+	# warnings of its own, which are not meant. Behind the suites comes what user
+	# space asked.
+	if [ -n "$debug" ]; then
+		reports=$(grep -c -E "$reported" "$ktap" || true)
+		grep -E -A 30 "$reported" "$ktap" | head -n 120 >&2 || true
+		answers=$(grep -c '^VMBGUEST-TEST ok' "$ktap" || true)
+		[ "$answers" -eq 2 ] || {
+			sed -n '/^VMBGUEST-BOOTED/,$p' "$ktap" | head -n 120 >&2
+			reports=$((reports + 2 - answers))
+		}
+	fi
+	# Only what went wrong, and kunit.py's own count.
+	grep -v -e 'PASSED\]' -e ' [0-9]* tests\? passed\|========' "$log" >&2 || true
+	printf '%s\t' "$log" "$json" "$status" "$reports" "$answers" >>"$work/runs"
+	echo >>"$work/runs"
+}
+
+[ -n "$bounce" ] || run_suites kunit "${filter:-vmbkmcl*}"
+if [ -n "$bounce" ] || [ -z "$filter" ]; then
+	run_suites kunit-bounce "${filter:-$BOUNCE_FILTER}" swiotlb=force
 fi
 
-# Only what went wrong, and kunit.py's own count.
-grep -v -e 'PASSED\]' -e ' [0-9]* tests\? passed\|========' "$VMB_BUILD/kunit.log" >&2 || true
-python3 - "$VMB_BUILD/kunit.log" "$status" "$reports" "$answers" <<'END'
+python3 - "$work/runs" <<'END'
+import json
 import re
 import sys
 
-text = re.sub(r"\x1b\[[0-9;]*m", "", open(sys.argv[1], errors="replace").read())
-line = re.findall(r"Testing complete\. Ran (\d+) tests:?(.*)", text)
-count = dict.fromkeys(("passed", "failed", "crashed", "skipped", "errors"), 0)
-if line:
-    count.update((k, int(v)) for k, v in re.findall(r"(\w+): (\d+)", line[-1][1]))
-failed = count["failed"] + count["crashed"] + count["errors"]
-# A run that broke off, or that ran nothing, is a failure too.
-failed += int(sys.argv[3])
-if not failed and (int(sys.argv[2]) or not count["passed"]):
-    failed = 1
-count["passed"] += int(sys.argv[4])
-print(f"{count['passed']} passed, {failed} failed, {count['skipped']} skipped")
+
+def cases(group, path=()):
+    """Name and status of every case, and of every one of a case's parameters."""
+    path += (group["name"],)
+    for case in group["test_cases"]:
+        yield path + (case["name"],), case["status"]
+    for below in group["sub_groups"]:
+        yield from cases(below, path)
+
+
+passed = failed = 0
+skipped, ran = set(), set()
+for run in open(sys.argv[1]):
+    log, results, status, reports, answers, _ = run.split("\t")
+    text = re.sub(r"\x1b\[[0-9;]*m", "", open(log, errors="replace").read())
+    line = re.findall(r"Testing complete\. Ran (\d+) tests:?(.*)", text)
+    count = dict.fromkeys(("passed", "failed", "crashed", "skipped", "errors"), 0)
+    if line:
+        count.update((k, int(v)) for k, v in re.findall(r"(\w+): (\d+)", line[-1][1]))
+        for name, verdict in cases(json.load(open(results))):
+            (skipped if verdict == "SKIP" else ran).add(name)
+    bad = count["failed"] + count["crashed"] + count["errors"] + int(reports)
+    # A run that broke off, or that ran nothing, is a failure too.
+    if not bad and (int(status) or not count["passed"]):
+        bad = 1
+    passed += count["passed"] + int(answers)
+    failed += bad
+print(f"{passed} passed, {failed} failed, {len(skipped - ran)} skipped")
 sys.exit(1 if failed else 0)
 END

@@ -2,6 +2,11 @@
 /*
  * Devices and channels as a transport sees them.
  */
+#include <linux/dma-mapping.h>
+#include <linux/limits.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+
 #include "observe.h"
 
 /**
@@ -23,12 +28,33 @@ void vmb_transport_device_init(struct vmb_transport_device *device,
 	spin_lock_init(&device->lock);
 	INIT_LIST_HEAD(&device->channels);
 	device->operations = operations;
+	device->dma_most = U32_MAX;
 	device->device.dev = dev;
 	guid_copy(&device->device.interface_type, interface_type);
 	guid_copy(&device->device.interface_instance, interface_instance);
 	dev_set_drvdata(dev, &device->device);
 }
 EXPORT_SYMBOL_GPL(vmb_transport_device_init);
+
+/**
+ * vmb_transport_device_set_dma_device() - map external data for a device
+ * @device: made by vmb_transport_device_init(), and not probed yet.
+ * @dma_device: whose DMA API settings are final.
+ *
+ * Context: process context.
+ */
+void vmb_transport_device_set_dma_device(struct vmb_transport_device *device,
+					 struct device *dma_device)
+{
+	size_t most = min_t(size_t, dma_max_mapping_size(dma_device),
+			    dma_get_max_seg_size(dma_device));
+
+	device->dma_device = dma_device;
+	if (most < U32_MAX)
+		device->dma_most = max_t(u32, round_down((u32)most, PAGE_SIZE),
+					 PAGE_SIZE);
+}
+EXPORT_SYMBOL_GPL(vmb_transport_device_set_dma_device);
 
 /**
  * vmb_transport_device_peer_gone() - the peer took back its offer

@@ -66,11 +66,14 @@ static int vmb_hv_probe(struct hv_device *hv, const struct hv_vmbus_device_id *i
 	INIT_LIST_HEAD(&device->kept);
 	vmb_hv_sub_device_add(device);
 	device->transport.isolated = hv_is_isolation_supported();
-	/* A bounced buffer keeps its offset in the page: the packet says it. */
-	dma_set_min_align_mask(&hv->device, HV_HYP_PAGE_SIZE - 1);
-	device->transport.dma_device = &hv->device;
 	vmb_transport_device_init(&device->transport, &hv->device, &hv->dev_type,
 				  &hv->dev_instance, &vmb_hv_channel_operations);
+	/* A bounced buffer keeps its offset in the page: the packet says it. */
+	dma_set_min_align_mask(&hv->device, HV_HYP_PAGE_SIZE - 1);
+	/* A list of pages knows no longest piece, and no line not to be crossed. */
+	dma_set_max_seg_size(&hv->device, UINT_MAX);
+	dma_set_seg_boundary(&hv->device, ULONG_MAX);
+	vmb_transport_device_set_dma_device(&device->transport, &hv->device);
 	ret = driver->probe(&device->transport.device);
 	if (ret)
 		vmb_hv_device_free(device);

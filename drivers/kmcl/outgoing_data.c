@@ -163,6 +163,44 @@ static void vmb_outgoing_data_skip(struct scatterlist *entry, u32 offset)
 }
 
 /*
+ * Some entry is longer than one mapping can be: swiotlb has no more slots in a
+ * row. It becomes several that meet at the seams of pages, so the peer is told
+ * of as many ranges as before.
+ */
+static noinline int vmb_outgoing_data_split(struct vmb_packet_external *external,
+					    u32 most)
+{
+	struct scatterlist *from = external->table + external->count;
+	struct scatterlist *to;
+	u32 count = 0, i;
+
+	for (i = 0; i < external->count; i++)
+		count += DIV_ROUND_UP(external->table[i].offset +
+				      external->table[i].length, most);
+	if (count > external->capacity)
+		return -EMSGSIZE;
+	external->count = count;
+	to = external->table + count;
+	/* From the end, for the list grows into itself. */
+	while (from-- != external->table) {
+		struct page *page = sg_page(from);
+		u32 offset = from->offset;
+		u32 end = offset + from->length;
+
+		while (end != offset) {
+			u32 start = max(offset, (end - 1) / most * most);
+
+			to--;
+			to->page_link = 0;
+			sg_set_page(to, page + (start >> PAGE_SHIFT), end - start,
+				    offset_in_page(start));
+			end = start;
+		}
+	}
+	return 0;
+}
+
+/*
  * The part of a memory list from @offset on, @length bytes or all. The last
  * vector counts @more bytes more than it says.
  */
@@ -213,7 +251,13 @@ vmb_outgoing_data_cut(struct vmb_packet *packet, const struct bio_vec *vector,
 		total = wanted;
 	}
 	external->count = entry - external->table;
-	return total - offset > packet->channel->external.bytes ? -EMSGSIZE : 0;
+	total -= offset;
+	if (unlikely(total > packet->channel->external.bytes))
+		return -EMSGSIZE;
+	if (unlikely(total > packet->channel->device->dma_most))
+		return vmb_outgoing_data_split(external,
+					       packet->channel->device->dma_most);
+	return 0;
 }
 
 /*

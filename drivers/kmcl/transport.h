@@ -80,6 +80,7 @@ struct vmb_channel_transport_operations {
  *	name are memory that it keeps until they are completed.
  * @dma_device: external data of outgoing packets is mapped for it; NULL: the
  *	peer takes physical addresses as they are.
+ * @dma_most: bytes that one mapping for it can have; whole pages, or U32_MAX.
  * @lock: protects @channels, and makes a sub-channel and its primary take turns.
  * @channels: the channels allocated on it, by &vmb_channel.device_node.
  * @channel_number: of the last that was not the only one.
@@ -96,6 +97,7 @@ struct vmb_transport_device {
 	bool isolated;
 	bool local;
 	struct device *dma_device;
+	u32 dma_most;
 	spinlock_t lock;
 	struct list_head channels;
 	u32 channel_number;
@@ -134,6 +136,8 @@ void vmb_transport_device_init(struct vmb_transport_device *device,
 			       const guid_t *interface_type,
 			       const guid_t *interface_instance,
 			       const struct vmb_channel_transport_operations *operations);
+void vmb_transport_device_set_dma_device(struct vmb_transport_device *device,
+					 struct device *dma_device);
 void vmb_transport_device_peer_gone(struct vmb_transport_device *device);
 void vmb_transport_device_removing(struct vmb_transport_device *device);
 int vmb_transport_device_hibernate(struct vmb_transport_device *device);

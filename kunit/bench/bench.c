@@ -153,6 +153,7 @@ void bench_allocations(struct bench *bench, const struct bench_row *row)
 static int bench_add_pages(struct bench *bench)
 {
 	struct device *device = bench->transport.parent;
+	int ret;
 	u32 i;
 
 	bench->block = alloc_pages(GFP_KERNEL | __GFP_ZERO,
@@ -163,8 +164,10 @@ static int bench_add_pages(struct bench *bench)
 	for (i = 0; i < BENCH_PAGES_MAXIMUM; i++)
 		bench->pages[i] = bench->block + 2 * i;
 	device->dma_mask = &device->coherent_dma_mask;
-	bench->transport.device.dma_device = device;
-	return dma_set_mask_and_coherent(device, DMA_BIT_MASK(64));
+	ret = dma_set_mask_and_coherent(device, DMA_BIT_MASK(64));
+	if (!ret)
+		vmb_transport_device_set_dma_device(&bench->transport.device, device);
+	return ret;
 }
 
 static int bench_set_up(struct bench *bench, const struct bench_settings *settings)

@@ -25,14 +25,21 @@ static int memory_init(struct kunit *test)
 	return 0;
 }
 
-/* A device that reaches so far; the transport's own, which has no driver. */
+/*
+ * A device that reaches so far; the transport's own, which has no driver. What
+ * it wants of the DMA API is what the transport to a hypervisor does.
+ */
 static void reach(struct channel_fixture *fixture, u64 mask)
 {
 	struct device *device = fixture->transport.parent;
 
+	device->dma_parms = kunit_kzalloc(fixture->test, sizeof(*device->dma_parms), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(fixture->test, device->dma_parms);
 	device->dma_mask = &device->coherent_dma_mask;
 	device->coherent_dma_mask = mask;
-	fixture->transport.device.dma_device = device;
+	dma_set_min_align_mask(device, 4095);
+	dma_set_max_seg_size(device, UINT_MAX);
+	vmb_transport_device_set_dma_device(&fixture->transport.device, device);
 }
 
 static bool bounces(struct channel_fixture *fixture)
@@ -173,6 +180,111 @@ static void bounced(struct kunit *test)
 	ring_image_fill(peer, 3, 4096);
 	peer_answer(fixture, id, 0);
 	KUNIT_EXPECT_TRUE(test, ring_image_is_filled(memory, 2, 4096));
+	expect_released(fixture, 0);
+}
+
+/* Where the peer finds each page of the one range that it was told of. */
+static u64 take_range(struct channel_fixture *fixture, u32 bytes, u32 offset, u64 *pfns)
+{
+	struct kunit *test = fixture->test;
+	u32 count = DIV_ROUND_UP(offset + bytes, 4096), i;
+	struct sent_packet sent = {};
+	const __le64 *words;
+
+	KUNIT_ASSERT_TRUE(test, peer_take(fixture, &sent));
+	KUNIT_EXPECT_EQ(test, sent.type, 9);
+	KUNIT_ASSERT_EQ(test, sent.offset, 16 + 8 * (2 + count));
+	words = (const __le64 *)sent.body;
+	KUNIT_EXPECT_EQ(test, le64_to_cpu(words[0]), 1ull << 32);
+	KUNIT_EXPECT_EQ(test, le64_to_cpu(words[1]), (u64)offset << 32 | bytes);
+	for (i = 0; i < count; i++)
+		pfns[i] = le64_to_cpu(words[2 + i]);
+	peer_make_room(fixture);
+	return sent.transaction_id;
+}
+
+/* Entries that one mapping cannot hold become several; the peer sees none of it. */
+static void mapped_in_pieces(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct page *first = send_pages(fixture, 3), *second = send_pages(fixture, 1);
+	struct bio_vec vectors[] = {
+		{ .bv_page = first, .bv_offset = 100, .bv_len = 6 * 4096 - 100 },
+		{ .bv_page = second, .bv_len = 4096 + 1 },
+	};
+	static const u32 expected[][2] = {
+		{ 100, 8092 }, { 0, 8192 }, { 0, 8192 }, { 0, 4097 },
+	};
+	struct vmb_packet_external *external;
+	u64 pfns[8], id;
+	u32 i;
+
+	reach(fixture, DMA_BIT_MASK(64));
+	fixture->transport.device.dma_most = 8192;
+	channel_enable(fixture);
+	KUNIT_ASSERT_EQ(test, send_external(fixture, 0, vectors, 2, WAIT), 0);
+	external = external_of(fixture, 0);
+	KUNIT_ASSERT_EQ(test, external->count, ARRAY_SIZE(expected));
+	for (i = 0; i < external->count; i++) {
+		KUNIT_EXPECT_EQ(test, external->table[i].offset, expected[i][0]);
+		KUNIT_EXPECT_EQ(test, external->table[i].length, expected[i][1]);
+	}
+	id = take_range(fixture, 6 * 4096 - 100 + 4097, 100, pfns);
+	for (i = 0; i < 6 && !bounces(fixture); i++)
+		KUNIT_EXPECT_EQ(test, pfns[i], page_to_pfn(first) + i);
+	for (; i < 8 && !bounces(fixture); i++)
+		KUNIT_EXPECT_EQ(test, pfns[i], page_to_pfn(second) + i - 6);
+	peer_answer(fixture, id, 0);
+	send_expect_end(fixture, 0, 0, 0);
+	expect_released(fixture, 0);
+	/* The object is as good as before: what fits is one entry again. */
+	vectors[0].bv_len = 8092;
+	KUNIT_ASSERT_EQ(test, send_external(fixture, 0, vectors, 1, WAIT), 0);
+	KUNIT_EXPECT_EQ(test, external->count, 1);
+	peer_answer(fixture, take_range(fixture, 8092, 100, pfns), 0);
+	expect_released(fixture, 0);
+}
+
+/* More than swiotlb has slots for in a row. */
+static void bounced_in_pieces(struct kunit *test)
+{
+	const u32 bytes = 524288, offset = 100;
+	struct channel_fixture *fixture = test->priv;
+	struct bio_vec vector = { .bv_page = send_pages(fixture, 8), .bv_offset = offset,
+				  .bv_len = bytes };
+	u8 *memory = (u8 *)page_address(vector.bv_page) + offset;
+	u8 *seen = kunit_kzalloc(test, offset + bytes, GFP_KERNEL);
+	u64 *pfns = kunit_kcalloc(test, 130, sizeof(*pfns), GFP_KERNEL);
+	u32 done, part;
+	u64 id;
+
+	if (!bounces(fixture))
+		kunit_skip(test, "needs swiotlb=force");
+	KUNIT_ASSERT_NOT_NULL(test, seen);
+	KUNIT_ASSERT_NOT_NULL(test, pfns);
+	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_maximum_external_data(fixture->channel,
+									 SZ_1M, 1), 0);
+	reach(fixture, DMA_BIT_MASK(64));
+	channel_enable(fixture);
+	ring_image_fill(memory, 1, bytes);
+	KUNIT_ASSERT_EQ(test, send_external(fixture, 0, &vector, 1, WAIT), 0);
+	id = take_range(fixture, bytes, offset, pfns);
+	/* What the peer reads, and what it writes. */
+	for (done = offset; done < offset + bytes; done += part) {
+		part = min(4096 - done % 4096, offset + bytes - done);
+		memcpy(seen + done, phys_to_virt(pfns[done / 4096] << 12) + done % 4096, part);
+	}
+	KUNIT_EXPECT_TRUE(test, ring_image_is_filled(seen + offset, 1, bytes));
+	ring_image_fill(seen + offset, 2, bytes);
+	for (done = offset; done < offset + bytes; done += part) {
+		part = min(4096 - done % 4096, offset + bytes - done);
+		memcpy(phys_to_virt(pfns[done / 4096] << 12) + done % 4096, seen + done, part);
+	}
+	KUNIT_EXPECT_TRUE(test, ring_image_is_filled(memory, 1, bytes));
+	peer_answer(fixture, id, 0);
+	KUNIT_EXPECT_TRUE(test, ring_image_is_filled(memory, 2, bytes));
+	KUNIT_EXPECT_EQ(test, memory[-1], 0);
+	KUNIT_EXPECT_EQ(test, memory[bytes], 0);
 	expect_released(fixture, 0);
 }
 
@@ -404,6 +516,8 @@ static struct kunit_case send_memory_cases[] = {
 	KUNIT_CASE(without_a_device),
 	KUNIT_CASE(out_of_reach),
 	KUNIT_CASE(bounced),
+	KUNIT_CASE(mapped_in_pieces),
+	KUNIT_CASE(bounced_in_pieces),
 	KUNIT_CASE(mapped_and_unmapped),
 	KUNIT_CASE(refused_after_it_was_mapped),
 	KUNIT_CASE(closed_with_it_in_flight),

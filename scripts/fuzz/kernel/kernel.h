@@ -56,6 +56,7 @@ struct module;
 	} while (0)
 #define ALIGN(x, unit)		round_up((typeof(x))(x), (typeof(x))(unit))
 #define IS_ALIGNED(x, unit)	(!((x) & ((unit) - 1)))
+#define DIV_ROUND_UP(x, y)	(((x) + (y) - 1) / (y))
 #define array_size(count, size)	((size_t)(count) * (size))
 
 static inline u32 roundup_pow_of_two(u32 x)
