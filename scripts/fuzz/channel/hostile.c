@@ -41,8 +41,10 @@ static void configure(void)
 	end.out_class = rings / 5 % 5;
 	end.meddles = kind & 0x10;
 	end_make(&end, kind & 1);
+	if (kind & 0x80)
+		kernel_most_mapping = PAGE_SIZE;
 	if (kind & 2)
-		end.device.dma_device = &end.dev;
+		vmb_transport_device_set_dma_device(&end.device, &end.dev);
 	end.device.isolated = kind & 8;
 	FUZZ_CHECK(!vmb_channel_init_set_maximum_packet_size(end.channel,
 							     sizes[packets % ARRAY_SIZE(sizes)]));

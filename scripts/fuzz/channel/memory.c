@@ -6,25 +6,32 @@
 #include "fuzz.h"
 #include "kernel.h"
 
-#define MAPPINGS	64
-
 struct page kernel_pages[KERNEL_PAGES];
 u32 kernel_fail_allocation;
 bool kernel_fail_mapping;
 bool kernel_merge_mappings;
 bool kernel_leaks_mappings;
+u32 kernel_most_mapping;
 u32 kernel_allocations;
 u32 kernel_mappings;
 
 static u8 page_memory[KERNEL_PAGES][PAGE_SIZE];
 
-/* What is mapped now, as it was said. */
+/*
+ * What is mapped now, as it was said. The pieces are a copy: the channel may give
+ * up what it must not unmap any more, and use the list's memory for another.
+ */
 static struct mapping {
+	bool mapped;
 	struct device *device;
-	struct scatterlist *list;
+	/* NULL: one piece, or given up. */
+	const struct scatterlist *list;
+	struct scatterlist *pieces;
 	int count;
 	enum dma_data_direction direction;
-} mappings[MAPPINGS];
+} *mappings;
+
+static u32 mapping_room;
 
 struct xarray_entry {
 	unsigned long index;
@@ -41,9 +48,14 @@ void kernel_memory_reset(void)
 	kernel_fail_mapping = false;
 	kernel_merge_mappings = false;
 	kernel_leaks_mappings = false;
+	kernel_most_mapping = U32_MAX;
 	kernel_allocations = 0;
 	kernel_mappings = 0;
-	memset(mappings, 0, sizeof(mappings));
+	for (i = 0; i < mapping_room; i++)
+		free(mappings[i].pieces);
+	free(mappings);
+	mappings = NULL;
+	mapping_room = 0;
 }
 
 void *kernel_allocate(size_t size, gfp_t flags, bool zeroed)
@@ -99,24 +111,77 @@ bool sg_page_iter_next(struct sg_page_iter *iter)
 	return iter->left;
 }
 
+static void mapping_add(struct device *device, const struct scatterlist *list,
+			const struct scatterlist *pieces, int count,
+			enum dma_data_direction direction)
+{
+	u32 place = 0;
+	int i;
+
+	while (place < mapping_room && mappings[place].mapped)
+		place++;
+	if (place == mapping_room) {
+		mappings = realloc(mappings, ++mapping_room * sizeof(*mappings));
+		mappings[place] = (struct mapping) {};
+	}
+	free(mappings[place].pieces);
+	mappings[place] = (struct mapping) {
+		.mapped = true,
+		.device = device,
+		.list = list,
+		.pieces = malloc(count * sizeof(*pieces)),
+		.count = count,
+		.direction = direction,
+	};
+	for (i = 0; i < count; i++) {
+		FUZZ_CHECK(pieces[i].length && pieces[i].length <= kernel_most_mapping);
+		mappings[place].pieces[i] = pieces[i];
+	}
+	kernel_mappings++;
+}
+
+static void mapping_remove(struct mapping *mapping)
+{
+	mapping->mapped = false;
+	kernel_mappings--;
+}
+
+static struct mapping *mapping_of(const struct scatterlist *list)
+{
+	u32 place;
+
+	for (place = 0; place < mapping_room; place++)
+		if (mappings[place].mapped && mappings[place].list == list)
+			return &mappings[place];
+	return NULL;
+}
+
+size_t dma_max_mapping_size(struct device *device)
+{
+	return kernel_most_mapping;
+}
+
+unsigned int dma_get_max_seg_size(struct device *device)
+{
+	return U32_MAX;
+}
+
 /* Entries of memory that goes on may become one, as an IOMMU does it. */
 unsigned int dma_map_sg(struct device *device, struct scatterlist *list,
 			int count, enum dma_data_direction direction)
 {
+	struct mapping *former = mapping_of(list);
 	struct scatterlist *entry, *mapped = NULL;
 	unsigned int result = 0;
-	u32 place = 0;
 	int i;
 
 	FUZZ_CHECK(device && count > 0);
 	if (kernel_fail_mapping)
 		return 0;
-	/* A list whose mapping is leaked may be used for another. */
-	while (mappings[place].list && mappings[place].list != list)
-		FUZZ_CHECK(++place < MAPPINGS);
-	FUZZ_CHECK(!mappings[place].list || kernel_leaks_mappings);
-	mappings[place] = (struct mapping) { device, list, count, direction };
-	kernel_mappings++;
+	FUZZ_CHECK(!former || kernel_leaks_mappings);
+	if (former)
+		former->list = NULL;
+	mapping_add(device, list, list, count, direction);
 	for_each_sg(list, entry, count, i) {
 		u64 address = sg_phys(entry) + KERNEL_DMA_OFFSET;
 
@@ -136,74 +201,59 @@ unsigned int dma_map_sg(struct device *device, struct scatterlist *list,
 void dma_unmap_sg(struct device *device, struct scatterlist *list, int count,
 		  enum dma_data_direction direction)
 {
-	u32 place = 0;
+	struct mapping *mapping = mapping_of(list);
 
-	while (mappings[place].list != list)
-		FUZZ_CHECK(++place < MAPPINGS);
-	FUZZ_CHECK(mappings[place].device == device);
-	FUZZ_CHECK(mappings[place].count == count);
-	FUZZ_CHECK(mappings[place].direction == direction);
-	mappings[place].list = NULL;
-	kernel_mappings--;
+	FUZZ_CHECK(list && mapping);
+	FUZZ_CHECK(mapping->device == device);
+	FUZZ_CHECK(mapping->count == count);
+	FUZZ_CHECK(mapping->direction == direction);
+	mapping_remove(mapping);
 }
-
-/* One piece is a list of one entry. */
-static struct scatterlist single_pieces[MAPPINGS];
 
 dma_addr_t dma_map_page(struct device *device, struct page *page, size_t offset,
 			size_t length, enum dma_data_direction direction)
 {
-	struct scatterlist *piece;
-	u32 place = 0;
+	struct scatterlist piece = { .page = page, .offset = offset, .length = length };
 
-	FUZZ_CHECK(device && length);
+	FUZZ_CHECK(device);
 	if (kernel_fail_mapping)
 		return DMA_MAPPING_ERROR;
-	while (mappings[place].list)
-		FUZZ_CHECK(++place < MAPPINGS);
-	piece = &single_pieces[place];
-	*piece = (struct scatterlist) {
-		.page_link = SG_END,
-		.page = page,
-		.offset = offset,
-		.length = length,
-		.dma_length = length,
-	};
-	piece->dma_address = sg_phys(piece) + KERNEL_DMA_OFFSET;
-	mappings[place] = (struct mapping) { device, piece, 1, direction };
-	kernel_mappings++;
-	return piece->dma_address;
+	mapping_add(device, NULL, &piece, 1, direction);
+	return sg_phys(&piece) + KERNEL_DMA_OFFSET;
 }
 
 void dma_unmap_page(struct device *device, dma_addr_t address, size_t length,
 		    enum dma_data_direction direction)
 {
-	u32 place = 0;
+	struct mapping *mapping;
+	u32 place;
 
-	while (mappings[place].list != &single_pieces[place] ||
-	       single_pieces[place].dma_address != address ||
-	       single_pieces[place].length != length ||
-	       mappings[place].device != device ||
-	       mappings[place].direction != direction)
-		FUZZ_CHECK(++place < MAPPINGS);
-	mappings[place].list = NULL;
-	kernel_mappings--;
+	for (place = 0; place < mapping_room; place++) {
+		mapping = &mappings[place];
+		if (mapping->mapped && !mapping->list && mapping->count == 1 &&
+		    sg_phys(mapping->pieces) + KERNEL_DMA_OFFSET == address &&
+		    mapping->pieces->length == length &&
+		    mapping->device == device && mapping->direction == direction) {
+			mapping_remove(mapping);
+			return;
+		}
+	}
+	FUZZ_CHECK(!"it was mapped");
 }
 
 struct page *kernel_dma_page(u64 address)
 {
 	u32 place;
+	int i;
 
-	for (place = 0; place < MAPPINGS; place++) {
-		struct scatterlist *entry;
-		int i;
+	for (place = 0; place < mapping_room; place++) {
+		const struct mapping *mapping = &mappings[place];
 
-		if (!mappings[place].list)
-			continue;
-		for_each_sg(mappings[place].list, entry, mappings[place].count, i) {
-			u64 begin = sg_phys(entry) + KERNEL_DMA_OFFSET;
+		for (i = 0; mapping->mapped && i < mapping->count; i++) {
+			u64 begin = sg_phys(&mapping->pieces[i]) + KERNEL_DMA_OFFSET;
 
-			if (address >= begin && address < begin + entry->length)
+			if (address >= begin &&
+			    address < begin + mapping->pieces[i].length)
 				return pfn_to_page((address - KERNEL_DMA_OFFSET) >>
 						   PAGE_SHIFT);
 		}

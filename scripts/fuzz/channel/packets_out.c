@@ -462,6 +462,8 @@ void slot_send(struct slot *slot, bool plain)
 		note_sent(slot, length);
 
 	allowed = is_allowed(slot, &shape, length, flags);
+	/* Until the channel gives it a new one, the old is still in the ring. */
+	slot->packet->transaction_id = 0;
 	slot->in_flight = true;
 	i = slot->sequence;
 	if (slot->external)

@@ -14,7 +14,7 @@ import random
 import sys
 
 HOSTILE, FAIR = 0, 1
-SERVER, DMA, RAW, ISOLATED, MEDDLES, MERGE, CONTEXT = (1 << n for n in range(7))
+SERVER, DMA, RAW, ISOLATED, MEDDLES, MERGE, CONTEXT, SHORT = (1 << n for n in range(8))
 SHARES, KEEPS, SLAB, RESERVED = 8, 1, 2, 4
 # Both rings of 64 KiB; packets of up to 64 bytes; 20,000 bytes in 2 ranges.
 LARGE, SIXTY_FOUR, EXTERNAL = 24, 3, 5

@@ -166,6 +166,8 @@ enum dma_data_direction {
 	DMA_FROM_DEVICE,
 };
 
+size_t dma_max_mapping_size(struct device *device);
+unsigned int dma_get_max_seg_size(struct device *device);
 unsigned int dma_map_sg(struct device *device, struct scatterlist *list,
 			int count, enum dma_data_direction direction);
 void dma_unmap_sg(struct device *device, struct scatterlist *list, int count,
@@ -203,6 +205,8 @@ extern bool kernel_fail_mapping;
 extern bool kernel_merge_mappings;
 /* The channel was not closed cleanly: what is mapped may stay so. */
 extern bool kernel_leaks_mappings;
+/* Bytes of the longest piece that can be mapped. */
+extern u32 kernel_most_mapping;
 extern u32 kernel_allocations;
 extern u32 kernel_mappings;
 /* The page that the device means, or NULL: it was not mapped. */
