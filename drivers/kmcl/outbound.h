@@ -22,6 +22,17 @@ void vmb_outgoing_data_pin(struct vmb_packet *packet);
 bool vmb_outgoing_data_can_be_pinned(const struct vmb_packet *packet);
 void vmb_outgoing_data_release(struct vmb_packet *packet, bool leak);
 
+/* bounce.c */
+struct vmb_bounce;
+bool vmb_bounce_is_needed(const struct bio_vec *vectors, u32 vector_count);
+struct vmb_bounce *vmb_bounce_create(const struct vmb_channel *channel,
+				     const struct bio_vec *vectors,
+				     u32 vector_count,
+				     const struct bio_vec **list, u32 *list_count);
+void vmb_bounce_copy_back(const struct vmb_bounce *bounce,
+			  const struct bio_vec *vectors, u32 vector_count);
+void vmb_bounce_free(struct vmb_bounce *bounce);
+
 /* send_end.c */
 void vmb_send_written(struct vmb_channel *channel, struct vmb_packet *packet);
 void vmb_send_end(struct vmb_channel *channel, struct vmb_packet *packet,
@@ -62,7 +73,8 @@ void vmb_send_stop_overdue(struct vmb_channel *channel);
 bool vmb_send_has_external(struct vmb_channel *channel);
 void vmb_send_keep(struct vmb_channel *channel);
 u32 vmb_send_fail(struct vmb_channel *channel, int status);
-enum vmb_send_state vmb_send_abandon(struct vmb_packet *packet, bool gone);
+enum vmb_send_state vmb_send_abandon(struct vmb_packet *packet, bool recall,
+				     bool gone);
 
 /* The packet object goes back to the pool. */
 static inline void vmb_outbound_recycle(struct vmb_channel *channel,

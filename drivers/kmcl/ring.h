@@ -193,6 +193,7 @@ enum vmb_ring_status vmb_ring_write_completion(struct vmb_ring_writer *writer,
 					       u32 payload_length);
 bool vmb_ring_writer_commit(struct vmb_ring_writer *writer);
 void vmb_ring_writer_wait_for_room(struct vmb_ring_writer *writer, u32 needed);
+bool vmb_ring_writer_has_room(const struct vmb_ring_writer *writer, u32 size);
 u32 vmb_ring_writer_free(struct vmb_ring_writer *writer);
 
 /* Bytes written and not yet shown to the peer. */

@@ -340,6 +340,28 @@ void vmb_ring_writer_wait_for_room(struct vmb_ring_writer *writer, u32 needed)
 }
 
 /**
+ * vmb_ring_writer_has_room() - would a packet fit, as far as anybody can tell
+ * @writer: the ring's writing end, which somebody else may be using.
+ * @size: from vmb_ring_packet_size().
+ *
+ * Nothing is changed, so whoever writes need not be asked; what it writes
+ * meanwhile may take the room.
+ *
+ * Context: Any.
+ * Return: true if there is room now.
+ */
+bool vmb_ring_writer_has_room(const struct vmb_ring_writer *writer, u32 size)
+{
+	const struct vmb_ring *ring = &writer->ring;
+	u32 read_index = le32_to_cpu(READ_ONCE(ring->control->read_index));
+
+	if (vmb_ring_check_index(ring, read_index) != VMB_REFUSAL_NONE)
+		return false;
+	return size < ring->size - vmb_ring_distance(ring, read_index,
+						     READ_ONCE(writer->write_index));
+}
+
+/**
  * vmb_ring_writer_free() - room in the ring, as of now
  * @writer: the ring's writing end.
  *

@@ -56,6 +56,26 @@ static int vmb_send_queue(struct vmb_channel *channel, struct vmb_packet *packet
 	return 0;
 }
 
+/*
+ * Another processor delivers packets and has the writer: it writes what waits
+ * when its batch ends. Is the packet's turn then, and room for it? As far as can
+ * be told now; if the batch takes the room, the packet is the next that gets some.
+ */
+static bool vmb_send_is_next(const struct vmb_channel *channel,
+			     const struct vmb_packet *packet, u32 length)
+{
+	const struct vmb_outbound *outbound = &channel->outbound;
+	u32 ranges_length = packet->external.count ?
+			    packet->external.ranges_length : 0;
+	u32 size;
+
+	lockdep_assert_held(&outbound->lock);
+	return outbound->sending && !vmb_outbound_may_write(channel) &&
+	       !outbound->writer.pending_send_size &&
+	       !vmb_ring_packet_size(ranges_length, length, &size) &&
+	       vmb_ring_writer_has_room(&outbound->writer, size);
+}
+
 /* Ring, queue, or an errno, after which nothing was done. */
 static int vmb_send_place(struct vmb_channel *channel, struct vmb_packet *packet,
 			  const void *buffer, u32 length, bool may_wait)
@@ -82,7 +102,7 @@ static int vmb_send_place(struct vmb_channel *channel, struct vmb_packet *packet
 		   outbound->writer.lost != VMB_REFUSAL_NONE) {
 		return -ENODEV;
 	}
-	if (!may_wait)
+	if (!may_wait && !vmb_send_is_next(channel, packet, length))
 		return -EAGAIN;
 	ret = vmb_send_queue(channel, packet, buffer, length);
 	if (ret || !outbound->sending)
@@ -135,7 +155,7 @@ static int vmb_send_submit_locked(struct vmb_channel *channel,
 
 /*
  * Send a packet that is described: @waits and external data are set. If not
- * @may_wait it is not queued. 0 or an errno, with which the packet is the
+ * @may_wait it does not wait for room. 0 or an errno, with which the packet is the
  * caller's as before.
  */
 int vmb_send_submit(struct vmb_packet *packet, const void *buffer, u32 length,

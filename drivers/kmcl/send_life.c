@@ -210,12 +210,14 @@ u32 vmb_send_fail(struct vmb_channel *channel, int status)
 }
 
 /*
- * Nobody waits for the packet any more. If the peer has not seen it, or is
- * @gone, it is the caller's again (VMB_SEND_IDLE). If it has (VMB_SEND_SENT), it
- * stays in flight and its external pages are referenced until the peer completes
- * it. Else its end is on the way (VMB_SEND_ENDED).
+ * Nobody waits for the packet any more. If the peer has not seen it and it is to
+ * be @recall'ed, or the peer is @gone, it is the caller's again (VMB_SEND_IDLE).
+ * Otherwise (VMB_SEND_SENT) it stays in flight and its external pages are
+ * referenced until the peer completes it. Or its end is on the way
+ * (VMB_SEND_ENDED).
  */
-enum vmb_send_state vmb_send_abandon(struct vmb_packet *packet, bool gone)
+enum vmb_send_state vmb_send_abandon(struct vmb_packet *packet, bool recall,
+				     bool gone)
 {
 	struct vmb_channel *channel = packet->channel;
 	struct vmb_outbound *outbound = &channel->outbound;
@@ -226,7 +228,12 @@ enum vmb_send_state vmb_send_abandon(struct vmb_packet *packet, bool gone)
 	switch (packet->state) {
 	case VMB_SEND_HELD:
 	case VMB_SEND_QUEUED:
-		list_del_init(&packet->queue.node);
+		if (recall) {
+			list_del_init(&packet->queue.node);
+			break;
+		}
+		vmb_outgoing_data_pin(packet);
+		state = VMB_SEND_SENT;
 		break;
 	case VMB_SEND_SENT:
 		if (gone) {

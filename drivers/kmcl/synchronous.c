@@ -7,6 +7,7 @@
  * goes; whoever is the last of the two frees it.
  */
 #include <linux/completion.h>
+#include <linux/err.h>
 #include <linux/kref.h>
 #include <linux/slab.h>
 
@@ -19,6 +20,8 @@
  * struct vmb_synchronous - a request and who waits for it
  * @references: the waiter's and the completion routine's.
  * @packet: its packet, freed with it; once answered, its payload is the answer.
+ * @bounce: what the peer has instead of the caller's external data, or NULL;
+ *	freed with it.
  * @done: the routine has run.
  * @status: what it was told.
  * @length: bytes of the answer.
@@ -26,6 +29,7 @@
 struct vmb_synchronous {
 	struct kref references;
 	struct vmb_packet *packet;
+	struct vmb_bounce *bounce;
 	struct completion done;
 	int status;
 	u32 length;
@@ -38,6 +42,8 @@ static void vmb_synchronous_release(struct kref *references)
 						       references);
 
 	vmb_packet_free(request->packet);
+	if (request->bounce)
+		vmb_bounce_free(request->bounce);
 	kfree(request);
 }
 
@@ -117,14 +123,16 @@ static int vmb_synchronous_answer(const struct vmb_synchronous *request,
 
 /*
  * Give up. 0: the answer came at the last moment. A peer that is gone does not
- * write any more: then the memory is the caller's at once, whatever it is.
+ * write any more: then the memory is the caller's at once, whatever it is. Who
+ * gave it no time wants it sent all the same, as soon as the ring is free.
  */
 static int vmb_synchronous_cancel(struct vmb_channel *channel,
-				  struct vmb_synchronous *request, int error)
+				  struct vmb_synchronous *request, long timeout,
+				  int error)
 {
 	bool gone = error == -ENODEV && channel->operations->peer_gone(channel);
 
-	switch (vmb_send_abandon(request->packet, gone)) {
+	switch (vmb_send_abandon(request->packet, timeout, gone)) {
 	case VMB_SEND_IDLE:
 		/* Its routine will not run: drop its reference, too. */
 		kref_put(&request->references, vmb_synchronous_release);
@@ -161,16 +169,28 @@ static int vmb_synchronous_check(struct vmb_channel *channel, u32 flags,
 	return 0;
 }
 
-/* Memory that the caller may free when it gives up, and the peer write to later. */
-static int vmb_synchronous_check_data(struct vmb_packet *packet, long timeout)
+/*
+ * What the caller may free when it gives up, and the peer write to later: where
+ * it cannot be kept until then, the peer gets something else.
+ */
+static int vmb_synchronous_describe(struct vmb_synchronous *request,
+				    const struct bio_vec *vectors,
+				    u32 vector_count, u32 flags, long timeout)
 {
+	struct vmb_channel *channel = request->packet->channel;
 	bool gives_up = timeout != MAX_SCHEDULE_TIMEOUT ||
-			vmb_life_is_callback(packet->channel);
+			vmb_life_is_callback(channel);
+	struct vmb_bounce *bounce;
 
-	if (!gives_up || vmb_outgoing_data_can_be_pinned(packet))
-		return 0;
-	vmb_outgoing_data_release(packet, false);
-	return -EINVAL;
+	if (gives_up && vmb_bounce_is_needed(vectors, vector_count)) {
+		bounce = vmb_bounce_create(channel, vectors, vector_count,
+					   &vectors, &vector_count);
+		if (IS_ERR(bounce))
+			return PTR_ERR(bounce);
+		request->bounce = bounce;
+	}
+	return vmb_outgoing_data_from_vectors(request->packet, vectors,
+					      vector_count, 0, 0, flags);
 }
 
 static int vmb_synchronous_send(struct vmb_synchronous *request,
@@ -185,10 +205,8 @@ static int vmb_synchronous_send(struct vmb_synchronous *request,
 	if (ret)
 		return ret;
 	if (vectors) {
-		ret = vmb_outgoing_data_from_vectors(packet, vectors,
-						     vector_count, 0, 0, flags);
-		if (!ret)
-			ret = vmb_synchronous_check_data(packet, timeout);
+		ret = vmb_synchronous_describe(request, vectors, vector_count,
+					       flags, timeout);
 		if (ret)
 			return ret;
 	}
@@ -228,7 +246,10 @@ int vmb_channel_send_synchronous_request(struct vmb_channel *channel,
 	if (timeout || flags & VMB_CHANNEL_FORMAT_FLAG_WAIT_FOR_COMPLETION)
 		ret = vmb_synchronous_wait(channel, request, timeout);
 	if (ret)
-		ret = vmb_synchronous_cancel(channel, request, ret);
+		ret = vmb_synchronous_cancel(channel, request, timeout, ret);
+	if (!ret && request->bounce &&
+	    !(flags & VMB_CHANNEL_FORMAT_FLAG_DATA_OUT_ONLY))
+		vmb_bounce_copy_back(request->bounce, vectors, vector_count);
 	if (!ret)
 		ret = vmb_synchronous_answer(request, completion_buffer,
 					     completion_buffer_size);

@@ -257,9 +257,10 @@ int __must_check vmb_packet_send_with_external_pfns(struct vmb_packet *packet,
  * @channel: the channel.
  * @buffer: payload, or NULL.
  * @buffer_size: bytes of @buffer, at most the channel's maximum packet size.
- * @vectors: external data, or NULL. If the request may time out, and from
- *	post_started, pages that are counted one by one (from the page allocator
- *	or vmalloc, not kmalloc).
+ * @vectors: external data, or NULL. Any memory, the caller's again when the
+ *	call returns; if it may return before the peer has answered (it has a
+ *	time-out, or is called from post_started) and the memory is one that
+ *	cannot be kept from being freed, such as kmalloc's, it is copied.
  * @vector_count: entries of @vectors.
  * @flags: VMB_CHANNEL_FORMAT_FLAG_*. With WAIT_FOR_COMPLETION it waits for the
  *	peer's completion, without it until the packet is in the ring.
@@ -269,26 +270,30 @@ int __must_check vmb_packet_send_with_external_pfns(struct vmb_packet *packet,
  * @timeout: jiffies to wait; MAX_SCHEDULE_TIMEOUT: without limit; 0: not at all,
  *	then the packet is not queued if it finds no room.
  *
- * A request that has timed out before it was in the ring was never sent. If it
- * was, it cannot be recalled: the peer may still answer, which is ignored, and
- * use the external data, whose pages stay until then.
+ * A request that has timed out before it was in the ring was never sent, unless
+ * its time-out was 0. If it was, it cannot be recalled: the peer may still
+ * answer, which is ignored, and use the external data, whose pages stay until
+ * then; of memory that was copied it uses the copy, and the caller's does not
+ * change any more.
+ *
+ * While another processor delivers packets, the ring is its: a request with a
+ * time-out of 0 that has room goes out when those are through.
  *
  * A server may only use a time-out of 0, without WAIT_FOR_COMPLETION.
  *
  * Context: process context; any but hard interrupt for a time-out of 0 without
  * WAIT_FOR_COMPLETION. Not from opened, started, suspend and closed, nor from
  * the packet callbacks, where no answer can come.
- * Return: 0; -EAGAIN: with a time-out of 0: no room, or another processor is
- * delivering packets and has the ring; -ETIMEDOUT: the time is
+ * Return: 0; -EAGAIN: with a time-out of 0: no room, or the channel does not
+ * run; -ETIMEDOUT: the time is
  * over, with WAIT_FOR_COMPLETION and a time-out of 0 always unless the answer is
  * there at once; -EOVERFLOW: the completion is larger than @completion_buffer,
  * which has its beginning; -EDEADLK: called where it would wait for itself;
  * -ENODEV: the channel is disabled or closing, or went meanwhile; -EINVAL: also
- * a negative time-out, a size that is no multiple of 8, or kmalloc memory that
- * the peer could write to after the caller gave up; -EOPNOTSUPP: a server that
- * would have to wait; -ENOMEM; -EPROTO, or -EIO, after which the external data
- * must never be freed: as vmb_packet_completion_routine_fn(); or as
- * vmb_packet_send().
+ * a negative time-out, or a size that is no multiple of 8; -EOPNOTSUPP: a server
+ * that would have to wait; -ENOMEM, also for the copy; -EPROTO, or -EIO, after
+ * which external data that was not copied must never be freed: as
+ * vmb_packet_completion_routine_fn(); or as vmb_packet_send().
  *
  * VmbChannelSendSynchronousRequest. STATUS_BUFFER_OVERFLOW is -EAGAIN,
  * STATUS_CANCELLED is -ETIMEDOUT, STATUS_DEVICE_REMOVED is -ENODEV.

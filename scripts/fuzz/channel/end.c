@@ -452,6 +452,8 @@ void end_check_pages(struct end *end)
 	bool unknown = end->requested_external && end->closed_unclean;
 	u32 i;
 
+	for (i = KERNEL_PAGES; i < ARRAY_SIZE(kernel_pages); i++)
+		FUZZ_CHECK(!kernel_pages[i].references || unknown);
 	for (i = 0; i < KERNEL_PAGES; i++) {
 		u64 due = !kernel_pages[i].slab + end->leaked_pins[i];
 

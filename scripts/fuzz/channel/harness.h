@@ -50,7 +50,7 @@
 	X(request_no_channel)			\
 	X(request_no_room)			\
 	X(request_overflow)			\
-	X(request_slab_refused)			\
+	X(request_bounced)				\
 	X(completed_inline)			\
 	X(completed_later)			\
 	X(completed_no_channel)			\

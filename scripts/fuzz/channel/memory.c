@@ -6,7 +6,7 @@
 #include "fuzz.h"
 #include "kernel.h"
 
-struct page kernel_pages[KERNEL_PAGES];
+struct page kernel_pages[KERNEL_PAGES + KERNEL_FREE_PAGES];
 u32 kernel_fail_allocation;
 bool kernel_fail_mapping;
 bool kernel_merge_mappings;
@@ -14,8 +14,9 @@ bool kernel_leaks_mappings;
 u32 kernel_most_mapping;
 u32 kernel_allocations;
 u32 kernel_mappings;
+u32 kernel_pages_allocated;
 
-static u8 page_memory[KERNEL_PAGES][PAGE_SIZE];
+static u8 page_memory[ARRAY_SIZE(kernel_pages)][PAGE_SIZE];
 
 /*
  * What is mapped now, as it was said. The pieces are a copy: the channel may give
@@ -42,8 +43,8 @@ void kernel_memory_reset(void)
 {
 	u32 i;
 
-	for (i = 0; i < KERNEL_PAGES; i++)
-		kernel_pages[i] = (struct page) { .references = 1 };
+	for (i = 0; i < ARRAY_SIZE(kernel_pages); i++)
+		kernel_pages[i] = (struct page) { .references = i < KERNEL_PAGES };
 	kernel_fail_allocation = 0;
 	kernel_fail_mapping = false;
 	kernel_merge_mappings = false;
@@ -81,22 +82,42 @@ void kernel_free(const void *memory)
 
 u8 *page_address(const struct page *page)
 {
-	FUZZ_CHECK(page >= kernel_pages && page < kernel_pages + KERNEL_PAGES);
+	FUZZ_CHECK(page >= kernel_pages && page < kernel_pages + ARRAY_SIZE(kernel_pages));
 	return page_memory[page - kernel_pages];
 }
 
 void get_page(struct page *page)
 {
-	FUZZ_CHECK(page >= kernel_pages && page < kernel_pages + KERNEL_PAGES);
+	FUZZ_CHECK(page >= kernel_pages && page < kernel_pages + ARRAY_SIZE(kernel_pages));
 	FUZZ_CHECK(page->references > 0);
 	page->references++;
 }
 
 void put_page(struct page *page)
 {
-	FUZZ_CHECK(page >= kernel_pages && page < kernel_pages + KERNEL_PAGES);
+	FUZZ_CHECK(page >= kernel_pages && page < kernel_pages + ARRAY_SIZE(kernel_pages));
 	FUZZ_CHECK(page->references > 0);
 	page->references--;
+}
+
+struct page *alloc_page(gfp_t flags)
+{
+	struct page *page;
+
+	if (flags & GFP_KERNEL)
+		kernel_may_sleep(__func__);
+	if (kernel_fail_allocation && !--kernel_fail_allocation)
+		return NULL;
+	for (page = kernel_pages + KERNEL_PAGES;
+	     page < kernel_pages + ARRAY_SIZE(kernel_pages); page++) {
+		if (page->references)
+			continue;
+		page->references = 1;
+		memset(page_address(page), flags & __GFP_ZERO ? 0 : 0xa5, PAGE_SIZE);
+		kernel_pages_allocated++;
+		return page;
+	}
+	return NULL;
 }
 
 bool sg_page_iter_next(struct sg_page_iter *iter)

@@ -512,7 +512,7 @@ void slot_abandon(struct slot *slot)
 	if (!slot->end->gone && !vmb_outgoing_data_can_be_pinned(slot->packet))
 		return;
 	slot->busy = true;
-	switch (vmb_send_abandon(slot->packet, slot->end->gone)) {
+	switch (vmb_send_abandon(slot->packet, true, slot->end->gone)) {
 	case VMB_SEND_IDLE:
 		reached(OUTCOME_abandoned_unsent);
 		slot->end->sends_failed++;
@@ -540,6 +540,7 @@ void client_request(struct end *end)
 	long timeout = timeouts[take() % (ARRAY_SIZE(timeouts) - !end->fair)];
 	u8 *buffer = malloc(length ? : 1);
 	u8 *answer = size ? malloc(size) : NULL;
+	u32 bounced = kernel_pages_allocated;
 	int ret;
 
 	end->requested = true;
@@ -555,6 +556,8 @@ void client_request(struct end *end)
 						   how & 2 ? 1 + (how >> 2 & 1) : 0,
 						   how & 1 ? WAITS : 0, answer,
 						   answer ? &size : NULL, timeout);
+	if (kernel_pages_allocated != bounced)
+		reached(OUTCOME_request_bounced);
 	switch (ret) {
 	case 0:
 		FUZZ_CHECK(!answer || size <= room);
@@ -575,9 +578,6 @@ void client_request(struct end *end)
 		break;
 	case -EINVAL:
 		FUZZ_CHECK(how & 2);
-		if (how & 1 && timeout != MAX_SCHEDULE_TIMEOUT &&
-		    (vectors[0].bv_page->slab || vectors[1].bv_page->slab))
-			reached(OUTCOME_request_slab_refused);
 		break;
 	case -EMSGSIZE:
 	case -ENOMEM:

@@ -74,6 +74,8 @@ static inline void le32_add_cpu(__le32 *to, u32 value)
 }
 
 #define ERR_PTR(error)		((void *)(long)(error))
+#define PTR_ERR(pointer)	((long)(pointer))
+#define IS_ERR(pointer)		((unsigned long)(pointer) >= -4095ul)
 
 #define smp_mb__after_atomic()	((void)0)
 #define smp_load_acquire(address)		READ_ONCE(*(address))

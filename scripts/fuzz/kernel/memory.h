@@ -9,7 +9,9 @@
 
 #define GFP_ATOMIC		0x1u
 #define GFP_KERNEL		0x2u
+#define GFP_NOIO		GFP_KERNEL
 #define __GFP_NOWARN		0x4u
+#define __GFP_ZERO		0x8u
 
 void *kernel_allocate(size_t size, gfp_t flags, bool zeroed);
 void kernel_free(const void *memory);
@@ -31,6 +33,8 @@ void kernel_free(const void *memory);
 #define offset_in_page(x)	((x) & ~PAGE_MASK)
 
 #define KERNEL_PAGES		32u
+/* Behind them, for alloc_page(); no peer can name those. */
+#define KERNEL_FREE_PAGES	64u
 #define KERNEL_FIRST_FRAME	0x1000u
 
 struct page {
@@ -39,12 +43,16 @@ struct page {
 	bool reserved;
 };
 
-extern struct page kernel_pages[KERNEL_PAGES];
+extern struct page kernel_pages[KERNEL_PAGES + KERNEL_FREE_PAGES];
 
 /* The page's memory. */
 u8 *page_address(const struct page *page);
 void get_page(struct page *page);
 void put_page(struct page *page);
+struct page *alloc_page(gfp_t flags);
+#define memcpy_page(to, to_offset, from, from_offset, length)		\
+	memcpy(page_address(to) + (to_offset),				\
+	       page_address(from) + (from_offset), length)
 
 #define pfn_valid(frame) \
 	((frame) >= KERNEL_FIRST_FRAME && (frame) - KERNEL_FIRST_FRAME < KERNEL_PAGES)
@@ -208,6 +216,8 @@ extern bool kernel_leaks_mappings;
 /* Bytes of the longest piece that can be mapped. */
 extern u32 kernel_most_mapping;
 extern u32 kernel_allocations;
+/* By alloc_page(), ever. */
+extern u32 kernel_pages_allocated;
 extern u32 kernel_mappings;
 /* The page that the device means, or NULL: it was not mapped. */
 struct page *kernel_dma_page(u64 address);
