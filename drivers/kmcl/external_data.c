@@ -6,8 +6,8 @@
  * this channel has shared it, or if the client asked by name for raw guest
  * memory and the machine is not isolated.
  */
-#include <linux/memory_hotplug.h>
 #include <linux/mm.h>
+#include <linux/nospec.h>
 
 #include "gpadl.h"
 #include "compat.h"
@@ -54,27 +54,6 @@ vmb_external_data_owner(struct vmb_memory *memory,
 	return owner;
 }
 
-/* A page of ordinary RAM, with a reference, or NULL. */
-static struct page *vmb_external_data_raw_page(u64 frame)
-{
-	struct folio *folio;
-	struct page *page;
-
-	page = pfn_to_online_page(frame);
-	if (!page || PageReserved(page) || PageOffline(page))
-		return NULL;
-	/* Pages inside a larger one are counted with its first. */
-	folio = page_folio(page);
-	if (!folio_try_get(folio))
-		return NULL;
-	/* It may have been split, or freed and used anew, in between. */
-	if (page_folio(page) != folio) {
-		folio_put(folio);
-		return NULL;
-	}
-	return page;
-}
-
 static void vmb_external_data_add(struct vmb_packet_completion *packet,
 				  struct page *page, u32 offset, u32 length,
 				  struct vmb_gpadl *owner)
@@ -105,7 +84,7 @@ vmb_external_data_add_gpa(struct vmb_packet_completion *packet,
 	 * nobody is to be. Then a server, which shares nothing, gets none.
 	 */
 	if (channel->local && !vmb_forbid_raw_guest_memory) {
-		page = pfn_to_online_page(segment->frame);
+		page = vmb_page_of_frame(segment->frame);
 		owner = NULL;
 		goto found;
 	}
@@ -119,7 +98,7 @@ vmb_external_data_add_gpa(struct vmb_packet_completion *packet,
 	if (owner)
 		page = pfn_to_page(segment->frame);
 	else if (channel->raw_guest_memory)
-		page = vmb_external_data_raw_page(segment->frame);
+		page = vmb_raw_page_get(segment->frame);
 	else
 		page = NULL;
 found:
@@ -143,9 +122,10 @@ vmb_external_data_add_transfer(struct vmb_packet_completion *packet,
 	while (left) {
 		u32 in_page = offset_in_page(offset);
 		u32 length = min_t(u32, left, PAGE_SIZE - in_page);
+		u32 page = array_index_nospec(offset >> PAGE_SHIFT, set->page_count);
 
-		vmb_external_data_add(packet, set->pages[offset >> PAGE_SHIFT],
-				      in_page, length, set);
+		vmb_external_data_add(packet, set->pages[page], in_page, length,
+				      set);
 		offset += length;
 		left -= length;
 	}

@@ -30,6 +30,16 @@ int vmb_gpadl_map(struct vmb_channel *owner, u32 flags, u32 gpadl_handle,
 void vmb_gpadl_unmap(struct vmb_channel *owner, u32 gpadl_handle);
 void vmb_memory_unmap_leftovers(struct vmb_channel *server);
 
+/* raw_pages.c */
+struct notifier_block;
+int vmb_raw_pages_init(void);
+void vmb_raw_pages_exit(void);
+int vmb_raw_pages_notify(struct notifier_block *block, unsigned long action,
+			 void *data);
+struct page *vmb_page_of_frame(u64 frame);
+struct page *vmb_raw_page_hold(struct page *page);
+struct page *vmb_raw_page_get(u64 frame);
+
 /* external_data.c */
 extern bool vmb_forbid_raw_guest_memory;
 enum vmb_refusal vmb_external_data_check(struct vmb_packet_completion *packet);

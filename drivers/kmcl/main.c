@@ -18,12 +18,20 @@ static int __init vmb_init(void)
 	vmb_workqueue = alloc_workqueue("vmbkmcl", WQ_UNBOUND, 0);
 	if (!vmb_workqueue)
 		return -ENOMEM;
+	ret = vmb_raw_pages_init();
+	if (ret)
+		goto destroy_workqueue;
 	vmb_observe_init();
 	ret = vmb_loopback_init();
-	if (ret) {
-		vmb_observe_exit();
-		destroy_workqueue(vmb_workqueue);
-	}
+	if (ret)
+		goto exit_observe;
+	return 0;
+
+exit_observe:
+	vmb_observe_exit();
+	vmb_raw_pages_exit();
+destroy_workqueue:
+	destroy_workqueue(vmb_workqueue);
 	return ret;
 }
 
@@ -33,6 +41,7 @@ static void __exit vmb_exit(void)
 	vmb_observe_exit();
 	/* Waits for channels that are being freed, and offers with them. */
 	destroy_workqueue(vmb_workqueue);
+	vmb_raw_pages_exit();
 }
 
 /* As a subsystem, so that built-in clients and transports come after. */

@@ -280,6 +280,22 @@ static void open_failed(struct vmb_channel *channel, int failure)
 /* All that there are; what a channel has given up stays until the run ends. */
 static struct vmb_gpadl *gpadls[GPADLS_EVER];
 
+/* Nor is raw_pages.c: what of memory is ordinary is the kernel's to say. */
+struct page *vmb_page_of_frame(u64 frame)
+{
+	return pfn_to_online_page(frame);
+}
+
+struct page *vmb_raw_page_get(u64 frame)
+{
+	struct page *page = vmb_page_of_frame(frame);
+
+	if (!page || page->reserved || !page->references)
+		return NULL;
+	get_page(page);
+	return page;
+}
+
 /* gpadl_pages.c is not here: which memory may be shared is not what is tried. */
 void vmb_gpadl_free(struct vmb_gpadl *gpadl, bool leaked)
 {

@@ -48,6 +48,9 @@ typedef u64 __le64;
 
 #define check_add_overflow(x, y, sum)	__builtin_add_overflow(x, y, sum)
 
+/* Nothing is speculated on here that could be seen. */
+#define array_index_nospec(index, size)	((index) < (size) ? (index) : 0)
+
 #define cpu_to_le16(x)		((__le16)(x))
 #define cpu_to_le32(x)		((__le32)(x))
 #define cpu_to_le64(x)		((__le64)(x))
