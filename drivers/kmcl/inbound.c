@@ -8,6 +8,7 @@
  */
 #include <linux/bitops.h>
 #include <linux/bottom_half.h>
+#include <linux/nospec.h>
 
 #include "inbound.h"
 
@@ -68,6 +69,22 @@ static void vmb_inbound_refuse(struct vmb_packet_completion *packet,
 			      &channel->counters.completions_empty);
 }
 
+/*
+ * Where the payload begins. Most packets have nothing in front of it; what the
+ * others say is no index that anybody speculates with.
+ */
+static __always_inline void *vmb_inbound_payload(struct vmb_channel *channel,
+						 struct vmb_packet_completion *packet)
+{
+	u32 offset = packet->wire.ranges_length;
+	u8 *payload = packet->buffer;
+
+	if (unlikely(offset))
+		payload += array_index_nospec(offset,
+					      channel->inbound.reader.maximum_ranges + 1);
+	return payload;
+}
+
 /* A packet that was read is a completion: end what it completes, if anything. */
 static bool vmb_inbound_completes(struct vmb_channel *channel,
 				  struct vmb_packet_completion *packet)
@@ -75,7 +92,7 @@ static bool vmb_inbound_completes(struct vmb_channel *channel,
 	const struct vmb_ring_packet *wire = &packet->wire;
 
 	return vmb_send_completed(channel, wire->transaction_id, 0,
-				  (u8 *)packet->buffer + wire->ranges_length,
+				  vmb_inbound_payload(channel, packet),
 				  wire->payload_length);
 }
 
@@ -95,7 +112,7 @@ vmb_inbound_deliver(struct vmb_channel *channel,
 			   wire->payload_length);
 	vmb_latency_begin(&packet->since);
 	inbound->process_packet(channel, inbound->callback_context, packet,
-				(u8 *)packet->buffer + wire->ranges_length,
+				vmb_inbound_payload(channel, packet),
 				wire->payload_length, flags);
 }
 

@@ -5,6 +5,7 @@
  */
 #include <linux/compiler.h>
 #include <linux/minmax.h>
+#include <linux/nospec.h>
 #include <linux/overflow.h>
 #include <linux/types.h>
 #include <asm/byteorder.h>
@@ -140,6 +141,8 @@ enum vmb_refusal vmb_ranges_check(struct vmb_ranges *ranges, u16 type,
 		pages = ((end - 1) >> VMB_WIRE_PAGE_SHIFT) + 1;
 		if (left / VMB_RANGES_PFN < pages)
 			return VMB_REFUSAL_RANGES_TRUNCATED;
+		/* The next range is read where this says. */
+		pages = array_index_nospec(pages, left / VMB_RANGES_PFN + 1);
 		left -= pages * VMB_RANGES_PFN;
 		position += pages * VMB_RANGES_PFN;
 		ranges->pages += pages;

@@ -40,6 +40,7 @@ vmb_transaction_end(struct vmb_channel *channel, u64 id)
 	struct vmb_packet *packet;
 
 	lockdep_assert_held(&channel->outbound.lock);
+	/* The mask is its own guard against speculation: it needs no branch. */
 	transaction = &transactions->table[id & (transactions->count - 1)];
 	packet = transaction->packet;
 	if (unlikely(!packet || transaction->id != id))
