@@ -244,16 +244,18 @@ static inline const char *vmb_channel_label(const struct vmb_channel *channel)
 
 /*
  * Where a channel is, for who does not hold life.lock and acts on it: what the
- * worker did before it said so is done. Pairs with vmb_life_step().
+ * worker did before it said so is done.
  */
 static inline enum vmb_life_state vmb_life_state(const struct vmb_channel *channel)
 {
+	/* Pairs with the release in vmb_life_step(). */
 	return smp_load_acquire(&channel->life.state);
 }
 
-/* Likewise whether packets flow. Pairs with vmb_flow_step(). */
+/* Whether packets flow, for the same readers. */
 static inline enum vmb_flow_state vmb_life_flow(const struct vmb_channel *channel)
 {
+	/* Pairs with the release in vmb_flow_step(). */
 	return smp_load_acquire(&channel->life.flow);
 }
 
