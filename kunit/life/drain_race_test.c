@@ -65,7 +65,7 @@ static void watch_hit(struct perf_event *event, struct perf_sample_data *data,
 
 static void watch_end(void *events)
 {
-	unregister_wide_hw_breakpoint((struct perf_event * __percpu *)events);
+	unregister_wide_hw_breakpoint((struct perf_event * __percpu __force *)events);
 }
 
 static void watch_begin(struct kunit *test, struct watch *watch, void *word, u32 bytes)
@@ -77,7 +77,7 @@ static void watch_begin(struct kunit *test, struct watch *watch, void *word, u32
 	attr.bp_len = bytes;
 	attr.bp_type = HW_BREAKPOINT_RW;
 	watch->events = register_wide_hw_breakpoint(&attr, watch_hit, watch);
-	if (IS_ERR((void __force *)watch->events))
+	if (IS_ERR_OR_NULL((void __force *)watch->events))
 		kunit_skip(test, "needs a watchpoint");
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, watch_end,
 							(void __force *)watch->events), 0);
