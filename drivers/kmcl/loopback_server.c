@@ -115,9 +115,9 @@ static int vmb_loopback_server_attach(struct vmb_channel *channel,
 	wanted = vmb_channel_maximum_packet_count(client->channel);
 	/* The memory is the server's, so it is the server that says how much. */
 	if (wanted > allowed) {
-		dev_warn(channel->dev,
-			 "%s: a client wants %u packets in flight, the server allows %u: have it call vmb_channel_init_set_maximum_packet_count()\n",
-			 vmb_channel_label(channel), wanted, allowed);
+		dev_warn_ratelimited(channel->dev,
+				     "%s: a client wants %u packets in flight, the server allows %u: have it call vmb_channel_init_set_maximum_packet_count()\n",
+				     vmb_channel_label(channel), wanted, allowed);
 		return -E2BIG;
 	}
 	/*
@@ -154,8 +154,8 @@ static int vmb_loopback_server_open(struct vmb_channel *channel)
 	}
 	mutex_unlock(&vmb_loopback_lock);
 	if (ret) {
-		dev_warn(channel->dev, "%s: a client is turned away: %pe\n",
-			 vmb_channel_label(channel), ERR_PTR(ret));
+		dev_warn_ratelimited(channel->dev, "%s: a client is turned away: %pe\n",
+				     vmb_channel_label(channel), ERR_PTR(ret));
 		/* That client will not do; the next one may. */
 		return -EAGAIN;
 	}
