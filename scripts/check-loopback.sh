@@ -22,6 +22,9 @@ case ${1:-} in
 	;;
 esac
 
+scratch=
+scratch_dir scratch
+
 stage "the loopback demo"
 status=0
 "$VMB_TOP/scripts/demo-loopback.sh" >"$VMB_BUILD/demo-loopback.txt" || status=$?
@@ -36,7 +39,6 @@ while read -r result; do
 done < <(tr -d '\r' <"$VMB_BUILD/demo-loopback/guest.log" | sed -n 's/^VMBGUEST-TEST //p')
 # As if it had been run there, which has no Python.
 vmbstat_sees_both() {
-	scratch_dir scratch
 	tr -d '\r' <"$VMB_BUILD/demo-loopback/guest.log" | sed -n 's/^VMBGUEST-SEEN //p' \
 		>"$scratch/recorded"
 	"$VMB_TOP/scripts/vmbstat/recorded.py" "$scratch/recorded" "$scratch/root"

@@ -111,6 +111,7 @@ static const char * const vmb_observe_latencies[] = {
 	[VMB_LATENCY_DRIVER] = "driver",
 	[VMB_LATENCY_PEER] = "peer",
 };
+
 static_assert(ARRAY_SIZE(vmb_observe_latencies) == VMB_LATENCY_KINDS);
 
 /* debugfs: vmbkmcl/<device>, and vmbkmcl/<device>.1 for its second channel. */

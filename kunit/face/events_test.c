@@ -6,6 +6,8 @@
 #include <kunit/test.h>
 #include <linux/delay.h>
 #include <linux/interrupt.h>
+#include <linux/processor.h>
+#include <linux/sched/clock.h>
 #include <linux/tracepoint.h>
 
 #include "../fixtures/send_fixture.h"
@@ -278,8 +280,11 @@ static void events_interrupt(struct tasklet_struct *tasklet)
 
 static void take_long(struct channel_fixture *fixture, struct channel_packet *packet)
 {
+	u64 until = local_clock() + 2 * NSEC_PER_MSEC;
+
 	channel_complete_inline(fixture, packet);
-	mdelay(2);
+	while (local_clock() < until)
+		cpu_relax();
 }
 
 static void share_is_told(struct kunit *test)

@@ -127,8 +127,8 @@ check "traffic: every byte is right" content load
 for file in "$bus"/devices/*/block/*; do
 	echo "VMBGUEST-COUNTER ${file##*/} $(cat "$file")"
 done
-for file in $(find "$bus"/devices/*/vmbkmcl* /sys/devices/vmbkmcl_loopback/vmbkmcl* \
-		/sys/kernel/debug/vmbkmcl -type f); do
+find "$bus"/devices/*/vmbkmcl* /sys/devices/vmbkmcl_loopback/vmbkmcl* \
+	/sys/kernel/debug/vmbkmcl -type f | while read -r file; do
 	sed "s|^|VMBGUEST-SEEN $file:|" "$file"
 done
 check "unload: everything" unloads

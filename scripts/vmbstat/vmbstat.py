@@ -26,7 +26,9 @@ read: queue, packet objects, fill of the rings and latencies are unknown then, "
  OUT/s, ENDED/s      packets that the driver has sent, and that have ended
  QUEUE               packets and completions that wait for room in the ring
  DRIVER              packets in the driver's hands, of so many packet objects
- RING-IN, RING-OUT   how full the rings are, in percent
+ RING-IN, RING-OUT   how full the rings are, in percent, by what this end has seen of the
+                     peer: it looks at the outgoing one only when it needs room, so
+                     that may be emptier
  STALL               times that the watchdog found work that nobody did
  REFUSED             of what the peer wrote, not taken
 """

@@ -78,7 +78,7 @@ typedef struct {
 } atomic_t;
 
 typedef struct {
-	s64 counter;
+	long long counter;
 } atomic64_t;
 
 static inline int atomic_read(const atomic_t *atomic)
