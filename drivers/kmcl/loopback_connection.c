@@ -214,4 +214,3 @@ void vmb_loopback_server_part(struct vmb_loopback_offer *offer)
 	/* The client may be gone as soon as the lock is. */
 	complete_all(&connection->parted);
 }
-
