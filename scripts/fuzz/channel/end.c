@@ -296,7 +296,18 @@ struct page *vmb_raw_page_get(u64 frame)
 	return page;
 }
 
-/* gpadl_pages.c is not here: which memory may be shared is not what is tried. */
+/*
+ * gpadl_pages.c is not here: which memory may be shared is not what is tried. Nor is
+ * gpadl_free.c: references are counted for what packets have.
+ */
+void vmb_gpadl_pin(struct vmb_gpadl *gpadl)
+{
+}
+
+void vmb_gpadl_leak_memory(struct vmb_gpadl *gpadl)
+{
+}
+
 void vmb_gpadl_free(struct vmb_gpadl *gpadl, bool leaked)
 {
 	u32 i;

@@ -38,8 +38,10 @@ typedef u64 dma_addr_t;
 #define __must_check		__attribute__((__warn_unused_result__))
 
 #define EXPORT_SYMBOL_GPL(symbol)	extern typeof(symbol) symbol
-#define MODULE_PARM_DESC(name, text)	extern typeof(name) name##_description
+#define MODULE_PARM_DESC(name, text)	extern int name##_description
 #define module_param(name, type, mode)	extern typeof(name) name##_parameter
+#define module_param_named(name, variable, type, mode) \
+	extern typeof(variable) name##_parameter
 #define THIS_MODULE			((struct module *)0)
 struct module;
 

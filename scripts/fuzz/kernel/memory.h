@@ -70,6 +70,7 @@ struct page *alloc_page(gfp_t flags);
 /* No page is part of a larger one. */
 struct folio;
 #define page_folio(page)	((struct folio *)(page))
+#define folio_test_slab(folio)	PageSlab((struct page *)(folio))
 #define folio_put(folio)	put_page((struct page *)(folio))
 
 static inline bool folio_try_get(struct folio *folio)
