@@ -5,9 +5,12 @@
 KVER	?= $(shell uname -r)
 KDIR	?= /lib/modules/$(KVER)/build
 DESTDIR	?=
+# The clients in drivers/clients are there to be read and tried: y builds and
+# installs them, too.
+EXAMPLES ?=
 
 # Kbuild's own output is enough; V=1 shows the commands.
-KBUILD	= $(MAKE) -C $(KDIR) M=$(CURDIR)
+KBUILD	= $(MAKE) -C $(KDIR) M=$(CURDIR) EXAMPLES=$(EXAMPLES)
 
 # The scripts build for kernels of their own choice: nothing that was said to
 # this make may reach theirs.
@@ -22,14 +25,16 @@ help:
 	@echo
 	@echo '  KVER=<release> is the kernel to build for (now $(KVER)),'
 	@echo '  KDIR=<folder> its headers (now $(KDIR)),'
-	@echo '  DESTDIR=<folder> the root that install and uninstall work in.'
+	@echo '  DESTDIR=<folder> the root that install and uninstall work in,'
+	@echo '  EXAMPLES=y for the model clients of drivers/clients, too.'
 
+# Of a kernel that we build for. What install refuses it says before the build.
 .PHONY: headers
+headers: export KVER := $(KVER)
+headers: export KDIR := $(KDIR)
+headers: export DESTDIR := $(DESTDIR)
 headers:
-	@test -e $(KDIR)/Makefile || { \
-		echo 'make: error: $(KDIR) holds no kernel headers' >&2; \
-		echo 'make: try: apt-get install linux-headers-$(KVER), or KDIR=<folder of the headers>' >&2; \
-		exit 1; }
+	@$(RUN) scripts/install.sh check $(filter install,$(MAKECMDGOALS))
 
 # Building and installing
 
@@ -38,7 +43,7 @@ install uninstall dkms-install sign: export KDIR := $(KDIR)
 install uninstall: export DESTDIR := $(DESTDIR)
 
 .PHONY: modules
-modules: headers ## build the modules against KDIR
+modules: headers ## build the modules against KDIR (EXAMPLES=y)
 	$(KBUILD) modules
 
 .PHONY: clean
@@ -46,7 +51,7 @@ clean: headers ## remove what the build left
 	$(KBUILD) clean
 
 .PHONY: install
-install: headers ## install modules, header and Module.symvers (DESTDIR)
+install: modules ## build and install modules, header and Module.symvers (DESTDIR)
 	@$(RUN) scripts/install.sh install
 
 .PHONY: uninstall
@@ -64,6 +69,10 @@ dkms-remove: ## take every registered version out of DKMS
 .PHONY: sign
 sign: ## sign the built modules for Secure Boot (KEY=, CERT=)
 	@$(RUN) scripts/sign.sh
+
+.PHONY: deb
+deb: ## build Debian packages for DKMS and for clients into build/deb
+	@$(RUN) scripts/deb.sh
 
 # Seeing it work
 
@@ -112,6 +121,14 @@ mutants: ## plant faults in the library, one at a time; a test must notice
 .PHONY: dkms-check
 dkms-check: ## DKMS add, build, install, remove in a scratch tree
 	@$(RUN) scripts/check-dkms.sh
+
+.PHONY: install-check
+install-check: ## what a user does, in a clean Debian 12
+	@$(RUN) scripts/check-install.sh
+
+.PHONY: deb-check
+deb-check: ## install, upgrade, remove, purge the packages in a clean Debian 12
+	@$(RUN) scripts/check-deb.sh
 
 .PHONY: static
 static: ## every static check; the next ones are part of it

@@ -8,6 +8,7 @@
 #
 #   static      check-static.sh: build without a warning, sparse, checkpatch, ...
 #   dkms        check-dkms.sh: add, build, install, remove
+#   install     check-install.sh: what a user does, in a clean Debian 12
 #   kunit       kunit.sh: the KUnit suites on a kernel of their own
 #   loopback    check-loopback.sh: a server and a client in a plain guest
 #   kselftest   kselftest.sh: load, bind, traffic, unload in a Hyper-V guest
@@ -29,6 +30,7 @@ set -eu
 parts=(
 	"static check-static.sh 900"
 	"dkms check-dkms.sh 900"
+	"install check-install.sh 1800"
 	"kunit kunit.sh 2700"
 	"loopback check-loopback.sh 600"
 	"kselftest kselftest.sh 1800"
@@ -49,12 +51,6 @@ if [ "${1:-}" = --debug ]; then
 	count_file=$VMB_BUILD/check-debug.count
 fi
 
-case ${1:-} in
--h | --help)
-	sed -n 's/^# \{0,1\}//; 4,22p' "$0"
-	exit 0
-	;;
-esac
 for wanted; do
 	printf '%s\n' "${parts[@]}" | grep -q "^$wanted " ||
 		die "no such part: $wanted" "$0 --help"

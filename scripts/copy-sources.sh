@@ -7,17 +7,22 @@
 set -eu
 
 case ${1:-} in
-'' | -*)
+-h | --help)
 	echo "usage: copy-sources.sh FOLDER		(made if it is missing)"
-	[ "${1:-}" = --help ] || [ "${1:-}" = -h ] || exit 2
 	exit 0
+	;;
+'' | -*)
+	echo "copy-sources.sh: error: not a folder: ${1:-(none)}" >&2
+	echo "copy-sources.sh: try: $0 --help" >&2
+	exit 2
 	;;
 esac
 
 mkdir -p "$1"
 to=$(cd "$1" && pwd)
 cd "$(dirname "$0")/.."
-set -- Kbuild Kconfig Makefile dkms.conf COPYING drivers include scripts/dev-files.sh
+set -- Kbuild Kconfig Makefile dkms.conf COPYING drivers include
+set -- "$@" scripts/dev-files.sh scripts/install.sh scripts/kernel-lib.sh scripts/vmbkmcl
 for extra in kunit README.md; do
 	[ ! -e "$extra" ] || set -- "$@" "$extra"
 done

@@ -6,7 +6,7 @@
 #
 #   /usr/src/vmbkmcl/<kernel>/include/vmbkmcl.h, include/vmbkmcl/
 #   /usr/src/vmbkmcl/<kernel>/Module.symvers
-#   /usr/src/vmbkmcl/<kernel>/version
+#   /usr/src/vmbkmcl/<kernel>/version, owner
 #
 # Called by "make install" and by the hooks of dkms.conf, there with nothing
 # but this folder around it: it needs a POSIX shell and no other file of
@@ -16,20 +16,29 @@ set -eu
 usage() {
 	cat <<-'END'
 	usage: dev-files.sh version
+	       dev-files.sh free FOLDER
 	       dev-files.sh keep SYMVERS DIR
-	       dev-files.sh install DEV KERNEL SYMVERS
-	       dev-files.sh remove DEV KERNEL
+	       dev-files.sh install DEV KERNEL SYMVERS OWNER
+	       dev-files.sh remove DEV KERNEL OWNER
 
 	version	prints the version in dkms.conf
+	free	fails if "make install" has put modules into FOLDER
 	keep	puts the Module.symvers of a build into DIR
 	install	puts the header, Module.symvers and the version into DEV/KERNEL
-	remove	takes them away again, unless another version put them there
+	remove	takes them away again, unless another version or another OWNER, "DKMS" or
+		"make install", put them there
 	END
 }
 
 die() {
 	echo "dev-files.sh: error: $1" >&2
+	[ $# -lt 2 ] || echo "dev-files.sh: try: $2" >&2
 	exit 1
+}
+
+# arguments COUNT WANTED
+arguments() {
+	[ "$1" -eq "$2" ] || die "$1 arguments are not what this verb takes" "$0 --help"
 }
 
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -38,30 +47,37 @@ version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"$/\1/p' "$top/dkms.conf")
 
 case ${1:-} in
 version)
+	arguments $# 1
 	echo "$version"
 	;;
+free)
+	arguments $# 2
+	[ ! -d "$2" ] || die "\"make install\" owns vmbkmcl here ($2)" \
+		"make uninstall in the tree that it was installed from, or rm -r $2"
+	;;
 keep)
-	[ $# -eq 3 ] || { usage >&2; exit 2; }
+	arguments $# 3
 	[ -s "$2" ] || die "$2 is missing: was this module built?"
 	mkdir -p "$3"
 	cp "$2" "$3/Module.symvers"
 	;;
 install)
-	[ $# -eq 4 ] || { usage >&2; exit 2; }
-	[ -s "$4" ] || die "$4 is missing: build the modules first"
+	arguments $# 5
+	[ -s "$4" ] || die "$4 is missing" "build the modules first"
 	rm -rf "${2:?}/${3:?}"
 	mkdir -p "$2/$3/include/vmbkmcl"
 	cp "$top/include/vmbkmcl.h" "$2/$3/include/"
 	cp "$top"/include/vmbkmcl/*.h "$2/$3/include/vmbkmcl/"
 	cp "$4" "$2/$3/Module.symvers"
 	echo "$version" >"$2/$3/version"
+	echo "$5" >"$2/$3/owner"
 	chmod -R u=rwX,go=rX "$2/$3"
 	echo "For clients outside of this tree: $2/$3"
 	;;
 remove)
-	[ $# -eq 3 ] || { usage >&2; exit 2; }
-	# Another version may be the active one by now.
+	arguments $# 4
 	[ "$(cat "$2/$3/version" 2>/dev/null)" = "$version" ] || exit 0
+	[ "$(cat "$2/$3/owner" 2>/dev/null)" = "$4" ] || exit 0
 	rm -rf "${2:?}/${3:?}"
 	rmdir "$2" 2>/dev/null || true
 	;;
@@ -69,7 +85,6 @@ remove)
 	usage
 	;;
 *)
-	usage >&2
-	exit 2
+	die "no such verb: ${1:-(none)}" "$0 --help"
 	;;
 esac

@@ -4,35 +4,40 @@
 # "make install" and "make uninstall": the modules, and for clients outside of
 # this tree the header and Module.symvers.
 #
-#   <DESTDIR>/lib/modules/<kernel>/updates/vmbkmcl/*.ko
-#   <DESTDIR>/usr/src/vmbkmcl/<kernel>/include/vmbkmcl.h, Module.symvers
-#   <DESTDIR>/usr/local/bin/vmbstat
+# usage: [KDIR=] [KVER=] [DESTDIR=] install.sh check [install]|install|uninstall
 #
-# From the environment: KDIR, KVER (used when KDIR does not tell), DESTDIR.
+#   check      whether KDIR holds the headers of a kernel that we build for, and
+#              whether an install would be refused
+#   install    puts down what is built:
+#              <DESTDIR>/lib/modules/<kernel>/updates/vmbkmcl/*.ko
+#              <DESTDIR>/usr/src/vmbkmcl/<kernel>/include/, Module.symvers
+#              <DESTDIR>/usr/local/bin/vmbstat
+#   uninstall  takes that away again, and nothing else
+#
+# Neither does anything where DKMS or a package is the owner.
 set -eu
-top=$(cd "$(dirname "$0")/.." && pwd)
 
-die() {
-	printf 'install.sh: error: %s\n' "$1" >&2
-	[ $# -lt 2 ] || printf 'install.sh: try: %s\n' "$2" >&2
-	exit 1
-}
+case ${1:-} in
+check | install | uninstall) ;;
+-h | --help)
+	sed -n 's/^# \{0,1\}//; 4,18p' "$0"
+	exit 0
+	;;
+*)
+	echo "install.sh: error: no such verb: ${1:-(none)}" >&2
+	echo "install.sh: try: $0 --help" >&2
+	exit 2
+	;;
+esac
+# shellcheck source=scripts/kernel-lib.sh
+. "$(dirname "$0")/kernel-lib.sh"
+top=$vmb_top
+release=$(kernel_release)
+folder=$DESTDIR/lib/modules/$release/updates/vmbkmcl
 
-KVER=${KVER:-$(uname -r)}
-KDIR=${KDIR:-/lib/modules/$KVER/build}
-DESTDIR=${DESTDIR:-}
-DESTDIR=${DESTDIR%/}
-
-# The release that the headers in KDIR are of, or KVER where there are none.
-# Not include/config/kernel.release: Debian's 6.1 has its source version there.
-release() {
-	local header=$KDIR/include/generated/utsrelease.h
-
-	if [ -e "$header" ]; then
-		sed -n 's/.*UTS_RELEASE "\(.*\)".*/\1/p' "$header"
-	else
-		echo "$KVER"
-	fi
+may_install() {
+	no_dkms "make install"
+	need_compressor
 }
 
 refresh_depmod() {
@@ -41,51 +46,88 @@ refresh_depmod() {
 	depmod -b "$DESTDIR/" "$release"
 }
 
+# What is built: a kernel without VMBus has no vmbkmcl_hv.
+built_modules() {
+	sed -nE 's#^(.*/)?([^/]+)\.(ko|o)$#\2#p' "$top/modules.order"
+}
+
 install_all() {
-	local module i
+	local module strip=1
 
 	cd "$top"
-	# shellcheck source=dkms.conf
-	. ./dkms.conf
-	for i in "${!BUILT_MODULE_NAME[@]}"; do
-		module=${BUILT_MODULE_NAME[i]}.ko
-		[ -e "$module" ] || die "$module is not built" "make modules KDIR=$KDIR"
-		case $(modinfo -F vermagic "$module") in
+	[ -s modules.order ] || die "no module is built" "make modules KDIR=$KDIR"
+	for module in $(built_modules); do
+		case $(modinfo -F vermagic "$module.ko") in
 		"$release "*) ;;
-		*) die "$module was built for $(modinfo -F vermagic "$module")" \
+		*) die "$module.ko was built for $(modinfo -F vermagic "$module.ko")" \
 		       "make clean modules KDIR=$KDIR" ;;
 		esac
+		[ -z "$(modinfo -F signer "$module.ko")" ] || strip=
 	done
+	# Of another selection, or of another version.
+	rm -rf "$folder"
 	# kbuild compresses as the kernel's configuration says. The key it would
-	# sign with is nowhere but where the kernel was built (see sign.sh). It runs
+	# sign with is nowhere but where the kernel was built (see sign.sh, which
+	# has stripped what it signed: a signature does not survive that). It runs
 	# depmod only where System.map lies in KDIR, so that is done below.
 	make -C "$KDIR" M="$top" INSTALL_MOD_PATH="$DESTDIR" \
 		INSTALL_MOD_DIR=updates/vmbkmcl CONFIG_MODULE_SIG_ALL= \
+		INSTALL_MOD_STRIP="$strip" \
 		DEPMOD=true modules_install
 	scripts/dev-files.sh install "$DESTDIR/usr/src/vmbkmcl" "$release" \
-		Module.symvers
+		Module.symvers "make install"
 	install -D -m 755 scripts/vmbstat/vmbstat.py "$DESTDIR/usr/local/bin/vmbstat"
 	refresh_depmod
+	[ -n "$DESTDIR" ] || scripts/vmbkmcl modules "$release" "$folder"
+}
+
+# Those of ours that are loaded, who uses others first: as rmmod wants them.
+loaded_modules() {
+	local module holder seen=' '
+
+	list() {
+		[ -d "/sys/module/$1" ] && [[ $seen != *" $1 "* ]] || return 0
+		for holder in "/sys/module/$1/holders"/*; do
+			[ ! -e "$holder" ] || list "$(basename "$holder")"
+		done
+		seen+="$1 "
+	}
+	list vmbkmcl
+	echo "$seen"
 }
 
 uninstall_all() {
-	rm -rf "$DESTDIR/lib/modules/$release/updates/vmbkmcl"
+	local loaded
+
+	if [ ! -d "$folder" ]; then
+		no_dkms "make uninstall"
+		echo "\"make install\" has put nothing down for $release."
+		return 0
+	fi
+	if [ -z "$DESTDIR" ]; then
+		loaded=$(loaded_modules | xargs)
+		[ -z "$loaded" ] ||
+			echo "What is loaded stays so, until: rmmod $loaded"
+	fi
+	rm -rf "$folder"
 	rmdir "$DESTDIR/lib/modules/$release/updates" 2>/dev/null || true
-	"$top/scripts/dev-files.sh" remove "$DESTDIR/usr/src/vmbkmcl" "$release"
+	"$top/scripts/dev-files.sh" remove "$DESTDIR/usr/src/vmbkmcl" "$release" "make install"
 	# It is of no kernel: another one's modules may still want it.
 	[ -n "$(ls "$DESTDIR/usr/src/vmbkmcl" 2>/dev/null)" ] ||
 		rm -f "$DESTDIR/usr/local/bin/vmbstat"
 	refresh_depmod
-	echo "Removed from $release. Modules in use stay until they are unloaded:"
-	echo "  modprobe -r vmb_echo vmbkmcl_hv vmbkmcl"
+	echo "Removed from $release."
 }
 
-release=$(release)
-case ${1:-} in
-install) install_all ;;
-uninstall) uninstall_all ;;
-*)
-	echo "usage: [KDIR=] [KVER=] [DESTDIR=] install.sh install|uninstall"
-	[ "${1:-}" = --help ] || [ "${1:-}" = -h ] || exit 2
+case $1 in
+check)
+	need_headers
+	[ "${2:-}" != install ] || may_install
 	;;
+install)
+	need_headers
+	may_install
+	install_all
+	;;
+uninstall) uninstall_all ;;
 esac

@@ -1,35 +1,32 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# "make sign": signs the built modules, for machines with Secure Boot, where the
-# kernel otherwise says "Key was rejected by service". DKMS signs by itself.
+# "make sign": signs the built modules, for machines with Secure Boot. DKMS signs
+# by itself. "Secure Boot" in README.md has the whole of it.
 #
-# From the environment: KEY and CERT, the private key and its certificate; by
-# default those of DKMS, /var/lib/dkms/mok.key and mok.pub. KDIR, KVER: whose
-# sign-file. KBUILD_SIGN_PIN: the key's pass phrase.
+# usage: [KEY=] [CERT=] [KDIR=] [KVER=] sign.sh [MODULE...]
+#
+# Without MODULE all that are built. KEY and CERT are the private key and its
+# certificate, by default those that DKMS signs with. KDIR, KVER: whose sign-file.
+# KBUILD_SIGN_PIN: the key's pass phrase.
 set -eu
-top=$(cd "$(dirname "$0")/.." && pwd)
-KVER=${KVER:-$(uname -r)}
-KDIR=${KDIR:-/lib/modules/$KVER/build}
-KEY=${KEY:-/var/lib/dkms/mok.key}
-CERT=${CERT:-/var/lib/dkms/mok.pub}
-
-die() {
-	printf 'sign.sh: error: %s\n' "$1" >&2
-	[ $# -lt 2 ] || printf 'sign.sh: try: %s\n' "$2" >&2
-	exit 1
-}
 
 case ${1:-} in
-'') ;;
 -h | --help)
-	echo "usage: [KEY=] [CERT=] [KDIR=] sign.sh [MODULE...]	(default: all that are built)"
+	sed -n 's/^# \{0,1\}//; 4,11p' "$0"
 	exit 0
 	;;
 -*)
-	die "no such option: $1" "$0 --help"
+	echo "sign.sh: error: no such option: $1" >&2
+	echo "sign.sh: try: $0 --help" >&2
+	exit 2
 	;;
 esac
+# shellcheck source=scripts/kernel-lib.sh
+. "$(dirname "$0")/kernel-lib.sh"
+dkms_keys
+KEY=${KEY:-$mok_key}
+CERT=${CERT:-$mok_certificate}
 
 sign_file=
 for try in "$KDIR/scripts/sign-file" /usr/lib/linux-kbuild-*/scripts/sign-file; do
@@ -44,16 +41,19 @@ for file in "$KEY" "$CERT"; do
 done
 
 if [ $# -eq 0 ]; then
-	cd "$top"
+	cd "$vmb_top"
 	mapfile -t modules < <(find . -name '*.ko' -not -path './build/*')
 	[ ${#modules[@]} -gt 0 ] || die "no module is built" "make modules KDIR=$KDIR"
 	set -- "${modules[@]}"
 fi
 for module; do
+	# Not later: what is stripped has lost its signature.
+	strip --strip-debug "$module"
 	"$sign_file" sha512 "$KEY" "$CERT" "$module"
 	signer=$(modinfo -F signer "$module")
 	[ -n "$signer" ] || die "$module has no signature after $sign_file"
 	echo "$module: signed by $signer"
 done
-echo "The firmware must know the certificate. Once: mokutil --import $CERT, reboot,"
-echo "and say yes on the console. Then mokutil --test-key $CERT tells it is enrolled."
+echo "With Secure Boot the firmware has to know the certificate. Once:"
+echo "  mokutil --import $CERT"
+echo "and reboot; in Azure see \"Secure Boot\" in README.md."

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# A clean Debian 12 to try things in: a root file system in the cache, under an
+# overlay that goes away with the script, in a mount namespace of its own. Nothing
+# of this machine is touched. To be sourced after lib.sh by a script that takes no
+# arguments; it starts that again inside of the namespace.
+# shellcheck disable=SC2154
+
+case ${1:-} in
+'' | --in-namespace) ;;
+*) die "no such option: $1" "$0 --help" ;;
+esac
+[ "$(id -u)" -eq 0 ] || die "a root file system of its own needs root" "run this as root"
+[ "${1:-}" = --in-namespace ] ||
+	exec unshare --mount --propagation private "$0" --in-namespace
+scratch=
+scratch_dir scratch
+root=$scratch/root
+on_exit umount -R -l "$root"
+# Where its shell is.
+tree=/home/user/vmbkmcl
+
+# clean_base PACKAGE...: sets base, and release, the kernel whose headers it has.
+clean_base() {
+	base=$("$VMB_TOP/scripts/chroot.sh" bookworm "$@")
+	clean_kernel=$("$VMB_TOP/scripts/guest/kernel.sh" 6.1)
+	release=$(basename "$(ls -d "$base"/lib/modules/*-cloud-amd64)")
+}
+
+# As it was before anything was installed. The kernel that "runs" there is the one
+# of its headers.
+fresh_root() {
+	umount -R -l "$root" 2>/dev/null || true
+	rm -rf "$scratch/upper" "$scratch/work"
+	mkdir -p "$root" "$scratch/upper" "$scratch/work"
+	mount -t overlay overlay -o "lowerdir=$base,upperdir=$scratch/upper,workdir=$scratch/work" "$root"
+	mount -t proc proc "$root/proc"
+	mkdir -p "$root/shims" "$root$tree" "$root/lib/modules/$release/kernel"
+	printf '#!/bin/sh\n[ "$*" != -r ] || exec echo %s\nexec /bin/uname "$@"\n' "$release" \
+		>"$root/shims/uname"
+	chmod +x "$root/shims/uname"
+	cp "$clean_kernel/root/lib/modules"/*/modules.{order,builtin,builtin.modinfo} \
+		"$root/lib/modules/$release/"
+	cp -r "$clean_kernel/root/lib/modules"/*/kernel/drivers/hv \
+		"$root/lib/modules/$release/kernel/"
+}
+
+# inside COMMAND...: a line for the shell in there; what it said is for says.
+inside() {
+	chroot "$root" env -i HOME=/root PATH=/shims:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C \
+		DEBIAN_FRONTEND=noninteractive KVER="$release" \
+		bash -c "cd $tree; $*" </dev/null 2>&1 | tee "$scratch/said"
+	return "${PIPESTATUS[0]}"
+}
+
+says() {
+	grep -qE -- "$1" "$scratch/said" || {
+		echo "it does not say: $1"
+		return 1
+	}
+}
+
+says_not() {
+	! grep -E -- "$1" "$scratch/said" || {
+		echo "it says: $1"
+		return 1
+	}
+}
+
+# refused LINE: fails, with the reason and the remedy.
+refused() {
+	if inside "$1"; then
+		echo "it was not refused"
+		return 1
+	fi
+	says '(error:|PROBLEM) .{20}'
+	says 'try: '
+}
