@@ -23,6 +23,7 @@ to=$(cd "$1" && pwd)
 cd "$(dirname "$0")/.."
 set -- Kbuild Kconfig Makefile dkms.conf COPYING drivers include
 set -- "$@" scripts/dev-files.sh scripts/install.sh scripts/kernel-lib.sh scripts/vmbkmcl
+set -- "$@" scripts/vmbstat
 for extra in kunit README.md; do
 	[ ! -e "$extra" ] || set -- "$@" "$extra"
 done
