@@ -70,8 +70,11 @@ def wanted_suites(suite, own, wanted):
 
 
 def main():
+    if sys.argv[1:2] in (["-h"], ["--help"]):
+        print(__doc__)
+        return 0
     if len(sys.argv) != 3:
-        sys.exit(__doc__)
+        sys.exit(f"{sys.argv[0]}: error: wanted 2 arguments, try --help")
     own, wanted = sys.argv[1:]
     seen = []
     for uris, suites, components, signed in entries():

@@ -3,59 +3,45 @@
 #
 # Counts what a packet costs, in instructions, and compares it with what the
 # kernel's own functions cost on the same packets.
+#
+# usage: bench.sh
+#
+# Boots the KUnit kernel in QEMU with -icount, where the clock advances by
+# one nanosecond an instruction: the counts repeat to the digit, whatever
+# else this machine does. Rows, in batches of 32 packets:
+#
+#   raw            foreach_vmbus_pkt() and vmbus_sendpacket(VM_PKT_COMP):
+#                  a driver that never needs the packet again
+#   raw-retain     the same with kmalloc, copy and kfree: one that does
+#   ours-inline    vmbkmcl, completed in the callback
+#   ours-deferred  vmbkmcl, a batch completed later, the last one first
+#
+#   raw-send       vmbus_sendpacket_getid(), and for the peer's completion
+#                  foreach_vmbus_pkt() and vmbus_request_addr()
+#   ours-send      vmb_packet_send() with a completion routine
+#
+#   raw-external   vmbus_sendpacket_mpb_desc() of 1, 16 and 128 pages, from
+#                  a scatterlist, with dma_map_sg() and dma_unmap_sg()
+#   ours-external  vmb_packet_send() of the same pages, from bio_vecs
+#
+#   ours-inbound-external  external data that the peer names, to bio_vecs
+#   ours-synchronous       a request over loopback, there and back
+#
+# and what a completion costs with so many packets outstanding, one for
+# each look at the ring.
+#
+# Prints tables, writes build/bench.json. Fails if ours-inline costs more
+# than 0.8 x raw at 64 bytes or not less than raw at 4,096; ours-send more
+# than raw-send; ours-external more than 1.1 x raw-external; if the cost of
+# a completion moves by more than 5% with what is outstanding; if one of
+# ours allocates for a packet, or sends more than one signal a batch.
 set -eu
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 BENCH_SECONDS=240
 
-usage() {
-	cat <<-END
-		usage: scripts/bench.sh [--help]
-
-		Boots the KUnit kernel in QEMU with -icount, where the clock advances by
-		one nanosecond an instruction: the counts repeat to the digit, whatever
-		else this machine does. Rows, in batches of 32 packets:
-
-		  raw            foreach_vmbus_pkt() and vmbus_sendpacket(VM_PKT_COMP):
-		                 a driver that never needs the packet again
-		  raw-retain     the same with kmalloc, copy and kfree: one that does
-		  ours-inline    vmbkmcl, completed in the callback
-		  ours-deferred  vmbkmcl, a batch completed later, the last one first
-
-		  raw-send       vmbus_sendpacket_getid(), and for the peer's completion
-		                 foreach_vmbus_pkt() and vmbus_request_addr()
-		  ours-send      vmb_packet_send() with a completion routine
-
-		  raw-external   vmbus_sendpacket_mpb_desc() of 1, 16 and 128 pages, from
-		                 a scatterlist, with dma_map_sg() and dma_unmap_sg()
-		  ours-external  vmb_packet_send() of the same pages, from bio_vecs
-
-		  ours-inbound-external  external data that the peer names, to bio_vecs
-		  ours-synchronous       a request over loopback, there and back
-
-		and what a completion costs with so many packets outstanding, one for
-		each look at the ring.
-
-		Prints tables, writes build/bench.json. Fails if ours-inline costs more
-		than 0.8 x raw at 64 bytes or not less than raw at 4,096; ours-send more
-		than raw-send; ours-external more than 1.1 x raw-external; if the cost of
-		a completion moves by more than 5% with what is outstanding; if one of
-		ours allocates for a packet, or sends more than one signal a batch.
-	END
-}
-
-case ${1:-} in
---help | -h)
-	usage
-	exit 0
-	;;
-'') ;;
-*)
-	usage >&2
-	exit 2
-	;;
-esac
+no_arguments "$@"
 
 need_packages python3 qemu-system-x86
 kernel=$("$VMB_TOP/scripts/kunit.sh" --kernel)

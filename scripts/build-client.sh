@@ -15,17 +15,12 @@ set -eu
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-case ${1:-} in
--h | --help)
-	sed -n 's/^# \{0,1\}//; 4,14p' "$0"
-	exit 0
-	;;
-esac
 clients=()
 while [ "${1:-}" = --client ]; do
 	clients+=("${2:-}")
 	shift 2
 done
+no_options "$@"
 [ ${#clients[@]} -gt 0 ] || clients=("$VMB_TOP/scripts/out-of-tree-client")
 [ $# -eq 2 ] || [ $# -eq 3 ] || die "usage: $0 VERSION OUT [INSTALLED]" "$0 --help"
 
@@ -39,7 +34,6 @@ installed=${3:-}
 
 if [ -z "$installed" ]; then
 	"$VMB_TOP/scripts/copy-sources.sh" "$scratch/tree"
-	cp "$VMB_TOP/scripts/install.sh" "$scratch/tree/scripts/"
 	for verb in modules install; do
 		quietly "$VMB_BUILD/client-$verb.log" 300 make -C "$scratch/tree" \
 			KDIR="$kdir" DESTDIR="$scratch/root" "$verb" ||

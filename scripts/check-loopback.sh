@@ -11,16 +11,9 @@
 set -eu
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
+no_arguments "$@"
 # shellcheck source=scripts/checks.sh
 . "$VMB_TOP/scripts/checks.sh"
-
-case ${1:-} in
-'') ;;
-*)
-	sed -n 's/^# \{0,1\}//; 4,10p' "$0"
-	exit 0
-	;;
-esac
 
 scratch=
 scratch_dir scratch

@@ -21,16 +21,8 @@
 set -eu
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
-# shellcheck source=scripts/checks.sh
-. "$VMB_TOP/scripts/checks.sh"
 
 all="build modinfo sparse checkpatch kernel-doc coccicheck shell litmus observe source"
-case ${1:-} in
--h | --help)
-	sed -n 's/^# \{0,1\}//; 4,20p' "$0"
-	exit 0
-	;;
-esac
 for part; do
 	case " $all " in
 	*" $part "*) ;;
@@ -39,11 +31,13 @@ for part; do
 done
 [ $# -gt 0 ] || eval "set -- $all"
 wanted=" $* "
+# shellcheck source=scripts/checks.sh
+. "$VMB_TOP/scripts/checks.sh"
 
 cd "$VMB_TOP"
 # shellcheck source=dkms.conf
 . ./dkms.conf
-modules=("${BUILT_MODULE_NAME[@]}")
+mapfile -t modules < <(vmb_modules)
 scratch=
 scratch_dir scratch
 
@@ -85,13 +79,14 @@ use_linux_scripts() {
 	version=$(dpkg-query -W -f '${Version}' linux-source-6.12)
 	linux=$VMB_CACHE/linux/source-$version
 	[ ! -e "$linux/Makefile" ] || return 0
-	linux=$VMB_CACHE/linux/scripts-$version
+	linux=$VMB_CACHE/linux/checkers-$version
 	[ ! -e "$linux" ] || return 0
 	rm -rf "$linux.part"
 	mkdir -p "$linux.part"
 	quietly "$VMB_BUILD/linux-scripts.log" 600 tar -C "$linux.part" \
 		--strip-components=1 -xf /usr/src/linux-source-6.12.tar.xz \
-		--wildcards 'linux-source-*/scripts' ||
+		--wildcards 'linux-source-*/scripts' \
+		'linux-source-*/tools/testing/kunit' ||
 		die "the kernel's scripts cannot be unpacked" \
 		    "apt-get install --reinstall linux-source-6.12"
 	mv "$linux.part" "$linux"
@@ -104,7 +99,7 @@ build_into() {
 	shift
 	rm -rf "$tree"
 	scripts/copy-sources.sh "$tree"
-	make -C "$kdir" M="$tree" -j "$(nproc)" "$@" modules
+	make -C "$kdir" M="$tree" -j "$(nproc)" EXAMPLES=y "$@" modules
 }
 
 # ----------------------------------------------------------------------------
@@ -295,47 +290,8 @@ cocci_sees() {
 
 # ----------------------------------------------------------------------------
 
-shell_files() {
-	while read -r name; do
-		case $name in
-		*.sh) echo "$name" ;;
-		*.*) ;;
-		*) ! head -n 1 "$name" | grep -aqE '^#!.*\b(ba)?sh\b' || echo "$name" ;;
-		esac
-	done <"$scratch/files"
-}
-
-shellcheck_all() {
-	shell_files >"$scratch/shell-files"
-	test -s "$scratch/shell-files"
-	xargs shellcheck -x <"$scratch/shell-files"
-}
-
-scripts_strict() {
-	local name bad=0
-
-	while read -r name; do
-		# Sourced ones leave it to who sources them; what runs as a guest's
-		# first process must not end at the first failure.
-		head -n 1 "$name" | grep -qE '^#!/bin/(ba)?sh' || continue
-		grep -qE '^set -eux?$' "$name" || {
-			echo "$name has no set -eu"
-			bad=1
-		}
-		test -x "$name" || {
-			echo "$name is not executable"
-			bad=1
-		}
-	done <"$scratch/shell-files"
-	test "$bad" -eq 0
-}
-
-python_compiles() {
-	grep '\.py$' "$scratch/files" >"$scratch/python-files" || return 0
-	while read -r name; do
-		python3 -W error -c 'import ast, sys; ast.parse(open(sys.argv[1]).read())' "$name"
-	done <"$scratch/python-files"
-}
+# shellcheck source=scripts/static-scripts.sh
+. "$VMB_TOP/scripts/static-scripts.sh"
 
 spdx() {
 	local name bad=0
@@ -451,10 +407,77 @@ sizes() {
 
 # The README's client is the one that is built, loaded and run; all but its head.
 readme_client() {
-	awk '/^```/ { inside = /^```c$/ } inside && !/^```/' README.md |
-		sed -n '/^#include/,$p' >"$scratch/readme.c"
-	sed -n '/^#include/,$p' scripts/out-of-tree-client/vmb_hello.c |
-		diff "$scratch/readme.c" -
+	local name
+
+	scripts/readme-client.sh "$scratch/readme" >"$scratch/commands"
+	test -s "$scratch/commands"
+	for name in vmb_hello.c Kbuild; do
+		grep -v SPDX "scripts/out-of-tree-client/$name" |
+			sed '1 { /^\/\*.*\*\/$/d }' | diff "$scratch/readme/$name" -
+	done
+}
+
+# "By hand" loads what a module needs before it, and names every parameter.
+readme_by_hand() {
+	local name loaded=" " need
+
+	sed -n '/By hand/,/^To unload/p' README.md >"$scratch/by-hand"
+	grep -oE '(modprobe|insmod) [^ ]+' "$scratch/by-hand" | sed 's/.* //; s#.*/##; s/\.ko//' \
+		>"$scratch/order"
+	cat "$scratch/order"
+	test "$(wc -l <"$scratch/order")" -ge 4
+	while read -r name; do
+		for need in $(modinfo -F depends "$(module 6.12 "$name")" 2>/dev/null | tr , ' '); do
+			[[ $loaded == *" $need "* ]] || {
+				echo "$name needs $need first"
+				return 1
+			}
+		done
+		loaded+="$name "
+	done <"$scratch/order"
+	for name in vmbkmcl vmbkmcl_hv; do
+		modinfo -F parm "$(module 6.12 "$name")" | sed 's/:.*//' >"$scratch/parameters"
+		while read -r need; do
+			grep -q "\`$need" README.md || {
+				echo "the README has not the parameter $need of $name"
+				return 1
+			}
+		done <"$scratch/parameters"
+	done
+}
+
+# kconfig NAME SYMBOLS: what VMBKMCL_HV is in a kernel whose drivers/hv/Kconfig has
+# these symbols, each NAME=TYPE=VALUE.
+kconfig() {
+	local folder=$scratch/kconfig-$1 symbol
+
+	mkdir -p "$folder/drivers/hv"
+	cp Kconfig "$folder/drivers/Kconfig.vmbkmcl"
+	for symbol in $2; do
+		IFS='=' read -r name type value <<<"$symbol"
+		printf 'config %s\n\t%s\n\tdefault %s\n' "$name" "$type" "$value"
+	done >"$folder/drivers/hv/Kconfig"
+	cat >"$folder/Kconfig" <<-'END'
+		if-success = $(shell,{ $(1); } >/dev/null 2>&1 && echo "$(2)" || echo "$(3)")
+		success = $(if-success,$(1),y,n)
+		config MODULES
+			bool
+			modules
+			default y
+		source "drivers/hv/Kconfig"
+		source "drivers/Kconfig.vmbkmcl"
+	END
+	echo CONFIG_VMBKMCL=m >"$folder/.config"
+	(cd "$folder" && srctree=$folder KCONFIG_CONFIG=$folder/.config \
+		"$kdir/scripts/kconfig/conf" --olddefconfig Kconfig) >&2
+	sed -n 's/^CONFIG_VMBKMCL_HV=//p' "$folder/.config"
+}
+
+kconfig_knows_the_bus() {
+	test "$(kconfig old HYPERV=tristate=m)" = m
+	test "$(kconfig none HYPERV=tristate=n)" = ''
+	test "$(kconfig new 'HYPERV=bool=y HYPERV_VMBUS=tristate=m')" = m
+	test "$(kconfig without 'HYPERV=bool=y HYPERV_VMBUS=tristate=n')" = ''
 }
 
 no_marker() {
@@ -496,6 +519,8 @@ if wants modinfo; then
 			field 6.12 "$name" depends '^vmbkmcl$'
 	done
 	check "modinfo: exports are GPL only" only_gpl_exports 6.12
+	check "modinfo: the README's \"By hand\" loads in order, and has the parameters" \
+		readme_by_hand
 fi
 
 if wants sparse; then
@@ -507,7 +532,7 @@ if wants sparse; then
 	check "sparse: nothing to report" sparse_silent
 fi
 
-if wants checkpatch || wants kernel-doc || wants coccicheck; then
+if wants checkpatch || wants kernel-doc || wants coccicheck || wants shell; then
 	stage "the kernel's own checkers"
 	use_linux_scripts
 fi
@@ -544,6 +569,9 @@ if wants shell; then
 	check "shell: shellcheck" shellcheck_all
 	check "shell: set -eu, executable" scripts_strict
 	check "shell: Python files compile" python_compiles
+	check "shell: kunit's parser takes what checks print" ktap_is_parsed
+	check "shell: --help of every script does nothing else" help_does_nothing_else
+	check "shell: an unknown option is an error, with the remedy" unknown_options
 fi
 
 if wants litmus; then
@@ -570,6 +598,9 @@ if wants source; then
 	check "source: a planted log line without a limit is found" unlimited_sees
 	check "source: no log line that a peer can cause is without a limit" log_is_limited
 	check "source: every exception from that is needed" log_exceptions_are_used
+	use_kernel 6.12
+	check "source: the transport is offered where VMBus is, on old and new kernels" \
+		kconfig_knows_the_bus
 	check "source: the README shows the client that is tested" readme_client
 	check "source: tables in README files are what their commands print" \
 		scripts/doc-tables.py --check

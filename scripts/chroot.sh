@@ -11,13 +11,8 @@
 set -eu
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
+no_options "$@"
 
-case ${1:-} in
--h | --help)
-	sed -n 's/^# \{0,1\}//; 4,10p' "$0"
-	exit 0
-	;;
-esac
 [ $# -ge 2 ] || die "usage: $0 SUITE PACKAGE..." "$0 --help"
 suite=$1
 shift

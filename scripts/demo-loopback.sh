@@ -1,47 +1,31 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
+#
+# usage: demo-loopback.sh
+#
+# Boots a stock Debian kernel in a plain QEMU guest: no Hyper-V, no VMBus. Loads
+# the library, the server of a model block device and its client, which talk
+# over loopback. The client writes and reads the whole disk of the server, in
+# memory that is cut into pieces of every shape, and checks each byte; the
+# server completes out of order. Then both are unloaded, idle and under load,
+# client first and server first.
+#
+# Emulated if there is no KVM that works. What is missing is installed (as
+# root) or fetched into the cache; nothing else is changed.
+#
+# Environment:
+#   KERNEL      the guest's kernel: 6.1, 6.12 (default), newest, ...
+#   OPERATIONS  reads, writes and flushes of the first round (20000)
+#   DEPTH       requests in flight (32)
+#   DEADLINE    seconds after which the guest is ended (180)
+#
+# Prints operations, bytes checked and losses, and writes them to
+# build/demo-loopback.json; the console is in build/demo-loopback/. Exits 0
+# only if the guest said that everything was right, and nothing was lost.
 set -eu
-
-usage() {
-	cat <<-END
-		usage: scripts/demo-loopback.sh [--help]
-
-		Boots a stock Debian kernel in a plain QEMU guest: no Hyper-V, no VMBus. Loads
-		the library, the server of a model block device and its client, which talk
-		over loopback. The client writes and reads the whole disk of the server, in
-		memory that is cut into pieces of every shape, and checks each byte; the
-		server completes out of order. Then both are unloaded, idle and under load,
-		client first and server first.
-
-		Emulated if there is no KVM that works. What is missing is installed (as
-		root) or fetched into the cache; nothing else is changed.
-
-		Environment:
-		  KERNEL      the guest's kernel: 6.1, 6.12 (default), newest, ...
-		  OPERATIONS  reads, writes and flushes of the first round (20000)
-		  DEPTH       requests in flight (32)
-		  DEADLINE    seconds after which the guest is ended (180)
-
-		Prints operations, bytes checked and losses, and writes them to
-		build/demo-loopback.json; the console is in build/demo-loopback/. Exits 0
-		only if the guest said that everything was right, and nothing was lost.
-	END
-}
-
-case ${1:-} in
---help | -h)
-	usage
-	exit 0
-	;;
-'') ;;
-*)
-	usage >&2
-	exit 2
-	;;
-esac
-
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
+no_arguments "$@"
 
 version=${KERNEL:-6.12}
 operations=${OPERATIONS:-20000}

@@ -1,55 +1,39 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
+#
+# usage: demo.sh
+#
+# Boots a stock Debian kernel as a Linux guest on Hyper-V, as QEMU and KVM
+# implement it, loads the modules of this repository there, and lets the
+# host send packets through a VMBus channel: in-band packets of every size,
+# GPA-direct and transfer-page packets over shared memory, bursts that fill
+# the rings, packets that want no completion, and malformed ones. The host
+# checks every completion, and its verdict is what counts.
+#
+# At the same time the guest sends through another channel, whose rings
+# are of the smallest size: packets from two threads, external data in both
+# directions, synchronous requests; the host reads slowly, in bursts, and
+# not at all for a while, and writes into memory that the guest shares.
+# Both ends count, and must agree.
+#
+# Needs no Hyper-V and no hardware virtualisation. What is missing is
+# installed (as root) or fetched into the cache; nothing else is changed.
+#
+# Environment:
+#   KERNEL     the guest's kernel: 6.1, 6.12 (default), newest, ...
+#   INBAND     in-band packets (10260)
+#   EXTERNAL   packets with external data (1100)
+#   SENDS      packets that the guest sends (100000)
+#   CLIENT     parameters for the echo client's module
+#   DEADLINE   seconds after which the guest is ended (150)
+#
+# Writes build/demo.json (scripts/guest/verdict.py says what its fields
+# mean); the consoles are in build/demo/. Exits 0 only if every packet was
+# counted exactly once.
 set -eu
-
-usage() {
-	cat <<-END
-		usage: scripts/demo.sh [--help]
-
-		Boots a stock Debian kernel as a Linux guest on Hyper-V, as QEMU and KVM
-		implement it, loads the modules of this repository there, and lets the
-		host send packets through a VMBus channel: in-band packets of every size,
-		GPA-direct and transfer-page packets over shared memory, bursts that fill
-		the rings, packets that want no completion, and malformed ones. The host
-		checks every completion, and its verdict is what counts.
-
-		At the same time the guest sends through another channel, whose rings
-		are of the smallest size: packets from two threads, external data in both
-		directions, synchronous requests; the host reads slowly, in bursts, and
-		not at all for a while, and writes into memory that the guest shares.
-		Both ends count, and must agree.
-
-		Needs no Hyper-V and no hardware virtualisation. What is missing is
-		installed (as root) or fetched into the cache; nothing else is changed.
-
-		Environment:
-		  KERNEL     the guest's kernel: 6.1, 6.12 (default), newest, ...
-		  INBAND     in-band packets (10260)
-		  EXTERNAL   packets with external data (1100)
-		  SENDS      packets that the guest sends (100000)
-		  CLIENT     parameters for the echo client's module
-		  DEADLINE   seconds after which the guest is ended (150)
-
-		Writes build/demo.json (scripts/guest/verdict.py says what its fields
-		mean); the consoles are in build/demo/. Exits 0 only if every packet was
-		counted exactly once.
-	END
-}
-
-case ${1:-} in
---help | -h)
-	usage
-	exit 0
-	;;
-'') ;;
-*)
-	usage >&2
-	exit 2
-	;;
-esac
-
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
+no_arguments "$@"
 
 version=${KERNEL:-6.12}
 guest=$VMB_TOP/scripts/guest

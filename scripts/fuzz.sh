@@ -5,6 +5,20 @@
 # wire code, under a peer that may change the shared memory between any two
 # fetches; once its channels, with all but the transports and GPADL memory, over
 # a kernel of a few hundred lines, under a hostile peer and as a fair pair.
+#
+# usage: fuzz.sh [FILE...]
+#        fuzz.sh --commands
+#
+#   FILE    an input of an earlier finding, under the name it was given:
+#           wire-* or channel-*; only that is run
+#   --commands  write the seeds, and print for each program its name, flags and
+#           sources, for mutants.py
+#
+# FUZZ_SECONDS (60) is how long to look: at the wire and at the channels, both
+# at once. Prints executions, executions per second, how often each reason to
+# refuse was reached, and each outcome that a packet, a call or a life can
+# have; one that never was fails the run, as does a finding, whose input is
+# left in build/fuzz/.
 set -eu
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -15,30 +29,7 @@ NOT_OF_THE_WIRE+=" transfer_range_beyond_set completion_unexpected "
 # What of the library needs a real kernel.
 NOT_OF_THE_CHANNEL="gpadl_free gpadl_pages hv_* latency loopback* main observe registry"
 
-usage() {
-	cat <<-END
-		usage: scripts/fuzz.sh [FILE...]
-		       scripts/fuzz.sh --commands
-
-		  FILE    an input of an earlier finding, under the name it was given:
-		          wire-* or channel-*; only that is run
-		  --commands  write the seeds, and print for each program its name, flags and
-		          sources, for mutants.py
-		  --help  this
-
-		FUZZ_SECONDS (60) is how long to look: at the wire and at the channels, both
-		at once. Prints executions, executions per second, how often each reason to
-		refuse was reached, and each outcome that a packet, a call or a life can
-		have; one that never was fails the run, as does a finding, whose input is
-		left in build/fuzz/.
-	END
-}
-
 case ${1:-} in
---help | -h)
-	usage
-	exit 0
-	;;
 --commands) ;;
 -*) die "unknown option $1" "scripts/fuzz.sh --help" ;;
 esac

@@ -17,13 +17,8 @@
 set -eu
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
+no_options "$@"
 
-case ${1:-} in
--h | --help)
-	sed -n 's/^# \{0,1\}//; 4,17p' "$0"
-	exit 0
-	;;
-esac
 [ $# -eq 3 ] || die "usage: $0 SUITE VERSION FLAVOUR" "$0 --help"
 suite=$1 version=$2 flavour=$3
 case $flavour in

@@ -22,19 +22,17 @@
 set -eu
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
-# shellcheck source=scripts/checks.sh
-. "$VMB_TOP/scripts/checks.sh"
 
 guests="main sub-channels hibernation kexec faults storm"
 for name; do
 	case " $guests " in
-	*" $name "*) continue ;;
+	*" $name "*) ;;
+	*) die "there is no guest $name" "one of $guests, or $0 --help" ;;
 	esac
-	sed -n 's/^# \{0,1\}//; 4,22p' "$0"
-	[ "$name" = --help ] || die "there is no guest $name" "one of $guests"
-	exit 0
 done
 wanted=${*:-$guests}
+# shellcheck source=scripts/checks.sh
+. "$VMB_TOP/scripts/checks.sh"
 
 version=${KERNEL:-6.12}
 guest=$VMB_TOP/scripts/guest

@@ -3,6 +3,22 @@
 #
 # Builds a small kernel with our suites in it and runs them in QEMU, by the
 # kernel's own kunit.py. The kernel is kept: later runs build our objects only.
+#
+# usage: kunit.sh [--filter GLOB] [--bounce] [--debug] [--kernel]
+#
+#   --filter GLOB  only the suites, or suite.case, that match (default: vmbkmcl*,
+#                  and then what has to do with memory, with swiotlb=force)
+#   --bounce       only with swiotlb=force
+#   --debug        on a kernel with KASAN, lockdep, object debugging and
+#                  kmemleak (first time: some 12 minutes); what they
+#                  report fails
+#   --kernel       only build; prints the path of the build folder, which
+#                  holds arch/x86/boot/bzImage and Module.symvers
+#
+# Leaves build/kunit.ktap, build/kunit.json and build/kunit.log, and the same of a
+# run with swiotlb=force under kunit-bounce. Ends with 'N passed, N failed, N
+# skipped', where what passed in either run was not skipped; 0 if none failed and
+# some ran.
 set -eu
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -13,28 +29,6 @@ BOUNCE_FILTER='vmbkmcl_*memory'
 JOBS=2
 BUILD_SECONDS=2400
 TEST_SECONDS=300
-
-usage() {
-	cat <<-END
-		usage: scripts/kunit.sh [--filter GLOB] [--bounce] [--debug] [--kernel]
-
-		  --filter GLOB  only the suites, or suite.case, that match
-		                 (default: vmbkmcl*, and then $BOUNCE_FILTER
-		                 with swiotlb=force)
-		  --bounce       only with swiotlb=force
-		  --debug        on a kernel with KASAN, lockdep, object debugging and
-		                 kmemleak (first time: some 12 minutes); what they
-		                 report fails
-		  --kernel       only build; prints the path of the build folder, which
-		                 holds arch/x86/boot/bzImage and Module.symvers
-		  --help         this
-
-		Leaves build/kunit.ktap, build/kunit.json and build/kunit.log, and the same
-		of a run with swiotlb=force under kunit-bounce. Ends with 'N passed, N failed,
-		N skipped', where what passed in either run was not skipped; 0 if none failed
-		and some ran.
-	END
-}
 
 filter=
 bounce=
@@ -55,10 +49,6 @@ while [ $# -gt 0 ]; do
 		;;
 	--bounce) bounce=1 ;;
 	--kernel) only_build=1 ;;
-	--help | -h)
-		usage
-		exit 0
-		;;
 	*) die "unknown option $1" "scripts/kunit.sh --help" ;;
 	esac
 	shift

@@ -2,8 +2,16 @@
 # shellcheck shell=bash
 #
 # What every script here shares: stages that say how long they take, messages
-# that name the remedy, the cache, packages, and cleaning up. To be sourced by
-# bash after "set -eu".
+# that name the remedy, --help, the cache, packages, and cleaning up. To be sourced
+# by bash after "set -eu", before anything is done.
+
+# --help of every script is the comment at its head, and nothing is done for it.
+case ${1:-} in
+-h | --help)
+	awk 'NR <= 3 { next } !/^#/ { exit } { sub(/^# ?/, ""); print }' "$0"
+	exit 0
+	;;
+esac
 
 VMB_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # Whoever runs two scripts side by side gives one of them another.
@@ -44,6 +52,27 @@ die() {
 	printf '%s: error: %s\n' "$(basename "$0")" "$1" >&2
 	[ $# -lt 2 ] || printf '%s: try: %s\n' "$(basename "$0")" "$2" >&2
 	exit 1
+}
+
+# no_options "$@", no_arguments "$@": for scripts that have none.
+no_options() {
+	local argument
+
+	for argument; do
+		case $argument in
+		-*) die "no such option: $argument" "$0 --help" ;;
+		esac
+	done
+}
+
+no_arguments() {
+	no_options "$@"
+	[ $# -eq 0 ] || die "no argument is wanted: $1" "$0 --help"
+}
+
+# The modules that Kbuild has, model clients included.
+vmb_modules() {
+	sed -nE 's/^obj-.* \+= (\w+)\.o$/\1/p' "$VMB_TOP/Kbuild"
 }
 
 # on_exit COMMAND...: run when the script ends, however it ends, last one first.

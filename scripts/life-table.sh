@@ -83,9 +83,6 @@ print_table() {
 }
 
 case ${1:-} in
--h | --help)
-	sed -n 's/^# \{0,1\}//; 4,10p' "$0"
-	;;
 '')
 	print_table
 	;;

@@ -10,6 +10,7 @@
 set -eu
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
+no_options "$@"
 
 [ $# -eq 1 ] || die "usage: $0 SERIES" "$0 6.12"
 need_packages "linux-source-$1" gcc make flex bison bc libelf-dev libssl-dev xz-utils

@@ -235,6 +235,8 @@ def main(arguments):
     if arguments and arguments[0] in ("-h", "--help"):
         print(__doc__)
         return 0
+    if arguments and arguments[0].startswith("-"):
+        sys.exit(f"litmus.py: error: no such option: {arguments[0]}, try --help")
     paths = [pathlib.Path(a) for a in arguments] or \
         sorted((TOP / "kunit/litmus").glob("*.litmus"))
     if not paths:

@@ -26,12 +26,6 @@ cells=(
 boots=(6.1 6.12 newest)
 # A root file system, a kernel or a QEMU may have to be fetched first.
 : "${VMB_CHECK_SECONDS:=1500}"
-# shellcheck source=scripts/checks.sh
-. "$VMB_TOP/scripts/checks.sh"
-
-usage() {
-	sed -n 's/^# \{0,1\}//; 4,11p' "$0"
-}
 
 boot=yes
 wanted=()
@@ -40,10 +34,6 @@ while [ $# -gt 0 ]; do
 	--no-boot) boot= ;;
 	--list)
 		printf '%s\n' "${cells[@]}" "${boots[@]/#/boot-}"
-		exit 0
-		;;
-	-h | --help)
-		usage
 		exit 0
 		;;
 	-*) die "no such option: $1" "$0 --help" ;;
@@ -56,16 +46,14 @@ while [ $# -gt 0 ]; do
 	shift
 done
 
+# shellcheck source=scripts/checks.sh
+. "$VMB_TOP/scripts/checks.sh"
+
 wants() {
 	[ ${#wanted[@]} -eq 0 ] || [[ " ${wanted[*]} " == *" $1 "* ]]
 }
 
-# shellcheck source=dkms.conf
-. "$VMB_TOP/dkms.conf"
-modules=()
-for i in "${!BUILT_MODULE_NAME[@]}"; do
-	modules+=("${BUILT_MODULE_NAME[i]}.ko")
-done
+mapfile -t modules < <(vmb_modules | sed 's/$/.ko/')
 scratch=
 scratch_dir scratch
 rows=()
@@ -124,7 +112,8 @@ build() {
 	fi
 	# The same path here and in there.
 	"$VMB_TOP/scripts/copy-sources.sh" "$root$4.src"
-	${into[@]+"${into[@]}"} make -C "$kdir" M="$4.src" -j "$(nproc)" W=1 modules \
+	${into[@]+"${into[@]}"} make -C "$kdir" M="$4.src" -j "$(nproc)" EXAMPLES=y W=1 \
+		modules \
 		>"$4.log" 2>&1 || built=$?
 	cat "$4.log"
 	mkdir "$4"

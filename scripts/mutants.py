@@ -224,6 +224,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=int, default=2)
     parser.add_argument("files", nargs="*")
+    parser.error = lambda what: sys.exit(f"mutants.py: error: {what}, try --help")
     options = parser.parse_args()
     if options.help:
         print(__doc__)

@@ -12,9 +12,11 @@ KUNIT = pathlib.Path(__file__).resolve().parent.parent / "kunit"
 
 
 def main(arguments):
-    if arguments:
+    if arguments and arguments[0] in ("-h", "--help"):
         print(__doc__)
-        return 0 if arguments[0] in ("-h", "--help") else 2
+        return 0
+    if arguments:
+        sys.exit(f"suites.py: error: no argument is wanted: {arguments[0]}, try --help")
     print("| folder | suites |\n|---|---|")
     for folder in sorted(f for f in KUNIT.iterdir() if f.is_dir()):
         names = set()

@@ -118,6 +118,11 @@ def seeds():
 
 def main():
     """Write them."""
+    if sys.argv[1:2] in (["-h"], ["--help"]):
+        print(__doc__)
+        return
+    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
+        sys.exit(f"{sys.argv[0]}: error: wanted 1 argument, try --help")
     os.makedirs(sys.argv[1], exist_ok=True)
     for name, content in seeds():
         with open(os.path.join(sys.argv[1], name), "wb") as file:

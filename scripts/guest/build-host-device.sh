@@ -7,9 +7,12 @@
 # The device is preloaded into the stock QEMU, so its idea of every structure
 # has to be the binary's. That takes the source of exactly the installed
 # package with the distribution's patches: stable updates do add fields.
+#
+# usage: build-host-device.sh
 set -eu
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../lib.sh"
+no_arguments "$@"
 
 here=$VMB_TOP/scripts/guest
 clients=$VMB_TOP/drivers/clients

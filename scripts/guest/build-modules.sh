@@ -13,6 +13,7 @@
 set -eu
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../lib.sh"
+no_options "$@"
 
 [ $# -ge 2 ] || die "usage: $0 VERSION OUTPUT [ARGUMENT...]" "$0 6.12 build/modules"
 version=$1
@@ -64,7 +65,7 @@ rm -f "$output/sources"
 
 inside=${copy#"${chroot:-}"}
 quietly "$output/build.log" 1200 ${run[@]+"${run[@]}"} make -C "$kdir" "M=$inside" \
-	"CC=$compiler" -j "$(nproc)" "$@" modules ||
+	"CC=$compiler" -j "$(nproc)" EXAMPLES=y "$@" modules ||
 	die "the modules do not build for Linux $(cat "$kernel/release")" "see $output/build.log"
 rm -f "$output"/*.ko
 find "$copy" -name '*.ko' -exec cp {} "$output/" \;

@@ -15,6 +15,7 @@
 set -eu
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../lib.sh"
+no_arguments "$@"
 
 SERIES=6.12
 JOBS=2

@@ -18,6 +18,7 @@
 set -eu
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../lib.sh"
+no_options "$@"
 
 case ${1:-} in
 newest | [0-9]*.[0-9]*) ;;

@@ -12,6 +12,7 @@
 set -eu
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../lib.sh"
+no_options "$@"
 
 [ -e "${1:-}/release" ] ||
 	die "usage: $0 KERNEL_DIRECTORY" "$0 \"\$(scripts/guest/kernel.sh 6.12)\""

@@ -11,9 +11,10 @@
 set -eu
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../lib.sh"
+no_options "$@"
 
 if [ $# -lt 3 ] || [ ! -e "$1/release" ] || [ ! -e "$3" ]; then
-	die "usage: $0 KERNEL_DIRECTORY OUTPUT SCRIPT [FILE...]" "see the head of $0"
+	die "usage: $0 KERNEL_DIRECTORY OUTPUT SCRIPT [FILE...]" "$0 --help"
 fi
 kernel=$1
 output=$2

@@ -95,8 +95,11 @@ def table(result):
 
 
 def main():
+    if sys.argv[1:2] in (["-h"], ["--help"]):
+        print(__doc__)
+        return 0
     if len(sys.argv) != 6:
-        sys.exit(__doc__)
+        sys.exit(f"{sys.argv[0]}: error: wanted 5 arguments, try --help")
     logs, output, kernel, operations, seconds = sys.argv[1:]
     log = lines(os.path.join(logs, "guest.log"))
     counters = [line.split() for line in tagged(log, "VMBGUEST-COUNTER")]

@@ -28,12 +28,12 @@ while [ $# -gt 1 ]; do
 	--cpus) cpus=$2 ;;
 	--deadline) deadline=$2 ;;
 	--logs) logs=$2 ;;
-	*) die "unknown option $1" "see the head of $0" ;;
+	*) die "unknown option $1" "$0 --help" ;;
 	esac
 	shift 2
 done
 if [ $# -gt 0 ] || [ ! -e "$kernel/vmlinuz" ] || [ ! -e "$initrd" ]; then
-	die "$0 needs --kernel and --initrd" "see the head of $0"
+	die "$0 needs --kernel and --initrd" "$0 --help"
 fi
 
 # Some 5 s emulated, on an idle machine.

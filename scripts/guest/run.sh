@@ -49,12 +49,12 @@ while [ $# -gt 1 ]; do
 	--boot) BOOT_SECONDS=$2 ;;
 	--deadline) deadline=$2 ;;
 	--logs) logs=$2 ;;
-	*) die "unknown option $1" "see the head of $0" ;;
+	*) die "unknown option $1" "$0 --help" ;;
 	esac
 	shift 2
 done
 if [ $# -gt 0 ] || [ ! -e "$kernel/vmlinuz" ] || [ ! -e "$initrd" ]; then
-	die "$0 needs --kernel and --initrd" "see the head of $0"
+	die "$0 needs --kernel and --initrd" "$0 --help"
 fi
 
 here=$VMB_TOP/scripts/guest

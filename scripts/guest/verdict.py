@@ -226,8 +226,11 @@ def table(result):
 
 
 def main():
+    if sys.argv[1:2] in (["-h"], ["--help"]):
+        print(__doc__)
+        return 0
     if len(sys.argv) != 5:
-        sys.exit(__doc__)
+        sys.exit(f"{sys.argv[0]}: error: wanted 4 arguments, try --help")
     logs, output, kernel, seconds = sys.argv[1:]
     guest = lines(os.path.join(logs, "guest.log"))
     host = lines(os.path.join(logs, "host.log"))

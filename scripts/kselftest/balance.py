@@ -46,6 +46,11 @@ def compare(what, good):
 
 
 def main():
+    if sys.argv[1:2] in (["-h"], ["--help"]):
+        print(__doc__)
+        return
+    if len(sys.argv) != 3 or sys.argv[1].startswith("-"):
+        sys.exit(f"{sys.argv[0]}: error: wanted 2 arguments, try --help")
     guest, host = read_guest(sys.argv[1]), read_host(sys.argv[2])
     if not guest or not host:
         compare("neither end is to be heard" if not guest and not host else

@@ -55,6 +55,11 @@ def judge(lines, wanted, end):
 
 
 def main():
+    if sys.argv[1:2] in (["-h"], ["--help"]):
+        print(__doc__)
+        return
+    if len(sys.argv) != 3 or sys.argv[1].startswith("-"):
+        sys.exit(f"{sys.argv[0]}: error: wanted 2 arguments, try --help")
     wanted = int(sys.argv[2])
     with open(sys.argv[1], encoding="utf-8", errors="replace") as file:
         lines = iter(file.readlines())

@@ -142,6 +142,11 @@ def judge(number, mode, reports, subs, sub_channels, client):
 
 
 def main():
+    if sys.argv[1:2] in (["-h"], ["--help"]):
+        print(__doc__)
+        return
+    if len(sys.argv) < 4 or sys.argv[1].startswith("-"):
+        sys.exit(f"{sys.argv[0]}: error: wanted 3 arguments, try --help")
     client = sys.argv[2]
     sub_channels = int(sys.argv[3])
     tag = CLIENTS[client][0]

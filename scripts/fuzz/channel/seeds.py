@@ -100,8 +100,11 @@ def crafted():
 
 def main():
     """Write them all."""
+    if sys.argv[1:2] in (["-h"], ["--help"]):
+        print(__doc__)
+        return
     if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
-        sys.exit(__doc__.strip())
+        sys.exit(f"{sys.argv[0]}: error: wanted 1 argument, try --help")
     folder = sys.argv[1]
     os.makedirs(folder, exist_ok=True)
     for name, data in crafted():
