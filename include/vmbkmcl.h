@@ -52,10 +52,17 @@ struct vmb_packet_completion;
 #define VMB_CHANNEL_FORMAT_FLAG_DATA_IN_ONLY		0x8u
 #define VMB_CHANNEL_FORMAT_FLAG_DATA_OUT_ONLY		0x10u
 /*
+ * Flags of vmb_channel_init_set_flags().
+ *
+ * IS_PIPE	packets are messages of a pipe, see there
+ */
+#define VMB_CHANNEL_INIT_FLAG_IS_PIPE			0x1u
+/*
  * Flags of vmb_server_channel_init_set_flags(). A guest can offer channels to
  * its own kernel only; KMCL's other flags are for hosts.
  */
 #define VMB_SERVER_CHANNEL_INIT_FLAG_LOOPBACK_OFFER	0x1u
+#define VMB_SERVER_CHANNEL_INIT_FLAG_OFFER_AS_PIPE	0x4u
 
 #include <vmbkmcl/driver.h>
 #include <vmbkmcl/callbacks.h>

@@ -168,6 +168,8 @@ struct vmb_watchdog {
  * @inline_packet_context_size: bytes.
  * @incoming_page_count: of the ring, with control page; 0: derived.
  * @outgoing_page_count: likewise.
+ * @flags: VMB_CHANNEL_INIT_FLAG_*.
+ * @process_packet: the client's; inbound has what the drain calls.
  * @server_flags: VMB_SERVER_CHANNEL_INIT_FLAG_*.
  * @target_set: @target_type is to be checked at enable, or waited for; a server
  *	has set what it offers.
@@ -215,6 +217,8 @@ struct vmb_channel {
 	u32 inline_packet_context_size;
 	u32 incoming_page_count;
 	u32 outgoing_page_count;
+	u32 flags;
+	vmb_channel_process_packet_fn process_packet;
 	u32 server_flags;
 	bool target_set;
 	bool target_instance_set;
@@ -257,6 +261,21 @@ static inline enum vmb_flow_state vmb_life_flow(const struct vmb_channel *channe
 {
 	/* Pairs with the release in vmb_flow_step(). */
 	return smp_load_acquire(&channel->life.flow);
+}
+
+/* Are packets messages of a pipe, each with a header of its own? */
+static inline bool vmb_channel_is_pipe(const struct vmb_channel *channel)
+{
+	return channel->flags & VMB_CHANNEL_INIT_FLAG_IS_PIPE;
+}
+
+/* Payload of the largest packet, as it is in the ring. */
+static inline u32 vmb_channel_wire_packet_size(const struct vmb_channel *channel)
+{
+	u32 size = channel->maximum_packet_size;
+
+	return vmb_channel_is_pipe(channel) ?
+	       size + sizeof(struct vmb_wire_pipe_header) : size;
 }
 
 /* May settings be changed? Only in the configuration window. */

@@ -82,7 +82,8 @@ int vmb_channel_init_set_process_packet_callbacks(struct vmb_channel *channel,
 	if (!process_packet)
 		return -EINVAL;
 	channel->inbound.callback_context = callback_context;
-	channel->inbound.process_packet = process_packet;
+	channel->process_packet = process_packet;
+	vmb_pipe_set_receiver(channel);
 	channel->inbound.processing_complete = complete;
 	return 0;
 }
@@ -227,7 +228,8 @@ int vmb_server_channel_init_set_flags(struct vmb_channel *channel, u32 flags)
 		return -EINVAL;
 	if (!vmb_channel_is_configurable(channel))
 		return -EBUSY;
-	if (flags & ~VMB_SERVER_CHANNEL_INIT_FLAG_LOOPBACK_OFFER)
+	if (flags & ~(VMB_SERVER_CHANNEL_INIT_FLAG_LOOPBACK_OFFER |
+		      VMB_SERVER_CHANNEL_INIT_FLAG_OFFER_AS_PIPE))
 		return -EINVAL;
 	channel->server_flags = flags;
 	return 0;

@@ -21,7 +21,7 @@ static int vmb_life_minimum_ring(const struct vmb_channel *channel, u32 *size)
 	int ret;
 
 	ret = vmb_ring_packet_size(vmb_ranges_maximum_length(&channel->external),
-				   channel->maximum_packet_size, size);
+				   vmb_channel_wire_packet_size(channel), size);
 	if (ret)
 		return ret;
 	*size = PAGE_ALIGN(*size + VMB_WIRE_UNIT) + PAGE_SIZE;

@@ -30,6 +30,9 @@ void vmb_inbound_stop(struct vmb_channel *channel);
 int vmb_outbound_complete(struct vmb_packet_completion *packet,
 			  const void *buffer, u32 length, u64 *counter);
 
+/* pipe.c */
+void vmb_pipe_set_receiver(struct vmb_channel *channel);
+
 /* inbound.c */
 void vmb_inbound_init(struct vmb_inbound *inbound);
 

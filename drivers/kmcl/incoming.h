@@ -189,7 +189,8 @@ struct vmb_batch {
 
 /**
  * struct vmb_inbound - the way in
- * @process_packet: the client's; immutable while enabled.
+ * @process_packet: the client's, or what stands in front of it; immutable while
+ *	enabled.
  * @processing_complete: the client's, or NULL; immutable while enabled.
  * @callback_context: of both.
  * @flags: enum vmb_drain_mode, and enum vmb_inbound_flag as atomic bits.

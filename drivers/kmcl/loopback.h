@@ -141,6 +141,7 @@ struct vmb_loopback_device {
  * @type: type GUID; immutable.
  * @instance: instance GUID; immutable.
  * @index: which sub-channel; 0: none. Immutable.
+ * @pipe: a pipe's, says its server; immutable.
  * @queue: runs @announce and nothing else, for a driver's probe may wait for
  *	ever; from prepare to unprepare.
  * @announce: adds @dev. Not the server's own worker: a driver's probe may wait
@@ -168,6 +169,7 @@ struct vmb_loopback_offer {
 	guid_t type;
 	guid_t instance;
 	u16 index;
+	bool pipe;
 	struct workqueue_struct *queue;
 	struct work_struct announce;
 	bool announced;

@@ -126,8 +126,16 @@ static ssize_t device_id_show(struct device *dev, struct device_attribute *attri
 }
 static DEVICE_ATTR_RO(device_id);
 
+static ssize_t pipe_show(struct device *dev, struct device_attribute *attribute,
+			 char *buffer)
+{
+	return sysfs_emit(buffer, "%d\n", vmb_loopback_offer_of(dev)->pipe);
+}
+static DEVICE_ATTR_RO(pipe);
+
 static struct attribute *vmb_loopback_attrs[] = {
 	&dev_attr_class_id.attr,
+	&dev_attr_pipe.attr,
 	&dev_attr_device_id.attr,
 	NULL
 };
@@ -230,6 +238,7 @@ struct vmb_loopback_offer *vmb_loopback_offer_make(struct vmb_channel *server,
 	guid_copy(&offer->type, type);
 	guid_copy(&offer->instance, instance);
 	offer->index = vmb_channel_sub_channel_index(server);
+	offer->pipe = server->server_flags & VMB_SERVER_CHANNEL_INIT_FLAG_OFFER_AS_PIPE;
 	INIT_WORK(&offer->announce, vmb_loopback_offer_add);
 	device_initialize(&offer->dev);
 	offer->dev.bus = &vmb_loopback_bus;

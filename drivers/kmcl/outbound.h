@@ -58,10 +58,15 @@ bool vmb_outbound_end_batch(struct vmb_channel *channel);
 bool vmb_outbound_take_free(struct vmb_channel *channel);
 
 /* send.c */
+/* What vmb_send_check() says of a packet that is to be framed first. */
+#define VMB_SEND_FRAMED		1
+
 int vmb_send_check(struct vmb_packet *packet, u32 length, u32 flags,
 		   bool external);
 int vmb_send_submit(struct vmb_packet *packet, const void *buffer, u32 length,
 		    bool may_wait);
+int vmb_send_submit_framed(struct vmb_packet *packet, const void *buffer,
+			   u32 length, bool may_wait);
 
 /* send_life.c */
 void vmb_send_accept(struct vmb_channel *channel);

@@ -100,9 +100,10 @@ enum vmb_send_state {
  * @status: what the routine will be told, while ended.
  * @since: when it was sent, or entered the ring; see latency.h.
  * @external: external data.
- * @payload: room for @payload_maximum bytes; holds them while the packet waits.
+ * @payload: room for the largest; holds the payload while the packet waits.
  * @payload_length: bytes of payload.
- * @payload_maximum: of @payload.
+ * @payload_limit: a payload of this many bytes is too long; 0: of a pipe, where
+ *	none goes as it is.
  *
  * Allocated by vmb_packet_allocate() and kept for re-use by the channel, or in
  * the client's memory. The client's while idle, else the library's.
@@ -124,7 +125,7 @@ struct vmb_packet {
 	struct vmb_packet_external external;
 	void *payload;
 	u32 payload_length;
-	u32 payload_maximum;
+	u32 payload_limit;
 };
 
 /**

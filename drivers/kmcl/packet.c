@@ -34,7 +34,7 @@ static void vmb_packet_lay_out(const struct vmb_channel *channel,
 
 	/* Every term was limited when it was set. */
 	layout->payload = size;
-	size += ALIGN(channel->maximum_packet_size, VMB_WIRE_UNIT);
+	size += ALIGN(vmb_channel_wire_packet_size(channel), VMB_WIRE_UNIT);
 	layout->ranges = size;
 	size += vmb_ranges_maximum_length(&channel->external);
 	layout->table = size;
@@ -60,7 +60,8 @@ static void vmb_packet_build(struct vmb_channel *channel,
 			.ranges_maximum = vmb_ranges_maximum_length(&channel->external),
 		},
 		.payload = (u8 *)packet + layout->payload,
-		.payload_maximum = channel->maximum_packet_size,
+		.payload_limit = vmb_channel_is_pipe(channel) ? 0 :
+				 channel->maximum_packet_size + 1,
 	};
 	INIT_LIST_HEAD(&packet->queue.node);
 	memset(packet->external.table, 0,

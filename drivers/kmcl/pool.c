@@ -43,7 +43,7 @@ static void vmb_pool_lay_out(const struct vmb_channel *channel,
 	/* Every term was limited when it was set; the sum stays under 32 MiB. */
 	layout->buffer = size;
 	size += vmb_ranges_maximum_length(&channel->external);
-	size += ALIGN(channel->maximum_packet_size, VMB_WIRE_UNIT);
+	size += ALIGN(vmb_channel_wire_packet_size(channel), VMB_WIRE_UNIT);
 	layout->client_context = size;
 	size += ALIGN(channel->client_context_size, VMB_WIRE_UNIT);
 	layout->vectors = size;

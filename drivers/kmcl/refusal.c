@@ -31,6 +31,7 @@ static const char * const vmb_refusal_names[] = {
 	[VMB_REFUSAL_TRANSFER_SET_UNKNOWN] = "transfer_set_unknown",
 	[VMB_REFUSAL_TRANSFER_RANGE_BEYOND_SET] = "transfer_range_beyond_set",
 	[VMB_REFUSAL_COMPLETION_UNEXPECTED] = "completion_unexpected",
+	[VMB_REFUSAL_PIPE_HEADER] = "pipe_header",
 };
 
 static_assert(ARRAY_SIZE(vmb_refusal_names) == VMB_REFUSAL_COUNT);

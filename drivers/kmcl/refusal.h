@@ -38,6 +38,8 @@
  * @VMB_REFUSAL_TRANSFER_SET_UNKNOWN: transfer pages of a set nobody registered.
  * @VMB_REFUSAL_TRANSFER_RANGE_BEYOND_SET: a range outside the set's buffer.
  * @VMB_REFUSAL_COMPLETION_UNEXPECTED: a completion that nobody waits for.
+ * @VMB_REFUSAL_PIPE_HEADER: a pipe's packet without a header, or whose header has
+ *	an unknown type, or says more than there is; or one that describes memory.
  * @VMB_REFUSAL_COUNT: how many there are.
  *
  * First those after which nobody knows where the next packet begins, then those
@@ -69,6 +71,7 @@ enum vmb_refusal {
 	VMB_REFUSAL_TRANSFER_SET_UNKNOWN,
 	VMB_REFUSAL_TRANSFER_RANGE_BEYOND_SET,
 	VMB_REFUSAL_COMPLETION_UNEXPECTED,
+	VMB_REFUSAL_PIPE_HEADER,
 
 	VMB_REFUSAL_COUNT
 };

@@ -5,6 +5,7 @@
  * its completion routine is called once.
  */
 #include "outbound.h"
+#include "pipe.h"
 
 #include <trace/events/vmbkmcl.h>
 
@@ -38,7 +39,8 @@ static int vmb_send_queue(struct vmb_channel *channel, struct vmb_packet *packet
 	lockdep_assert_held(&outbound->lock);
 	if (outbound->open && !vmb_send_fits_ring(channel, packet, length))
 		return -EMSGSIZE;
-	if (length)
+	/* A message of a pipe is there already. */
+	if (length && buffer != packet->payload)
 		memcpy(packet->payload, buffer, length);
 	packet->payload_length = length;
 	channel->counters.sends_queued++;
@@ -179,6 +181,30 @@ int vmb_send_submit(struct vmb_packet *packet, const void *buffer, u32 length,
 	return ret;
 }
 
+static inline int vmb_send_check_idle(struct vmb_packet *packet, bool waits)
+{
+	if (unlikely(!packet->routine))
+		return -EINVAL;
+	if (WARN_ONCE(READ_ONCE(packet->state) != VMB_SEND_IDLE,
+		      "vmbkmcl: %s: a packet in flight is sent again\n",
+		      packet->channel->name))
+		return -EBUSY;
+	packet->waits = waits;
+	return 0;
+}
+
+/* Too long, or a message of a pipe, which has neither completion nor memory. */
+static noinline int vmb_send_check_pipe(struct vmb_packet *packet, u32 length,
+					bool waits)
+{
+	if (!vmb_channel_is_pipe(packet->channel) ||
+	    length > packet->channel->maximum_packet_size)
+		return -EMSGSIZE;
+	if (waits)
+		return -EOPNOTSUPP;
+	return vmb_send_check_idle(packet, false) ?: VMB_SEND_FRAMED;
+}
+
 static inline int vmb_send_check_inline(struct vmb_packet *packet, u32 length,
 					u32 flags, bool external)
 {
@@ -190,23 +216,24 @@ static inline int vmb_send_check_inline(struct vmb_packet *packet, u32 length,
 		return -EINVAL;
 	if (unlikely(external && packet->channel->is_server))
 		return -EOPNOTSUPP;
-	if (unlikely(length > packet->payload_maximum))
-		return -EMSGSIZE;
-	if (unlikely(!packet->routine))
-		return -EINVAL;
-	if (WARN_ONCE(READ_ONCE(packet->state) != VMB_SEND_IDLE,
-		      "vmbkmcl: %s: a packet in flight is sent again\n",
-		      packet->channel->name))
-		return -EBUSY;
-	packet->waits = waits;
-	return 0;
+	if (unlikely(length >= packet->payload_limit))
+		return vmb_send_check_pipe(packet, length, waits);
+	return vmb_send_check_idle(packet, waits);
 }
 
-/* What every send checks first. */
+/* What every send checks first. 0, VMB_SEND_FRAMED, or an errno. */
 int vmb_send_check(struct vmb_packet *packet, u32 length, u32 flags,
 		   bool external)
 {
 	return vmb_send_check_inline(packet, length, flags, external);
+}
+
+/* As vmb_send_submit(), with a header in front. */
+int vmb_send_submit_framed(struct vmb_packet *packet, const void *buffer,
+			   u32 length, bool may_wait)
+{
+	length = vmb_pipe_write(packet->payload, buffer, length);
+	return vmb_send_submit(packet, packet->payload, length, may_wait);
 }
 
 static int vmb_send_external(struct vmb_packet *packet, const void *buffer,
@@ -248,7 +275,9 @@ int vmb_packet_send(struct vmb_packet *packet, const void *buffer,
 					vector_count, 0, 0, flags);
 	ret = vmb_send_check_inline(packet, buffer_length, flags, false);
 	if (unlikely(ret))
-		return ret;
+		return ret == VMB_SEND_FRAMED ?
+		       vmb_send_submit_framed(packet, buffer, buffer_length, true) :
+		       ret;
 	return vmb_send_submit(packet, buffer, buffer_length, true);
 }
 EXPORT_SYMBOL_GPL(vmb_packet_send);

@@ -202,6 +202,8 @@ static int vmb_synchronous_send(struct vmb_synchronous *request,
 	int ret;
 
 	ret = vmb_send_check(packet, length, flags, vectors);
+	if (ret == VMB_SEND_FRAMED)
+		return vmb_send_submit_framed(packet, buffer, length, timeout);
 	if (ret)
 		return ret;
 	if (vectors) {

@@ -179,14 +179,15 @@ int vmb_channel_attach_rings(struct vmb_channel *channel,
 	u32 size;
 	int ret;
 
-	ret = vmb_ring_packet_size(0, channel->maximum_packet_size, &size);
+	ret = vmb_ring_packet_size(0, vmb_channel_wire_packet_size(channel), &size);
 	if (ret)
 		return ret;
 	if (size >= outgoing->size)
 		return -EMSGSIZE;
 	vmb_ring_reader_init(&channel->inbound.reader, incoming,
 			     vmb_ranges_maximum_length(&channel->external),
-			     ALIGN(channel->maximum_packet_size, VMB_WIRE_UNIT));
+			     ALIGN(vmb_channel_wire_packet_size(channel),
+				   VMB_WIRE_UNIT));
 	vmb_ring_writer_init(&channel->outbound.writer, outgoing);
 	vmb_drain_leave(&channel->inbound.flags, VMB_DRAIN_LOST, VMB_DRAIN_STOPPED);
 	/* Until started, the peer's signals would be for nothing. */

@@ -51,6 +51,17 @@ struct vmb_wire_trailer {
 static_assert(sizeof(struct vmb_wire_trailer) == 8);
 static_assert(offsetof(struct vmb_wire_trailer, start_index) == 4);
 
+/* In front of every message of a pipe, part of the payload. */
+struct vmb_wire_pipe_header {
+	__le32 type;
+	__le32 size;		/* bytes of the message, exactly; not this header */
+} __packed;
+static_assert(sizeof(struct vmb_wire_pipe_header) == 8);
+static_assert(offsetof(struct vmb_wire_pipe_header, size) == 4);
+
+/* The one type that has a message. */
+#define VMB_WIRE_PIPE_DATA	1u
+
 /* GPA-direct: between descriptor and payload, followed by range_count ranges. */
 struct vmb_wire_gpa_direct {
 	__le32 reserved;

@@ -83,6 +83,30 @@ int vmb_channel_init_set_maximum_external_data(struct vmb_channel *channel,
 					       u32 data_size, u32 chain_length);
 
 /**
+ * vmb_channel_init_set_flags() - what kind of channel it is
+ * @channel: a disabled channel.
+ * @flags: VMB_CHANNEL_INIT_FLAG_IS_PIPE or 0. The last call counts.
+ *
+ * In pipe mode each packet is a message: the library puts a header in front of
+ * what is sent, and takes it off what is received, so that lengths are exact to
+ * the byte; the maximum packet size is that of a message. Messages may be empty.
+ * There are neither completions nor external data: to send with
+ * WAIT_FOR_COMPLETION is refused with -EOPNOTSUPP. What is received must be
+ * completed all the same. A packet without a proper header is not delivered, but
+ * counted as refused, "pipe_header".
+ *
+ * Whether the peer's channel is a pipe is for the driver to know. One that writes
+ * and reads headers itself does not set the flag.
+ *
+ * Context: process context.
+ * Return: 0; -EBUSY: not disabled, or packets are allocated; -EINVAL: unknown
+ * flags.
+ *
+ * VmbChannelInitSetFlags.
+ */
+int vmb_channel_init_set_flags(struct vmb_channel *channel, u32 flags);
+
+/**
  * vmb_channel_init_set_client_context_size() - a scratch area for each packet
  * @channel: a disabled channel.
  * @context_size: bytes, at most 65,536; 0: none.
@@ -301,6 +325,9 @@ int vmb_client_channel_init_set_target_processor_index(struct vmb_channel *chann
  * @flags: VMB_SERVER_CHANNEL_INIT_FLAG_LOOPBACK_OFFER: to clients of this
  *	kernel. Without it enable fails with -EOPNOTSUPP: a guest has nobody else
  *	to offer to.
+ *	VMB_SERVER_CHANNEL_INIT_FLAG_OFFER_AS_PIPE: the offer says that it is a
+ *	pipe's, in "pipe" beside its type in sysfs. It is for clients to see, and
+ *	changes no packet: see vmb_channel_init_set_flags().
  *
  * The last call counts.
  *

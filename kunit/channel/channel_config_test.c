@@ -57,6 +57,11 @@ static int set_raw_memory(struct vmb_channel *channel)
 	return vmb_channel_init_set_raw_guest_memory(channel);
 }
 
+static int set_flags(struct vmb_channel *channel)
+{
+	return vmb_channel_init_set_flags(channel, VMB_CHANNEL_INIT_FLAG_IS_PIPE);
+}
+
 static int set_ring_pages(struct vmb_channel *channel)
 {
 	return vmb_client_channel_init_set_ring_buffer_page_count(channel, 8, 8);
@@ -84,6 +89,7 @@ static const struct setter setters[] = {
 	{ "state_change_callbacks", set_state_callbacks },
 	{ "friendly_name", set_name },
 	{ "raw_guest_memory", set_raw_memory },
+	{ "flags", set_flags },
 	{ "ring_buffer_page_count", set_ring_pages },
 	{ "target_pnp", set_target },
 };
