@@ -223,3 +223,20 @@ void vmb_channel_get_interface_instance(const struct vmb_channel *channel,
 	guid_copy(interface_instance, &channel->interface_instance);
 }
 EXPORT_SYMBOL_GPL(vmb_channel_get_interface_instance);
+
+struct vmb_device *
+vmb_channel_get_target_device_object(const struct vmb_channel *channel)
+{
+	struct vmb_device *device = &channel->device->device;
+
+	/* Loopback's own has no type: nobody was probed for it. */
+	return guid_is_null(&device->interface_type) ? NULL : device;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_get_target_device_object);
+
+struct device *
+vmb_channel_get_parent_device_object(const struct vmb_channel *channel)
+{
+	return channel->dev;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_get_parent_device_object);

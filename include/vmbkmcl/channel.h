@@ -545,4 +545,31 @@ void *vmb_channel_get_pointer(const struct vmb_channel *channel);
 void vmb_channel_get_interface_instance(const struct vmb_channel *channel,
 					guid_t *interface_instance);
 
+/**
+ * vmb_channel_get_target_device_object() - the device that the channel is on
+ * @channel: the channel.
+ *
+ * Context: any.
+ * Return: what vmb_channel_allocate() was given; valid until the driver's remove
+ * has returned. NULL: a channel on loopback that no device was probed for.
+ *
+ * VmbChannelGetTargetDeviceObject.
+ */
+struct vmb_device *
+vmb_channel_get_target_device_object(const struct vmb_channel *channel);
+
+/**
+ * vmb_channel_get_parent_device_object() - a device to log with
+ * @channel: the channel.
+ *
+ * Context: any.
+ * Return: the kernel's half of the device that the channel is on; on loopback,
+ * where there may be none, what stands for the bus. No reference is taken: it is
+ * there as long as the channel.
+ *
+ * VmbChannelGetParentDeviceObject.
+ */
+struct device *
+vmb_channel_get_parent_device_object(const struct vmb_channel *channel);
+
 #endif

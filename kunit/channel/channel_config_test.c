@@ -396,7 +396,18 @@ static void instance_is_the_offers(struct kunit *test)
 							.interface_instance));
 }
 
+static void devices_of_a_channel(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_device *device = &fixture->transport.device.device;
+
+	KUNIT_EXPECT_PTR_EQ(test, vmb_channel_get_target_device_object(fixture->channel), device);
+	KUNIT_EXPECT_PTR_EQ(test, vmb_channel_get_parent_device_object(fixture->channel),
+			    device->dev);
+}
+
 static struct kunit_case channel_config_cases[] = {
+	KUNIT_CASE(devices_of_a_channel),
 	KUNIT_CASE_PARAM(refused_while_enabled, setter_gen_params),
 	KUNIT_CASE_PARAM(accepted_after_disable, setter_gen_params),
 	KUNIT_CASE(packet_size_zero),
