@@ -4,7 +4,9 @@
 # Build the initramfs of the machine in the middle: a kernel with KVM, and
 # QEMU with all it loads. Print the file's path.
 #
-# usage: l1-initramfs.sh KERNEL_DIRECTORY	(as kernel.sh prints it)
+# usage: l1-initramfs.sh KERNEL_DIRECTORY [ROOT]	(as kernel.sh prints it)
+#
+# With ROOT its QEMU is that of another root file system, as chroot.sh prints it.
 #
 # What differs from run to run (the guest's kernel, its initramfs, the host
 # device, the options) comes in a second archive that run.sh appends; see
@@ -19,12 +21,14 @@ no_options "$@"
 kernel=$1
 release=$(cat "$kernel/release")
 here=$VMB_TOP/scripts/guest
+from=${2:-}
 
 need_packages qemu-system-x86 qemu-system-data seabios busybox-static cpio kmod xz-utils
 # shellcheck disable=SC2016
 key=$(cat "$0" "$here/l1-init" "$kernel/release" <(
-	dpkg-query -W -f '${Package}=${Version}\n' qemu-system-x86 \
-		qemu-system-data seabios busybox-static) | sha256sum | cut -c1-16)
+	dpkg-query -W -f '${Package}=${Version}\n' busybox-static
+	dpkg-query --admindir="$from/var/lib/dpkg" -W -f '${Package}=${Version}\n' \
+		qemu-system-x86 qemu-system-data seabios) | sha256sum | cut -c1-16)
 image=$VMB_CACHE/l1/$key.cpio
 
 build() {
@@ -44,10 +48,10 @@ build() {
 			echo "${file%.xz}" >>"$root/modules/order"
 		done
 	# QEMU, and every library it names, at the places where it looks for them.
-	install -D /usr/bin/qemu-system-x86_64 "$root/usr/bin/qemu-system-x86_64"
-	ldd /usr/bin/qemu-system-x86_64 | grep -oE '/[^ ]+' | sort -u |
-		while read -r file; do
-			install -D "$file" "$root$file"
+	install -D "$from/usr/bin/qemu-system-x86_64" "$root/usr/bin/qemu-system-x86_64"
+	${from:+chroot "$from"} ldd /usr/bin/qemu-system-x86_64 | grep -oE '/[^ ]+' |
+		sort -u | while read -r file; do
+			install -D "$from$file" "$root$file"
 		done
 	# The few ROMs that a q35 machine without devices loads.
 	for file in bios-256k.bin kvmvapic.bin linuxboot_dma.bin; do
@@ -58,7 +62,7 @@ build() {
 rom() {
 	local directory
 
-	for directory in /usr/share/qemu /usr/share/seabios; do
+	for directory in "$from/usr/share/qemu" "$from/usr/share/seabios"; do
 		if [ -e "$directory/$1" ]; then
 			echo "$directory/$1"
 			return

@@ -9,6 +9,11 @@
 #	--initrd FILE		its initramfs, as l2-initramfs.sh makes it
 #	--device PROPERTIES	of the echo client's host, such as inband=1000,modes=endless
 #	--source PROPERTIES	of the source client's host; without it there is none
+#	--qemu ROOT		the guest's QEMU is that of this root file system, as
+#				chroot.sh makes it, and has no host's ends of ours
+#	--option TEXT		more for the guest's QEMU; may be given again
+#	--host SCRIPT		runs beside it, for its monitor and a word with the
+#				guest: see the head of balloon-host.sh
 #	--append PARAMETERS	more for the guest's kernel
 #	--trace EVENT		of its QEMU, that goes to host.log, such as
 #				vmbus_close_channel; may be given again
@@ -31,16 +36,19 @@ set -eu
 # shellcheck source=scripts/guest/watch.sh
 . "$VMB_TOP/scripts/guest/watch.sh"
 
-kernel='' initrd='' device='' source='' append='' trace='' timer=,hv-stimer cpus=2 memory=512
+kernel='' initrd='' device='' source='' qemu='' host='' append='' trace='' timer=,hv-stimer cpus=2 memory=512
 # Some 20 s on an idle machine.
 BOOT_SECONDS=100
-deadline=180 logs=$VMB_BUILD/guest
+deadline=180 logs=$VMB_BUILD/guest more=()
 while [ $# -gt 1 ]; do
 	case $1 in
 	--kernel) kernel=$2 ;;
 	--initrd) initrd=$2 ;;
 	--device) device=$2 ;;
 	--source) source=$2 ;;
+	--qemu) qemu=$2 ;;
+	--option) more+=("$2") ;;
+	--host) host=$2 ;;
 	--append) append=$2 ;;
 	--trace) trace+=" $2" ;;
 	--timer) [ "$2" = synthetic ] || timer='' ;;
@@ -58,7 +66,8 @@ if [ $# -gt 0 ] || [ ! -e "$kernel/vmlinuz" ] || [ ! -e "$initrd" ]; then
 fi
 
 here=$VMB_TOP/scripts/guest
-object=$("$here/build-host-device.sh")
+object=
+[ -n "$qemu" ] || object=$("$here/build-host-device.sh")
 work=
 scratch_dir work
 mkdir -p "$logs"
@@ -75,10 +84,16 @@ guest_options() {
 		-cpu host,kvm=off,hv-relaxed,hv-vpindex,hv-synic,hv-runtime,hv-time,hv-reset"$timer$processor" \
 		-smp "$cpus" -m "$memory" -nodefaults -display none -no-reboot \
 		-serial stdio -device vmbus-bridge \
-		-device "vmb-echo-host${device:+,$device}" \
 		-kernel "$directory/vmlinuz" -initrd "$directory/initrd" \
 		-append "console=ttyS0 quiet loglevel=4 panic=-1 oops=panic mitigations=off cryptomgr.notests log_buf_len=4M $append"
+	[ -n "$qemu" ] || printf '%s\n' -device "vmb-echo-host${device:+,$device}"
 	[ -z "$source" ] || printf '%s\n' -device "vmb-source-host,$source"
+	[ ${#more[@]} -eq 0 ] || printf '%s\n' "${more[@]}"
+	[ -z "$host" ] || printf '%s\n' \
+		-chardev "pipe,id=monitor,path=$directory/monitor" \
+		-mon chardev=monitor,mode=control \
+		-chardev "pipe,id=talk,path=$directory/talk" -serial chardev:talk \
+		-D "$directory/trace"
 	for event in $trace; do
 		printf '%s\n' -trace "$event"
 	done
@@ -102,8 +117,21 @@ run_direct() {
 	ln -sf "$kernel/vmlinuz" "$work/vmlinuz"
 	ln -sf "$initrd" "$work/initrd"
 	mapfile -t options < <(guest_options "$work")
-	LD_PRELOAD=$object qemu-system-x86_64 "${options[@]}" \
-		>"$logs/guest.log" 2>"$logs/host.log" </dev/null &
+	if [ -n "$host" ]; then
+		rm -f "$work"/{monitor,talk}.{in,out}
+		mkfifo "$work"/{monitor,talk}.{in,out}
+		"$host" "$work" >>"$logs/host.log" &
+	fi
+	if [ -n "$qemu" ]; then
+		"$qemu/lib64/ld-linux-x86-64.so.2" \
+			--library-path "$qemu/usr/lib/x86_64-linux-gnu" \
+			"$qemu/usr/bin/qemu-system-x86_64" -L "$qemu/usr/share/qemu" \
+			-L "$qemu/usr/share/seabios" "${options[@]}" \
+			>"$logs/guest.log" 2>>"$logs/host.log" </dev/null &
+	else
+		LD_PRELOAD=$object qemu-system-x86_64 "${options[@]}" \
+			>"$logs/guest.log" 2>>"$logs/host.log" </dev/null &
+	fi
 }
 
 run_nested() {
@@ -111,11 +139,12 @@ run_nested() {
 
 	echo nested >"$logs/how"
 	middle=$("$here/kernel.sh" 6.12)
-	image=$("$here/l1-initramfs.sh" "$middle")
+	image=$("$here/l1-initramfs.sh" "$middle" ${qemu:+"$qemu"})
 	mkdir -p "$work/l2"
 	cp "$kernel/vmlinuz" "$work/l2/vmlinuz"
 	cp "$initrd" "$work/l2/initrd"
-	cp "$object" "$work/l2/host.so"
+	[ -z "$object" ] || cp "$object" "$work/l2/host.so"
+	[ -z "$host" ] || cp "$host" "$work/l2/host"
 	# The emulated processor offers half of XSAVE, which Linux 7 dies of.
 	guest_options /l2 ,-xsave >"$work/l2/options"
 	# The kernel unpacks archives one behind the other.

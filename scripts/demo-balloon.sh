@@ -1,0 +1,83 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+set -eu
+
+usage() {
+	cat <<-END
+		usage: scripts/demo-balloon.sh [--help]
+
+		Boots a stock Debian kernel as a Linux guest on Hyper-V, as a newer QEMU and
+		KVM implement it, with QEMU's own Dynamic Memory device, hv-balloon. Our
+		balloon client takes the device from the kernel's hv_balloon. Then QEMU's
+		monitor takes memory from the guest and gives it back 50 times, while the
+		guest fills and frees memory; each time the size that QEMU says is compared
+		with what was asked for. The client is unbound while inflated, bound again,
+		unloaded; hv_balloon gets the device back; at the end the guest reboots while
+		inflated.
+
+		QEMU 8.2 or newer comes from Debian's suite $suite, into a root file system
+		in the cache; that takes root. Nothing of the system is changed.
+
+		Environment:
+		  KERNEL     the guest's kernel: 6.1, 6.12 (default), newest, ...
+		  DEADLINE   seconds after which the guest is ended (900)
+
+		Writes build/balloon.json (scripts/guest/balloon_verdict.py says what its
+		fields mean); the consoles are in build/demo-balloon/. Exits 0 only if every
+		size was reached, and nothing complained.
+	END
+}
+
+suite=trixie
+case ${1:-} in
+--help | -h)
+	usage
+	exit 0
+	;;
+'') ;;
+*)
+	usage >&2
+	exit 2
+	;;
+esac
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+version=${KERNEL:-6.12}
+guest=$VMB_TOP/scripts/guest
+logs=$VMB_BUILD/demo-balloon
+began=$(date +%s)
+rm -rf "$VMB_BUILD/balloon.json" "$logs"
+mkdir -p "$logs"
+
+stage "our modules for Linux $version"
+need_packages python3
+kernel=$("$guest/kernel.sh" "$version")
+modules=$VMB_BUILD/modules/$version
+"$guest/build-modules.sh" "$version" "$modules"
+stock=$(find "$kernel/root/lib/modules/" -name 'hv_balloon.ko*' | head -n 1)
+[ -n "$stock" ] || die "Linux $version has no hv_balloon as a module" "KERNEL=6.12 $0"
+
+stage "QEMU of Debian's $suite"
+root=$("$VMB_TOP/scripts/chroot.sh" "$suite" qemu-system-x86)
+
+stage "the guest: 50 cycles, unbind, unload, reboot"
+work=
+scratch_dir work
+case $stock in
+*.xz) xz -dc "$stock" >"$work/hv_balloon.ko" ;;
+*) cp "$stock" "$work/hv_balloon.ko" ;;
+esac
+"$guest/l2-initramfs.sh" "$kernel" "$work/initrd" "$guest/balloon-guest.sh" \
+	"$modules"/{vmbkmcl,vmbkmcl_hv,vmb_balloon}.ko "$work/hv_balloon.ko"
+status=0
+"$guest/run.sh" --kernel "$kernel" --initrd "$work/initrd" --logs "$logs" \
+	--deadline "${DEADLINE:-900}" --qemu "$root" --host "$guest/balloon-host.sh" \
+	--option -device --option hv-balloon \
+	--trace hv_balloon_state_change || status=$?
+stage_end
+
+python3 "$guest/balloon_verdict.py" "$logs" "$VMB_BUILD/balloon.json" \
+	"$(cat "$kernel/release")" "$(($(date +%s) - began))" || status=1
+exit "$status"
