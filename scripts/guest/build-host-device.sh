@@ -89,6 +89,7 @@ compile() {
 	quietly "$VMB_BUILD/host-device.log" 300 gcc -std=gnu11 -O2 -g -Wall -Werror \
 		-fPIC -shared -fno-strict-aliasing -fwrapv \
 		-I "$tree/build" -I . -I include -I "$clients/echo" -I "$clients/source" \
+		-I "$clients/heartbeat" \
 		-include "$tree/build/config-host.h" $flags \
 		-o "$output.new" "$here"/host_*.c -lz ||
 		die "the host's ends of the channels do not compile against qemu $package" \
