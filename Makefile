@@ -84,6 +84,14 @@ demo: ## boot a Hyper-V guest and watch packets go through
 demo-loopback: ## a server and a client in one kernel, on any machine
 	@$(RUN) scripts/demo-loopback.sh
 
+.PHONY: demo-balloon
+demo-balloon: ## QEMU's Dynamic Memory inflates and deflates our balloon
+	@$(RUN) scripts/demo-balloon.sh
+
+.PHONY: demo-heartbeat
+demo-heartbeat: ## a host asks hv_utils, and then our client, whether it lives
+	@$(RUN) scripts/demo-heartbeat.sh
+
 .PHONY: bench
 bench: ## instructions and allocations per packet
 	@$(RUN) scripts/bench.sh

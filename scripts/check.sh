@@ -12,8 +12,9 @@
 #   kunit       kunit.sh: the KUnit suites on a kernel of their own
 #   loopback    check-loopback.sh: a server and a client in a plain guest
 #   kselftest   kselftest.sh: load, bind, traffic, unload in a Hyper-V guest
+#   peers       check-peers.sh: QEMU's Dynamic Memory, and hv_utils' heartbeat
 #
-# With --debug the last three, on kernels with KASAN, lockdep, object debugging
+# With --debug kunit, loopback and kselftest, on kernels with KASAN, lockdep, object debugging
 # and kmemleak; and beside them, for a guest in emulation keeps one processor busy:
 #
 #   storm       kselftest.sh: those of its guests that take long
@@ -34,6 +35,7 @@ parts=(
 	"kunit kunit.sh 2700"
 	"loopback check-loopback.sh 600"
 	"kselftest kselftest.sh 1800"
+	"peers check-peers.sh 2400"
 )
 count_file=$VMB_BUILD/check.count
 # The part that begins first, and whose output is shown when its turn comes.

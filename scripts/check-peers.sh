@@ -1,0 +1,25 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Our clients of devices that every Hyper-V machine has, against peers that others
+# wrote: QEMU's Dynamic Memory, and a heartbeat that the kernel's own driver answers
+# first. Ends with the count.
+set -eu
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/checks.sh
+. "$VMB_TOP/scripts/checks.sh"
+
+case ${1:-} in
+-h | --help)
+	sed -n 's/^# \{0,1\}//; 4,6p' "$0"
+	exit 0
+	;;
+esac
+
+VMB_CHECK_SECONDS=1200
+check "QEMU's hv-balloon: 50 cycles, each size as asked, unbind, unload, reboot" \
+	"$VMB_TOP/scripts/demo-balloon.sh"
+check "heartbeat: hv_utils, our client, hv_utils again, no answer wrong" \
+	"$VMB_TOP/scripts/demo-heartbeat.sh"
+checks_end
