@@ -16,13 +16,14 @@
 #   observe     include/ABI against the code, vmbstat on a recorded tree
 #   source      SPDX lines, where kernel versions may be asked for, file sizes,
 #               log lines that nobody limits, what the README shows of the sources
+#   floors      no include and no call of the library goes up
 #
 # Without PART all of them. Each is a numbered result; the last line counts.
 set -eu
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-all="build modinfo sparse checkpatch kernel-doc coccicheck shell litmus observe source"
+all="build modinfo sparse checkpatch kernel-doc coccicheck shell litmus observe source floors"
 for part; do
 	case " $all " in
 	*" $part "*) ;;
@@ -480,13 +481,26 @@ kconfig_knows_the_bus() {
 	test "$(kconfig without 'HYPERV=bool=y HYPERV_VMBUS=tristate=n')" = ''
 }
 
+# With two objects exchanged in the list, the lower one calls up.
+floors_see() {
+	scripts/copy-sources.sh "$scratch/floors"
+	mkdir -p "$scratch/floors/scripts"
+	cp scripts/floors.py "$scratch/floors/scripts/"
+	sed -i -e 's|kmcl/send\.o|kmcl/SWAP.o|' -e 's|kmcl/outbound\.o|kmcl/send.o|' \
+		-e 's|kmcl/SWAP\.o|kmcl/outbound.o|' "$scratch/floors/Kbuild"
+	! "$scratch/floors/scripts/floors.py" --check "$scratch/6.12/drivers/kmcl" \
+		>"$scratch/floors.log" || false
+	cat "$scratch/floors.log"
+	grep -q '^send.c calls up: .* of outbound.c$' "$scratch/floors.log"
+}
+
 no_marker() {
 	! xargs grep -nwE 'TODO|FIXME|XXX' < <(grep -v '^scripts/check-static\.sh$' "$scratch/files") || false
 }
 
 # ----------------------------------------------------------------------------
 
-if wants build || wants modinfo; then
+if wants build || wants modinfo || wants floors; then
 	for name in 6.1 6.12; do
 		stage "build for Linux $name"
 		use_kernel "$name"
@@ -604,5 +618,12 @@ if wants source; then
 	check "source: the README shows the client that is tested" readme_client
 	check "source: tables in README files are what their commands print" \
 		scripts/doc-tables.py --check
+fi
+
+if wants floors; then
+	stage "floors"
+	check "floors: a planted call upwards is seen" floors_see
+	check "floors: no include and no call goes up" \
+		scripts/floors.py --check "$scratch/6.12/drivers/kmcl"
 fi
 checks_end
