@@ -201,6 +201,8 @@ excused=(
 	'^drivers/clients/(source/source|block/block_client)\.c:.*MACRO_ARG_REUSE'
 	# a size in bytes; the file is also built where there is no BIT()
 	'^drivers/kmcl/wire\.h:.*BIT_MACRO'
+	# the kernel's own names
+	'^kunit/memory/raw_pages_test\.c:.*CAMELCASE'
 	# a lock is described in the kernel-doc of its struct, which is checked
 	'UNCOMMENTED_DEFINITION'
 )

@@ -77,6 +77,11 @@ def crafted():
     for chances in range(16, 48):
         yield f"too-late-{chances}", start()[:-1] + send(8, 0) + bytes([WORK]) + \
             b"\xA6" + bytes([0] * chances)
+    # The first packet is completed unread, and read while the second is sent.
+    for chances in range(32, 96):
+        yield f"stale-id-{chances}", start() + send(1, 3, 1, 0, 4, 0, 9) + \
+            bytes([PEER, 4, 0, 0x20, 0xE0]) + INTERRUPT + bytes([0]) + \
+            send(1, 3, 1, 0, 7, 0, 9) + b"\xA7" + bytes([0] * chances)
     yield "failed", start() + burst(1) + INTERRUPT + b"\x84"
     # It says that it has read more than there was.
     yield "backwards", start(rings=6) + send(1, 0xF0) + bytes([PEER, 11, 3, 31]) + \
@@ -88,6 +93,9 @@ def crafted():
     yield "leaked", start(DMA) + bytes([ARRANGE, 0x81]) + send(1, 3, 1, 0, 4, 0, 9) + \
         bytes([ENABLE, 0])
     yield "merged", start(DMA | MERGE) + send(1, 3, 0x43, 0, 4, 0, 8, 6, 0, 8, 9, 0, 8) + \
+        bytes([PEER, 8, 31])
+    # A page is the longest piece that can be mapped.
+    yield "split", start(DMA | SHORT) + send(1, 3, 0x42, 0, 4, 0, 8, 9, 0, 8) + \
         bytes([PEER, 8, 31])
     # Seen by the peer, who answers with more than there is room for.
     yield "overflow", start() + bytes([REQUEST, 0x21, 8, 4, 0, 0, 0, 0,
@@ -108,7 +116,7 @@ def main():
     folder = sys.argv[1]
     os.makedirs(folder, exist_ok=True)
     for name, data in crafted():
-        tail = b"" if name.startswith("too-late") else TAIL
+        tail = b"" if name.startswith(("too-late", "stale-id")) else TAIL
         with open(os.path.join(folder, name), "wb") as file:
             file.write(data + tail)
     for number in range(200):
