@@ -4,6 +4,7 @@
  * which may be one of a former time of counting, if that ended meanwhile, so what is
  * older than this one is not counted.
  */
+#include <linux/kstrtox.h>
 #include <linux/log2.h>
 #include <linux/minmax.h>
 #include <linux/moduleparam.h>
