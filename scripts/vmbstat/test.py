@@ -26,6 +26,8 @@ class Vmbstat(unittest.TestCase):
     """A recorded machine, and a run of vmbstat on it."""
 
     def setUp(self):
+        # A job in the background is told to ignore it, and so are its children.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="vmbstat-test."))
         self.addCleanup(shutil.rmtree, self.root)
         unpack(HERE / "recorded", self.root)
