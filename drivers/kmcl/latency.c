@@ -5,10 +5,10 @@
  * older than this one is not counted.
  */
 #include <linux/kstrtox.h>
+#include <linux/ktime.h>
 #include <linux/log2.h>
 #include <linux/minmax.h>
 #include <linux/moduleparam.h>
-#include <linux/timekeeping.h>
 
 #include "channel.h"
 

@@ -3,8 +3,8 @@
  * How long packets wait: what is counted, when, and where.
  */
 #include <kunit/test.h>
+#include <linux/ktime.h>
 #include <linux/processor.h>
-#include <linux/timekeeping.h>
 
 #include "../fixtures/send_fixture.h"
 
