@@ -114,6 +114,7 @@ struct vmb_life {
  * @seen_delivered: &vmb_inbound.delivered at the last look.
  * @seen_read_index: the reader's index at the last look.
  * @seen_progress: &vmb_outbound.progress at the last look.
+ * @next_inbound: when the incoming ring is to be looked at again, in jiffies.
  * @inbound_seen_waiting: packets waited at the last look already.
  * @inbound_kicked: it kicked the drain and saw no progress since.
  * @outbound_seen_room: the peer had to tell of room at the last look already.
@@ -130,6 +131,7 @@ struct vmb_watchdog {
 	u64 seen_delivered;
 	u32 seen_read_index;
 	u64 seen_progress;
+	unsigned long next_inbound;
 	bool inbound_seen_waiting;
 	bool inbound_kicked;
 	bool outbound_seen_room;

@@ -9,7 +9,9 @@
  * periods. For answers of the peer it is the same at first, but the longer nothing
  * moves the seldomer, down to VMB_WATCHDOG_IDLE_MS: a peer may take an hour. While
  * nothing waits there is but a look whether something came in unsignalled, every
- * VMB_WATCHDOG_IDLE_MS as well, for which no processor is woken that sleeps.
+ * VMB_WATCHDOG_IDLE_MS as well, for which no processor is woken that sleeps. The
+ * incoming ring is never looked at more often: a processor of this machine that has
+ * to wait for one of the host's may be as late as that, and nothing was lost.
  *
  * It takes more than one look to tell that a signal was lost: it may be on its way.
  */
@@ -19,6 +21,11 @@
 #include <trace/events/vmbkmcl.h>
 
 #define VMB_WATCHDOG_IDLE_MS	250u
+
+static unsigned long vmb_watchdog_next_inbound(void)
+{
+	return jiffies + msecs_to_jiffies(VMB_WATCHDOG_IDLE_MS);
+}
 
 static void vmb_watchdog_stalled(struct vmb_channel *channel, bool outbound)
 {
@@ -153,13 +160,18 @@ static enum hrtimer_restart vmb_watchdog_due(struct hrtimer *timer)
 {
 	struct vmb_channel *channel = container_of(timer, struct vmb_channel,
 						   watchdog.timer);
-	u32 read_index = channel->watchdog.seen_read_index;
+	struct vmb_watchdog *watchdog = &channel->watchdog;
+	u32 read_index = watchdog->seen_read_index;
 
-	if (READ_ONCE(channel->watchdog.stopped))
+	if (READ_ONCE(watchdog->stopped))
 		return HRTIMER_NORESTART;
-	vmb_watchdog_look(channel);
+	if (time_after_eq(jiffies, watchdog->next_inbound)) {
+		watchdog->next_inbound = vmb_watchdog_next_inbound();
+		vmb_watchdog_look_inbound(channel);
+	}
+	vmb_watchdog_look_outbound(channel);
 	spin_lock_irq(&channel->outbound.lock);
-	vmb_watchdog_go_on(channel, read_index != channel->watchdog.seen_read_index);
+	vmb_watchdog_go_on(channel, read_index != watchdog->seen_read_index);
 	spin_unlock_irq(&channel->outbound.lock);
 	return HRTIMER_NORESTART;
 }
@@ -181,6 +193,8 @@ static void vmb_watchdog_idle(struct work_struct *work)
 	    vmb_ring_reader_has_data(&inbound->reader)) {
 		watchdog->seen_read_index = READ_ONCE(inbound->reader.read_index);
 		watchdog->seen_delivered = READ_ONCE(inbound->delivered);
+		watchdog->inbound_seen_waiting = true;
+		watchdog->next_inbound = vmb_watchdog_next_inbound();
 		vmb_outbound_watch(channel, VMB_WATCH_ROOM);
 	}
 	spin_unlock_irq(&channel->outbound.lock);
@@ -211,6 +225,7 @@ void vmb_watchdog_start(struct vmb_channel *channel)
 	watchdog->inbound_seen_waiting = false;
 	watchdog->inbound_kicked = false;
 	watchdog->outbound_seen_room = false;
+	watchdog->next_inbound = vmb_watchdog_next_inbound();
 	WRITE_ONCE(watchdog->stopped, false);
 	vmb_watchdog_go_on(channel, true);
 	spin_unlock_irq(&channel->outbound.lock);
