@@ -323,14 +323,14 @@ clients_see_no_channel() {
 # Log lines that no peer can cause often, each by its format, and why.
 seldom=(
 	# said at most once in ten seconds by who waits
-	'drivers/kmcl/(close|gpadl|loopback_channel)\.c: .*(waits for the driver to complete|is deleted when|waiting for the server)'
+	'drivers/kmcl/(close|gpadl|loopback_connection)\.c: .*(waits for the driver to complete|is deleted when|waiting for the server)'
 	# once a remove, once a sleep of the machine, once a life of the channel
 	'drivers/kmcl/close\.c: .*going on without them'
 	'drivers/kmcl/life(_sleep)?\.c: .*(no hibernation|does not come to rest)'
 	'drivers/kmcl/watchdog\.c: .*further times are only counted'
 	# what a module of this kernel does wrong when it registers, or enables
 	'drivers/kmcl/registry\.c: .*(build it again|needs name|cannot be registered)'
-	'drivers/kmcl/loopback_channel\.c: .*(needs a target|own kernel only|nothing to offer|another server offers)'
+	'drivers/kmcl/loopback_(client|server)\.c: .*(needs a target|own kernel only|nothing to offer|another server offers)'
 	'drivers/kmcl/loopback_bus\.c: .*has no device'
 	# the examples: once a run, or once a bind
 	'drivers/clients/block/block_(client|load)\.c: .*(cannot go on|operations, |status page is lost|do not end|server has counted)'
