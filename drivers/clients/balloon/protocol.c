@@ -114,7 +114,7 @@ static void balloon_ask_version(struct balloon *balloon)
 static void balloon_refused(struct balloon *balloon, const char *what)
 {
 	WRITE_ONCE(balloon->state, BALLOON_REFUSED);
-	dev_err(balloon->device->dev, "the host accepts no %s of ours\n", what);
+	dev_err_ratelimited(balloon->device->dev, "the host accepts no %s of ours\n", what);
 }
 
 static void balloon_report_capabilities(struct balloon *balloon)

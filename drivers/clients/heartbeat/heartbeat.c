@@ -91,8 +91,8 @@ static u32 heartbeat_negotiate(struct heartbeat *heartbeat, void *buffer, u32 le
 	heartbeat->message = heartbeat_choose(negotiation->versions + frames,
 					      messages);
 	if (!heartbeat->frame || !heartbeat->message)
-		dev_err(heartbeat->device->dev,
-			"the host knows no version of the heartbeat that we know\n");
+		dev_err_ratelimited(heartbeat->device->dev,
+				    "the host knows no version of the heartbeat that we know\n");
 	frames = heartbeat->frame && heartbeat->message;
 	negotiation->frame_count = cpu_to_le16(frames);
 	negotiation->message_count = cpu_to_le16(frames);
