@@ -50,6 +50,6 @@ struct ic_heartbeat {
 	struct ic_header header;
 	__le64 sequence;	/* the answer has one more */
 	__le32 reserved[8];
-} __packed;
+} __attribute__((packed));
 
 #endif
