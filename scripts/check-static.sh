@@ -198,11 +198,13 @@ excused=(
 	'^drivers/clients/[a-z]+/[a-z]+_protocol\.h:.*COMPLEX_MACRO'
 	# the argument is the name of a member
 	'^drivers/kmcl/(hv_layout\.h|observe\.c):.*MACRO_ARG_PRECEDENCE'
-	'^drivers/clients/(source/source|block/block_client)\.c:.*MACRO_ARG_REUSE'
+	'^drivers/clients/(source/source|block/block_client|balloon/balloon|heartbeat/heartbeat)\.c:.*MACRO_ARG_(REUSE|PRECEDENCE)'
 	# a size in bytes; the file is also built where there is no BIT()
 	'^drivers/kmcl/wire\.h:.*BIT_MACRO'
 	# the kernel's own names
-	'^kunit/memory/raw_pages_test\.c:.*CAMELCASE'
+	'^(kunit/memory/raw_pages_test|drivers/clients/balloon/pages)\.c:.*CAMELCASE'
+	# what checkpatch says when it looks for those without a tree
+	'^(Use of uninitialized value .root|find: ./include.: No such)'
 	# a lock is described in the kernel-doc of its struct, which is checked
 	'UNCOMMENTED_DEFINITION'
 )

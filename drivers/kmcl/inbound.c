@@ -382,11 +382,13 @@ static enum vmb_batch_end vmb_inbound_drain(struct vmb_channel *channel,
 			       channel->outbound.writer.ring.size) / 4,
 	};
 	inbound->window_looked = 0;
-	/* It is the worker's turn, whose callback may sleep. */
-	if (unlikely(inbound->deferred && !passive))
-		return VMB_BATCH_DEFERRED;
-	if (unlikely(vmb_inbound_is_pending(channel)))
-		return VMB_BATCH_PENDING;
+	if (unlikely(inbound->deferred)) {
+		/* It is the worker's turn, whose callback may sleep. */
+		if (!passive)
+			return VMB_BATCH_DEFERRED;
+		if (vmb_inbound_is_pending(channel))
+			return VMB_BATCH_PENDING;
+	}
 	if (passive)
 		end = vmb_inbound_drain_passive(channel, mode);
 	else

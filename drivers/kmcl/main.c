@@ -10,7 +10,6 @@
 #define CREATE_TRACE_POINTS
 #include <trace/events/vmbkmcl.h>
 
-
 static int __init vmb_init(void)
 {
 	int ret;

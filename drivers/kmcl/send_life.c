@@ -67,7 +67,7 @@ static void vmb_send_end_unsent(struct vmb_channel *channel,
  * have external data.
  */
 static u32 vmb_send_end_sent(struct vmb_channel *channel, bool external,
-			      int status)
+			     int status)
 {
 	struct vmb_transactions *transactions = &channel->outbound.transactions;
 	u32 with_external = 0;

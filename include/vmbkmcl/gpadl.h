@@ -37,10 +37,11 @@
  *
  * Context: process context; waits for the peer. Not from the packet callbacks.
  * Return: 0; -EINVAL: flags, a server channel, a buffer that does not begin with a
- * page or is not whole pages, or memory of another kind; -E2BIG: more than the protocol can say; -EOPNOTSUPP: vmalloc memory in
- * an isolated VM; -EEXIST: a page is shared by this channel already; -ENODEV:
- * not open; -ENOMEM; -EIO: refused, and the peer may write to the memory all the
- * same, so it must never be freed; or what else the transport said.
+ * page or is not whole pages, or memory of another kind; -E2BIG: more than the
+ * protocol can say; -EOPNOTSUPP: vmalloc memory in an isolated VM; -EEXIST: a page
+ * is shared by this channel already; -ENODEV: not open; -ENOMEM; -EIO: refused, and
+ * the peer may write to the memory all the same, so it must never be freed; or what
+ * else the transport said.
  *
  * VmbChannelCreateGpadlFromBuffer.
  */

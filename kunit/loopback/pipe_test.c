@@ -350,4 +350,5 @@ static struct kunit_suite pipe_suite = {
 	.exit = loopback_fixture_exit,
 	.test_cases = pipe_cases,
 };
+
 kunit_test_suite(pipe_suite);

@@ -38,7 +38,7 @@ static void wait_for_deleter(struct channel_fixture *fixture)
 							&address) != -ENOENT) {
 		if (time_after(jiffies, limit))
 			KUNIT_FAIL_AND_ABORT(fixture->test, "nobody deletes it");
-		msleep(1);
+		usleep_range(1000, 2000);
 	}
 	KUNIT_EXPECT_FALSE(fixture->test, completion_done(&fixture->helped));
 }
@@ -165,7 +165,7 @@ static void channel_closes_meanwhile(struct kunit *test)
 	KUNIT_ASSERT_FALSE(test, mutex_is_locked(&fixture->channel->memory.mutex));
 	vmb_channel_peer_gone(fixture->channel);
 	while (channel_log_find(fixture, CLOSED) == U32_MAX)
-		msleep(1);
+		usleep_range(1000, 2000);
 	/* The deleter still needs the transport. */
 	msleep(20);
 	KUNIT_EXPECT_FALSE(test, vmb_channel_is_configurable(fixture->channel));
