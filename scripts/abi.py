@@ -197,7 +197,7 @@ PLANTED = (
      "vmb_trace_stop_reason prints"),
     ("drivers/kmcl/wire.h", "_GPA_DIRECT = 9", "_GPA_DIRECT = 8", "vmb_trace_type prints"),
     ("drivers/kmcl/observe.c", '.name = "flow"', '.name = "stream"', "no {}stream".format(CHANNEL)),
-    ("drivers/kmcl/external_data.c", "module_param(forbid_raw", "module_param(deny_raw",
+    ("drivers/kmcl/external_data.c", "module_param_named(forbid_raw", "module_param_named(deny_raw",
      "deny_raw_guest_memory"),
     (TRACE, "TRACE_EVENT(vmb_stall", "TRACE_EVENT(vmb_stalled", "no {}vmb_stalled".format(EVENTS)),
     (TRACE, "__field(u32, quota)", "__field(u32, limit)", "vmb_quota lacks limit"),

@@ -4,18 +4,14 @@
 # Our clients of devices that every Hyper-V machine has, against peers that others
 # wrote: QEMU's Dynamic Memory, and a heartbeat that the kernel's own driver answers
 # first. Ends with the count.
+#
+# usage: check-peers.sh
 set -eu
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
+no_arguments "$@"
 # shellcheck source=scripts/checks.sh
 . "$VMB_TOP/scripts/checks.sh"
-
-case ${1:-} in
--h | --help)
-	sed -n 's/^# \{0,1\}//; 4,6p' "$0"
-	exit 0
-	;;
-esac
 
 VMB_CHECK_SECONDS=1200
 check "QEMU's hv-balloon: 50 cycles, each size as asked, unbind, unload, reboot" \

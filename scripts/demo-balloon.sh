@@ -36,7 +36,8 @@ case ${1:-} in
 	;;
 '') ;;
 *)
-	usage >&2
+	echo "$(basename "$0"): error: no such argument: $1" >&2
+	echo "$(basename "$0"): try: $0 --help" >&2
 	exit 2
 	;;
 esac

@@ -52,7 +52,7 @@ counter() {
 host() {
 	echo "VMBGUEST-SAYS $1 at $(cut -d ' ' -f 1 /proc/uptime)"
 	echo "$1" >&3
-	read -r answer <&3 || fail "the host does not answer"
+	read -r _ <&3 || fail "the host does not answer"
 }
 
 # is_inflated MIB_LEFT: by our count, and by the kernel's.

@@ -19,9 +19,22 @@
 # Lines for balloon_verdict.py:
 #
 #   VMBHOST-SIZE PART N ASKED IS	MiB, and the bytes that QEMU says
-set -u
+set -eu
+
+case ${1:-} in
+-h | --help)
+	sed -n 's/^# \{0,1\}//; 4,20p' "$0"
+	exit 0
+	;;
+'' | -*)
+	echo "balloon-host.sh: error: wanted a folder: ${1:-(none)}" >&2
+	echo "balloon-host.sh: try: $0 --help" >&2
+	exit 2
+	;;
+esac
 directory=$1
 all=512
+size=0
 
 exec 3>"$directory/monitor.in" 4<"$directory/monitor.out"
 exec 5>"$directory/talk.in" 6<"$directory/talk.out"
@@ -68,7 +81,7 @@ is_size() {
 # reach PART NUMBER MIB SECONDS
 reach() {
 	ask "{\"execute\": \"balloon\", \"arguments\": {\"value\": $(($3 * 1048576))}}"
-	is_size "$3" "$4"
+	is_size "$3" "$4" || true
 	echo "VMBHOST-SIZE $1 $2 $3 $size"
 }
 

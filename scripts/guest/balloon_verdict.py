@@ -35,6 +35,11 @@ def tagged(log, tag):
 
 
 def main():
+    if sys.argv[1:2] in (["-h"], ["--help"]):
+        print(__doc__)
+        return
+    if len(sys.argv) != 5:
+        sys.exit(f"{sys.argv[0]}: error: wanted 4 arguments, try --help")
     directory, output, release, seconds = sys.argv[1:]
     guest = lines(os.path.join(directory, "guest.log"))
     host = lines(os.path.join(directory, "host.log"))

@@ -1,12 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """Whether vmbstat --json, on standard input, knows of a client and a server that have
-done with each other what was asked of them."""
+done with each other what was asked of them.
+
+usage: vmbstat --json | live.py
+"""
 import json
 import sys
 
 
 def main():
+    if sys.argv[1:] in (["-h"], ["--help"]):
+        print(__doc__)
+        return 0
+    if len(sys.argv) != 1:
+        sys.exit(f"{sys.argv[0]}: error: wanted no arguments, try --help")
     channels = json.load(sys.stdin)["channels"]
     assert len(channels) == 2, [c["name"] for c in channels]
     client, server = sorted(channels, key=lambda c: c["name"].startswith("vmbkmcl_loopback"))

@@ -23,6 +23,9 @@ def unpack(recorded, root):
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] in (["-h"], ["--help"]):
+        print(__doc__)
+        sys.exit(0)
     if len(sys.argv) != 3:
-        sys.exit(__doc__)
+        sys.exit(f"{sys.argv[0]}: error: wanted 2 arguments, try --help")
     unpack(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))

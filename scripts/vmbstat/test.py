@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Every output of vmbstat, on the machine in "recorded" and on what becomes of it.
 
-usage: test.py [UNITTEST ARGUMENT...]
+usage: test.py [CASE...]
 """
 import json
 import os
@@ -240,4 +240,9 @@ class Vmbstat(unittest.TestCase):
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] in (["-h"], ["--help"]):
+        print(__doc__)
+        sys.exit(0)
+    if sys.argv[1:2] and sys.argv[1].startswith("-"):
+        sys.exit(f"{sys.argv[0]}: error: unknown option {sys.argv[1]}, try --help")
     unittest.main()

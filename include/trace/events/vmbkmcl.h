@@ -61,7 +61,8 @@
 			 { 19, "page_not_shared" },			\
 			 { 20, "transfer_set_unknown" },		\
 			 { 21, "transfer_range_beyond_set" },		\
-			 { 22, "completion_unexpected" })
+			 { 22, "completion_unexpected" },		\
+			 { 23, "pipe_header" })
 
 DECLARE_EVENT_CLASS(vmb_packet,
 	TP_PROTO(const char *channel, u64 transaction_id, u16 type, u16 flags,
