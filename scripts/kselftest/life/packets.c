@@ -102,7 +102,8 @@ static void storm_ended(struct vmb_packet *packet, void *callback_context,
 		    le64_to_cpu(*(const __le64 *)buffer) != context->sequence)
 			storm_wrong(storm, "the answer is wrong to", context->sequence);
 		if (READ_ONCE(storm->quiet))
-			storm_wrong(storm, "an answer came in a pause", context->sequence);
+			storm_wrong(storm, "an answer came to a disabled channel",
+				    context->sequence);
 		atomic64_inc(&storm->count.answered);
 		wake_up(&storm->moved);
 	} else {

@@ -130,7 +130,7 @@ static int storm_pause(struct storm *storm, enum vmb_channel_stop_reason expecte
 	ret = vmb_channel_pause(storm->channel);
 	if (ret)
 		return ret;
-	WRITE_ONCE(storm->quiet, true);
+	/* Answers to our packets are read in a pause, too, up to the first packet. */
 	if (expected && storm->phase != STORM_SUSPENDED)
 		storm_wrong(storm, "paused in phase", storm->phase);
 	storm_check_rest(storm);

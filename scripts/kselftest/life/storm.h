@@ -95,7 +95,7 @@ struct storm_packet {
  * @phase: set by the state callbacks, which never overlap.
  * @expected: the reason that suspend and closed are to be given; set by who
  *	holds @rounds, before the call that brings them. 0: any.
- * @quiet: pause or disable has returned; cleared before start or enable.
+ * @quiet: disable has returned; cleared before enable.
  * @enabled: sends are taken; likewise.
  * @resting: the sender is parked; suspend sends if the machine falls asleep.
  * @delivered_at_suspend: nothing more may come until started.
