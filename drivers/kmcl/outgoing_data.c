@@ -172,8 +172,14 @@ static noinline int vmb_outgoing_data_split(struct vmb_packet_external *external
 {
 	struct scatterlist *from = external->table + external->count;
 	struct scatterlist *to;
-	u32 count = 0, i;
+	u32 count = 0, i = 0;
 
+	/* There may be that much in all, and nothing in one piece. */
+	while (i < external->count &&
+	       external->table[i].offset + external->table[i].length <= most)
+		i++;
+	if (i == external->count)
+		return 0;
 	for (i = 0; i < external->count; i++)
 		count += DIV_ROUND_UP(external->table[i].offset +
 				      external->table[i].length, most);
