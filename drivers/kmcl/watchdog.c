@@ -165,6 +165,12 @@ static enum hrtimer_restart vmb_watchdog_due(struct hrtimer *timer)
 
 	if (READ_ONCE(watchdog->stopped))
 		return HRTIMER_NORESTART;
+	/* Whoever has it is at work, and need not be waited for in an interrupt. */
+	if (spin_is_locked(&channel->outbound.lock)) {
+		hrtimer_start(timer, ms_to_ktime(VMB_WATCH_PERIOD_MS),
+			      HRTIMER_MODE_REL_SOFT);
+		return HRTIMER_NORESTART;
+	}
 	if (time_after_eq(jiffies, watchdog->next_inbound)) {
 		watchdog->next_inbound = vmb_watchdog_next_inbound();
 		vmb_watchdog_look_inbound(channel);
