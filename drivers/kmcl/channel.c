@@ -45,10 +45,13 @@ static void vmb_channel_release_work(struct work_struct *work)
 
 	vmb_channel_destroy_queues(channel);
 	vmb_watchdog_destroy(&channel->watchdog);
+	hrtimer_cancel(&channel->outbound.feed_timer);
 	vmb_pool_destroy(channel);
+	kvfree(channel->inbound.overlong);
 	vmb_packets_drop_spare(channel);
 	vmb_transactions_destroy(&channel->outbound.transactions);
 	vmb_memory_destroy(&channel->memory);
+	kfree(channel->refusal_completion);
 	put_device(channel->dev);
 	kfree(channel);
 }

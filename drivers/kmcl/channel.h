@@ -170,6 +170,9 @@ struct vmb_watchdog {
  * @inline_packet_context_size: bytes.
  * @incoming_page_count: of the ring, with control page; 0: derived.
  * @outgoing_page_count: likewise.
+ * @incoming_packet_count: packets that the client may hold; 0: derived.
+ * @refusal_completion: payload of completions in the client's place; owned.
+ * @refusal_completion_length: bytes of it.
  * @flags: VMB_CHANNEL_INIT_FLAG_*.
  * @process_packet: the client's; inbound has what the drain calls.
  * @server_flags: VMB_SERVER_CHANNEL_INIT_FLAG_*.
@@ -219,6 +222,9 @@ struct vmb_channel {
 	u32 inline_packet_context_size;
 	u32 incoming_page_count;
 	u32 outgoing_page_count;
+	u32 incoming_packet_count;
+	void *refusal_completion;
+	u32 refusal_completion_length;
 	u32 flags;
 	vmb_channel_process_packet_fn process_packet;
 	u32 server_flags;
@@ -371,7 +377,5 @@ void vmb_inbound_go_elsewhere(struct vmb_channel *channel);
 /* transaction.c */
 int vmb_transactions_create(struct vmb_transactions *transactions, u32 limit);
 void vmb_transactions_destroy(struct vmb_transactions *transactions);
-u32 vmb_transaction_take_slot(struct vmb_channel *channel);
-void vmb_transaction_put_slot(struct vmb_channel *channel, u32 slot);
 
 #endif

@@ -201,6 +201,16 @@ void vmb_life_take_memory_back(struct vmb_channel *channel)
 	vmb_memory_delete_leftovers(channel);
 }
 
+/*
+ * What was sent has ended. What a server sends from here on, in its closed callback
+ * too, is for its next peer, and held.
+ */
+void vmb_life_accept_for_next(struct vmb_channel *channel)
+{
+	if (channel->is_server && !READ_ONCE(channel->life.disable))
+		vmb_send_accept(channel);
+}
+
 /* The client's last words; what is shared is taken back. */
 static void vmb_life_call_closed(struct vmb_channel *channel,
 				 enum vmb_channel_stop_reason reason)
@@ -219,6 +229,7 @@ static void vmb_life_call_closed(struct vmb_channel *channel,
 bool vmb_life_rest(struct vmb_channel *channel)
 {
 	vmb_life_call_suspend(channel, VMB_CHANNEL_STOP_PAUSED);
+	/* It takes the lock before the wait for the client, see vmb_inbound_stop(). */
 	vmb_send_hold(channel);
 	return vmb_life_drain(channel, false) == VMB_DRAINED;
 }
@@ -235,6 +246,8 @@ bool vmb_life_rest_to_hibernate(struct vmb_channel *channel)
 	/* What is sent from suspend on goes out when the machine is awake. */
 	vmb_send_hold(channel);
 	vmb_life_call_suspend(channel, READ_ONCE(channel->life.sleep_reason));
+	/* Once more, for it takes the lock: see vmb_inbound_stop(). */
+	vmb_send_hold(channel);
 	wait_event_timeout(outbound->drained, vmb_outbound_client_is_done(channel),
 			   VMB_HIBERNATE_LIMIT);
 	vmb_life_flush(channel);
@@ -303,6 +316,7 @@ void vmb_life_close(struct vmb_channel *channel)
 	vmb_sub_channels_stop(channel, reason);
 	vmb_life_call_suspend(channel, reason);
 	vmb_inbound_drop_deferred(channel);
+	/* It takes the lock before the wait for the client, see vmb_inbound_stop(). */
 	left = vmb_send_stop(channel, channel->operations->peer_gone(channel));
 	/* What is left needs the peer's word, or the transport's close. */
 	if (left)
@@ -312,5 +326,6 @@ void vmb_life_close(struct vmb_channel *channel)
 	else
 		vmb_life_close_late(channel, left);
 	vmb_sub_channels_wait_for_end(channel);
+	vmb_life_accept_for_next(channel);
 	vmb_life_call_closed(channel, reason);
 }

@@ -70,7 +70,6 @@ int vmb_outbound_complete(struct vmb_packet_completion *packet,
 	struct vmb_outbound *outbound = &channel->outbound;
 	bool last_abandoned = false;
 	unsigned long flags;
-	bool ended;
 	int ret = 0;
 
 	spin_lock_irqsave(&outbound->lock, flags);
@@ -89,10 +88,7 @@ int vmb_outbound_complete(struct vmb_packet_completion *packet,
 		/* Pairs with vmb_outbound_is_abandoned(). */
 		smp_store_release(&outbound->abandoned, false);
 	}
-	ended = vmb_send_claim_ended(outbound);
-	spin_unlock_irqrestore(&outbound->lock, flags);
-	if (unlikely(ended))
-		vmb_send_run_ended(channel);
+	vmb_outbound_unlock(channel, flags);
 	if (unlikely(last_abandoned))
 		kobject_put(&channel->kobject);
 	return ret;
@@ -154,13 +150,27 @@ static noinline int vmb_outbound_completed_twice(struct vmb_channel *channel)
 	return -EALREADY;
 }
 
+/*
+ * The client has more to say than a completion of this channel holds. The packet
+ * ends all the same, for a client that does not look would never complete it.
+ */
+static noinline int vmb_outbound_complete_too_long(struct vmb_packet_completion *packet)
+{
+	struct vmb_channel *channel = packet->channel;
+
+	/* Checked by enable: that much fits. */
+	return vmb_channel_packet_complete(packet, channel->refusal_completion,
+					   channel->refusal_completion_length) ?:
+	       -EMSGSIZE;
+}
+
 int vmb_channel_packet_complete(struct vmb_packet_completion *packet,
 				const void *buffer, u32 length)
 {
 	struct vmb_channel *channel = packet->channel;
 
 	if (unlikely(length > channel->maximum_packet_size))
-		return -EMSGSIZE;
+		return vmb_outbound_complete_too_long(packet);
 	if (unlikely(atomic_cmpxchg(&packet->state, VMB_PACKET_DELIVERED,
 				    VMB_PACKET_COMPLETED) !=
 		     VMB_PACKET_DELIVERED) &&

@@ -5,6 +5,7 @@
  */
 #include <linux/ctype.h>
 #include <linux/sizes.h>
+#include <linux/slab.h>
 
 #include "compat.h"
 #include "observe.h"
@@ -183,7 +184,7 @@ int vmb_channel_init_set_maximum_packet_count(struct vmb_channel *channel,
 	struct vmb_transactions transactions;
 	int ret;
 
-	if (!vmb_channel_is_resizable(channel))
+	if (!vmb_channel_is_configurable(channel))
 		return -EBUSY;
 	if (!packet_count || packet_count > VMB_MAXIMUM_PACKET_COUNT)
 		return -EINVAL;
@@ -197,6 +198,41 @@ int vmb_channel_init_set_maximum_packet_count(struct vmb_channel *channel,
 	return 0;
 }
 EXPORT_SYMBOL_GPL(vmb_channel_init_set_maximum_packet_count);
+
+int vmb_channel_init_set_refusal_completion(struct vmb_channel *channel,
+					    const void *buffer, u32 length)
+{
+	void *copy = NULL;
+
+	if (!vmb_channel_is_configurable(channel))
+		return -EBUSY;
+	if (length && !buffer)
+		return -EINVAL;
+	if (length > VMB_WIRE_MAXIMUM_LENGTH)
+		return -EMSGSIZE;
+	if (length) {
+		copy = kmemdup(buffer, length, GFP_KERNEL);
+		if (!copy)
+			return -ENOMEM;
+	}
+	kfree(channel->refusal_completion);
+	channel->refusal_completion = copy;
+	channel->refusal_completion_length = length;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_init_set_refusal_completion);
+
+int vmb_channel_init_set_incoming_packet_count(struct vmb_channel *channel,
+					       u32 packet_count)
+{
+	if (!vmb_channel_is_configurable(channel))
+		return -EBUSY;
+	if (!packet_count)
+		return -EINVAL;
+	channel->incoming_packet_count = packet_count;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_init_set_incoming_packet_count);
 
 int vmb_client_channel_init_set_target_processor_index(struct vmb_channel *channel,
 						       u32 processor_index)

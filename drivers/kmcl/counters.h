@@ -18,7 +18,8 @@
  *  completions_sent       completions put into the outgoing ring
  *  completions_queued     how many had to wait: for room, or for the end of a
  *                         batch on another processor
- *  completions_empty      empty ones, sent for packets that were refused
+ *  completions_empty      sent for packets that were refused; empty, unless the
+ *                         client has set what is to stand in them
  *  completions_dropped    that the channel's end, or a broken ring, swallowed
  *  completed_twice        second completions by the client, ignored
  *  refused                packets and indices refused, all reasons together

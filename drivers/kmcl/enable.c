@@ -54,7 +54,7 @@ static int vmb_life_prepare(struct vmb_channel *channel)
 
 	/* Of a life that ended while the client held packets; it has none now. */
 	vmb_pool_destroy(channel);
-	ret = vmb_pool_create(channel);
+	ret = vmb_pool_create(channel, incoming);
 	if (ret)
 		return ret;
 	wanted = incoming + outgoing;
@@ -115,6 +115,8 @@ int vmb_channel_enable(struct vmb_channel *channel)
 		return -EBUSY;
 	if (!channel->inbound.process_packet)
 		return -EINVAL;
+	if (channel->refusal_completion_length > channel->maximum_packet_size)
+		return -EMSGSIZE;
 	ret = vmb_life_check_target(channel);
 	if (ret)
 		return ret;
@@ -152,7 +154,7 @@ static bool vmb_life_would_deadlock(struct vmb_channel *channel,
 	struct vmb_channel *primary = channel->primary;
 
 	return WARN_ONCE(vmb_life_is_callback(channel) ||
-			 vmb_inbound_is_reader(&channel->inbound) ||
+			 vmb_inbound_is_callback(&channel->inbound) ||
 			 (primary && vmb_life_is_callback(primary)) ||
 			 vmb_sub_channels_are_callers(primary ?: channel),
 			 "vmbkmcl: %s: %s() from a callback of the channel\n",

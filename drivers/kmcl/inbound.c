@@ -43,8 +43,9 @@ static bool vmb_inbound_has_spare(struct vmb_channel *channel)
 }
 
 /*
- * A refused packet whose sender waits gets an empty completion: silence would
- * leak its transaction. A completion is never answered, whatever its flags say.
+ * A refused packet whose sender waits gets a completion, empty if the client has
+ * not said what is to stand in it: silence would leak its transaction. A completion
+ * is never answered, whatever its flags say.
  */
 static void vmb_inbound_refuse(struct vmb_packet_completion *packet,
 			       enum vmb_refusal refusal)
@@ -65,7 +66,8 @@ static void vmb_inbound_refuse(struct vmb_packet_completion *packet,
 	channel->inbound.delivered++;
 	channel->inbound.batch.answered++;
 	atomic_set(&packet->state, VMB_PACKET_COMPLETED);
-	vmb_outbound_complete(packet, NULL, 0,
+	vmb_outbound_complete(packet, channel->refusal_completion,
+			      channel->refusal_completion_length,
 			      &channel->counters.completions_empty);
 }
 
@@ -89,10 +91,14 @@ static __always_inline void *vmb_inbound_payload(struct vmb_channel *channel,
 static bool vmb_inbound_completes(struct vmb_channel *channel,
 				  struct vmb_packet_completion *packet)
 {
+	const struct vmb_ring_reader *reader = &channel->inbound.reader;
 	const struct vmb_ring_packet *wire = &packet->wire;
+	const void *payload = vmb_inbound_payload(channel, packet);
 
-	return vmb_send_completed(channel, wire->transaction_id, 0,
-				  vmb_inbound_payload(channel, packet),
+	/* Longer than what the packet object has room for. */
+	if (unlikely(wire->payload_length > reader->maximum_payload))
+		payload = reader->overlong;
+	return vmb_send_completed(channel, wire->transaction_id, 0, payload,
 				  wire->payload_length);
 }
 
@@ -209,6 +215,52 @@ static noinline bool vmb_inbound_read_failed(struct vmb_channel *channel,
 	return true;
 }
 
+/*
+ * A packet that cannot be delivered, and nothing behind it, is read later. Nobody
+ * was told that it was read, so it is still in the ring.
+ */
+static void vmb_inbound_unread(struct vmb_channel *channel, u32 read_index)
+{
+	channel->inbound.reader.read_index = read_index;
+}
+
+/*
+ * The client holds all packet objects. What it has sent may have to end before it
+ * can give one back: so completions are read, as far as no packet with data is in
+ * front of them. Returns why there is no more.
+ */
+static noinline enum vmb_batch_end vmb_inbound_starved(struct vmb_channel *channel)
+{
+	struct vmb_packet_completion *packet = channel->pool.reserve;
+	struct vmb_inbound *inbound = &channel->inbound;
+	u32 budget = VMB_INBOUND_BUDGET;
+	enum vmb_batch_end why;
+
+	while (budget--) {
+		u32 read_index = inbound->reader.read_index;
+		enum vmb_ring_status status;
+
+		status = vmb_ring_read(&inbound->reader, packet->buffer,
+				       &packet->wire, &inbound->batch.refusal);
+		if (status != VMB_RING_DONE && status != VMB_RING_REFUSED) {
+			vmb_inbound_read_failed(channel, packet, status, &why);
+			return why;
+		}
+		if (packet->wire.type != VMB_WIRE_TYPE_COMPLETION) {
+			vmb_inbound_unread(channel, read_index);
+			return VMB_BATCH_STARVED;
+		}
+		if (status == VMB_RING_REFUSED)
+			vmb_inbound_refuse(packet, inbound->batch.refusal);
+		else
+			vmb_inbound_dispatch(channel, packet);
+		/* Its routine may have completed a packet, and made one free. */
+		if (vmb_inbound_has_spare(channel))
+			return VMB_BATCH_BUDGET;
+	}
+	return VMB_BATCH_BUDGET;
+}
+
 /* Read and deliver until there is a reason to pause. Returns why. */
 static enum vmb_batch_end vmb_inbound_batch(struct vmb_channel *channel)
 {
@@ -230,7 +282,7 @@ static enum vmb_batch_end vmb_inbound_batch(struct vmb_channel *channel)
 			     vmb_inbound_has_to_pause(channel, flags, &why)))
 			return why;
 		if (unlikely(!vmb_inbound_has_spare(channel)))
-			return VMB_BATCH_STARVED;
+			return vmb_inbound_starved(channel);
 		packet = vmb_spare_first(&inbound->spare);
 		status = vmb_ring_read(reader, packet->buffer, &packet->wire,
 				       &batch->refusal);
@@ -254,8 +306,7 @@ static enum vmb_batch_end vmb_inbound_batch(struct vmb_channel *channel)
 
 /*
  * Paused: a completion, which ends what it completes. False: data, and nothing
- * behind it is read before the start. Nobody was told that it was read, so it is
- * still in the ring.
+ * behind it is read before the start.
  */
 static bool vmb_inbound_take_completion(struct vmb_channel *channel,
 					struct vmb_packet_completion *packet,
@@ -265,7 +316,7 @@ static bool vmb_inbound_take_completion(struct vmb_channel *channel,
 
 	if (packet->wire.type == VMB_WIRE_TYPE_COMPLETION)
 		return true;
-	inbound->reader.read_index = read_index;
+	vmb_inbound_unread(channel, read_index);
 	vmb_drain_leave(&inbound->flags, VMB_DRAIN_COMPLETIONS, VMB_DRAIN_STOPPED);
 	return false;
 }
@@ -274,6 +325,7 @@ static bool vmb_inbound_take_completion(struct vmb_channel *channel,
 static enum vmb_batch_end vmb_inbound_completion_batch(struct vmb_channel *channel,
 						       enum vmb_drain_mode mode)
 {
+	struct vmb_packet_completion *packet = channel->pool.reserve;
 	struct vmb_inbound *inbound = &channel->inbound;
 	struct vmb_batch *batch = &inbound->batch;
 	u32 budget = VMB_INBOUND_BUDGET;
@@ -282,20 +334,22 @@ static enum vmb_batch_end vmb_inbound_completion_batch(struct vmb_channel *chann
 	vmb_inbound_assert_reader(&channel->inbound);
 	while (budget--) {
 		u32 read_index = inbound->reader.read_index;
-		struct vmb_packet_completion *packet;
 		enum vmb_ring_status status;
 
 		if (vmb_inbound_mode(inbound) != mode)
 			return VMB_BATCH_STOPPED;
-		if (!vmb_inbound_has_spare(channel))
-			return VMB_BATCH_STARVED;
-		packet = vmb_spare_first(&inbound->spare);
 		status = vmb_ring_read(&inbound->reader, packet->buffer,
 				       &packet->wire, &batch->refusal);
 		if (mode == VMB_DRAIN_COMPLETIONS &&
 		    (status == VMB_RING_DONE || status == VMB_RING_REFUSED) &&
 		    !vmb_inbound_take_completion(channel, packet, read_index))
 			return VMB_BATCH_STOPPED;
+		if (status == VMB_RING_REFUSED &&
+		    packet->wire.type != VMB_WIRE_TYPE_COMPLETION) {
+			vmb_refuse(channel, &packet->wire, batch->refusal);
+			channel->counters.discarded++;
+			continue;
+		}
 		if (status != VMB_RING_DONE) {
 			if (vmb_inbound_read_failed(channel, packet, status, &why))
 				return why;
@@ -398,10 +452,13 @@ static enum vmb_batch_end vmb_inbound_drain(struct vmb_channel *channel,
 	if (delivered) {
 		channel->counters.received += delivered;
 		channel->counters.batches++;
-		if (inbound->processing_complete)
+		if (inbound->processing_complete) {
+			WRITE_ONCE(inbound->notifier, current);
 			inbound->processing_complete(channel,
 						     inbound->callback_context,
 						     delivered);
+			WRITE_ONCE(inbound->notifier, NULL);
+		}
 	}
 	return end;
 }

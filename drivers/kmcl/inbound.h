@@ -9,7 +9,7 @@
 #include "outbound.h"
 
 /* pool.c */
-int vmb_pool_create(struct vmb_channel *channel);
+int vmb_pool_create(struct vmb_channel *channel, u32 ring_size);
 void vmb_pool_destroy(struct vmb_channel *channel);
 
 /* inbound_control.c */

@@ -47,6 +47,10 @@ void vmb_inbound_start_discarding(struct vmb_channel *channel)
 /*
  * Stop the flow. When this returns no process_packet call is running on any
  * CPU, and none will until the next start. Process context.
+ *
+ * Whoever completes a packet counts it, looks at the mode, and wakes who waits for
+ * the client, all under outbound.lock. So who waits has to take that lock once
+ * after this: then the packet is in the count, or its completer sees the mode.
  */
 void vmb_inbound_stop(struct vmb_channel *channel)
 {

@@ -94,7 +94,8 @@ vmb_packet_is_with_client(const struct vmb_packet_completion *packet)
  * struct vmb_packet_pool - all packet objects of an enabled channel
  * @memory: array of @count pointers to them.
  * @count: how many.
- * @own: as many of them are there whatever the peer is.
+ * @reserve: one more, the drain's, to read completions into where no packet can
+ *	be delivered; never the client's.
  *
  * Made by enable; destroyed when the channel is disabled and the client holds
  * none of them, with the channel at the latest.
@@ -102,7 +103,7 @@ vmb_packet_is_with_client(const struct vmb_packet_completion *packet)
 struct vmb_packet_pool {
 	struct vmb_packet_completion **memory;
 	u32 count;
-	u32 own;
+	struct vmb_packet_completion *reserve;
 };
 
 /* Bits of &vmb_inbound.flags, above those of the drain's mode. */
@@ -199,9 +200,13 @@ struct vmb_batch {
  *	is. Equal to current only inside the drain itself.
  * @reader: the ring; touched by who set DRAINING only.
  * @spare: packet objects in the drain's hand; likewise.
+ * @overlong: where the reader puts what completions have beyond a packet's
+ *	payload; made with the first open, freed with the channel.
+ * @overlong_size: bytes of that.
  * @batch: of the drain; likewise.
  * @delivered: packets handed to the client since open; written likewise.
  * @sleeper: the task that is draining in process context, where callbacks sleep.
+ * @notifier: the task that is in processing_complete.
  * @deferred: a packet that was put off to the worker, or NULL; the drain's.
  * @pending: it waits for memory that is being shared; likewise.
  * @queue: runs @work and nothing else, whose callbacks may sleep; from allocate
@@ -223,9 +228,12 @@ struct vmb_inbound {
 	struct task_struct *drainer;
 	struct vmb_ring_reader reader;
 	struct vmb_spare spare;
+	void *overlong;
+	u32 overlong_size;
 	struct vmb_batch batch;
 	u64 delivered;
 	struct task_struct *sleeper;
+	struct task_struct *notifier;
 	struct vmb_packet_completion *deferred;
 	bool pending;
 	struct workqueue_struct *queue;
@@ -248,7 +256,7 @@ static inline bool vmb_inbound_is_drainer(const struct vmb_inbound *inbound)
 	return READ_ONCE(inbound->drainer) == current;
 }
 
-/* Is it made from inside a packet callback, wherever that runs? */
+/* Is it made from inside process_packet, wherever that runs? */
 static inline bool vmb_inbound_is_reader(const struct vmb_inbound *inbound)
 {
 	return vmb_inbound_is_drainer(inbound) ||
@@ -271,6 +279,16 @@ static inline enum vmb_drain_mode
 vmb_inbound_mode(const struct vmb_inbound *inbound)
 {
 	return vmb_drain_mode(&inbound->flags);
+}
+
+/*
+ * Or from inside one of the packet callbacks, for which the drain waits? A softirq
+ * on top of a task that is in processing_complete may not make such a call.
+ */
+static inline bool vmb_inbound_is_callback(const struct vmb_inbound *inbound)
+{
+	return vmb_inbound_is_reader(inbound) ||
+	       READ_ONCE(inbound->notifier) == current;
 }
 
 /* Are packets delivered by the worker? */

@@ -72,10 +72,14 @@ static void vmb_life_closed(struct vmb_channel *channel)
 		vmb_life_queue(channel);
 	}
 	spin_unlock_irq(&life->lock);
-	if (again)
+	if (again) {
 		vmb_send_accept(channel);
-	else
-		vmb_life_finish(channel);
+		return;
+	}
+	/* There is no next peer for what was sent since. */
+	vmb_send_stop(channel, true);
+	vmb_send_fail(channel, -ENODEV);
+	vmb_life_finish(channel);
 }
 
 static void vmb_life_open_failed(struct vmb_channel *channel, int error)
@@ -85,6 +89,7 @@ static void vmb_life_open_failed(struct vmb_channel *channel, int error)
 	vmb_sub_channels_end(channel, VMB_CHANNEL_STOP_PEER_GONE);
 	vmb_send_stop(channel, true);
 	vmb_send_fail(channel, -ENODEV);
+	vmb_life_accept_for_next(channel);
 	dev_err_ratelimited(channel->dev, "%s: cannot open: %pe\n",
 			    vmb_channel_label(channel), ERR_PTR(error));
 	trace_vmb_life(channel->name, "open failed", error);

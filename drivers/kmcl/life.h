@@ -38,6 +38,7 @@ void vmb_sub_channels_forget(struct vmb_channel *primary);
 bool vmb_life_rest(struct vmb_channel *channel);
 bool vmb_life_rest_to_hibernate(struct vmb_channel *channel);
 void vmb_life_close_transport(struct vmb_channel *channel, bool for_good);
+void vmb_life_accept_for_next(struct vmb_channel *channel);
 void vmb_life_take_memory_back(struct vmb_channel *channel);
 void vmb_life_close(struct vmb_channel *channel);
 void vmb_life_wait_for_client(struct vmb_channel *channel);

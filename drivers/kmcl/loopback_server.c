@@ -89,7 +89,6 @@ static bool vmb_loopback_server_find_peer(struct vmb_channel *channel)
 	bool asked;
 
 	vmb_loopback_forget_memory(offer);
-	vmb_channel_return_packets(channel);
 	mutex_lock(&vmb_loopback_lock);
 	asked = offer->connection;
 	if (!asked && !offer->available) {
@@ -105,31 +104,11 @@ static bool vmb_loopback_server_find_peer(struct vmb_channel *channel)
 static int vmb_loopback_server_attach(struct vmb_channel *channel,
 				      struct vmb_loopback_connection *connection)
 {
-	u32 allowed = max(vmb_channel_maximum_packet_count(channel),
-			  VMB_DEFAULT_MAXIMUM_PACKET_COUNT);
 	struct vmb_loopback_client *client;
-	u32 wanted;
-	int ret;
 
 	client = container_of(connection, struct vmb_loopback_client, connection);
-	wanted = vmb_channel_maximum_packet_count(client->channel);
-	/* The memory is the server's, so it is the server that says how much. */
-	if (wanted > allowed) {
-		dev_warn_ratelimited(channel->dev,
-				     "%s: a client wants %u packets in flight, the server allows %u: have it call vmb_channel_init_set_maximum_packet_count()\n",
-				     vmb_channel_label(channel), wanted, allowed);
-		return -E2BIG;
-	}
-	/*
-	 * A completion that waits for room keeps its packet object, and who has
-	 * none left stops reading. If both ends did, each full of completions
-	 * for the other, both rings would stay full for ever. So the server has
-	 * an object for each packet that its client can have outstanding, and
-	 * one to read with: it never stops, and the client's get through.
-	 */
-	ret = vmb_channel_reserve_packets(channel, wanted + 1);
-	if (ret)
-		return ret;
+	/* The server's memory is its own to choose. */
+	vmb_channel_limit_packets(client->channel, channel);
 	return vmb_channel_attach_rings(channel, &connection->to_server,
 					&connection->to_client);
 }

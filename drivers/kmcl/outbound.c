@@ -12,9 +12,87 @@
  * send meanwhile waits in the queue until the batch ends. At all other times the
  * writer belongs to whoever holds the lock.
  */
+#include "compat.h"
 #include "outbound.h"
 
 #include <trace/events/vmbkmcl.h>
+
+/* What is written at a time, with interrupts off. */
+#define VMB_OUTBOUND_BUDGET	32u
+/* Packet objects that the drain takes at a time, likewise. */
+#define VMB_OUTBOUND_TAKEN	64u
+/* So many are enough for a drain that had none, or a quarter of all. */
+#define VMB_OUTBOUND_FEED	16u
+/* And so long it waits for them. */
+#define VMB_OUTBOUND_FEED_NS	(20 * NSEC_PER_USEC)
+
+/*
+ * Move free packet objects into the drain's hand, enough for a batch. False: there
+ * are none, and those that come back will have the drain scheduled.
+ */
+bool vmb_outbound_take_free(struct vmb_channel *channel)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+	struct vmb_packet_completion *packet;
+	unsigned long flags;
+	LIST_HEAD(others);
+	u32 taken = 0;
+
+	vmb_inbound_assert_owned(&channel->inbound);
+	spin_lock_irqsave(&outbound->lock, flags);
+	list_for_each_entry(packet, &outbound->free, queue.node) {
+		vmb_spare_put(&channel->inbound.spare, packet);
+		if (++taken == VMB_OUTBOUND_TAKEN)
+			break;
+	}
+	/* All at once: nothing of the objects is touched. */
+	if (unlikely(taken == VMB_OUTBOUND_TAKEN))
+		list_cut_position(&others, &outbound->free, &packet->queue.node);
+	else
+		INIT_LIST_HEAD(&outbound->free);
+	outbound->starved = taken ? 0 :
+			    clamp(channel->pool.count / 4, 1u, VMB_OUTBOUND_FEED);
+	outbound->fed = false;
+	spin_unlock_irqrestore(&outbound->lock, flags);
+	return taken;
+}
+
+/*
+ * A packet object has come back while the drain wants one. A drain for each would
+ * cost more than the packet: it waits until there are some, but not for long, for
+ * these may be all that will come.
+ */
+void vmb_outbound_feed(struct vmb_channel *channel)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+
+	lockdep_assert_held(&outbound->lock);
+	outbound->starved--;
+	if (!outbound->open)
+		return;
+	if (!outbound->starved)
+		channel->operations->schedule(channel);
+	else if (!outbound->fed)
+		hrtimer_start(&outbound->feed_timer, ns_to_ktime(VMB_OUTBOUND_FEED_NS),
+			      HRTIMER_MODE_REL_PINNED_SOFT);
+	outbound->fed = true;
+}
+
+/* Softirq. */
+static enum hrtimer_restart vmb_outbound_feed_now(struct hrtimer *timer)
+{
+	struct vmb_channel *channel = container_of(timer, struct vmb_channel,
+						   outbound.feed_timer);
+	struct vmb_outbound *outbound = &channel->outbound;
+	unsigned long flags;
+
+	spin_lock_irqsave(&outbound->lock, flags);
+	/* Another drain may have had them, and left none to wait for. */
+	if (outbound->open && outbound->starved && outbound->fed)
+		channel->operations->schedule(channel);
+	spin_unlock_irqrestore(&outbound->lock, flags);
+	return HRTIMER_NORESTART;
+}
 
 void vmb_outbound_init(struct vmb_outbound *outbound)
 {
@@ -24,29 +102,10 @@ void vmb_outbound_init(struct vmb_outbound *outbound)
 	INIT_LIST_HEAD(&outbound->free);
 	INIT_LIST_HEAD(&outbound->spare);
 	INIT_LIST_HEAD(&outbound->ended);
+	INIT_LIST_HEAD(&outbound->callers);
 	init_waitqueue_head(&outbound->drained);
-}
-
-/*
- * Move all free packet objects into the drain's hand. False: there are none,
- * and the next one that comes back will have the drain scheduled.
- */
-bool vmb_outbound_take_free(struct vmb_channel *channel)
-{
-	struct vmb_outbound *outbound = &channel->outbound;
-	struct vmb_packet_completion *packet, *next;
-	unsigned long flags;
-	bool taken;
-
-	vmb_inbound_assert_owned(&channel->inbound);
-	spin_lock_irqsave(&outbound->lock, flags);
-	taken = !list_empty(&outbound->free);
-	outbound->starved = !taken;
-	list_for_each_entry_safe(packet, next, &outbound->free, queue.node)
-		vmb_spare_put(&channel->inbound.spare, packet);
-	INIT_LIST_HEAD(&outbound->free);
-	spin_unlock_irqrestore(&outbound->lock, flags);
-	return taken;
+	hrtimer_setup(&outbound->feed_timer, vmb_outbound_feed_now, CLOCK_MONOTONIC,
+		      HRTIMER_MODE_REL_PINNED_SOFT);
 }
 
 static enum vmb_ring_status
@@ -94,19 +153,26 @@ static bool vmb_outbound_can_wait(struct vmb_channel *channel,
 
 /*
  * Write what waits, as far as there is room; then pending_send_size says what
- * the head of the queue needs, or that nothing waits. Returns false if framing
- * is lost. Routines of what has ended are to be called without the lock.
+ * the head of the queue needs, or that nothing waits. Interrupts are off, so that
+ * is bounded: with a quick peer there may be room for ever. The transport's next
+ * interrupt goes on, and reads in between. Returns false if framing is lost.
+ * Routines of what has ended are to be called without the lock.
  */
 bool vmb_outbound_flush_queue(struct vmb_channel *channel)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
 	struct vmb_queue_entry *entry;
+	u32 budget = VMB_OUTBOUND_BUDGET;
 	enum vmb_ring_status status;
 	bool asked = false;
 	u32 needed;
 
 	lockdep_assert_held(&outbound->lock);
 	while (!list_empty(&outbound->queue)) {
+		if (!budget--) {
+			channel->operations->schedule(channel);
+			return true;
+		}
 		entry = list_first_entry(&outbound->queue,
 					 struct vmb_queue_entry, node);
 		status = vmb_outbound_write_entry(channel, entry, &needed);
@@ -182,7 +248,6 @@ void vmb_outbound_flush(struct vmb_channel *channel)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
 	unsigned long flags;
-	bool ended;
 
 	spin_lock_irqsave(&outbound->lock, flags);
 	/* A drain that is running does it at its end. */
@@ -191,10 +256,7 @@ void vmb_outbound_flush(struct vmb_channel *channel)
 		if (outbound->open)
 			vmb_outbound_publish(channel);
 	}
-	ended = vmb_send_claim_ended(outbound);
-	spin_unlock_irqrestore(&outbound->lock, flags);
-	if (ended)
-		vmb_send_run_ended(channel);
+	vmb_outbound_unlock(channel, flags);
 }
 
 /* The drain takes the writer, and uses the room that there may be. */
@@ -202,16 +264,12 @@ void vmb_outbound_begin_batch(struct vmb_channel *channel)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
 	unsigned long flags;
-	bool ended;
 
 	vmb_inbound_assert_owned(&channel->inbound);
 	spin_lock_irqsave(&outbound->lock, flags);
 	vmb_outbound_flush_locked(channel);
 	outbound->batching = true;
-	ended = vmb_send_claim_ended(outbound);
-	spin_unlock_irqrestore(&outbound->lock, flags);
-	if (unlikely(ended))
-		vmb_send_run_ended(channel);
+	vmb_outbound_unlock(channel, flags);
 }
 
 /*
@@ -225,7 +283,6 @@ bool vmb_outbound_end_batch(struct vmb_channel *channel)
 	struct vmb_outbound *outbound = &channel->outbound;
 	bool signal = batch->signal;
 	unsigned long flags;
-	bool ended;
 
 	vmb_inbound_assert_owned(&channel->inbound);
 	spin_lock_irqsave(&outbound->lock, flags);
@@ -238,10 +295,7 @@ bool vmb_outbound_end_batch(struct vmb_channel *channel)
 	signal |= vmb_ring_writer_commit(&outbound->writer);
 	if (signal)
 		channel->counters.signals++;
-	ended = vmb_send_claim_ended(outbound);
-	spin_unlock_irqrestore(&outbound->lock, flags);
-	if (unlikely(ended))
-		vmb_send_run_ended(channel);
+	vmb_outbound_unlock(channel, flags);
 	return signal;
 }
 
@@ -254,7 +308,8 @@ void vmb_outbound_open(struct vmb_channel *channel)
 	spin_lock_irq(&outbound->lock);
 	outbound->open = true;
 	outbound->lost = false;
-	outbound->starved = false;
+	outbound->starved = 0;
+	outbound->fed = false;
 	/* What the client holds from before the machine slept still counts. */
 	channel->inbound.delivered -= outbound->finished;
 	outbound->finished = 0;

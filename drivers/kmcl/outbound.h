@@ -37,7 +37,9 @@ void vmb_bounce_free(struct vmb_bounce *bounce);
 void vmb_send_written(struct vmb_channel *channel, struct vmb_packet *packet);
 void vmb_send_end(struct vmb_channel *channel, struct vmb_packet *packet,
 		  int status);
-void vmb_send_run_ended(struct vmb_channel *channel);
+bool vmb_send_release(struct vmb_channel *channel);
+void vmb_send_unlock_and_call(struct vmb_channel *channel, unsigned long flags)
+	__releases(&channel->outbound.lock);
 bool vmb_send_completed(struct vmb_channel *channel, u64 transaction_id,
 			int status, const void *buffer, u32 length);
 
@@ -56,6 +58,7 @@ void vmb_outbound_flush(struct vmb_channel *channel);
 void vmb_outbound_begin_batch(struct vmb_channel *channel);
 bool vmb_outbound_end_batch(struct vmb_channel *channel);
 bool vmb_outbound_take_free(struct vmb_channel *channel);
+void vmb_outbound_feed(struct vmb_channel *channel);
 
 /* send.c */
 /* What vmb_send_check() says of a packet that is to be framed first. */
@@ -91,11 +94,8 @@ static inline void vmb_outbound_recycle(struct vmb_channel *channel,
 	atomic_set(&packet->state, VMB_PACKET_FREE);
 	/* At the end: the longer it lies there, the longer is a second use seen. */
 	list_add_tail(&packet->queue.node, &outbound->free);
-	if (unlikely(outbound->starved)) {
-		outbound->starved = false;
-		if (outbound->open)
-			channel->operations->schedule(channel);
-	}
+	if (unlikely(outbound->starved))
+		vmb_outbound_feed(channel);
 }
 
 /* Write something, if there is room; @object is what it is of. */
@@ -149,17 +149,18 @@ static inline bool vmb_outbound_may_write(const struct vmb_channel *channel)
 	       vmb_inbound_is_drainer(&channel->inbound);
 }
 
-/*
- * Has something ended whose routine nobody calls yet? Then it is the caller's, by
- * vmb_send_run_ended() without the lock.
- */
-static inline bool vmb_send_claim_ended(struct vmb_outbound *outbound)
+/* Give back the lock; calls the routines of what has ended meanwhile. */
+static inline void vmb_outbound_unlock(struct vmb_channel *channel,
+				       unsigned long flags)
+	__releases(&channel->outbound.lock)
 {
+	struct vmb_outbound *outbound = &channel->outbound;
+
 	lockdep_assert_held(&outbound->lock);
-	if (likely(list_empty(&outbound->ended)) || outbound->running_routines)
-		return false;
-	outbound->running_routines = true;
-	return true;
+	if (unlikely(!list_empty(&outbound->ended)))
+		vmb_send_unlock_and_call(channel, flags);
+	else
+		spin_unlock_irqrestore(&outbound->lock, flags);
 }
 
 static inline void vmb_send_in_ring(struct vmb_channel *channel,

@@ -8,6 +8,7 @@
 #define VMB_OUTGOING_H
 
 #include <linux/dma-direction.h>
+#include <linux/hrtimer.h>
 #include <linux/list.h>
 #include <linux/scatterlist.h>
 #include <linux/spinlock.h>
@@ -68,7 +69,8 @@ struct vmb_packet_external {
 /**
  * enum vmb_send_state - where an outgoing packet is
  * @VMB_SEND_IDLE: with the client.
- * @VMB_SEND_HELD: accepted, and the channel does not run: nothing is sent yet.
+ * @VMB_SEND_HELD: accepted, and not to be sent yet: the channel does not run, or
+ *	as many packets as may be wait for completions.
  * @VMB_SEND_QUEUED: waits for room in the ring.
  * @VMB_SEND_SENT: in the ring; the peer owes a completion.
  * @VMB_SEND_ENDED: its routine is about to be called.
@@ -93,9 +95,9 @@ enum vmb_send_state {
  * @pointer: the client's.
  * @context: the client's inline context; NULL if it has none.
  * @state: enum vmb_send_state, under outbound.lock.
- * @allocated: from vmb_packet_allocate(); its memory and slot are the library's.
+ * @allocated: from vmb_packet_allocate(); its memory is the library's.
  * @waits: a completion is asked for.
- * @slot: in the transaction table.
+ * @slot: in the transaction table, from when it may be sent to its end.
  * @transaction_id: what the peer calls it.
  * @status: what the routine will be told, while ended.
  * @since: when it was sent, or entered the ring; see latency.h.
@@ -145,8 +147,9 @@ struct vmb_transaction {
  * @table: @count entries.
  * @count: how many; a power of two.
  * @free: slot of the first free one, VMB_NO_SLOT: none.
- * @limit: slots that may be taken, as the client set it.
- * @taken: slots that are.
+ * @configured: packets that may have one at once, as the client set it.
+ * @limit: the same, as the peer allows.
+ * @room: how many more may; below 0 if the peer allows less than there are.
  *
  * Made with the channel, remade when the client sets the limit. Under
  * outbound.lock.
@@ -155,9 +158,16 @@ struct vmb_transactions {
 	struct vmb_transaction *table;
 	u32 count;
 	u32 free;
+	u32 configured;
 	u32 limit;
-	u32 taken;
+	s32 room;
 };
+
+/* How many have one. */
+static inline u32 vmb_transactions_taken(const struct vmb_transactions *transactions)
+{
+	return transactions->limit - transactions->room;
+}
 
 /**
  * enum vmb_watch - what the watchdog's timer runs for
@@ -174,6 +184,20 @@ enum vmb_watch {
 };
 
 /**
+ * struct vmb_routine_caller - a context that calls completion routines
+ * @node: in &vmb_outbound.callers.
+ * @task: its task.
+ * @softirq: it is a softirq on top of that.
+ *
+ * On the stack of the call.
+ */
+struct vmb_routine_caller {
+	struct list_head node;
+	struct task_struct *task;
+	bool softirq;
+};
+
+/**
  * struct vmb_outbound - the way out, and the way back to the pool
  * @lock: protects everything below.
  * @writer: the ring.
@@ -183,26 +207,31 @@ enum vmb_watch {
  * @open: the ring and the transport's channel may be touched.
  * @accepting: the client may send.
  * @sending: what it sends goes to the ring; else it is held.
+ * @direct: it is accepted, @sending, and nothing is held: a packet that has its
+ *	place in the transaction table goes to the ring, or into the queue.
  * @lost: framing is lost, and that was said.
  * @batching: a drain is running: the writer is its own, not the lock's.
- * @starved: the drain ended for want of a packet object; schedule it when one
- *	comes back.
+ * @starved: the drain ended for want of a packet object; schedule it when so many
+ *	more have come back.
+ * @fed: since then one has come back, and @feed_timer was started.
+ * @feed_timer: schedules the drain if no more do.
  * @abandoned: the channel was closed while the client held packets; the last
  *	one drops the channel's reference.
  * @queue: what waits for room, oldest first. While it is not empty nothing is
  *	written past it.
- * @held: packets accepted while the channel does not run, oldest first.
+ * @held: packets accepted, and not to be sent yet, oldest first. While it is not
+ *	empty no packet that comes later is sent; completions are.
  * @free: packet objects for what comes in, longest free first.
  * @spare: packet objects for what goes out, from vmb_packet_allocate().
  * @allocated: of these, with the client or on their way.
  * @transactions: who waits for which completion.
  * @ended: packets whose routine is to be called.
- * @running_routines: somebody does that.
+ * @callers: who does that.
  * @finished: packets the client is done with since open.
  * @progress: goes up with everything written; the watchdog's.
  * @watch: what its timer runs for.
  * @drained: woken when the client holds no packet, the queue is empty, or
- *	@running_routines falls.
+ *	the last of @callers is done.
  */
 struct vmb_outbound {
 	spinlock_t lock;
@@ -212,9 +241,12 @@ struct vmb_outbound {
 	bool open;
 	bool accepting;
 	bool sending;
+	bool direct;
 	bool lost;
 	bool batching;
-	bool starved;
+	u32 starved;
+	bool fed;
+	struct hrtimer feed_timer;
 	bool abandoned;
 	struct list_head queue;
 	struct list_head held;
@@ -223,7 +255,7 @@ struct vmb_outbound {
 	u32 allocated;
 	struct vmb_transactions transactions;
 	struct list_head ended;
-	bool running_routines;
+	struct list_head callers;
 	u64 finished;
 	u64 progress;
 	enum vmb_watch watch;

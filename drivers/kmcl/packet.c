@@ -2,8 +2,8 @@
 /*
  * Outgoing packet objects: got, given back, and what the client may ask of one.
  *
- * An object has room for the largest packet with all its external data, and a
- * place in the transaction table, so that a send needs nothing more.
+ * An object has room for the largest packet with all its external data. Its place
+ * in the transaction table is taken by the send, which waits for one if it has to.
  */
 #include <linux/mm.h>
 #include <linux/overflow.h>
@@ -82,14 +82,8 @@ struct vmb_packet *vmb_packet_allocate(struct vmb_channel *channel)
 	struct vmb_packet_layout layout;
 	struct vmb_packet *packet;
 	unsigned long flags;
-	u32 slot;
 
 	spin_lock_irqsave(&outbound->lock, flags);
-	slot = vmb_transaction_take_slot(channel);
-	if (slot == VMB_NO_SLOT) {
-		spin_unlock_irqrestore(&outbound->lock, flags);
-		return NULL;
-	}
 	outbound->allocated++;
 	packet = list_first_entry_or_null(&outbound->spare, struct vmb_packet,
 					  queue.node);
@@ -101,13 +95,12 @@ struct vmb_packet *vmb_packet_allocate(struct vmb_channel *channel)
 		vmb_packet_lay_out(channel, &layout);
 		packet = kmalloc(layout.size, GFP_ATOMIC | __GFP_NOWARN);
 		if (!packet)
-			goto put_slot;
+			goto no_memory;
 		vmb_packet_build(channel, packet, &layout);
 		packet->allocated = true;
 		if (channel->inline_packet_context_size)
 			packet->context = (u8 *)packet + layout.context;
 	}
-	packet->slot = slot;
 	packet->routine = vmb_packet_free_routine;
 	packet->routine_context = NULL;
 	packet->pointer = NULL;
@@ -115,10 +108,9 @@ struct vmb_packet *vmb_packet_allocate(struct vmb_channel *channel)
 		memset(packet->context, 0, channel->inline_packet_context_size);
 	return packet;
 
-put_slot:
+no_memory:
 	spin_lock_irqsave(&outbound->lock, flags);
 	outbound->allocated--;
-	vmb_transaction_put_slot(channel, slot);
 	spin_unlock_irqrestore(&outbound->lock, flags);
 	return NULL;
 }
@@ -141,13 +133,12 @@ void vmb_packet_free(struct vmb_packet *packet)
 
 	if (!vmb_packet_is_idle(packet))
 		return;
-	if (WARN_ONCE(!packet->allocated || packet->slot == VMB_NO_SLOT,
+	/* One that was freed is in the list of those that are kept. */
+	if (WARN_ONCE(!packet->allocated || !list_empty(&packet->queue.node),
 		      "vmbkmcl: %s: %s() of a packet that is not allocated\n",
 		      channel->name, __func__))
 		return;
 	spin_lock_irqsave(&outbound->lock, flags);
-	vmb_transaction_put_slot(channel, packet->slot);
-	packet->slot = VMB_NO_SLOT;
 	outbound->allocated--;
 	/* The last one that was used is the one the processor remembers. */
 	list_add(&packet->queue.node, &outbound->spare);

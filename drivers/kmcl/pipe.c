@@ -27,7 +27,8 @@ static void vmb_pipe_process_packet(struct vmb_channel *channel,
 	vmb_refuse(channel, &packet->wire, VMB_REFUSAL_PIPE_HEADER);
 	channel->inbound.batch.answered++;
 	atomic_set(&packet->state, VMB_PACKET_COMPLETED);
-	vmb_outbound_complete(packet, NULL, 0,
+	vmb_outbound_complete(packet, channel->refusal_completion,
+			      channel->refusal_completion_length,
 			      packet->wire.flags & VMB_WIRE_FLAG_COMPLETION_REQUESTED ?
 			      &channel->counters.completions_empty :
 			      &uncounted);

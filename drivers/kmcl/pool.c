@@ -11,10 +11,11 @@
 #include "inbound.h"
 
 /*
- * How many packets a client may hold at once, unless they are so large that
- * this much memory holds fewer; never less than the minimum.
+ * How many packets a client may hold at once, unless it says so itself: one for
+ * so many bytes of the ring, unless they are so large that this much memory holds
+ * fewer; never less than the minimum.
  */
-#define VMB_POOL_COUNT		256u
+#define VMB_POOL_RING_BYTES	256u
 #define VMB_POOL_BYTES		SZ_4M
 #define VMB_POOL_COUNT_MINIMUM	32u
 
@@ -84,23 +85,46 @@ static bool vmb_pool_make_spare(struct vmb_spare *spare, u32 count)
 }
 
 /*
+ * How many there are to be. Never more than packets fit into a ring of that size,
+ * which has a control page.
+ */
+static u32 vmb_pool_count(const struct vmb_channel *channel, size_t object_size,
+			  u32 ring_size)
+{
+	u32 most = (ring_size - PAGE_SIZE) / VMB_RING_PACKET_MINIMUM;
+	u32 count = channel->incoming_packet_count;
+
+	if (!count)
+		count = clamp_t(size_t, VMB_POOL_BYTES / object_size,
+				VMB_POOL_COUNT_MINIMUM,
+				max(VMB_POOL_COUNT_MINIMUM,
+				    ring_size / VMB_POOL_RING_BYTES));
+	count = min(count, most);
+	/* One to read with, see vmb_channel_limit_packets(). */
+	return channel->is_server ? count + 1 : count;
+}
+
+/*
  * Make the pool of a channel that is being enabled, and put it into the free
  * list. Nobody else knows of the list yet. 0 or -ENOMEM.
  */
-int vmb_pool_create(struct vmb_channel *channel)
+int vmb_pool_create(struct vmb_channel *channel, u32 ring_size)
 {
 	struct vmb_packet_pool *pool = &channel->pool;
 	struct vmb_pool_layout layout;
 	u32 count, i;
 
 	vmb_pool_lay_out(channel, &layout);
-	count = clamp_t(size_t, VMB_POOL_BYTES / layout.size,
-			VMB_POOL_COUNT_MINIMUM, VMB_POOL_COUNT);
+	count = vmb_pool_count(channel, layout.size, ring_size);
 	pool->memory = kvcalloc(count, sizeof(*pool->memory), GFP_KERNEL);
 	if (!pool->memory)
 		return -ENOMEM;
 	pool->count = count;
-	pool->own = count;
+	pool->reserve = vmb_pool_make_packet(channel, &layout);
+	if (!pool->reserve) {
+		vmb_pool_destroy(channel);
+		return -ENOMEM;
+	}
 	if (!vmb_pool_make_spare(&channel->inbound.spare, count)) {
 		vmb_pool_destroy(channel);
 		return -ENOMEM;
@@ -116,101 +140,6 @@ int vmb_pool_create(struct vmb_channel *channel)
 	return 0;
 }
 
-/**
- * vmb_channel_reserve_packets() - have at least so many packet objects
- * @channel: a channel that is being opened: nobody delivers packets yet.
- * @count: how many.
- *
- * Context: process context, in the transport's open.
- * Return: 0 or -ENOMEM.
- */
-int vmb_channel_reserve_packets(struct vmb_channel *channel, u32 count)
-{
-	struct vmb_packet_pool *pool = &channel->pool;
-	struct vmb_packet_completion **memory;
-	struct vmb_pool_layout layout;
-	struct vmb_spare spare;
-	u32 i;
-
-	if (count <= pool->count)
-		return 0;
-	vmb_pool_lay_out(channel, &layout);
-	memory = kvcalloc(count, sizeof(*memory), GFP_KERNEL);
-	if (!memory)
-		return -ENOMEM;
-	if (!vmb_pool_make_spare(&spare, count))
-		goto free_memory;
-	memcpy(memory, pool->memory, array_size(pool->count, sizeof(*memory)));
-	for (i = pool->count; i < count; i++) {
-		memory[i] = vmb_pool_make_packet(channel, &layout);
-		if (!memory[i])
-			goto free_packets;
-	}
-
-	/* What the last life left in the drain's hand stays there. */
-	while (!vmb_spare_is_empty(&channel->inbound.spare)) {
-		vmb_spare_put(&spare, vmb_spare_first(&channel->inbound.spare));
-		vmb_spare_take(&channel->inbound.spare);
-	}
-	swap(spare, channel->inbound.spare);
-	spin_lock_irq(&channel->outbound.lock);
-	for (i = pool->count; i < count; i++)
-		list_add_tail(&memory[i]->queue.node, &channel->outbound.free);
-	swap(memory, pool->memory);
-	pool->count = count;
-	spin_unlock_irq(&channel->outbound.lock);
-	kvfree(spare.packets);
-	kvfree(memory);
-	return 0;
-
-free_packets:
-	while (i-- > pool->count)
-		kvfree(memory[i]);
-	kvfree(spare.packets);
-free_memory:
-	kvfree(memory);
-	return -ENOMEM;
-}
-EXPORT_SYMBOL_GPL(vmb_channel_reserve_packets);
-
-/**
- * vmb_channel_return_packets() - the peer for which objects were reserved has gone
- * @channel: a channel that is closed: nobody delivers packets.
- *
- * Gives back what vmb_channel_reserve_packets() has got, unless the client was
- * given up while it held some.
- *
- * Context: process context, in the transport's find_peer.
- */
-void vmb_channel_return_packets(struct vmb_channel *channel)
-{
-	struct vmb_packet_pool *pool = &channel->pool;
-	struct vmb_outbound *outbound = &channel->outbound;
-	struct vmb_spare *spare = &channel->inbound.spare;
-	u32 i, free = 0, count = pool->count;
-	struct vmb_queue_entry *entry;
-
-	if (count == pool->own)
-		return;
-	spin_lock_irq(&outbound->lock);
-	while (!vmb_spare_is_empty(spare)) {
-		list_add_tail(&vmb_spare_first(spare)->queue.node, &outbound->free);
-		vmb_spare_take(spare);
-	}
-	list_for_each_entry(entry, &outbound->free, node)
-		free++;
-	if (free == count) {
-		pool->count = pool->own;
-		INIT_LIST_HEAD(&outbound->free);
-		for (i = 0; i < pool->own; i++)
-			list_add_tail(&pool->memory[i]->queue.node, &outbound->free);
-	}
-	spin_unlock_irq(&outbound->lock);
-	for (i = pool->count; i < count; i++)
-		kvfree(pool->memory[i]);
-}
-EXPORT_SYMBOL_GPL(vmb_channel_return_packets);
-
 /* Free all packet objects. The client holds none; may be called twice. */
 void vmb_pool_destroy(struct vmb_channel *channel)
 {
@@ -222,8 +151,9 @@ void vmb_pool_destroy(struct vmb_channel *channel)
 	channel->inbound.spare = (struct vmb_spare) {};
 	for (i = 0; i < pool->count; i++)
 		kvfree(pool->memory[i]);
+	kvfree(pool->reserve);
+	pool->reserve = NULL;
 	kvfree(pool->memory);
 	pool->memory = NULL;
 	pool->count = 0;
-	pool->own = 0;
 }

@@ -101,6 +101,8 @@ struct vmb_ring_packet {
  *	to @read_index once framing is lost.
  * @maximum_ranges: longest range list accepted, in bytes.
  * @maximum_payload: longest payload accepted, in bytes.
+ * @overlong: where the payload of a completion goes that is longer.
+ * @overlong_size: bytes of that; 0: such a completion is refused.
  * @lost: why framing was lost, VMB_REFUSAL_NONE while it was not.
  *
  * Owned by the caller, who serialises all calls on it.
@@ -112,6 +114,8 @@ struct vmb_ring_reader {
 	u32 write_index;
 	u32 maximum_ranges;
 	u32 maximum_payload;
+	void *overlong;
+	u32 overlong_size;
 	enum vmb_refusal lost;
 };
 
@@ -125,6 +129,8 @@ void vmb_ring_reader_init(struct vmb_ring_reader *reader,
 enum vmb_ring_status vmb_ring_read(struct vmb_ring_reader *reader, void *buffer,
 				   struct vmb_ring_packet *packet,
 				   enum vmb_refusal *refusal);
+void vmb_ring_reader_take_overlong(struct vmb_ring_reader *reader, void *buffer,
+				   u32 size);
 bool vmb_ring_reader_commit(struct vmb_ring_reader *reader);
 void vmb_ring_reader_mask(struct vmb_ring_reader *reader);
 bool vmb_ring_reader_unmask(struct vmb_ring_reader *reader);

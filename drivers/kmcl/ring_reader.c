@@ -51,6 +51,24 @@ void vmb_ring_reader_init(struct vmb_ring_reader *reader,
 	};
 }
 
+/**
+ * vmb_ring_reader_take_overlong() - take completions over maximum_payload, too
+ * @reader: the ring's reading end.
+ * @buffer: aligned to 8 bytes; gets the payload of such a completion, until the
+ *	next one is read.
+ * @size: bytes of @buffer; a longer one is refused.
+ *
+ * Who answers a packet is not bound by what its sender takes as a packet.
+ *
+ * Context: Any. The caller serialises all calls on one reader.
+ */
+void vmb_ring_reader_take_overlong(struct vmb_ring_reader *reader, void *buffer,
+				   u32 size)
+{
+	reader->overlong = buffer;
+	reader->overlong_size = size;
+}
+
 /* From now on there is nothing to read, and every read comes by here again. */
 static noinline enum vmb_ring_status
 vmb_ring_reader_lose(struct vmb_ring_reader *reader, enum vmb_refusal reason,
@@ -124,12 +142,31 @@ static noinline enum vmb_ring_status vmb_ring_read_split(const struct vmb_ring *
 	return VMB_RING_DONE;
 }
 
+/* A completion with more payload than a packet may have. False: it is none. */
+static noinline bool vmb_ring_read_overlong(struct vmb_ring_reader *reader,
+					    u32 index,
+					    const struct vmb_ring_packet *packet)
+{
+	const struct vmb_ring *ring = &reader->ring;
+
+	if (packet->type != VMB_WIRE_TYPE_COMPLETION ||
+	    packet->payload_length <= reader->maximum_payload ||
+	    packet->payload_length > reader->overlong_size)
+		return false;
+	index = vmb_ring_advance(ring, index, VMB_RING_DESCRIPTOR);
+	index = vmb_ring_advance(ring, index, packet->ranges_length);
+	vmb_ring_copy_out_split(ring, index, reader->overlong,
+				packet->payload_length);
+	return true;
+}
+
 /**
  * vmb_ring_read() - take the next packet out of the ring
  * @reader: the ring's reading end.
  * @buffer: gets the range list and, right behind it, the payload. Aligned to 8
  *	bytes, with room for the reader's maximum_ranges + maximum_payload bytes.
- *	Written only for VMB_RING_DONE.
+ *	Written only for VMB_RING_DONE, and not for a completion whose payload is
+ *	longer than maximum_payload, see vmb_ring_reader_take_overlong().
  * @packet: gets the descriptor, for VMB_RING_DONE and VMB_RING_REFUSED.
  * @refusal: gets the reason, for VMB_RING_REFUSED and VMB_RING_LOST.
  *
@@ -196,6 +233,8 @@ enum vmb_ring_status vmb_ring_read(struct vmb_ring_reader *reader, void *buffer,
 	}
 	if (unlikely(offset - VMB_RING_DESCRIPTOR > reader->maximum_ranges ||
 		     length - offset > reader->maximum_payload)) {
+		if (vmb_ring_read_overlong(reader, index, packet))
+			return VMB_RING_DONE;
 		*refusal = VMB_REFUSAL_PACKET_TOO_LARGE;
 		return VMB_RING_REFUSED;
 	}

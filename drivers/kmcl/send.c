@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Sending: a packet goes into the ring if there is room and nothing waits, else
- * into the outgoing queue, where nothing overtakes it. Whatever becomes of it,
- * its completion routine is called once.
+ * into the outgoing queue, where nothing overtakes it. While the channel does not
+ * run, or as many packets as may be wait for completions, it is held before that.
+ * Whatever becomes of it, its completion routine is called once.
  */
 #include "outbound.h"
 #include "pipe.h"
@@ -27,28 +28,57 @@ static bool vmb_send_fits_ring(const struct vmb_channel *channel,
 	       size < channel->outbound.writer.ring.size;
 }
 
-/*
- * Not now: keep a copy, in the queue, or, while the channel does not run, with
- * what is held.
- */
-static int vmb_send_queue(struct vmb_channel *channel, struct vmb_packet *packet,
-			  const void *buffer, u32 length)
+/* Not now: keep a copy of what the caller may use for something else. */
+static int vmb_send_copy(struct vmb_channel *channel, struct vmb_packet *packet,
+			 const void *buffer, u32 length)
 {
-	struct vmb_outbound *outbound = &channel->outbound;
-
-	lockdep_assert_held(&outbound->lock);
-	if (outbound->open && !vmb_send_fits_ring(channel, packet, length))
+	lockdep_assert_held(&channel->outbound.lock);
+	if (channel->outbound.open && !vmb_send_fits_ring(channel, packet, length))
 		return -EMSGSIZE;
 	/* A message of a pipe is there already. */
 	if (length && buffer != packet->payload)
 		memcpy(packet->payload, buffer, length);
 	packet->payload_length = length;
 	channel->counters.sends_queued++;
-	if (!outbound->sending) {
-		packet->state = VMB_SEND_HELD;
-		list_add_tail(&packet->queue.node, &outbound->held);
-		return 0;
-	}
+	return 0;
+}
+
+/* It may not be sent yet, or others are held that come before it. */
+static noinline int vmb_send_defer(struct vmb_channel *channel,
+				   struct vmb_packet *packet, const void *buffer,
+				   u32 length, bool may_wait)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+	int ret;
+
+	lockdep_assert_held(&outbound->lock);
+	if (!outbound->accepting)
+		return -ENODEV;
+	if (outbound->sending && outbound->writer.lost != VMB_REFUSAL_NONE)
+		return -ENODEV;
+	if (!may_wait)
+		return -EAGAIN;
+	ret = vmb_send_copy(channel, packet, buffer, length);
+	if (ret)
+		return ret;
+	packet->state = VMB_SEND_HELD;
+	/* That of its last use is nobody's. */
+	packet->transaction_id = 0;
+	list_add_tail(&packet->queue.node, &outbound->held);
+	outbound->direct = false;
+	return 0;
+}
+
+/* It waits in the queue for its turn. */
+static noinline int vmb_send_queue(struct vmb_channel *channel, struct vmb_packet *packet,
+			  const void *buffer, u32 length)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+	int ret;
+
+	ret = vmb_send_copy(channel, packet, buffer, length);
+	if (ret)
+		return ret;
 	packet->state = VMB_SEND_QUEUED;
 	list_add_tail(&packet->queue.node, &outbound->queue);
 	/* Has the peer told that somebody waits, and looks once more. */
@@ -87,8 +117,7 @@ static int vmb_send_place(struct vmb_channel *channel, struct vmb_packet *packet
 	int ret;
 
 	lockdep_assert_held(&outbound->lock);
-	if (likely(outbound->sending && list_empty(&outbound->queue) &&
-		   vmb_outbound_may_write(channel))) {
+	if (likely(list_empty(&outbound->queue) && vmb_outbound_may_write(channel))) {
 		vmb_send_describe(packet, buffer, length, &outbound->outgoing);
 		status = vmb_outbound_write(channel, packet, &outbound->outgoing,
 					    &outbound->needed);
@@ -100,31 +129,18 @@ static int vmb_send_place(struct vmb_channel *channel, struct vmb_packet *packet
 			vmb_outbound_lost(channel);
 			return -ENODEV;
 		}
-	} else if (outbound->sending &&
-		   outbound->writer.lost != VMB_REFUSAL_NONE) {
+	} else if (outbound->writer.lost != VMB_REFUSAL_NONE) {
 		return -ENODEV;
 	}
 	if (!may_wait && !vmb_send_is_next(channel, packet, length))
 		return -EAGAIN;
 	ret = vmb_send_queue(channel, packet, buffer, length);
-	if (ret || !outbound->sending)
+	if (ret)
 		return ret;
 publish:
 	/* A drain publishes when it ends. */
 	if (!outbound->batching)
 		vmb_outbound_publish(channel);
-	return 0;
-}
-
-/* Take what a packet needs that waits for a completion. */
-static int vmb_send_begin(struct vmb_channel *channel, struct vmb_packet *packet)
-{
-	lockdep_assert_held(&channel->outbound.lock);
-	if (packet->slot == VMB_NO_SLOT)
-		packet->slot = vmb_transaction_take_slot(channel);
-	if (packet->slot == VMB_NO_SLOT)
-		return -EAGAIN;
-	vmb_transaction_begin(channel, packet);
 	return 0;
 }
 
@@ -136,19 +152,15 @@ static int vmb_send_submit_locked(struct vmb_channel *channel,
 	int ret;
 
 	lockdep_assert_held(&outbound->lock);
-	if (unlikely(!outbound->accepting))
-		return -ENODEV;
-	if (packet->waits) {
-		ret = vmb_send_begin(channel, packet);
-		if (unlikely(ret))
-			return ret;
-	}
-	ret = vmb_send_place(channel, packet, buffer, length, may_wait);
+	/* What is direct is accepted. */
+	if (unlikely(!outbound->direct ||
+		     (likely(packet->waits) && !vmb_transaction_begin(channel, packet))))
+		ret = vmb_send_defer(channel, packet, buffer, length, may_wait);
+	else
+		ret = vmb_send_place(channel, packet, buffer, length, may_wait);
 	if (unlikely(ret)) {
-		if (!packet->allocated && packet->slot != VMB_NO_SLOT) {
-			vmb_transaction_put_slot(channel, packet->slot);
-			packet->slot = VMB_NO_SLOT;
-		}
+		if (packet->slot != VMB_NO_SLOT)
+			vmb_transaction_cancel(channel, packet);
 		return ret;
 	}
 	channel->counters.sends++;
@@ -166,7 +178,6 @@ int vmb_send_submit(struct vmb_packet *packet, const void *buffer, u32 length,
 	struct vmb_channel *channel = packet->channel;
 	struct vmb_outbound *outbound = &channel->outbound;
 	unsigned long flags;
-	bool ended;
 	int ret;
 
 	trace_vmb_send(channel->name, packet, packet->external.count, packet->waits,
@@ -174,10 +185,7 @@ int vmb_send_submit(struct vmb_packet *packet, const void *buffer, u32 length,
 	vmb_latency_begin(&packet->since);
 	spin_lock_irqsave(&outbound->lock, flags);
 	ret = vmb_send_submit_locked(channel, packet, buffer, length, may_wait);
-	ended = vmb_send_claim_ended(outbound);
-	spin_unlock_irqrestore(&outbound->lock, flags);
-	if (ended)
-		vmb_send_run_ended(channel);
+	vmb_outbound_unlock(channel, flags);
 	return ret;
 }
 

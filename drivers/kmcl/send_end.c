@@ -3,25 +3,66 @@
  * The end of a send: what is counted, and the client's routine.
  *
  * Routines are called without a lock. What ends under the lock is put into a
- * list, and its routine called when the lock is gone; disable waits for that.
+ * list, and its routine called by whoever gives the lock back next. No packet in
+ * the list is anybody's: a caller that is preempted inside a routine keeps that
+ * one packet from its end, and no other. Disable waits for all callers.
  */
+#include <linux/preempt.h>
+#include <linux/sched.h>
+
 #include "outbound.h"
 
 #include <trace/events/vmbkmcl.h>
 
+/*
+ * What was held goes into the queue, as long as it may be sent: the channel runs,
+ * and there are places in the transaction table. Returns whether something did.
+ */
+bool vmb_send_release(struct vmb_channel *channel)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+	struct vmb_packet *packet, *next;
+	bool released = false;
+
+	lockdep_assert_held(&outbound->lock);
+	if (!outbound->sending)
+		return false;
+	list_for_each_entry_safe(packet, next, &outbound->held, queue.node) {
+		/* Of those held over hibernation some have their place. */
+		if (packet->waits && packet->slot == VMB_NO_SLOT &&
+		    !vmb_transaction_begin(channel, packet))
+			break;
+		packet->state = VMB_SEND_QUEUED;
+		list_move_tail(&packet->queue.node, &outbound->queue);
+		released = true;
+	}
+	outbound->direct = list_empty(&outbound->held);
+	return released;
+}
+
+/*
+ * There may be a place in the transaction table for packets that are held. Nothing
+ * is written here: the drain does that at its end.
+ */
+static noinline void vmb_send_place_is_free(struct vmb_channel *channel)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+
+	lockdep_assert_held(&outbound->lock);
+	if (vmb_send_release(channel) && outbound->open && !outbound->batching)
+		channel->operations->schedule(channel);
+}
+
 /* The packet's way is over; what is left is to tell the client. */
-static void vmb_send_account(struct vmb_channel *channel,
-			     struct vmb_packet *packet, int status)
+static inline void vmb_send_account(struct vmb_channel *channel, int status)
 {
 	lockdep_assert_held(&channel->outbound.lock);
 	if (status)
 		channel->counters.sends_failed++;
 	else
 		channel->counters.sends_completed++;
-	if (!packet->allocated && packet->slot != VMB_NO_SLOT) {
-		vmb_transaction_put_slot(channel, packet->slot);
-		packet->slot = VMB_NO_SLOT;
-	}
+	if (unlikely(!channel->outbound.direct))
+		vmb_send_place_is_free(channel);
 }
 
 /* Tell the client. The packet is the client's with the call. */
@@ -41,40 +82,61 @@ void vmb_send_end(struct vmb_channel *channel, struct vmb_packet *packet,
 		  int status)
 {
 	lockdep_assert_held(&channel->outbound.lock);
-	vmb_send_account(channel, packet, status);
+	if (packet->slot != VMB_NO_SLOT)
+		vmb_transaction_cancel(channel, packet);
+	vmb_send_account(channel, status);
 	packet->state = VMB_SEND_ENDED;
 	packet->status = status;
 	list_add_tail(&packet->queue.node, &channel->outbound.ended);
 }
 
 /*
- * Call the routines of what has ended. No lock is held, and the caller has
- * claimed it under the lock before: one thread at a time does it, and what ends
- * meanwhile, in a routine or elsewhere, is left to it. So a routine that sends is
- * not called inside itself, however often it does; and a channel is not gone
- * before the claim is. Nothing touches it after the last unlock.
+ * Is this context calling a routine already? A softirq on top of a task has the
+ * same current, and is not to wait for it.
  */
-void vmb_send_run_ended(struct vmb_channel *channel)
+static bool vmb_send_is_caller(const struct vmb_outbound *outbound,
+			       const struct vmb_routine_caller *self)
+{
+	const struct vmb_routine_caller *caller;
+
+	lockdep_assert_held(&outbound->lock);
+	list_for_each_entry(caller, &outbound->callers, node)
+		if (caller->task == self->task && caller->softirq == self->softirq)
+			return true;
+	return false;
+}
+
+/*
+ * Give back the lock, with which something has ended, and call the routines. A
+ * routine that sends comes by here again and leaves it to the call that it is in,
+ * so it is not called inside itself, however often it does. A channel is not gone
+ * before its callers are: nothing touches it after the last unlock.
+ */
+void vmb_send_unlock_and_call(struct vmb_channel *channel, unsigned long flags)
+	__releases(&channel->outbound.lock)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
+	struct vmb_routine_caller self = {
+		.task = current,
+		.softirq = in_serving_softirq(),
+	};
 	struct vmb_packet *packet;
-	unsigned long flags;
-	LIST_HEAD(ended);
 
-	spin_lock_irqsave(&outbound->lock, flags);
+	if (vmb_send_is_caller(outbound, &self))
+		goto unlock;
+	list_add(&self.node, &outbound->callers);
 	while (!list_empty(&outbound->ended)) {
-		list_splice_init(&outbound->ended, &ended);
+		packet = list_first_entry(&outbound->ended, struct vmb_packet,
+					  queue.node);
+		list_del_init(&packet->queue.node);
 		spin_unlock_irqrestore(&outbound->lock, flags);
-		while (!list_empty(&ended)) {
-			packet = list_first_entry(&ended, struct vmb_packet,
-						  queue.node);
-			list_del_init(&packet->queue.node);
-			vmb_send_finish(packet, packet->status, NULL, 0);
-		}
+		vmb_send_finish(packet, packet->status, NULL, 0);
 		spin_lock_irqsave(&outbound->lock, flags);
 	}
-	outbound->running_routines = false;
-	wake_up(&outbound->drained);
+	list_del(&self.node);
+	if (list_empty(&outbound->callers))
+		wake_up(&outbound->drained);
+unlock:
 	spin_unlock_irqrestore(&outbound->lock, flags);
 }
 
@@ -100,7 +162,7 @@ bool vmb_send_completed(struct vmb_channel *channel, u64 transaction_id,
 	if (likely(packet)) {
 		vmb_latency_end(&channel->latencies[VMB_LATENCY_PEER],
 				&packet->since);
-		vmb_send_account(channel, packet, status);
+		vmb_send_account(channel, status);
 		packet->state = VMB_SEND_ENDED;
 	}
 	spin_unlock_irqrestore(&outbound->lock, flags);

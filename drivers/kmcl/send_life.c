@@ -22,16 +22,11 @@ bool vmb_send_is_accepting(const struct vmb_channel *channel)
 /* The channel runs: what was held goes out first. */
 void vmb_send_start(struct vmb_channel *channel)
 {
-	struct vmb_outbound *outbound = &channel->outbound;
-	struct vmb_packet *packet;
-
 	vmb_life_assert_worker(channel);
-	spin_lock_irq(&outbound->lock);
-	outbound->sending = true;
-	list_for_each_entry(packet, &outbound->held, queue.node)
-		packet->state = VMB_SEND_QUEUED;
-	list_splice_tail_init(&outbound->held, &outbound->queue);
-	spin_unlock_irq(&outbound->lock);
+	spin_lock_irq(&channel->outbound.lock);
+	channel->outbound.sending = true;
+	vmb_send_release(channel);
+	spin_unlock_irq(&channel->outbound.lock);
 	vmb_outbound_flush(channel);
 }
 
@@ -41,6 +36,7 @@ void vmb_send_hold(struct vmb_channel *channel)
 	vmb_life_assert_worker(channel);
 	spin_lock_irq(&channel->outbound.lock);
 	channel->outbound.sending = false;
+	channel->outbound.direct = false;
 	spin_unlock_irq(&channel->outbound.lock);
 }
 
@@ -97,6 +93,7 @@ static bool vmb_send_stop_locked(struct vmb_channel *channel, bool all)
 	lockdep_assert_held(&outbound->lock);
 	WRITE_ONCE(outbound->accepting, false);
 	outbound->sending = false;
+	outbound->direct = false;
 	vmb_send_end_unsent(channel, &outbound->held);
 	vmb_send_end_unsent(channel, &outbound->queue);
 	return vmb_send_end_sent(channel, all, -ENODEV) && !all;
@@ -110,14 +107,12 @@ static bool vmb_send_stop_locked(struct vmb_channel *channel, bool all)
 bool vmb_send_stop(struct vmb_channel *channel, bool all)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
-	bool left, ended;
+	unsigned long flags;
+	bool left;
 
-	spin_lock_irq(&outbound->lock);
+	spin_lock_irqsave(&outbound->lock, flags);
 	left = vmb_send_stop_locked(channel, all);
-	ended = vmb_send_claim_ended(outbound);
-	spin_unlock_irq(&outbound->lock);
-	if (ended)
-		vmb_send_run_ended(channel);
+	vmb_outbound_unlock(channel, flags);
 	/* The peer was told how much room the head of the queue waits for. */
 	vmb_outbound_flush(channel);
 	return left;
@@ -131,15 +126,12 @@ bool vmb_send_stop(struct vmb_channel *channel, bool all)
 void vmb_send_stop_overdue(struct vmb_channel *channel)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
-	bool ended;
+	unsigned long flags;
 
-	spin_lock_irq(&outbound->lock);
+	spin_lock_irqsave(&outbound->lock, flags);
 	if (vmb_life_state(channel) == VMB_LIFE_CLOSING)
 		vmb_send_stop_locked(channel, false);
-	ended = vmb_send_claim_ended(outbound);
-	spin_unlock_irq(&outbound->lock);
-	if (ended)
-		vmb_send_run_ended(channel);
+	vmb_outbound_unlock(channel, flags);
 	vmb_outbound_flush(channel);
 }
 
@@ -173,6 +165,7 @@ void vmb_send_keep(struct vmb_channel *channel)
 	vmb_life_assert_worker(channel);
 	spin_lock_irq(&outbound->lock);
 	outbound->sending = false;
+	outbound->direct = false;
 	list_for_each_entry_safe(entry, next, &outbound->queue, node) {
 		if (entry->kind != VMB_QUEUE_PACKET)
 			continue;
@@ -192,17 +185,14 @@ u32 vmb_send_fail(struct vmb_channel *channel, int status)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
 	u32 with_external;
-	bool ended;
+	unsigned long flags;
 
 	vmb_life_assert_worker(channel);
-	spin_lock_irq(&outbound->lock);
+	spin_lock_irqsave(&outbound->lock, flags);
 	with_external = vmb_send_end_sent(channel, true, status);
-	ended = vmb_send_claim_ended(outbound);
-	spin_unlock_irq(&outbound->lock);
-	if (ended)
-		vmb_send_run_ended(channel);
-	/* What has ended is always somebody's who runs its routine. */
-	wait_event(outbound->drained, !READ_ONCE(outbound->running_routines));
+	vmb_outbound_unlock(channel, flags);
+	/* What has ended is in a routine now, if it was not before. */
+	wait_event(outbound->drained, list_empty_careful(&outbound->callers));
 	/* Who woke us may still hold it. */
 	spin_lock_irq(&outbound->lock);
 	spin_unlock_irq(&outbound->lock);
@@ -250,6 +240,10 @@ enum vmb_send_state vmb_send_abandon(struct vmb_packet *packet, bool recall,
 	if (state == VMB_SEND_IDLE) {
 		channel->counters.sends_failed++;
 		packet->state = VMB_SEND_IDLE;
+		if (packet->slot != VMB_NO_SLOT)
+			vmb_transaction_cancel(channel, packet);
+		/* Others may have been held behind it. */
+		vmb_send_release(channel);
 	}
 	spin_unlock_irqrestore(&outbound->lock, flags);
 	if (state == VMB_SEND_IDLE) {

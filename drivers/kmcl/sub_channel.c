@@ -209,7 +209,7 @@ static bool vmb_sub_channel_is_loud(struct vmb_channel *channel)
 static bool vmb_sub_channel_is_the_caller(struct vmb_channel *channel)
 {
 	return vmb_life_is_callback(channel) ||
-	       vmb_inbound_is_reader(&channel->inbound);
+	       vmb_inbound_is_callback(&channel->inbound);
 }
 
 /* Is this call made from inside a callback of one of them? */

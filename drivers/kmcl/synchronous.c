@@ -9,6 +9,7 @@
 #include <linux/completion.h>
 #include <linux/err.h>
 #include <linux/kref.h>
+#include <linux/overflow.h>
 #include <linux/slab.h>
 
 #include "outbound.h"
@@ -19,12 +20,14 @@
 /**
  * struct vmb_synchronous - a request and who waits for it
  * @references: the waiter's and the completion routine's.
- * @packet: its packet, freed with it; once answered, its payload is the answer.
+ * @packet: its packet, freed with it.
  * @bounce: what the peer has instead of the caller's external data, or NULL;
  *	freed with it.
  * @done: the routine has run.
  * @status: what it was told.
  * @length: bytes of the answer.
+ * @room: bytes of @answer.
+ * @answer: the answer, as much of it as the caller has room for.
  */
 struct vmb_synchronous {
 	struct kref references;
@@ -33,6 +36,8 @@ struct vmb_synchronous {
 	struct completion done;
 	int status;
 	u32 length;
+	u32 room;
+	u8 answer[];
 };
 
 static void vmb_synchronous_release(struct kref *references)
@@ -54,21 +59,24 @@ static void vmb_synchronous_routine(struct vmb_packet *packet,
 	struct vmb_synchronous *request = callback_context;
 
 	request->status = status;
-	/* The reader took no more than a packet of the channel holds. */
 	request->length = buffer_length;
 	if (buffer_length)
-		memcpy(packet->payload, buffer, buffer_length);
+		memcpy(request->answer, buffer, min(buffer_length, request->room));
 	complete(&request->done);
 	kref_put(&request->references, vmb_synchronous_release);
 }
 
-static struct vmb_synchronous *vmb_synchronous_make(struct vmb_channel *channel)
+static struct vmb_synchronous *vmb_synchronous_make(struct vmb_channel *channel,
+						    u32 room)
 {
 	struct vmb_synchronous *request;
 
-	request = kzalloc(sizeof(*request), GFP_ATOMIC);
+	/* Whoever wants an answer may sleep. */
+	request = kzalloc(struct_size(request, answer, room),
+			  room ? GFP_KERNEL : GFP_ATOMIC);
 	if (!request)
 		return NULL;
+	request->room = room;
 	request->packet = vmb_packet_allocate(channel);
 	if (!request->packet) {
 		kfree(request);
@@ -115,7 +123,8 @@ static int vmb_synchronous_answer(const struct vmb_synchronous *request,
 	if (request->status)
 		return request->status;
 	if (buffer)
-		memcpy(buffer, request->packet->payload, min(room, request->length));
+		memcpy(buffer, request->answer,
+		       min3(room, request->room, request->length));
 	if (size)
 		*size = request->length;
 	return buffer && request->length > room ? -EOVERFLOW : 0;
@@ -161,7 +170,7 @@ static int vmb_synchronous_check(struct vmb_channel *channel, u32 flags,
 	if (channel->is_server)
 		return -EOPNOTSUPP;
 	/* Where nothing is read from the ring, no answer would ever come. */
-	if (vmb_inbound_is_reader(&channel->inbound) ||
+	if (vmb_inbound_is_callback(&channel->inbound) ||
 	    (vmb_life_is_callback(channel) &&
 	     vmb_inbound_mode(&channel->inbound) != VMB_DRAIN_DELIVERING))
 		return -EDEADLK;
@@ -227,13 +236,17 @@ int vmb_channel_send_synchronous_request(struct vmb_channel *channel,
 					 long timeout)
 {
 	struct vmb_synchronous *request;
+	u32 room = 0;
 	int ret;
 
 	ret = vmb_synchronous_check(channel, flags, completion_buffer,
 				    completion_buffer_size, timeout);
 	if (ret)
 		return ret;
-	request = vmb_synchronous_make(channel);
+	/* None is longer, whatever the caller has room for. */
+	if (flags & VMB_CHANNEL_FORMAT_FLAG_WAIT_FOR_COMPLETION && completion_buffer)
+		room = min_t(u32, *completion_buffer_size, VMB_WIRE_MAXIMUM_LENGTH);
+	request = vmb_synchronous_make(channel, room);
 	if (!request)
 		return -ENOMEM;
 	/* The routine's. */

@@ -29,8 +29,9 @@ int vmb_transactions_create(struct vmb_transactions *transactions, u32 limit)
 	}
 	transactions->count = count;
 	transactions->free = 0;
+	transactions->configured = limit;
 	transactions->limit = limit;
-	transactions->taken = 0;
+	transactions->room = limit;
 	return 0;
 }
 
@@ -38,28 +39,4 @@ void vmb_transactions_destroy(struct vmb_transactions *transactions)
 {
 	kvfree(transactions->table);
 	transactions->table = NULL;
-}
-
-/* A slot, or VMB_NO_SLOT: the channel's maximum packet count is reached. */
-u32 vmb_transaction_take_slot(struct vmb_channel *channel)
-{
-	struct vmb_transactions *transactions = &channel->outbound.transactions;
-	u32 slot = transactions->free;
-
-	lockdep_assert_held(&channel->outbound.lock);
-	if (transactions->taken == transactions->limit)
-		return VMB_NO_SLOT;
-	transactions->taken++;
-	transactions->free = transactions->table[slot].next_free;
-	return slot;
-}
-
-void vmb_transaction_put_slot(struct vmb_channel *channel, u32 slot)
-{
-	struct vmb_transactions *transactions = &channel->outbound.transactions;
-
-	lockdep_assert_held(&channel->outbound.lock);
-	transactions->table[slot].next_free = transactions->free;
-	transactions->free = slot;
-	transactions->taken--;
 }

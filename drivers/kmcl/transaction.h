@@ -8,19 +8,44 @@
 
 #include "channel.h"
 
-/* Give a packet that has a slot a new id. */
-static inline void vmb_transaction_begin(struct vmb_channel *channel,
+/*
+ * Give a packet that has none a slot, and a new id. False: as many packets as the
+ * client allows have one.
+ */
+static inline bool vmb_transaction_begin(struct vmb_channel *channel,
 					 struct vmb_packet *packet)
 {
 	struct vmb_transactions *transactions = &channel->outbound.transactions;
-	struct vmb_transaction *transaction = &transactions->table[packet->slot];
+	struct vmb_transaction *transaction;
+	u32 slot = transactions->free;
 
 	lockdep_assert_held(&channel->outbound.lock);
+	if (unlikely(--transactions->room < 0)) {
+		transactions->room++;
+		return false;
+	}
+	transaction = &transactions->table[slot];
+	transactions->free = transaction->next_free;
+	packet->slot = slot;
 	/* The next generation; 0 is what a peer has that knows no id. */
 	transaction->id += transactions->count;
 	if (unlikely(!transaction->id))
 		transaction->id += transactions->count;
 	packet->transaction_id = transaction->id;
+	return true;
+}
+
+/* The packet needs its slot no more. */
+static inline void vmb_transaction_cancel(struct vmb_channel *channel,
+					  struct vmb_packet *packet)
+{
+	struct vmb_transactions *transactions = &channel->outbound.transactions;
+
+	lockdep_assert_held(&channel->outbound.lock);
+	transactions->table[packet->slot].next_free = transactions->free;
+	transactions->free = packet->slot;
+	transactions->room++;
+	packet->slot = VMB_NO_SLOT;
 }
 
 /* It is in the ring: from now on a completion finds it, and not before. */
@@ -31,21 +56,29 @@ static inline void vmb_transaction_sent(struct vmb_channel *channel,
 	channel->outbound.transactions.table[packet->slot].packet = packet;
 }
 
-/* Who waits for the completion of @id, for the last time. NULL: nobody. */
+/*
+ * Who waits for the completion of @id, for the last time; it needs its slot no
+ * more. NULL: nobody.
+ */
 static inline struct vmb_packet *
 vmb_transaction_end(struct vmb_channel *channel, u64 id)
 {
 	struct vmb_transactions *transactions = &channel->outbound.transactions;
 	struct vmb_transaction *transaction;
+	u32 slot = id & (transactions->count - 1);
 	struct vmb_packet *packet;
 
 	lockdep_assert_held(&channel->outbound.lock);
 	/* The mask is its own guard against speculation: it needs no branch. */
-	transaction = &transactions->table[id & (transactions->count - 1)];
+	transaction = &transactions->table[slot];
 	packet = transaction->packet;
 	if (unlikely(!packet || transaction->id != id))
 		return NULL;
 	transaction->packet = NULL;
+	transaction->next_free = transactions->free;
+	transactions->free = slot;
+	transactions->room++;
+	packet->slot = VMB_NO_SLOT;
 	return packet;
 }
 

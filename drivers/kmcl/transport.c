@@ -2,6 +2,8 @@
 /*
  * Channels and devices as a transport sees them.
  */
+#include <linux/mm.h>
+
 #include "channel.h"
 
 /**
@@ -148,17 +150,52 @@ bool vmb_channel_primary_is_closing(const struct vmb_channel *channel)
 EXPORT_SYMBOL_GPL(vmb_channel_primary_is_closing);
 
 /**
- * vmb_channel_maximum_packet_count() - how many packets may be in flight
- * @channel: the channel.
+ * vmb_channel_limit_packets() - no more in flight than the peer can hold
+ * @channel: a channel that is being opened: nothing is sent yet.
+ * @peer: the other end, which is in this kernel.
  *
- * Context: any, while the channel is enabled.
- * Return: what vmb_channel_init_set_maximum_packet_count() set.
+ * A completion that waits for room keeps its packet object, and who has none left
+ * stops reading. If both ends did, each full of completions for the other, both
+ * rings would stay full for ever. So @peer has an object for each packet that
+ * waits for a completion of it, and one to read with. Holds until the next open;
+ * never more than what the client has set.
+ *
+ * Context: process context, in the transport's open.
  */
-u32 vmb_channel_maximum_packet_count(const struct vmb_channel *channel)
+void vmb_channel_limit_packets(struct vmb_channel *channel,
+			       const struct vmb_channel *peer)
 {
-	return channel->outbound.transactions.limit;
+	struct vmb_transactions *transactions = &channel->outbound.transactions;
+	u32 most = max(peer->pool.count, 2u) - 1;
+
+	spin_lock_irq(&channel->outbound.lock);
+	most = min(transactions->configured, most);
+	transactions->room += (s32)(most - transactions->limit);
+	transactions->limit = most;
+	spin_unlock_irq(&channel->outbound.lock);
 }
-EXPORT_SYMBOL_GPL(vmb_channel_maximum_packet_count);
+EXPORT_SYMBOL_GPL(vmb_channel_limit_packets);
+
+/*
+ * The peer may complete a packet of ours with more than a packet of its own may
+ * have, up to what its ring holds. Room for that is kept from one open to the next.
+ */
+static int vmb_channel_make_overlong(struct vmb_channel *channel, u32 ring_size)
+{
+	u32 size = min_t(u32, ring_size, VMB_WIRE_MAXIMUM_LENGTH);
+	struct vmb_inbound *inbound = &channel->inbound;
+	void *buffer;
+
+	if (size <= max(inbound->reader.maximum_payload, inbound->overlong_size))
+		return 0;
+	buffer = kvzalloc(size, GFP_KERNEL);
+	if (!buffer)
+		return -ENOMEM;
+	kvfree(inbound->overlong);
+	inbound->overlong = buffer;
+	inbound->overlong_size = size;
+	return 0;
+}
 
 /**
  * vmb_channel_attach_rings() - the rings of a channel that is being opened
@@ -170,7 +207,7 @@ EXPORT_SYMBOL_GPL(vmb_channel_maximum_packet_count);
  *
  * Context: process context.
  * Return: 0; -EMSGSIZE: the outgoing ring cannot hold the channel's largest
- * completion.
+ * completion; -ENOMEM.
  */
 int vmb_channel_attach_rings(struct vmb_channel *channel,
 			     const struct vmb_ring *incoming,
@@ -188,6 +225,12 @@ int vmb_channel_attach_rings(struct vmb_channel *channel,
 			     vmb_ranges_maximum_length(&channel->external),
 			     ALIGN(vmb_channel_wire_packet_size(channel),
 				   VMB_WIRE_UNIT));
+	ret = vmb_channel_make_overlong(channel, incoming->size);
+	if (ret)
+		return ret;
+	vmb_ring_reader_take_overlong(&channel->inbound.reader,
+				      channel->inbound.overlong,
+				      channel->inbound.overlong_size);
 	vmb_ring_writer_init(&channel->outbound.writer, outgoing);
 	vmb_drain_leave(&channel->inbound.flags, VMB_DRAIN_LOST, VMB_DRAIN_STOPPED);
 	/* Until started, the peer's signals would be for nothing. */

@@ -157,7 +157,8 @@ bool vmb_channel_is_server(const struct vmb_channel *channel);
 struct vmb_channel *vmb_channel_primary(const struct vmb_channel *channel);
 u16 vmb_channel_sub_channel_index(const struct vmb_channel *channel);
 bool vmb_channel_primary_is_closing(const struct vmb_channel *channel);
-u32 vmb_channel_maximum_packet_count(const struct vmb_channel *channel);
+void vmb_channel_limit_packets(struct vmb_channel *channel,
+			       const struct vmb_channel *peer);
 const guid_t *vmb_channel_target_type(const struct vmb_channel *channel);
 const guid_t *vmb_channel_target_instance(const struct vmb_channel *channel);
 void vmb_channel_set_interface(struct vmb_channel *channel,
@@ -171,7 +172,5 @@ int vmb_channel_attach_rings(struct vmb_channel *channel,
 void vmb_channel_interrupt(struct vmb_channel *channel);
 void vmb_channel_peer_arrived(struct vmb_channel *channel);
 void vmb_channel_peer_gone(struct vmb_channel *channel);
-int vmb_channel_reserve_packets(struct vmb_channel *channel, u32 count);
-void vmb_channel_return_packets(struct vmb_channel *channel);
 
 #endif

@@ -53,9 +53,10 @@ enum vmb_channel_stop_reason {
  * sender wants no completion; vmb_channel_packet_fail() is the other way out.
  * Calls of one channel never overlap.
  *
- * A client that holds as many packets as the channel has objects for (256, or
- * fewer if they are large) gets no more until it completes one; and since the
- * ring is read in order, no completions of its own packets either.
+ * A client that holds as many packets as the channel has objects for gets no more
+ * until it completes one, see vmb_channel_init_set_incoming_packet_count().
+ * Completions of its own packets are read all the same, up to the next packet for
+ * it: the ring is read in order.
  *
  * Packets that it has put off by vmb_channel_packet_defer_to_passive() come
  * again, before any other.
@@ -112,17 +113,20 @@ typedef void (*vmb_channel_pnp_failure_fn)(struct vmb_channel *channel,
  * @callback_context: from vmb_packet_set_completion_routine().
  * @status: 0: the peer has completed it, or, if no completion was asked for, it
  *	is in the ring; -ENODEV: the channel went first; -EPROTO: the peer's
- *	completion is malformed or longer than the channel's maximum packet size;
+ *	completion is malformed;
  *	-EMSGSIZE: it was sent before the channel was open, and the ring cannot
  *	hold it; -EIO: the channel went, and the peer may still write to the packet's
  *	external data, which must never be freed.
  * @buffer: payload of the completion, 8-aligned; valid during the call only.
  *	NULL if there is none.
  * @buffer_length: bytes of @buffer, a multiple of 8: up to 7 of them are the
- *	peer's padding.
+ *	peer's padding. As many as the peer has sent, which may be more than the
+ *	channel's maximum packet size: that is for packets.
  *
  * Called exactly once for each packet that a send has accepted, before disable
- * returns; possibly before the send returns.
+ * returns; possibly before the send returns. A routine that sends is not called
+ * inside itself. Routines of different packets may run at the same time, and those
+ * that end at the same time in any order.
  *
  * Context: softirq, or process context, or the context of any send, complete or
  * disable on the channel; must not sleep.
@@ -145,7 +149,9 @@ typedef void (*vmb_packet_completion_routine_fn)(struct vmb_packet *packet,
  *	without closed. GPADLs may be made here or later.
  * @closed: the channel is closed, for the reason given; a client is disabled
  *	when this returns, unless the machine hibernates. All GPADLs must be
- *	deleted by then. Called once for each time that opened has returned 0.
+ *	deleted by then. Called once for each time that opened has returned 0. What
+ *	a server sends in here, unless it is being disabled, is held for the next
+ *	open.
  * @suspend: packets stopped, for the reason given: no process-packet callback
  *	is running, none will until started. All packets delivered must be
  *	completed now, not necessarily in here: closed waits for them (not

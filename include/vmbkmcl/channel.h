@@ -283,23 +283,62 @@ int vmb_channel_init_set_inline_packet_context_size(struct vmb_channel *channel,
 /**
  * vmb_channel_init_set_maximum_packet_count() - how many packets may be in flight
  * @channel: a disabled channel.
- * @packet_count: packets from vmb_packet_allocate(), in flight or not, and others
- *	that wait for a completion; at most 65,536.
+ * @packet_count: packets that are sent and wait for a completion; at most 65,536.
  *
- * Without this call it is 256. Beyond it vmb_packet_allocate() has no more, and
- * a send of a packet in the client's memory is refused with -EAGAIN. A server on
- * loopback gets a packet object for each, so that neither end can starve; it has
- * to allow them: a client for which more was set than for its server, and more than
- * 256, cannot open (-E2BIG).
+ * Without this call it is 256. Beyond it packets wait in the channel, see
+ * vmb_packet_send(); none is refused for it, and how many are allocated does not
+ * matter.
  *
  * Context: process context.
- * Return: 0; -EBUSY: not disabled, or packets are allocated; -EINVAL: 0, or too
- * many; -ENOMEM.
+ * Return: 0; -EBUSY: not disabled; -EINVAL: 0, or too many; -ENOMEM.
  *
  * VmbChannelInitSetMaximumPacketCount.
  */
 int vmb_channel_init_set_maximum_packet_count(struct vmb_channel *channel,
 					      u32 packet_count);
+
+/**
+ * vmb_channel_init_set_incoming_packet_count() - how many packets the client holds
+ * @channel: a disabled channel.
+ * @packet_count: packets delivered and not completed at which delivery stops for
+ *	want of memory; at least 1.
+ *
+ * Memory for them is allocated by enable. More than the incoming ring can hold of
+ * the smallest packets there are not. Without this call there is one for each 256
+ * bytes of the ring, so 256 with the default ring, or fewer, but no less than 32, if
+ * they would take more than 4 MiB. On loopback the client has no more packets in
+ * flight than the server can hold.
+ *
+ * Context: process context.
+ * Return: 0; -EBUSY: not disabled; -EINVAL: 0.
+ *
+ * KMCL has no such call; vmb_channel_set_transaction_quota() is a limit below it.
+ */
+int vmb_channel_init_set_incoming_packet_count(struct vmb_channel *channel,
+					       u32 packet_count);
+
+/**
+ * vmb_channel_init_set_refusal_completion() - what the peer is told of a refusal
+ * @channel: a disabled channel.
+ * @buffer: payload; copied. NULL if @length is 0.
+ * @length: bytes of it, at most the channel's maximum packet size when it is
+ *	enabled.
+ *
+ * A packet that the library refuses, for it is malformed or over a limit of the
+ * channel, ends without the client; so does one that the client has completed with
+ * too long a payload. If its sender wants a completion, it gets this one. Without
+ * this call, or with a @length of 0, that is empty, as it is for a client that has
+ * nothing to say: a protocol in which an empty completion is a success needs this
+ * call, with an error as the protocol spells it.
+ *
+ * Context: process context.
+ * Return: 0; -EBUSY: not disabled; -EINVAL: no @buffer; -EMSGSIZE: more than a
+ * packet on the wire can have; -ENOMEM.
+ *
+ * KMCL has no such call, and says nothing of such packets.
+ */
+int vmb_channel_init_set_refusal_completion(struct vmb_channel *channel,
+					    const void *buffer, u32 length);
 
 /**
  * vmb_client_channel_init_set_target_processor_index() - who delivers
@@ -373,7 +412,8 @@ int vmb_server_channel_init_set_target_interface_id(struct vmb_channel *channel,
  * Context: process context.
  * Return: 0; -EBUSY: not disabled, or the client still holds packets from
  * before; -EINVAL: no process-packet callback, or nothing to offer or to wait
- * for; -EMSGSIZE: the largest packet does not fit the rings; -ENODEV: the device
+ * for; -EMSGSIZE: the largest packet does not fit the rings, or what was set for
+ * refused packets is larger than it; -ENODEV: the device
  * is not the target, or is gone, or the machine goes down; -ENOTCONN: a
  * sub-channel whose primary is not open; -EEXIST: another channel of the device,
  * or another sub-channel of the same index, is enabled, or another server offers

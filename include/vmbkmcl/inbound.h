@@ -8,8 +8,8 @@
 
 /**
  * vmb_channel_packet_complete() - the client is finished with a packet
- * @packet: a packet that was delivered; gone when this returns 0 or -ENODEV,
- *	with its buffer, external data and client context.
+ * @packet: a packet that was delivered; gone when this returns anything but
+ *	-EALREADY, with its buffer, external data and client context.
  * @buffer: payload of the completion, or NULL; copied during the call; may lie
  *	in the packet's own buffer, not in its external data, which is let go of
  *	first.
@@ -21,7 +21,8 @@
  * if the ring is full the completion waits its turn in the channel.
  *
  * Context: any but hard interrupt.
- * Return: 0; -EMSGSIZE: @length is too large, the packet is still the client's;
+ * Return: 0; -EMSGSIZE: @length is too large, and the packet has ended with what
+ * vmb_channel_init_set_refusal_completion() has set, or nothing, as its payload;
  * -EALREADY: it was completed before (noticed until the packet object is used
  * again, which it is as late as possible); -ENODEV: the channel is closed or
  * broken, nobody will see the completion.

@@ -10,10 +10,11 @@
  * vmb_packet_allocate() - get a packet object
  * @channel: the channel that it is to be sent on.
  *
- * With it, all that sending it needs is acquired: no send of it fails for want
- * of memory. Objects that were freed are kept by the channel, so that getting
- * one again costs no allocation. Its inline context is zeroed; its completion
- * routine is one that frees it.
+ * With it, all memory that sending it needs is acquired: no send of it fails for
+ * want of that. There may be as many as the client likes: only what is sent counts
+ * against the channel's maximum packet count. Objects that were freed are kept by
+ * the channel, so that getting one again costs no allocation. Its inline context
+ * is zeroed; its completion routine is one that frees it.
  *
  * The object is the caller's until vmb_packet_free(), which must come before
  * vmb_channel_cleanup(). While there are any, settings that determine their
@@ -30,8 +31,7 @@
  * sent ends, at the latest when the channel closes, so the wait does.
  *
  * Context: any but hard interrupt.
- * Return: the packet; NULL: there are as many as the channel's maximum packet
- * count already, or no memory.
+ * Return: the packet; NULL: no memory.
  *
  * VmbPacketAllocate.
  */
@@ -71,9 +71,6 @@ u32 vmb_channel_sizeof_packet(const struct vmb_channel *channel);
  * The packet has no completion routine until vmb_packet_set_completion_routine()
  * is called, and no inline context. It needs no undoing: once it is not in
  * flight the memory may be used for something else.
- *
- * Its place in the transaction table is taken by each send that waits for a
- * completion.
  *
  * Context: any but hard interrupt.
  * Return: 0; -EINVAL: too small, or not aligned.
@@ -160,6 +157,10 @@ void *vmb_packet_get_inline_packet_context_pointer(struct vmb_packet *packet);
  * If there is no room in the ring, the packet waits in the channel for its turn;
  * nothing that is sent later overtakes it, nor any completion. A packet that is
  * sent before the channel runs, or while it is paused, goes out when it runs.
+ * One that waits for a completion, while as many do as the channel's maximum packet
+ * count, goes out when one of them has it; so do packets that are sent after it.
+ * Completions of incoming packets do not wait for that: the peer may be waiting for
+ * them.
  *
  * If this returns 0, the completion routine is called once: when the peer
  * completes the packet, or, without WAIT_FOR_COMPLETION, when it is in the ring,
@@ -170,10 +171,9 @@ void *vmb_packet_get_inline_packet_context_pointer(struct vmb_packet *packet);
  * that is empty or without WAIT_FOR_COMPLETION; -EMSGSIZE: payload or external
  * data over the channel's limits, or a packet that the ring cannot hold; -EBUSY:
  * the packet is in flight; -ENODEV: the channel is disabled, closing or broken;
- * -EAGAIN: a packet in the caller's memory, and as many wait for completions as
- * the channel's maximum packet count; -ENOMEM: external data could not be mapped
- * for the device, which happens where it has to be copied (in a confidential
- * VM); -EOPNOTSUPP: external data on a server channel.
+ * -ENOMEM: external data could not be mapped for the device, which happens where
+ * it has to be copied (in a confidential VM); -EOPNOTSUPP: external data on a
+ * server channel.
  *
  * VmbPacketSend.
  */
@@ -283,7 +283,7 @@ int __must_check vmb_packet_send_with_external_pfns(struct vmb_packet *packet,
  *
  * Context: process context; any but hard interrupt for a time-out of 0 without
  * WAIT_FOR_COMPLETION. Not from opened, started, suspend and closed, nor from
- * the packet callbacks, where no answer can come.
+ * the packet callbacks, processing_complete among them, where no answer can come.
  * Return: 0; -EAGAIN: with a time-out of 0: no room, or the channel does not
  * run; -ETIMEDOUT: the time is
  * over, with WAIT_FOR_COMPLETION and a time-out of 0 always unless the answer is

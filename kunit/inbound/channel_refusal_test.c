@@ -221,12 +221,27 @@ static void completion_with_unknown_flags(struct kunit *test)
 	expect_dropped_completion(fixture, VMB_REFUSAL_FLAGS_UNKNOWN);
 }
 
+/* Larger than a packet may be, which a completion may. */
 static void completion_too_large(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
 
 	channel_enable(fixture);
 	send_completion(fixture, 1, LARGEST + 8);
+	expect_dropped_completion(fixture, VMB_REFUSAL_COMPLETION_UNEXPECTED);
+}
+
+/* A range list belongs to no completion; of one so long there is no room. */
+static void completion_with_ranges(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	u8 ranges[512] = {};
+
+	channel_enable(fixture);
+	peer_send(fixture, &(struct peer_packet) {
+		.type = 11, .flags = 1, .transaction_id = 3,
+		.ranges = ranges, .ranges_length = sizeof(ranges),
+	});
 	expect_dropped_completion(fixture, VMB_REFUSAL_PACKET_TOO_LARGE);
 }
 
@@ -507,6 +522,7 @@ static struct kunit_case channel_refusal_cases[] = {
 	KUNIT_CASE(unexpected_completion_that_asks_for_one),
 	KUNIT_CASE(completion_with_unknown_flags),
 	KUNIT_CASE(completion_too_large),
+	KUNIT_CASE(completion_with_ranges),
 	KUNIT_CASE_PARAM(framing_lost_by_reason, lost_gen_params),
 	KUNIT_CASE_PARAM(framing_lost_goes_down_in_order, lost_gen_params),
 	KUNIT_CASE(malformed_packet_is_not_read_twice),

@@ -47,7 +47,7 @@ static void expect_all_ended(struct channel_fixture *fixture, u32 count, int sta
 		KUNIT_EXPECT_FALSE(test, __test_and_set_bit(sender->ends[i].number, &seen));
 	}
 	KUNIT_EXPECT_EQ(test, seen, BIT(count) - 1);
-	KUNIT_EXPECT_FALSE(test, fixture->channel->outbound.running_routines);
+	KUNIT_EXPECT_TRUE(test, list_empty(&fixture->channel->outbound.callers));
 	KUNIT_EXPECT_TRUE(test, list_empty(&fixture->channel->outbound.ended));
 	send_expect_balance(fixture, count, status ? count : 0);
 }

@@ -220,7 +220,7 @@ static void freed_in_the_routine(struct kunit *test)
 		send_expect_end(fixture, i, i, 0);
 	}
 	KUNIT_EXPECT_EQ(test, fixture->channel->outbound.allocated, 0);
-	KUNIT_EXPECT_EQ(test, fixture->channel->outbound.transactions.taken, 0);
+	KUNIT_EXPECT_EQ(test, vmb_transactions_taken(&fixture->channel->outbound.transactions), 0);
 }
 
 static void send_again(struct sender *sender, struct vmb_packet *packet,
@@ -313,12 +313,11 @@ static void ids_are_small_and_new(struct kunit *test)
 static void generations_begin_anew(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
+	struct vmb_transactions *transactions = &fixture->channel->outbound.transactions;
 	u32 i;
 
-	send_make(fixture, 0);
-	/* The first slot, four generations before the end. */
-	fixture->channel->outbound.transactions.table[sender_of(fixture)->packets[0]->slot].id =
-		0 - 4 * fixture->channel->outbound.transactions.count;
+	/* The slot that is taken next, four generations before the end. */
+	transactions->table[transactions->free].id = 0 - 4 * transactions->count;
 	channel_enable(fixture);
 	for (i = 0; i < 8; i++) {
 		u64 id;
@@ -391,7 +390,7 @@ static void malformed_completions(struct kunit *test)
 	send_one(fixture, 1, 0, WAIT);
 	id = peer_expect_sent(fixture, 1, 0, WAIT);
 	peer_send(fixture, &(struct peer_packet) {
-		.type = 11, .transaction_id = id, .payload = LARGEST + 8 });
+		.type = 11, .transaction_id = id, .ranges = "rangelis", .ranges_length = 8 });
 	send_expect_end(fixture, 1, 1, -EPROTO);
 	KUNIT_EXPECT_EQ(test, refused(fixture, VMB_REFUSAL_PACKET_TOO_LARGE), 1);
 	peer_expect_nothing(fixture);

@@ -80,8 +80,7 @@ static int end_open(struct vmb_channel *channel)
 	end->open_error = 0;
 	/* As the loopback does it. */
 	if (!ret && end->fair && end->is_server)
-		ret = vmb_channel_reserve_packets(channel,
-						  end->other->channel->outbound.transactions.limit + 1);
+		vmb_channel_limit_packets(end->other->channel, channel);
 	if (!ret)
 		ret = end_attach(end);
 	if (!ret && !end->fair)

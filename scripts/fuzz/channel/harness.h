@@ -28,7 +28,7 @@
 	X(send_too_large)			\
 	X(send_busy)				\
 	X(send_no_channel)			\
-	X(send_no_transaction)			\
+	X(held_at_the_limit)			\
 	X(send_not_mapped)			\
 	X(send_server_external)			\
 	X(ended_in_ring)			\
@@ -161,7 +161,7 @@ struct sent {
 	u32 answer_begun;
 	u32 answer_done;
 	bool answered;
-	/* Sent while the channel did not run: completions overtake it. */
+	/* Sent while it had to be held: completions overtake it. */
 	bool held;
 	struct pieces pieces;
 };

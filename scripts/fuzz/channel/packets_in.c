@@ -57,19 +57,23 @@ void held_complete(struct end *end, u32 index, u32 length)
 	bool in_place = !end->fair && length && length <= held.length && length % 3 == 0;
 	u8 *answer;
 	bool is_inline = vmb_inbound_is_drainer(&end->channel->inbound);
+	/* Then it ends with an empty one, and nothing of the payload is read. */
+	bool too_long = length > end->channel->maximum_packet_size;
 	int ret;
 
 	if (held.packet == end->fetching)
 		return;
 	held_take(end, index);
-	answer = in_place ? held.buffer : make_answer(end, &held, length);
+	answer = in_place ? held.buffer : make_answer(end, &held, too_long ? 0 : length);
 	if (end->fair)
 		end->other->sent[held.sequence].answer_begun = ++end->stamp;
 	/* Counted before, since others may look before the call returns. */
 	end->answers_due += held.waits;
 	ret = vmb_channel_packet_complete(held.packet, answer, length);
-	FUZZ_CHECK(ret == 0 || ret == -ENODEV);
-	if (ret)
+	FUZZ_CHECK(ret == (too_long ? -EMSGSIZE : 0) || ret == -ENODEV);
+	if (ret == -EMSGSIZE)
+		reached(OUTCOME_completed_too_long);
+	else if (ret)
 		reached(OUTCOME_completed_no_channel);
 	else
 		reached(is_inline ? OUTCOME_completed_inline :
@@ -88,19 +92,19 @@ void held_fail(struct end *end, u32 index)
 	vmb_channel_packet_fail(held_take(end, index).packet);
 }
 
-/* What one must not do: it is refused, and changes nothing. */
+/* What one must not do: it is told, and the packet ends once. */
 void held_misuse(struct end *end, u32 index)
 {
 	struct held *held = &end->held[index];
 	struct vmb_packet_completion *packet = held->packet;
 	u32 too_long = end->channel->maximum_packet_size + 1;
 
-	FUZZ_CHECK(vmb_channel_packet_complete(packet, NULL, too_long) == -EMSGSIZE);
-	reached(OUTCOME_completed_too_long);
+	if (packet == end->fetching)
+		return;
+	held_complete(end, index, too_long);
 	/* Nobody else uses the object before this one is completed twice. */
 	if (!end->in_callback || end->fair)
 		return;
-	held_complete(end, index, 0);
 	kernel_warnings_announced++;
 	FUZZ_CHECK(vmb_channel_packet_complete(packet, NULL, 0) == -EALREADY);
 	reached(OUTCOME_completed_twice);

@@ -95,15 +95,20 @@ static void routine(struct vmb_packet *packet, void *context, int status,
 	FUZZ_CHECK(end->is_server || !end->closed_said);
 	FUZZ_CHECK(!buffer == !length && length % 8 == 0);
 	FUZZ_CHECK(!length || (waits && !status));
-	FUZZ_CHECK(length <= round_up(end->channel->maximum_packet_size, 8));
+	/* It may be longer than a packet, but no longer than the ring holds. */
+	FUZZ_CHECK(length <= max(end->channel->inbound.reader.maximum_payload,
+				 end->channel->inbound.reader.overlong_size));
 	FUZZ_CHECK((uintptr_t)buffer % 8 == 0);
 	count_end(slot, status, length);
 	/* It was this packet's completion, and not one of an earlier use. */
 	if (waits && (!status || status == -EPROTO)) {
-		const struct vmb_inbound *inbound = &end->channel->inbound;
+		const struct vmb_spare *spare = &end->channel->inbound.spare;
+		u64 id = packet->transaction_id;
 
-		FUZZ_CHECK(vmb_spare_first(&inbound->spare)->wire.transaction_id ==
-			   packet->transaction_id);
+		/* In a pause, and for want of others, the one in reserve is read into. */
+		FUZZ_CHECK(end->channel->pool.reserve->wire.transaction_id == id ||
+			   (!vmb_spare_is_empty(spare) &&
+			    vmb_spare_first(spare)->wire.transaction_id == id));
 	}
 	if (status == -EIO)
 		count_leak(slot);
@@ -356,10 +361,6 @@ static void count_send(const struct slot *slot, int ret)
 	case -ENODEV:
 		reached(OUTCOME_send_no_channel);
 		break;
-	case -EAGAIN:
-		FUZZ_CHECK(slot->memory);
-		reached(OUTCOME_send_no_transaction);
-		break;
 	case -ENOMEM:
 		FUZZ_CHECK(kernel_fail_mapping);
 		reached(OUTCOME_send_not_mapped);
@@ -371,6 +372,15 @@ static void count_send(const struct slot *slot, int ret)
 	default:
 		FUZZ_CHECK(!"an errno that no send has");
 	}
+}
+
+/* Would a packet that is sent now be held, and completions overtake it? */
+static bool may_be_held(const struct end *end)
+{
+	const struct vmb_outbound *outbound = &end->channel->outbound;
+
+	return !outbound->sending || !list_empty(&outbound->held) ||
+	       outbound->transactions.room <= 0;
 }
 
 /* What a packet's number, lengths and memory were, for the other end. */
@@ -385,7 +395,7 @@ static void note_sent(struct slot *slot, u32 length)
 		.begun = ++end->stamp,
 		/* It may be delivered before the send returns. */
 		.accepted = true,
-		.held = !end->channel->outbound.sending,
+		.held = may_be_held(end),
 		.pieces = slot->pieces,
 	};
 }
@@ -482,16 +492,17 @@ void slot_send(struct slot *slot, bool plain)
 	if (end->sent) {
 		if (ret)
 			end->sent[i].accepted = false;
-		end->sent[i].held |= !end->channel->outbound.sending;
+		end->sent[i].held |= may_be_held(end);
 		end->sent[i].done = ++end->stamp;
 	}
 	FUZZ_CHECK(ret || allowed);
 	if (plain && end->channel->outbound.accepting)
-		FUZZ_CHECK(!ret || !allowed || ret == -EAGAIN ||
+		FUZZ_CHECK(!ret || !allowed ||
 			   (slot->external && ret == -EMSGSIZE));
 	if (!ret && slot->in_flight && slot->packet &&
 	    (slot->packet->state == VMB_SEND_HELD))
-		reached(OUTCOME_held_while_paused);
+		reached(end->channel->outbound.sending ? OUTCOME_held_at_the_limit :
+							 OUTCOME_held_while_paused);
 }
 
 /* Its memory stays, whatever the client does. */

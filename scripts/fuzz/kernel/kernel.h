@@ -33,6 +33,7 @@ typedef u64 dma_addr_t;
 #define ULONG_MAX		(~0ul)
 #endif
 
+#define __releases(lock)
 #define __init
 #define __exit
 #define __must_check		__attribute__((__warn_unused_result__))
@@ -48,6 +49,10 @@ struct module;
 #define container_of(pointer, type, member) \
 	((type *)((char *)(pointer) - offsetof(type, member)))
 #define max_t(type, x, y)	max((type)(x), (type)(y))
+#define clamp(x, low, high)	clamp_t(typeof(x), x, low, high)
+#define min3(x, y, z)		min(min(x, y), z)
+#define struct_size(structure, member, count) \
+	(sizeof(*(structure)) + array_size(sizeof(*(structure)->member), count))
 #define clamp_t(type, x, low, high) \
 	min_t(type, max_t(type, x, low), high)
 #define swap(a, b)						\

@@ -315,7 +315,9 @@ struct hrtimer {
 #define VMB_HAVE_HRTIMER_SETUP
 #define CLOCK_MONOTONIC			1
 #define HRTIMER_MODE_REL_SOFT		1
+#define HRTIMER_MODE_REL_PINNED_SOFT	2
 #define ms_to_ktime(milliseconds)	(milliseconds)
+#define ns_to_ktime(nanoseconds)	(nanoseconds)
 #define hrtimer_setup(timer, what, clock, mode) \
 	(*(timer) = (struct hrtimer) { .function = (what) })
 void hrtimer_start(struct hrtimer *timer, u64 delay, int mode);
@@ -329,6 +331,8 @@ int hrtimer_cancel(struct hrtimer *timer);
 #define queue_work_on(processor, queue, work)	queue_work(queue, work)
 
 #define NSEC_PER_MSEC			1000000ull
+#define NSEC_PER_USEC			1000ull
+
 u64 local_clock(void);
 bool in_serving_softirq(void);
 

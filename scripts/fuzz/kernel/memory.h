@@ -22,6 +22,15 @@ void kernel_free(const void *memory);
 #define kvcalloc(count, size, flags) \
 	kernel_allocate(array_size(count, size), flags, true)
 #define kfree(memory)			kernel_free(memory)
+static inline void *kmemdup(const void *from, size_t size, gfp_t flags)
+{
+	void *to = kernel_allocate(size, flags, false);
+
+	if (to)
+		memcpy(to, from, size);
+	return to;
+}
+
 /* What vmalloc gave must not be freed where one may not sleep. */
 #define kvfree(memory) \
 	(kernel_may_sleep("kvfree"), kernel_free(memory))

@@ -73,6 +73,18 @@ static inline void list_move_tail(struct list_head *entry, struct list_head *hea
 	list_add_tail(entry, head);
 }
 
+/* From the front up to @last; that is never the head itself. */
+static inline void list_cut_position(struct list_head *cut, struct list_head *from,
+				     struct list_head *last)
+{
+	cut->next = from->next;
+	cut->next->prev = cut;
+	cut->prev = last;
+	from->next = last->next;
+	from->next->prev = from;
+	last->next = cut;
+}
+
 /* The head that was emptied is not used again. */
 static inline void list_splice(struct list_head *from, struct list_head *to)
 {

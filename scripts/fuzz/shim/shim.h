@@ -22,6 +22,7 @@ typedef int8_t s8;
 typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;
+typedef int32_t s32;
 typedef uint64_t u64;
 typedef u16 __le16;
 typedef u32 __le32;

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How many packets a client may hold, and what goes on while it holds them all.
+ */
+#include <kunit/test.h>
+#include <linux/delay.h>
+
+#include "../fixtures/send_fixture.h"
+
+#define LARGEST		256u
+#define HELD		4u
+
+static int incoming_pool_init(struct kunit *test)
+{
+	return send_fixture_init(test);
+}
+
+static void hold_at_most(struct channel_fixture *fixture, u32 count)
+{
+	KUNIT_ASSERT_EQ(fixture->test,
+			vmb_channel_init_set_incoming_packet_count(fixture->channel, count), 0);
+}
+
+/* So many of these as the ring takes, without a signal for each. */
+static void burst(struct channel_fixture *fixture, u32 first, u32 count)
+{
+	u32 i;
+
+	for (i = 0; i < count; i++)
+		peer_put(fixture, &(struct peer_packet) {
+			.type = 6, .transaction_id = first + i,
+		});
+	peer_publish(fixture);
+	peer_signal(fixture);
+}
+
+/* What the client is given before it gives anything back. */
+static u32 held_of(struct channel_fixture *fixture)
+{
+	u32 before, sent = 0;
+
+	channel_enable(fixture);
+	do {
+		before = fixture->packet_count;
+		burst(fixture, sent, 100);
+		sent += 100;
+	} while (fixture->packet_count == sent && sent < CHANNEL_FIXTURE_PACKETS - 100);
+	KUNIT_EXPECT_GE(fixture->test, fixture->packet_count, before);
+	return fixture->packet_count;
+}
+
+/* One for each 256 bytes of the ring, or as many as the client says. */
+static void follows_the_ring(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	channel_configure(fixture, LARGEST, 17, 17);
+	KUNIT_EXPECT_EQ(test, held_of(fixture), 17 * PAGE_SIZE / 256);
+}
+
+static void follows_a_larger_ring(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	channel_configure(fixture, LARGEST, 33, 17);
+	channel_enable(fixture);
+	KUNIT_EXPECT_EQ(test, fixture->channel->pool.count, 33 * PAGE_SIZE / 256);
+}
+
+static void as_the_client_says(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	channel_configure(fixture, LARGEST, 17, 17);
+	KUNIT_EXPECT_EQ(test, vmb_channel_init_set_incoming_packet_count(fixture->channel, 0),
+			-EINVAL);
+	hold_at_most(fixture, HELD);
+	KUNIT_EXPECT_EQ(test, held_of(fixture), HELD);
+	KUNIT_EXPECT_EQ(test, vmb_channel_init_set_incoming_packet_count(fixture->channel, 5),
+			-EBUSY);
+}
+
+/* More than fit into the ring would be memory for nothing. */
+static void no_more_than_the_ring_holds(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	channel_configure(fixture, LARGEST, 2, 2);
+	hold_at_most(fixture, U32_MAX);
+	channel_enable(fixture);
+	KUNIT_EXPECT_EQ(test, fixture->channel->pool.count, PAGE_SIZE / 24);
+}
+
+/* The answers that the client needs to go on are read while it holds all it may. */
+static void completions_are_read_while_starved(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	u64 ids[3];
+	u32 i;
+
+	channel_configure(fixture, LARGEST, 17, 17);
+	hold_at_most(fixture, HELD);
+	channel_enable(fixture);
+	for (i = 0; i < 3; i++) {
+		send_one(fixture, i, 8, WAIT);
+		ids[i] = peer_expect_sent(fixture, i, 8, WAIT);
+	}
+	burst(fixture, 0, HELD);
+	KUNIT_ASSERT_EQ(test, fixture->packet_count, HELD);
+	peer_answer(fixture, ids[0], 8);
+	peer_answer(fixture, ids[1], 16);
+	send_expect_answered(fixture, 0, 0, 8);
+	send_expect_answered(fixture, 1, 1, 16);
+	/* Not past a packet: the ring is read in its order. */
+	burst(fixture, HELD, 1);
+	peer_answer(fixture, ids[2], 24);
+	KUNIT_EXPECT_EQ(test, fixture->packet_count, HELD);
+	send_expect_ends(fixture, 2);
+	/* A quarter of so few is one: the drain is scheduled at once. */
+	channel_complete(fixture, 0, NULL, 0);
+	memory_transport_run(&fixture->transport, fixture->channel);
+	KUNIT_EXPECT_EQ(test, fixture->packet_count, HELD + 1);
+	KUNIT_EXPECT_EQ(test, fixture->packets[HELD].transaction_id, HELD);
+	send_expect_answered(fixture, 2, 2, 24);
+}
+
+/* A completion that is refused, or not awaited, does not stop it either. */
+static void wrong_completions_while_starved(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	u64 id;
+
+	channel_configure(fixture, LARGEST, 17, 17);
+	hold_at_most(fixture, HELD);
+	channel_enable(fixture);
+	send_one(fixture, 0, 8, WAIT);
+	id = peer_expect_sent(fixture, 0, 8, WAIT);
+	burst(fixture, 0, HELD);
+	peer_answer(fixture, id + 1, 8);
+	peer_send(fixture, &(struct peer_packet) { .type = 11, .flags = 0x80 });
+	KUNIT_EXPECT_EQ(test, fixture->channel->counters.refused, 2);
+	peer_answer(fixture, id, 8);
+	send_expect_answered(fixture, 0, 0, 8);
+	/* And one that breaks the ring is noticed at once. */
+	peer_send(fixture, &(struct peer_packet) {
+		.type = 11, .lie = true, .offset8 = 2, .length8 = 4000,
+	});
+	KUNIT_EXPECT_EQ(test,
+			fixture->channel->refusals[VMB_REFUSAL_LENGTH_BEYOND_AVAILABLE], 1);
+}
+
+/* A close waits for the client, and the client for the peer's word on its memory. */
+static void completions_are_read_in_a_close(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct bio_vec vector = { .bv_len = 8 };
+	struct sent_packet sent = {};
+	u32 i;
+
+	channel_configure(fixture, LARGEST, 17, 17);
+	send_allow_external(fixture);
+	hold_at_most(fixture, HELD);
+	vector.bv_page = send_pages(fixture, 0);
+	channel_enable(fixture);
+	KUNIT_ASSERT_EQ(test, send_external(fixture, 0, &vector, 1, WAIT), 0);
+	KUNIT_ASSERT_TRUE(test, peer_take(fixture, &sent));
+	burst(fixture, 0, HELD);
+	channel_help(fixture, channel_help_disable);
+	KUNIT_ASSERT_NE(test, wait_for_completion_timeout(&fixture->suspended,
+							  CHANNEL_FIXTURE_PATIENCE), 0);
+	while (vmb_inbound_mode(&fixture->channel->inbound) != VMB_DRAIN_DISCARDING)
+		cond_resched();
+	peer_answer(fixture, sent.transaction_id, 8);
+	send_expect_answered(fixture, 0, 0, 8);
+	for (i = 0; i < HELD; i++)
+		channel_complete(fixture, i, NULL, 0);
+	KUNIT_EXPECT_EQ(test, channel_wait_for_help(fixture), 0);
+}
+
+/* The timer has the drain scheduled, and that the rest. */
+static void expect_fed(struct channel_fixture *fixture, u32 packets)
+{
+	unsigned long end = jiffies + CHANNEL_FIXTURE_PATIENCE;
+
+	do {
+		usleep_range(50, 100);
+		memory_transport_run(&fixture->transport, fixture->channel);
+	} while (fixture->packet_count < packets && time_before(jiffies, end));
+	KUNIT_EXPECT_EQ(fixture->test, fixture->packet_count, packets);
+}
+
+/* Of a client that gives back one after the other not each has a drain of its own. */
+static void several_are_taken_back(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	u32 count, i, batches = 0;
+
+	channel_configure(fixture, 8, 17, 17);
+	channel_enable(fixture);
+	count = fixture->channel->pool.count;
+	burst(fixture, 0, 2 * count);
+	KUNIT_ASSERT_EQ(test, fixture->packet_count, count);
+	/* No softirq of this processor, so no timer, comes before we let it. */
+	local_bh_disable();
+	for (i = 0; i < count; i++) {
+		u32 before = fixture->packet_count;
+
+		channel_complete(fixture, i, NULL, 0);
+		if (fixture->transport.scheduled) {
+			fixture->transport.scheduled = false;
+			vmb_channel_interrupt(fixture->channel);
+		}
+		batches += fixture->packet_count != before;
+	}
+	local_bh_enable();
+	KUNIT_EXPECT_LE(test, batches, count / 8);
+	expect_fed(fixture, 2 * count);
+	KUNIT_EXPECT_EQ(test, fixture->packet_count, 2 * count);
+}
+
+/* But one that is all there will be is not kept waiting. */
+static void one_is_enough(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	u32 count;
+
+	channel_configure(fixture, 8, 17, 17);
+	channel_enable(fixture);
+	count = fixture->channel->pool.count;
+	burst(fixture, 0, count + 1);
+	channel_complete(fixture, 0, NULL, 0);
+	expect_fed(fixture, count + 1);
+}
+
+static struct kunit_case incoming_pool_cases[] = {
+	KUNIT_CASE(follows_the_ring),
+	KUNIT_CASE(follows_a_larger_ring),
+	KUNIT_CASE(as_the_client_says),
+	KUNIT_CASE(no_more_than_the_ring_holds),
+	KUNIT_CASE(completions_are_read_while_starved),
+	KUNIT_CASE(wrong_completions_while_starved),
+	KUNIT_CASE(completions_are_read_in_a_close),
+	KUNIT_CASE(several_are_taken_back),
+	KUNIT_CASE(one_is_enough),
+	{}
+};
+
+static struct kunit_suite incoming_pool_suite = {
+	.name = "vmbkmcl_incoming_pool",
+	.init = incoming_pool_init,
+	.exit = send_fixture_exit,
+	.test_cases = incoming_pool_cases,
+};
+
+kunit_test_suite(incoming_pool_suite);
