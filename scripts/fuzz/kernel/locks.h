@@ -36,6 +36,7 @@ void kernel_irq_restore(unsigned long flags);
 void local_bh_disable(void);
 void local_bh_enable(void);
 
+#define spin_is_locked(lock)		((lock)->held)
 #define spin_lock_init(lock)		kernel_lock_init(lock, #lock)
 #define spin_lock_irq(lock)		kernel_lock(lock, true)
 #define spin_unlock_irq(lock)		kernel_unlock(lock, true)
