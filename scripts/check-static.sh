@@ -201,6 +201,10 @@ excused=(
 	'^drivers/clients/(source/source|block/block_client|balloon/balloon|heartbeat/heartbeat)\.c:.*MACRO_ARG_(REUSE|PRECEDENCE)'
 	# a size in bytes; the file is also built where there is no BIT()
 	'^drivers/kmcl/wire\.h:.*BIT_MACRO'
+	# also built where there is no __packed
+	'^drivers/clients/heartbeat/heartbeat_protocol\.h:.*PREFER_DEFINED_ATTRIBUTE_MACRO'
+	# no assertion: whether to wait
+	'^drivers/kmcl/watchdog\.c:.*USE_LOCKDEP'
 	# the kernel's own names
 	'^(kunit/memory/raw_pages_test|drivers/clients/balloon/pages)\.c:.*CAMELCASE'
 	# what checkpatch says when it looks for those without a tree

@@ -70,8 +70,9 @@ static noinline int vmb_send_defer(struct vmb_channel *channel,
 }
 
 /* It waits in the queue for its turn. */
-static noinline int vmb_send_queue(struct vmb_channel *channel, struct vmb_packet *packet,
-			  const void *buffer, u32 length)
+static noinline int vmb_send_queue(struct vmb_channel *channel,
+				   struct vmb_packet *packet,
+				   const void *buffer, u32 length)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
 	int ret;

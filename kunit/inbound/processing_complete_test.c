@@ -39,9 +39,10 @@ static void call_all(struct channel_fixture *fixture, enum channel_event event)
 
 	if (event != PROCESSING_COMPLETE || calls->count++)
 		return;
-	calls->request = vmb_channel_send_synchronous_request(channel, NULL, 0, NULL, 0,
-							      VMB_CHANNEL_FORMAT_FLAG_WAIT_FOR_COMPLETION,
-							      NULL, NULL, 1);
+	calls->request =
+		vmb_channel_send_synchronous_request(channel, NULL, 0, NULL, 0,
+						     VMB_CHANNEL_FORMAT_FLAG_WAIT_FOR_COMPLETION,
+						     NULL, NULL, 1);
 	/* Does not wait: whoever does not know where it is lets it pass. */
 	calls->start = vmb_channel_start(channel);
 	if (calls->start != -EDEADLK)

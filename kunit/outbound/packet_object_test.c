@@ -186,7 +186,9 @@ static void initialized_packets_share_the_count(struct kunit *test)
 		for (i = 0; i < MOST; i++)
 			peer_answer(fixture, ids[i], 0);
 		send_expect_ends(fixture, (round + 1) * (MOST + 2));
-		KUNIT_EXPECT_EQ(test, vmb_transactions_taken(&fixture->channel->outbound.transactions), 0);
+		KUNIT_EXPECT_EQ(test,
+				vmb_transactions_taken(&fixture->channel->outbound.transactions),
+				0);
 	}
 }
 

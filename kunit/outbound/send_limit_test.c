@@ -31,7 +31,9 @@ static void allow(struct channel_fixture *fixture, u32 count)
 
 static void expect_taken(struct channel_fixture *fixture, u32 count)
 {
-	KUNIT_EXPECT_EQ(fixture->test, vmb_transactions_taken(&fixture->channel->outbound.transactions), count);
+	KUNIT_EXPECT_EQ(fixture->test,
+			vmb_transactions_taken(&fixture->channel->outbound.transactions),
+			count);
 }
 
 /* Hundreds are allocated ahead of use on a channel with defaults, and all are sent. */

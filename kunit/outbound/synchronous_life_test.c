@@ -52,7 +52,9 @@ static void wait_for_request(struct channel_fixture *fixture)
 static void expect_nothing_left(struct channel_fixture *fixture)
 {
 	KUNIT_EXPECT_EQ(fixture->test, fixture->channel->outbound.allocated, 0);
-	KUNIT_EXPECT_EQ(fixture->test, vmb_transactions_taken(&fixture->channel->outbound.transactions), 0);
+	KUNIT_EXPECT_EQ(fixture->test,
+			vmb_transactions_taken(&fixture->channel->outbound.transactions),
+			0);
 	send_expect_balance(fixture, 1, 1);
 }
 

@@ -163,7 +163,9 @@ static void keep(struct page **pages)
 static void expect_nothing_left(struct channel_fixture *fixture)
 {
 	KUNIT_EXPECT_EQ(fixture->test, fixture->channel->outbound.allocated, 0);
-	KUNIT_EXPECT_EQ(fixture->test, vmb_transactions_taken(&fixture->channel->outbound.transactions), 0);
+	KUNIT_EXPECT_EQ(fixture->test,
+			vmb_transactions_taken(&fixture->channel->outbound.transactions),
+			0);
 }
 
 /* Both ways, as if it were the memory itself. */
