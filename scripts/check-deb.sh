@@ -20,6 +20,8 @@ clean_base dkms make kmod openssl libelf-dev gcc-12 pahole xz-utils linux-header
 need_packages lintian
 version=$("$VMB_TOP/scripts/dev-files.sh" version)
 next=$version+next
+# As an expression, for a plus is one.
+said_next=${next/+/[+]}
 
 # Of this tree, and of the one that comes after it.
 build_both() {
@@ -73,10 +75,10 @@ example_builds() {
 
 upgrades() {
 	inside "dpkg -i /debs/vmbkmcl-*_${next}_all.deb"
-	inside "dkms status" && says "vmbkmcl/$next, $release, .*: installed"
+	inside "dkms status" && says "vmbkmcl/$said_next, $release, .*: installed"
 	says_not "vmbkmcl/$version,"
-	inside "modinfo -k $release -F version vmbkmcl" && says "^$next$"
-	inside "cat /usr/src/vmbkmcl/$release/version" && says "^$next$"
+	inside "modinfo -k $release -F version vmbkmcl" && says "^$said_next$"
+	inside "cat /usr/src/vmbkmcl/$release/version" && says "^$said_next$"
 	test ! -e "$root/usr/src/vmbkmcl-$version"
 }
 
@@ -93,7 +95,10 @@ removes_and_purges() {
 	inside "dpkg -r vmbkmcl-dev vmbkmcl-dkms"
 	inside "dkms status" && says_not vmbkmcl
 	inside "dpkg -P vmbkmcl-dev vmbkmcl-dkms"
-	find "$root"/{lib/modules,var/lib/dkms,var/lib/dpkg,usr,etc} -name '*vmb*' >"$scratch/left"
+	# The kernel has a module whose name is alike, and the root file system a file
+	# of ours that says where packages come from.
+	find "$root"/{lib/modules,var/lib/dkms,var/lib/dpkg,usr,etc} -name '*vmb*' \
+		! -name 'hv_vmbus.ko*' ! -name 00vmbkmcl >"$scratch/left"
 	cat "$scratch/left"
 	test ! -s "$scratch/left"
 }
