@@ -372,7 +372,7 @@ void vmb_life_stop(struct vmb_channel *channel,
 		   enum vmb_channel_stop_reason reason);
 void vmb_life_stop_for_good(struct vmb_channel *channel,
 			    enum vmb_channel_stop_reason reason);
-void vmb_inbound_go_elsewhere(struct vmb_channel *channel);
+void vmb_inbound_queue_work(struct vmb_channel *channel);
 
 /* transaction.c */
 int vmb_transactions_create(struct vmb_transactions *transactions, u32 limit);

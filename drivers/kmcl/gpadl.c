@@ -95,7 +95,7 @@ static void vmb_gpadl_settle(struct vmb_channel *channel, struct vmb_gpadl *gpad
 	WRITE_ONCE(memory->awaited, false);
 	spin_unlock_irq(&memory->lock);
 	if (awaited)
-		vmb_inbound_go_elsewhere(channel);
+		vmb_inbound_queue_work(channel);
 }
 
 /*

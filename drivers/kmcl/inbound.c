@@ -548,7 +548,7 @@ static void vmb_inbound_look(struct vmb_channel *channel, bool passive)
 		break;
 	case VMB_BATCH_OVERTIME:
 	case VMB_BATCH_DEFERRED:
-		vmb_inbound_go_elsewhere(channel);
+		vmb_inbound_queue_work(channel);
 		break;
 	case VMB_BATCH_PENDING:
 	case VMB_BATCH_STOPPED:
@@ -574,14 +574,14 @@ static void vmb_inbound_look(struct vmb_channel *channel, bool passive)
  */
 void vmb_channel_interrupt(struct vmb_channel *channel)
 {
-	if (likely(!vmb_inbound_is_elsewhere(&channel->inbound))) {
+	if (likely(!vmb_inbound_is_on_worker(&channel->inbound))) {
 		vmb_inbound_look(channel, false);
 		return;
 	}
 	/* The worker may sleep in a callback, or be cancelled before it runs. */
 	if (!vmb_outbound_queue_is_empty(channel))
 		vmb_outbound_flush(channel);
-	vmb_inbound_go_elsewhere(channel);
+	vmb_inbound_queue_work(channel);
 }
 EXPORT_SYMBOL_GPL(vmb_channel_interrupt);
 

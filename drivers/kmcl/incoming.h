@@ -292,7 +292,7 @@ static inline bool vmb_inbound_is_callback(const struct vmb_inbound *inbound)
 }
 
 /* Are packets delivered by the worker? */
-static inline bool vmb_inbound_is_elsewhere(const struct vmb_inbound *inbound)
+static inline bool vmb_inbound_is_on_worker(const struct vmb_inbound *inbound)
 {
 	return READ_ONCE(inbound->flags) &
 	       (BIT(VMB_INBOUND_PASSIVE) | BIT(VMB_INBOUND_TARGETED) |

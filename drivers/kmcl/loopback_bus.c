@@ -260,7 +260,7 @@ struct vmb_loopback_offer *vmb_loopback_offer_make(struct vmb_channel *server,
 	return offer;
 }
 
-/* Once: show it to drivers, soon and elsewhere. A sub-channel has no device. */
+/* Once: have a worker show it to drivers soon. A sub-channel has no device. */
 void vmb_loopback_offer_announce(struct vmb_loopback_offer *offer)
 {
 	lockdep_assert_held(&vmb_loopback_lock);

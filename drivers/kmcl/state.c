@@ -149,7 +149,7 @@ void vmb_channel_peer_gone(struct vmb_channel *channel)
 EXPORT_SYMBOL_GPL(vmb_channel_peer_gone);
 
 /* Have the worker deliver. Any context. */
-void vmb_inbound_go_elsewhere(struct vmb_channel *channel)
+void vmb_inbound_queue_work(struct vmb_channel *channel)
 {
 	u32 processor = READ_ONCE(channel->inbound.processor);
 

@@ -37,7 +37,7 @@
  *	are the transport's until then; called again when the primary is closed.
  *	Any other errno: it may still touch both. Process context.
  * @signal: ring the peer's bell. Any context.
- * @schedule: have vmb_channel_interrupt() called soon, elsewhere. Any context.
+ * @schedule: have vmb_channel_interrupt() called soon, in another context. Any context.
  * @peer_gone: the peer took back its offer, and touches neither the rings nor
  *	external data any more. Any context.
  * @create_gpadl: share @byte_count bytes at @buffer, both whole pages, with the

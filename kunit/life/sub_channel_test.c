@@ -69,7 +69,7 @@ static void test_ends_with_its_primary(struct kunit *test)
 
 	/* Of the last sub-channel closed comes before closed of the primary. */
 	family->client->hold_suspend = true;
-	loopback_disable_elsewhere(family->client);
+	loopback_disable_on_worker(family->client);
 	loopback_expect(family->client, LOOPBACK_SUSPEND, 1);
 	for (i = 0; i < FAMILY_SUB_CHANNELS; i++) {
 		loopback_expect(family->clients[i], LOOPBACK_CLOSED, 1);
@@ -97,7 +97,7 @@ static void test_primary_closes_last(struct kunit *test)
 	struct family *family = family_make_and_open(test, 1);
 
 	family->clients[0]->hold_suspend = true;
-	loopback_disable_elsewhere(family->client);
+	loopback_disable_on_worker(family->client);
 	loopback_expect(family->clients[0], LOOPBACK_SUSPEND, 1);
 	loopback_settle(family->server);
 	KUNIT_EXPECT_EQ(test, loopback_happened(family->client, LOOPBACK_CLOSED), 0);
@@ -115,7 +115,7 @@ static void test_primary_has_the_last_word(struct kunit *test)
 	struct family *family = family_make_and_open(test, 1);
 
 	family->clients[0]->hold_closed = true;
-	loopback_disable_elsewhere(family->client);
+	loopback_disable_on_worker(family->client);
 	loopback_expect(family->clients[0], LOOPBACK_CLOSED, 1);
 	/* The primary's transport is closed by then. */
 	loopback_expect(family->server, LOOPBACK_CLOSED, 1);
@@ -259,7 +259,7 @@ static void test_comes_up_paused(struct kunit *test)
 	family_expect_flow_both_ways(family, 0);
 }
 
-static void pause_elsewhere(struct work_struct *work)
+static void pause_on_worker(struct work_struct *work)
 {
 	struct loopback_end *end = container_of(work, struct loopback_end, helper);
 
@@ -273,8 +273,8 @@ static void test_pause_waits(struct kunit *test)
 	struct family *family = family_make_and_open(test, 1);
 
 	family->clients[0]->hold_suspend = true;
-	INIT_WORK(&family->client->helper, pause_elsewhere);
-	loopback_disable_elsewhere(family->client);
+	INIT_WORK(&family->client->helper, pause_on_worker);
+	loopback_disable_on_worker(family->client);
 	loopback_expect(family->clients[0], LOOPBACK_SUSPEND, 1);
 	loopback_expect(family->client, LOOPBACK_SUSPEND, 1);
 	loopback_settle(family->client);

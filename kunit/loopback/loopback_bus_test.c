@@ -342,7 +342,7 @@ static void test_server_goes_in_probe(struct kunit *test)
 	bus_expect(test, &bus->probes, 1);
 	bus_expect_searched(test);
 	KUNIT_EXPECT_EQ(test, atomic_read(&bus->probed), 0);
-	loopback_disable_elsewhere(server);
+	loopback_disable_on_worker(server);
 	loopback_expect_helped(server);
 	KUNIT_EXPECT_EQ(test, atomic_read(&bus->probed), 1);
 	KUNIT_EXPECT_TRUE(test, bus->failed);
@@ -360,7 +360,7 @@ static void test_server_goes_before_enable(struct kunit *test)
 	bus_register_driver(test);
 	loopback_enable(server);
 	bus_expect(test, &bus->probes, 1);
-	loopback_disable_elsewhere(server);
+	loopback_disable_on_worker(server);
 	msleep(20);
 	complete(&bus->go_on);
 	loopback_expect_helped(server);
@@ -379,7 +379,7 @@ static void test_toggle(struct kunit *test)
 		loopback_forget(server);
 		loopback_enable(server);
 		usleep_range(50, 500);
-		loopback_disable_elsewhere(server);
+		loopback_disable_on_worker(server);
 		loopback_expect_helped(server);
 		KUNIT_ASSERT_EQ(test, loopback_happened(server, LOOPBACK_OPENED),
 				loopback_happened(server, LOOPBACK_CLOSED));

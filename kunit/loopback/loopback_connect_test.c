@@ -132,10 +132,10 @@ static void test_both_close(struct kunit *test)
 		if (i % 2)
 			loopback_expect(client, LOOPBACK_OPENED, 1);
 		if (i % 4 < 2)
-			loopback_disable_elsewhere(client);
-		loopback_disable_elsewhere(server);
+			loopback_disable_on_worker(client);
+		loopback_disable_on_worker(server);
 		if (i % 4 >= 2)
-			loopback_disable_elsewhere(client);
+			loopback_disable_on_worker(client);
 		loopback_expect_helped(server);
 		loopback_expect_helped(client);
 		/* Who opened has closed, and nobody was told of a failure. */
@@ -382,9 +382,9 @@ static void test_ends_while_opening(struct kunit *test)
 		loopback_enable(client);
 		loopback_expect(server, LOOPBACK_OPENED, 1);
 		if (which & 1)
-			loopback_disable_elsewhere(server);
+			loopback_disable_on_worker(server);
 		if (which & 2)
-			loopback_disable_elsewhere(client);
+			loopback_disable_on_worker(client);
 		msleep(20);
 		KUNIT_EXPECT_EQ(test, loopback_happened(client, LOOPBACK_OPENED), 0);
 		complete(&server->go_on);
@@ -422,7 +422,7 @@ static void test_client_waits_for_server(struct kunit *test)
 
 	server->hold_suspend = true;
 	join(server, client);
-	loopback_disable_elsewhere(client);
+	loopback_disable_on_worker(client);
 	loopback_expect(server, LOOPBACK_SUSPEND, 1);
 	while (READ_ONCE(connection_of(client)->client.channel) &&
 	       time_before(jiffies, end_of_patience))

@@ -82,7 +82,7 @@ static void in_closed_and_disabled(struct kunit *test)
 	sent_init(test, &sent, server);
 	stop_in_closed(server, client);
 	KUNIT_EXPECT_EQ(test, vmb_packet_send(sent.packet, NULL, 0, NULL, 0, WAIT), 0);
-	loopback_disable_elsewhere(server);
+	loopback_disable_on_worker(server);
 	while (!READ_ONCE(server->channel->life.disable))
 		usleep_range(100, 200);
 	complete_all(&server->go_on);
@@ -103,7 +103,7 @@ static void in_closed_of_a_disable(struct kunit *test)
 	loopback_enable(server);
 	loopback_enable(client);
 	loopback_expect(client, LOOPBACK_STARTED, 1);
-	loopback_disable_elsewhere(server);
+	loopback_disable_on_worker(server);
 	loopback_expect(server, LOOPBACK_CLOSED, 1);
 	KUNIT_EXPECT_EQ(test, vmb_packet_send(sent.packet, NULL, 0, NULL, 0, WAIT), -ENODEV);
 	complete_all(&server->go_on);

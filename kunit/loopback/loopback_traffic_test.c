@@ -116,7 +116,7 @@ static void dies_first(struct kunit *test, struct traffic *traffic, struct traff
 		       struct traffic_end *other)
 {
 	fill_both(test, traffic);
-	loopback_disable_elsewhere(dying->end);
+	loopback_disable_on_worker(dying->end);
 	loopback_expect(dying->end, LOOPBACK_SUSPEND, 1);
 	/* It waits for what its driver holds. */
 	msleep(20);
@@ -186,7 +186,7 @@ static void goes_in_full_traffic(struct kunit *test)
 		queue_work(system_dfl_wq, &traffic->client.work);
 		queue_work(system_dfl_wq, &traffic->server.work);
 		msleep(5 + round);
-		loopback_disable_elsewhere(dying->end);
+		loopback_disable_on_worker(dying->end);
 		loopback_expect_helped(dying->end);
 		traffic_stop(&traffic->client);
 		traffic_stop(&traffic->server);

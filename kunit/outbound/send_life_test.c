@@ -245,7 +245,7 @@ static void stay(struct sender *sender, struct vmb_packet *packet, const struct 
 		cpu_relax();
 }
 
-static void disable_elsewhere(struct work_struct *work)
+static void disable_on_worker(struct work_struct *work)
 {
 	struct rendezvous *rendezvous = container_of(work, struct rendezvous, disable);
 
@@ -272,7 +272,7 @@ static void expect_disable_waits(struct channel_fixture *fixture,
 {
 	unsigned long end = jiffies + CHANNEL_FIXTURE_PATIENCE;
 
-	INIT_WORK_ONSTACK(&rendezvous->disable, disable_elsewhere);
+	INIT_WORK_ONSTACK(&rendezvous->disable, disable_on_worker);
 	channel_help(fixture, help);
 	while (!READ_ONCE(rendezvous->inside) && time_before(jiffies, end))
 		cond_resched();

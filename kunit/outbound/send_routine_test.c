@@ -70,7 +70,7 @@ static void stand_still(struct sender *sender, struct vmb_packet *packet,
 	wait_for_completion(&slow->go_on);
 }
 
-static int send_elsewhere(struct channel_fixture *fixture)
+static int send_on_worker(struct channel_fixture *fixture)
 {
 	struct slow *slow = sender_of(fixture)->private;
 
@@ -85,7 +85,7 @@ static void let_one_stand_still(struct channel_fixture *fixture, u32 sent)
 	slow->sent = sent;
 	send_make(fixture, sent);
 	sender_of(fixture)->on_end = stand_still;
-	channel_help(fixture, send_elsewhere);
+	channel_help(fixture, send_on_worker);
 	KUNIT_ASSERT_NE(fixture->test,
 			wait_for_completion_timeout(&slow->inside, CHANNEL_FIXTURE_PATIENCE), 0);
 }
