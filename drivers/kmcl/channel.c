@@ -48,7 +48,7 @@ static void vmb_channel_release_work(struct work_struct *work)
 	hrtimer_cancel(&channel->outbound.feed_timer);
 	vmb_pool_destroy(channel);
 	kvfree(channel->inbound.overlong);
-	vmb_packets_drop_spare(channel);
+	vmb_packets_empty_free_list(channel);
 	vmb_transactions_destroy(&channel->outbound.transactions);
 	vmb_memory_destroy(&channel->memory);
 	kfree(channel->refusal_completion);

@@ -125,7 +125,7 @@ static bool vmb_outbound_complete_inline(struct vmb_channel *channel,
 		}
 	}
 	atomic_set(&packet->state, VMB_PACKET_FREE);
-	vmb_spare_put(&channel->inbound.spare, packet);
+	vmb_packet_cache_put(&channel->inbound.cache, packet);
 	batch->completed++;
 	return true;
 }

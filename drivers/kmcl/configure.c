@@ -33,7 +33,7 @@ int vmb_channel_init_set_maximum_packet_size(struct vmb_channel *channel,
 	ret = vmb_ring_packet_size(0, packet_size, &size);
 	if (ret)
 		return ret;
-	vmb_packets_drop_spare(channel);
+	vmb_packets_empty_free_list(channel);
 	channel->maximum_packet_size = packet_size;
 	return 0;
 }
@@ -55,7 +55,7 @@ int vmb_channel_init_set_maximum_external_data(struct vmb_channel *channel,
 	if (vmb_ranges_maximum_length(&limits) >= VMB_WIRE_MAXIMUM_LENGTH -
 	    sizeof(struct vmb_wire_descriptor))
 		return -EMSGSIZE;
-	vmb_packets_drop_spare(channel);
+	vmb_packets_empty_free_list(channel);
 	channel->external = limits;
 	return 0;
 }
@@ -172,7 +172,7 @@ int vmb_channel_init_set_inline_packet_context_size(struct vmb_channel *channel,
 		return -EBUSY;
 	if (context_size > VMB_MAXIMUM_INLINE_CONTEXT_SIZE)
 		return -EINVAL;
-	vmb_packets_drop_spare(channel);
+	vmb_packets_empty_free_list(channel);
 	channel->inline_packet_context_size = context_size;
 	return 0;
 }

@@ -36,9 +36,9 @@ enum vmb_batch_end {
 				 BIT(VMB_INBOUND_DEFERRED))
 
 /* Is there a packet object to read into, or does the client hold them all? */
-static bool vmb_inbound_has_spare(struct vmb_channel *channel)
+static bool vmb_inbound_has_packet(struct vmb_channel *channel)
 {
-	return likely(!vmb_spare_is_empty(&channel->inbound.spare)) ||
+	return likely(!vmb_packet_cache_is_empty(&channel->inbound.cache)) ||
 	       vmb_outbound_take_free(channel);
 }
 
@@ -62,7 +62,7 @@ static void vmb_inbound_refuse(struct vmb_packet_completion *packet,
 	}
 	if (!(packet->wire.flags & VMB_WIRE_FLAG_COMPLETION_REQUESTED))
 		return;
-	vmb_spare_take(&channel->inbound.spare);
+	vmb_packet_cache_take(&channel->inbound.cache);
 	channel->inbound.delivered++;
 	channel->inbound.batch.answered++;
 	atomic_set(&packet->state, VMB_PACKET_COMPLETED);
@@ -169,7 +169,7 @@ vmb_inbound_dispatch(struct vmb_channel *channel,
 		packet->external_known = false;
 		flags = VMB_CHANNEL_PROCESS_PACKET_FLAG_EXTERNAL_DATA;
 	}
-	vmb_spare_take(&channel->inbound.spare);
+	vmb_packet_cache_take(&channel->inbound.cache);
 	if (channel->client_context_size)
 		memset(packet->client_context, 0, channel->client_context_size);
 	vmb_inbound_deliver(channel, packet, flags);
@@ -255,7 +255,7 @@ static noinline enum vmb_batch_end vmb_inbound_starved(struct vmb_channel *chann
 		else
 			vmb_inbound_dispatch(channel, packet);
 		/* Its routine may have completed a packet, and made one free. */
-		if (vmb_inbound_has_spare(channel))
+		if (vmb_inbound_has_packet(channel))
 			return VMB_BATCH_BUDGET;
 	}
 	return VMB_BATCH_BUDGET;
@@ -281,9 +281,9 @@ static enum vmb_batch_end vmb_inbound_batch(struct vmb_channel *channel)
 		if (unlikely(flags != VMB_DRAIN_DELIVERING &&
 			     vmb_inbound_has_to_pause(channel, flags, &why)))
 			return why;
-		if (unlikely(!vmb_inbound_has_spare(channel)))
+		if (unlikely(!vmb_inbound_has_packet(channel)))
 			return vmb_inbound_starved(channel);
-		packet = vmb_spare_first(&inbound->spare);
+		packet = vmb_packet_cache_first(&inbound->cache);
 		status = vmb_ring_read(reader, packet->buffer, &packet->wire,
 				       &batch->refusal);
 		if (unlikely(status != VMB_RING_DONE)) {

@@ -30,7 +30,7 @@ static bool vmb_inbound_put_off(struct vmb_packet_completion *packet, bool pendi
 
 	/* What was delivered last is what the callback runs for. */
 	if (!vmb_inbound_is_reader(inbound) || inbound->deferred ||
-	    vmb_spare_last_taken(&inbound->spare) != packet)
+	    vmb_packet_cache_last_taken(&inbound->cache) != packet)
 		return false;
 	if (atomic_cmpxchg(&packet->state, VMB_PACKET_DELIVERED,
 			   VMB_PACKET_DEFERRED) != VMB_PACKET_DELIVERED)

@@ -120,7 +120,7 @@ enum vmb_inbound_flag {
 };
 
 /**
- * struct vmb_spare - packet objects in the drain's hand, longest there first
+ * struct vmb_packet_cache - packet objects in the drain's hand, longest there first
  * @packets: array of @mask + 1 places, as many as the pool has objects or more.
  * @mask: a power of two less one.
  * @head: the next to take, modulo places.
@@ -129,39 +129,39 @@ enum vmb_inbound_flag {
  * Made and freed with the pool. The drain's alone, so it needs no lock, and
  * nothing of it is in the packet objects.
  */
-struct vmb_spare {
+struct vmb_packet_cache {
 	struct vmb_packet_completion **packets;
 	u32 mask;
 	u32 head;
 	u32 tail;
 };
 
-static inline bool vmb_spare_is_empty(const struct vmb_spare *spare)
+static inline bool vmb_packet_cache_is_empty(const struct vmb_packet_cache *spare)
 {
 	return spare->head == spare->tail;
 }
 
 static inline struct vmb_packet_completion *
-vmb_spare_first(const struct vmb_spare *spare)
+vmb_packet_cache_first(const struct vmb_packet_cache *spare)
 {
 	return spare->packets[spare->head & spare->mask];
 }
 
-static inline void vmb_spare_take(struct vmb_spare *spare)
+static inline void vmb_packet_cache_take(struct vmb_packet_cache *spare)
 {
 	spare->head++;
 }
 
 /* The last one taken; its place is another's only if all have come back. */
 static inline struct vmb_packet_completion *
-vmb_spare_last_taken(const struct vmb_spare *spare)
+vmb_packet_cache_last_taken(const struct vmb_packet_cache *spare)
 {
 	return spare->packets[(spare->head - 1) & spare->mask];
 }
 
 /* There is always a place: there are as many as objects. */
-static inline void vmb_spare_put(struct vmb_spare *spare,
-				 struct vmb_packet_completion *packet)
+static inline void vmb_packet_cache_put(struct vmb_packet_cache *spare,
+					struct vmb_packet_completion *packet)
 {
 	spare->packets[spare->tail++ & spare->mask] = packet;
 }
@@ -227,7 +227,7 @@ struct vmb_inbound {
 	wait_queue_head_t idle;
 	struct task_struct *drainer;
 	struct vmb_ring_reader reader;
-	struct vmb_spare spare;
+	struct vmb_packet_cache spare;
 	void *overlong;
 	u32 overlong_size;
 	struct vmb_batch batch;

@@ -41,7 +41,7 @@ bool vmb_outbound_take_free(struct vmb_channel *channel)
 	vmb_inbound_assert_owned(&channel->inbound);
 	spin_lock_irqsave(&outbound->lock, flags);
 	list_for_each_entry(packet, &outbound->free, queue.node) {
-		vmb_spare_put(&channel->inbound.spare, packet);
+		vmb_packet_cache_put(&channel->inbound.cache, packet);
 		if (++taken == VMB_OUTBOUND_TAKEN)
 			break;
 	}
@@ -100,7 +100,7 @@ void vmb_outbound_init(struct vmb_outbound *outbound)
 	INIT_LIST_HEAD(&outbound->queue);
 	INIT_LIST_HEAD(&outbound->held);
 	INIT_LIST_HEAD(&outbound->free);
-	INIT_LIST_HEAD(&outbound->spare);
+	INIT_LIST_HEAD(&outbound->free_list);
 	INIT_LIST_HEAD(&outbound->ended);
 	INIT_LIST_HEAD(&outbound->callers);
 	init_waitqueue_head(&outbound->drained);

@@ -44,7 +44,7 @@ bool vmb_send_completed(struct vmb_channel *channel, u64 transaction_id,
 			int status, const void *buffer, u32 length);
 
 /* packet.c */
-void vmb_packets_drop_spare(struct vmb_channel *channel);
+void vmb_packets_empty_free_list(struct vmb_channel *channel);
 
 /* outbound.c */
 void vmb_outbound_init(struct vmb_outbound *outbound);

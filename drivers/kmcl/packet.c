@@ -85,7 +85,7 @@ struct vmb_packet *vmb_packet_allocate(struct vmb_channel *channel)
 
 	spin_lock_irqsave(&outbound->lock, flags);
 	outbound->allocated++;
-	packet = list_first_entry_or_null(&outbound->spare, struct vmb_packet,
+	packet = list_first_entry_or_null(&outbound->free_list, struct vmb_packet,
 					  queue.node);
 	if (packet)
 		list_del_init(&packet->queue.node);
@@ -141,20 +141,20 @@ void vmb_packet_free(struct vmb_packet *packet)
 	spin_lock_irqsave(&outbound->lock, flags);
 	outbound->allocated--;
 	/* The last one that was used is the one the processor remembers. */
-	list_add(&packet->queue.node, &outbound->spare);
+	list_add(&packet->queue.node, &outbound->free_list);
 	spin_unlock_irqrestore(&outbound->lock, flags);
 }
 EXPORT_SYMBOL_GPL(vmb_packet_free);
 
 /* Free the objects that are kept for re-use; new ones have the new size. */
-void vmb_packets_drop_spare(struct vmb_channel *channel)
+void vmb_packets_empty_free_list(struct vmb_channel *channel)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
 	struct vmb_packet *packet, *next;
 	LIST_HEAD(spare);
 
 	spin_lock_irq(&outbound->lock);
-	list_splice_init(&outbound->spare, &spare);
+	list_splice_init(&outbound->free_list, &spare);
 	spin_unlock_irq(&outbound->lock);
 	list_for_each_entry_safe(packet, next, &spare, queue.node)
 		kfree(packet);

@@ -49,7 +49,7 @@ int vmb_channel_init_set_flags(struct vmb_channel *channel, u32 flags)
 	if (flags & ~VMB_CHANNEL_INIT_FLAG_IS_PIPE)
 		return -EINVAL;
 	/* They have room for a header, or not. */
-	vmb_packets_drop_spare(channel);
+	vmb_packets_empty_free_list(channel);
 	channel->flags = flags;
 	vmb_pipe_set_receiver(channel);
 	return 0;

@@ -73,7 +73,7 @@ vmb_pool_make_packet(struct vmb_channel *channel,
 	return packet;
 }
 
-static bool vmb_pool_make_spare(struct vmb_spare *spare, u32 count)
+static bool vmb_pool_make_cache(struct vmb_packet_cache *spare, u32 count)
 {
 	u32 places = roundup_pow_of_two(count);
 
@@ -125,7 +125,7 @@ int vmb_pool_create(struct vmb_channel *channel, u32 ring_size)
 		vmb_pool_destroy(channel);
 		return -ENOMEM;
 	}
-	if (!vmb_pool_make_spare(&channel->inbound.spare, count)) {
+	if (!vmb_pool_make_cache(&channel->inbound.cache, count)) {
 		vmb_pool_destroy(channel);
 		return -ENOMEM;
 	}
@@ -147,8 +147,8 @@ void vmb_pool_destroy(struct vmb_channel *channel)
 	u32 i;
 
 	INIT_LIST_HEAD(&channel->outbound.free);
-	kvfree(channel->inbound.spare.packets);
-	channel->inbound.spare = (struct vmb_spare) {};
+	kvfree(channel->inbound.cache.packets);
+	channel->inbound.cache = (struct vmb_packet_cache) {};
 	for (i = 0; i < pool->count; i++)
 		kvfree(pool->memory[i]);
 	kvfree(pool->reserve);
