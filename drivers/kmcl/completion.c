@@ -182,7 +182,7 @@ int vmb_channel_packet_complete(struct vmb_packet_completion *packet,
 	vmb_latency_end(&channel->latencies[VMB_LATENCY_DRIVER], &packet->since);
 	if (unlikely(packet->vector_count))
 		vmb_external_data_release(packet);
-	if (vmb_inbound_is_drainer(&channel->inbound) &&
+	if (vmb_inbound_is_drain_task(&channel->inbound) &&
 	    vmb_outbound_complete_inline(channel, packet, buffer, length))
 		return 0;
 	return vmb_outbound_complete(packet, buffer, length,

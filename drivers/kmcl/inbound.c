@@ -380,12 +380,12 @@ static enum vmb_batch_end vmb_inbound_drain_atomic(struct vmb_channel *channel,
 	struct vmb_inbound *inbound = &channel->inbound;
 	enum vmb_batch_end end;
 
-	/* See vmb_inbound_is_drainer(). */
+	/* See vmb_inbound_is_drain_task(). */
 	local_bh_disable();
 	vmb_outbound_begin_batch(channel);
-	WRITE_ONCE(inbound->drainer, current);
+	WRITE_ONCE(inbound->drain_task, current);
 	end = vmb_inbound_batch_in(channel, mode);
-	WRITE_ONCE(inbound->drainer, NULL);
+	WRITE_ONCE(inbound->drain_task, NULL);
 	inbound->batch.signal |= vmb_ring_reader_commit(&inbound->reader);
 	/*
 	 * Outside the lock: whoever closes the channel waits for the drain
@@ -408,11 +408,11 @@ static enum vmb_batch_end vmb_inbound_drain_passive(struct vmb_channel *channel,
 	enum vmb_batch_end end;
 
 	vmb_outbound_flush(channel);
-	WRITE_ONCE(inbound->sleeper, current);
+	WRITE_ONCE(inbound->passive_task, current);
 	if (inbound->deferred)
 		vmb_inbound_deliver_again(channel);
 	end = vmb_inbound_batch_in(channel, mode);
-	WRITE_ONCE(inbound->sleeper, NULL);
+	WRITE_ONCE(inbound->passive_task, NULL);
 	inbound->batch.signal |= vmb_ring_reader_commit(&inbound->reader);
 	if (inbound->batch.signal) {
 		vmb_outbound_count_signal(channel);

@@ -31,7 +31,7 @@ static u64 vmb_inbound_outstanding(const struct vmb_channel *channel)
 	const struct vmb_inbound *inbound = &channel->inbound;
 
 	return inbound->delivered - READ_ONCE(channel->outbound.finished) -
-	       (vmb_inbound_is_drainer(inbound) ? inbound->batch.completed : 0);
+	       (vmb_inbound_is_drain_task(inbound) ? inbound->batch.completed : 0);
 }
 
 bool vmb_inbound_quota_is_reached(const struct vmb_channel *channel)

@@ -196,7 +196,7 @@ struct vmb_batch {
  * @callback_context: of both.
  * @flags: enum vmb_drain_mode, and enum vmb_inbound_flag as atomic bits.
  * @idle: woken when DRAINING falls while nothing is to be read.
- * @drainer: the task that is draining, with bottom halves off; NULL when nobody
+ * @drain_task: the task that is draining, with bottom halves off; NULL when nobody
  *	is. Equal to current only inside the drain itself.
  * @reader: the ring; touched by who set DRAINING only.
  * @spare: packet objects in the drain's hand; likewise.
@@ -205,7 +205,7 @@ struct vmb_batch {
  * @overlong_size: bytes of that.
  * @batch: of the drain; likewise.
  * @delivered: packets handed to the client since open; written likewise.
- * @sleeper: the task that is draining in process context, where callbacks sleep.
+ * @passive_task: the task that is draining in process context, where callbacks sleep.
  * @notifier: the task that is in processing_complete.
  * @deferred: a packet that was put off to the worker, or NULL; the drain's.
  * @pending: it waits for memory that is being shared; likewise.
@@ -225,14 +225,14 @@ struct vmb_inbound {
 	void *callback_context;
 	unsigned long flags;
 	wait_queue_head_t idle;
-	struct task_struct *drainer;
+	struct task_struct *drain_task;
 	struct vmb_ring_reader reader;
 	struct vmb_packet_cache spare;
 	void *overlong;
 	u32 overlong_size;
 	struct vmb_batch batch;
 	u64 delivered;
-	struct task_struct *sleeper;
+	struct task_struct *passive_task;
 	struct task_struct *notifier;
 	struct vmb_packet_completion *deferred;
 	bool pending;
@@ -251,16 +251,16 @@ struct vmb_inbound {
  * the same current, but bottom halves are off; and a hard interrupt may not
  * call us.
  */
-static inline bool vmb_inbound_is_drainer(const struct vmb_inbound *inbound)
+static inline bool vmb_inbound_is_drain_task(const struct vmb_inbound *inbound)
 {
-	return READ_ONCE(inbound->drainer) == current;
+	return READ_ONCE(inbound->drain_task) == current;
 }
 
 /* Is it made from inside process_packet, wherever that runs? */
 static inline bool vmb_inbound_is_reader(const struct vmb_inbound *inbound)
 {
-	return vmb_inbound_is_drainer(inbound) ||
-	       READ_ONCE(inbound->sleeper) == current;
+	return vmb_inbound_is_drain_task(inbound) ||
+	       READ_ONCE(inbound->passive_task) == current;
 }
 
 /* Only the owner of the drain comes here, before or after its callbacks... */

@@ -146,7 +146,7 @@ static inline bool vmb_outbound_may_write(const struct vmb_channel *channel)
 {
 	lockdep_assert_held(&channel->outbound.lock);
 	return !channel->outbound.batching ||
-	       vmb_inbound_is_drainer(&channel->inbound);
+	       vmb_inbound_is_drain_task(&channel->inbound);
 }
 
 /* Give back the lock; calls the routines of what has ended meanwhile. */

@@ -56,7 +56,7 @@ void held_complete(struct end *end, u32 index, u32 length)
 	struct held held = end->held[index];
 	bool in_place = !end->fair && length && length <= held.length && length % 3 == 0;
 	u8 *answer;
-	bool is_inline = vmb_inbound_is_drainer(&end->channel->inbound);
+	bool is_inline = vmb_inbound_is_drain_task(&end->channel->inbound);
 	/* Then it ends with an empty one, and nothing of the payload is read. */
 	bool too_long = length > end->channel->maximum_packet_size;
 	int ret;
