@@ -195,7 +195,7 @@ void vmb_channel_cleanup(struct vmb_channel *channel)
 		if (vmb_channel_disable(channel))
 			return;
 	}
-	vmb_sub_channels_forget(channel);
+	vmb_sub_channels_orphan(channel);
 	vmb_observe_remove(channel);
 	kobject_del(&channel->kobject);
 	/* Last: its name is free for another only now. */

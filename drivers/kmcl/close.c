@@ -260,7 +260,7 @@ bool vmb_life_rest_to_hibernate(struct vmb_channel *channel)
  */
 void vmb_life_close_to_hibernate(struct vmb_channel *channel)
 {
-	vmb_outbound_forget_packets(channel);
+	vmb_outbound_orphan_packets(channel);
 	vmb_inbound_drop_deferred(channel);
 	if (vmb_life_goes_down(channel))
 		vmb_send_stop(channel, false);

@@ -80,8 +80,8 @@ static int vmb_gpadl_insert_frames(struct vmb_memory *memory,
  * that named it before, from a peer that was faster than its own answer, are
  * delivered again. Who found it before is through, for that is under the lock.
  */
-static void vmb_gpadl_settle(struct vmb_channel *channel, struct vmb_gpadl *gpadl,
-			     bool shared)
+static void vmb_gpadl_finish_share(struct vmb_channel *channel, struct vmb_gpadl *gpadl,
+				   bool shared)
 {
 	struct vmb_memory *memory = &channel->memory;
 	bool awaited;
@@ -141,7 +141,7 @@ static int vmb_gpadl_share(struct vmb_channel *channel, struct vmb_gpadl *gpadl)
 			vmb_gpadl_erase_frames(memory, gpadl,
 					       vmb_gpadl_frame_count(gpadl));
 	}
-	vmb_gpadl_settle(channel, gpadl, !ret);
+	vmb_gpadl_finish_share(channel, gpadl, !ret);
 	return ret;
 }
 

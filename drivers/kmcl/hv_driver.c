@@ -117,7 +117,7 @@ static int vmb_hv_suspend(struct hv_device *hv)
 		vmb_transport_device_wake(transport);
 		return ret;
 	}
-	vmb_hv_sub_forget_offers(device);
+	vmb_hv_sub_invalidate_offers(device);
 	return 0;
 }
 

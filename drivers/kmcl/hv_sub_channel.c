@@ -330,7 +330,7 @@ int vmb_hv_sub_wait_until_gone(struct vmb_hv_device *device)
  * The machine hibernates, and all channels are closed: the host takes back all
  * sub-channels, and will offer them under the same numbers again.
  */
-void vmb_hv_sub_forget_offers(struct vmb_hv_device *device)
+void vmb_hv_sub_invalidate_offers(struct vmb_hv_device *device)
 {
 	struct vmb_hv_channel *hv;
 

@@ -134,6 +134,6 @@ void vmb_hv_sub_allow(struct vmb_hv_device *device);
 void vmb_hv_sub_begin_close_all(struct vmb_hv_device *device);
 void vmb_hv_sub_end_close_all(struct vmb_hv_device *device);
 int vmb_hv_sub_wait_until_gone(struct vmb_hv_device *device);
-void vmb_hv_sub_forget_offers(struct vmb_hv_device *device);
+void vmb_hv_sub_invalidate_offers(struct vmb_hv_device *device);
 
 #endif

@@ -32,7 +32,7 @@ void vmb_sub_channels_wait_for_quiet(struct vmb_channel *primary);
 void vmb_sub_channels_wait_for_end(struct vmb_channel *primary);
 void vmb_sub_channels_end(struct vmb_channel *primary,
 			  enum vmb_channel_stop_reason reason);
-void vmb_sub_channels_forget(struct vmb_channel *primary);
+void vmb_sub_channels_orphan(struct vmb_channel *primary);
 
 /* close.c */
 bool vmb_life_rest(struct vmb_channel *channel);

@@ -56,7 +56,7 @@ static int vmb_loopback_server_prepare(struct vmb_channel *channel,
 }
 
 /* The closed callback has returned: nobody asks for that client's memory. */
-static void vmb_loopback_forget_memory(struct vmb_loopback_offer *offer)
+static void vmb_loopback_orphan_memory(struct vmb_loopback_offer *offer)
 {
 	struct vmb_channel *owner;
 
@@ -78,7 +78,7 @@ static void vmb_loopback_server_unprepare(struct vmb_channel *channel)
 	if (offer->connection)
 		vmb_loopback_server_part(offer);
 	mutex_unlock(&vmb_loopback_lock);
-	vmb_loopback_forget_memory(offer);
+	vmb_loopback_orphan_memory(offer);
 	vmb_channel_set_transport_private(channel, NULL);
 	vmb_loopback_offer_withdraw(offer);
 }
@@ -88,7 +88,7 @@ static bool vmb_loopback_server_find_peer(struct vmb_channel *channel)
 	struct vmb_loopback_offer *offer = vmb_channel_transport_private(channel);
 	bool asked;
 
-	vmb_loopback_forget_memory(offer);
+	vmb_loopback_orphan_memory(offer);
 	mutex_lock(&vmb_loopback_lock);
 	asked = offer->connection;
 	if (!asked && !offer->available) {

@@ -365,7 +365,7 @@ bool vmb_outbound_client_has_external(struct vmb_channel *channel)
 }
 
 /* The machine hibernates: completions of what the client holds are for nobody. */
-void vmb_outbound_forget_packets(struct vmb_channel *channel)
+void vmb_outbound_orphan_packets(struct vmb_channel *channel)
 {
 	struct vmb_packet_pool *pool = &channel->pool;
 	u32 i;

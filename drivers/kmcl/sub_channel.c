@@ -320,7 +320,7 @@ bool vmb_sub_channel_wait_for_primary(struct vmb_channel *channel)
 }
 
 /* The primary is being cleaned up: the driver should have done so with them. */
-void vmb_sub_channels_forget(struct vmb_channel *primary)
+void vmb_sub_channels_orphan(struct vmb_channel *primary)
 {
 	struct vmb_channel *channel;
 	bool left = false;

@@ -340,7 +340,7 @@ static void test_somebody_looks(struct kunit *test)
 }
 
 /* After the wake the host offers the same numbers again: no name may be taken. */
-static void test_sleep_forgets_all(struct kunit *test)
+static void test_sleep_invalidates_all(struct kunit *test)
 {
 	struct hv_fixture *fixture = test->priv;
 	struct vmb_channel *owner = fixture->sub_channel;
@@ -355,7 +355,7 @@ static void test_sleep_forgets_all(struct kunit *test)
 	vmb_hv_sub_end_open(hv, true);
 	vmb_hv_sub_begin_close_all(&fixture->device);
 	vmb_hv_sub_end_close_all(&fixture->device);
-	vmb_hv_sub_forget_offers(&fixture->device);
+	vmb_hv_sub_invalidate_offers(&fixture->device);
 	hv_rescind(fixture, 0);
 	hv_rescind(fixture, 1);
 	KUNIT_EXPECT_EQ(test, fixture->offered[0].released, 1);
@@ -385,7 +385,7 @@ static struct kunit_case hv_sub_channel_cases[] = {
 	KUNIT_CASE(test_host_takes_it_back),
 	KUNIT_CASE(test_offered_twice),
 	KUNIT_CASE(test_somebody_looks),
-	KUNIT_CASE(test_sleep_forgets_all),
+	KUNIT_CASE(test_sleep_invalidates_all),
 	KUNIT_CASE(test_call_comes_too_late),
 	{}
 };

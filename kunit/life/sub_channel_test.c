@@ -154,15 +154,15 @@ static void test_comes_back_with_its_primary(struct kunit *test)
 		loopback_expect(family->server, LOOPBACK_CLOSED, 1);
 		loopback_expect_disabled(family->servers[0]);
 		loopback_expect_disabled(family->servers[1]);
-		loopback_forget(family->client);
-		loopback_forget(family->server);
+		loopback_orphan(family->client);
+		loopback_orphan(family->server);
 		loopback_enable(family->client);
 		loopback_expect(family->client, LOOPBACK_STARTED, 1);
 		loopback_expect(family->server, LOOPBACK_STARTED, 1);
-		loopback_forget(family->clients[0]);
-		loopback_forget(family->servers[0]);
-		loopback_forget(family->clients[1]);
-		loopback_forget(family->servers[1]);
+		loopback_orphan(family->clients[0]);
+		loopback_orphan(family->servers[0]);
+		loopback_orphan(family->clients[1]);
+		loopback_orphan(family->servers[1]);
 		family_open(family, 0);
 		family_open(family, 1);
 		family_expect_flow_both_ways(family, 0);
@@ -194,8 +194,8 @@ static void test_alone(struct kunit *test)
 	family_expect_flow(family->client, family->server);
 	family_expect_flow_both_ways(family, 1);
 
-	loopback_forget(family->clients[0]);
-	loopback_forget(family->servers[0]);
+	loopback_orphan(family->clients[0]);
+	loopback_orphan(family->servers[0]);
 	family_enable(family->clients[0]);
 	loopback_expect(family->clients[0], LOOPBACK_STARTED, 1);
 	loopback_expect(family->servers[0], LOOPBACK_STARTED, 1);
@@ -213,8 +213,8 @@ static void test_server_takes_it_back(struct kunit *test)
 			VMB_CHANNEL_STOP_PEER_GONE);
 	family_expect_flow(family->client, family->server);
 	family_expect_flow_both_ways(family, 1);
-	loopback_forget(family->clients[0]);
-	loopback_forget(family->servers[0]);
+	loopback_orphan(family->clients[0]);
+	loopback_orphan(family->servers[0]);
 	family_open(family, 0);
 	family_expect_flow_both_ways(family, 0);
 }
@@ -344,11 +344,11 @@ static void test_sleeps_with_its_primary(struct kunit *test)
 				   vmb_channel_is_configurable(channels[i + 1]));
 		/* The other end did not sleep: its primary has lost its peer. */
 		loopback_expect_disabled(family->servers[i]);
-		loopback_forget(family->servers[i]);
-		loopback_forget(family->clients[i]);
+		loopback_orphan(family->servers[i]);
+		loopback_orphan(family->clients[i]);
 	}
-	loopback_forget(family->client);
-	loopback_forget(family->server);
+	loopback_orphan(family->client);
+	loopback_orphan(family->server);
 	for (i = 0; i < SLEEPERS; i++)
 		vmb_life_wake(channels[i]);
 	loopback_expect(family->client, LOOPBACK_STARTED, 1);

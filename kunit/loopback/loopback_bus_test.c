@@ -376,7 +376,7 @@ static void test_toggle(struct kunit *test)
 
 	queue_work(system_dfl_wq, &bus->toggle);
 	while (!completion_done(&bus->toggled)) {
-		loopback_forget(server);
+		loopback_orphan(server);
 		loopback_enable(server);
 		usleep_range(50, 500);
 		loopback_disable_on_worker(server);

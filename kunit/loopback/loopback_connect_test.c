@@ -125,8 +125,8 @@ static void test_both_close(struct kunit *test)
 	u32 i;
 
 	for (i = 0; i < ROUNDS; i++) {
-		loopback_forget(server);
-		loopback_forget(client);
+		loopback_orphan(server);
+		loopback_orphan(client);
 		loopback_enable(server);
 		loopback_enable(client);
 		if (i % 2)
@@ -376,8 +376,8 @@ static void test_ends_while_opening(struct kunit *test)
 
 	server->hold_opened = true;
 	for (which = 1; which <= 3; which++) {
-		loopback_forget(server);
-		loopback_forget(client);
+		loopback_orphan(server);
+		loopback_orphan(client);
 		loopback_enable(server);
 		loopback_enable(client);
 		loopback_expect(server, LOOPBACK_OPENED, 1);
@@ -464,8 +464,8 @@ static void test_signals_while_closing(struct kunit *test)
 
 	loopback_enable(server);
 	for (i = 1; i <= 20; i++) {
-		loopback_forget(server);
-		loopback_forget(client);
+		loopback_orphan(server);
+		loopback_orphan(client);
 		loopback_enable(client);
 		loopback_expect(client, LOOPBACK_STARTED, 1);
 		loopback_expect(server, LOOPBACK_STARTED, 1);

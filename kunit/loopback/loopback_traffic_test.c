@@ -142,8 +142,8 @@ static void client_dies_first(struct kunit *test)
 	/* And comes back. */
 	traffic->client.hold = false;
 	traffic->server.hold = false;
-	loopback_forget(traffic->client.end);
-	loopback_forget(traffic->server.end);
+	loopback_orphan(traffic->client.end);
+	loopback_orphan(traffic->server.end);
 	loopback_enable(traffic->client.end);
 	loopback_expect(traffic->client.end, LOOPBACK_STARTED, 1);
 	loopback_expect(traffic->server.end, LOOPBACK_STARTED, 1);
@@ -194,8 +194,8 @@ static void goes_in_full_traffic(struct kunit *test)
 		loopback_disable(traffic->server.end);
 		traffic_expect_balance(&traffic->client);
 		traffic_expect_balance(&traffic->server);
-		loopback_forget(traffic->client.end);
-		loopback_forget(traffic->server.end);
+		loopback_orphan(traffic->client.end);
+		loopback_orphan(traffic->server.end);
 		loopback_enable(traffic->server.end);
 		loopback_enable(traffic->client.end);
 		loopback_expect(traffic->client.end, LOOPBACK_STARTED, 1);

@@ -108,7 +108,7 @@ static void echo_close(VMBusChannel *chan)
 
 	echo_worker_stop(channel);
 	echo_report(channel, "VMBHOST-CLOSED");
-	echo_forget_memory(channel);
+	echo_invalidate_memory(channel);
 	channel->chan = NULL;
 	echo_offers_closed(channel);
 }

@@ -203,7 +203,7 @@ bool echo_check_pages(struct echo_channel *channel, const struct echo_txn *txn);
 bool echo_take_arena(struct echo_channel *channel, uint8_t *arena);
 void echo_fill_pages(struct echo_channel *channel, uint32_t first, uint32_t count);
 bool echo_memory_is_shared(const struct echo_channel *channel);
-void echo_forget_memory(struct echo_channel *channel);
+void echo_invalidate_memory(struct echo_channel *channel);
 void echo_put_range(struct echo_packet *packet, uint32_t bytes, uint32_t offset,
 		    const uint64_t *pfn, uint32_t pfns);
 void echo_put_count(struct echo_packet *packet, uint32_t count);
@@ -224,7 +224,7 @@ void echo_make_exchanged(struct echo_channel *channel, struct echo_packet *packe
 			 uint32_t length, bool need_completion);
 bool echo_take_exchanged(struct echo_channel *channel, VMBusChanReq *req);
 bool echo_answer_exchanged(struct echo_channel *channel);
-void echo_forget_exchanged(struct echo_channel *channel);
+void echo_invalidate_exchanged(struct echo_channel *channel);
 
 /* host_check.c */
 void echo_begin_txn(struct echo_channel *channel, struct echo_packet *packet);

@@ -65,7 +65,7 @@ bool echo_answer_exchanged(struct echo_channel *channel)
 	return true;
 }
 
-void echo_forget_exchanged(struct echo_channel *channel)
+void echo_invalidate_exchanged(struct echo_channel *channel)
 {
 	VMBusChanReq *req;
 

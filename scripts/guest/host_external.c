@@ -32,7 +32,7 @@ bool echo_memory_is_shared(const struct echo_channel *channel)
 	return channel->gpadl && channel->gpadl->state == VMGPADL_ALIVE;
 }
 
-void echo_forget_memory(struct echo_channel *channel)
+void echo_invalidate_memory(struct echo_channel *channel)
 {
 	vmbus_put_gpadl(channel->gpadl);
 	channel->gpadl = NULL;

@@ -257,7 +257,7 @@ bool host_guest_begins_anew(VMBusChannel *chan)
 }
 
 /* The guest begins anew: what was not delivered does not concern it. */
-void host_offers_forget(struct host_offers *offers)
+void host_offers_invalidate(struct host_offers *offers)
 {
 	while (!g_queue_is_empty(&offers->messages))
 		g_free(g_queue_pop_head(&offers->messages));
@@ -280,7 +280,7 @@ void host_offers_init(struct host_offers *offers)
 
 void host_offers_destroy(struct host_offers *offers)
 {
-	host_offers_forget(offers);
+	host_offers_invalidate(offers);
 	leave_route(offers);
 	timer_free(offers->timer);
 }

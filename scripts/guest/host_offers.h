@@ -25,7 +25,7 @@ bool host_guest_has_let_go(void);
 bool host_can_offer(void);
 void host_offers_init(struct host_offers *offers);
 void host_offers_destroy(struct host_offers *offers);
-void host_offers_forget(struct host_offers *offers);
+void host_offers_invalidate(struct host_offers *offers);
 void host_offer(struct host_offers *offers, VMBusChannel *chan);
 void host_rescind(struct host_offers *offers, VMBusChannel *chan);
 void host_do_not_offer(VMBusChannel *chan);

@@ -220,7 +220,7 @@ static void after_reset(void *opaque)
 
 	if (!host_guest_begins_anew(chan_of(primary_of(host))))
 		return;
-	host_offers_forget(&host->offers);
+	host_offers_invalidate(&host->offers);
 	timer_del(host->again);
 	host->again_at = 0;
 	primary_of(host)->offered = true;

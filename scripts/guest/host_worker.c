@@ -212,7 +212,7 @@ void echo_worker_stop(struct echo_channel *channel)
 	timer_del(channel->timer);
 	if (channel->mode == ECHO_MODE_EXCHANGE)
 		read_rest(channel);
-	echo_forget_exchanged(channel);
+	echo_invalidate_exchanged(channel);
 	vmbus_free_req(channel->asked);
 	channel->asked = NULL;
 }
