@@ -78,7 +78,7 @@ static void vmb_hv_sub_drop_offer(struct vmb_hv_channel *hv)
 /* Has it an offer that the host took back, or closed with the primary? */
 static void vmb_hv_sub_drop_dead_offer(struct vmb_hv_channel *hv)
 {
-	if (!hv->channel || hv->lent ||
+	if (!hv->channel || hv->open_to_host ||
 	    !(hv->used || READ_ONCE(hv->channel->rescind)))
 		return;
 	vmb_hv_sub_drop_offer(hv);
@@ -103,7 +103,7 @@ static void vmb_hv_offer_free(struct vmb_hv_offer *offer)
 	kfree(offer);
 }
 
-static void vmb_hv_offers_look(struct vmb_hv_device *device)
+static void vmb_hv_offers_poll(struct vmb_hv_device *device)
 {
 	struct vmb_hv_offer *offer, *next;
 
@@ -112,37 +112,37 @@ static void vmb_hv_offers_look(struct vmb_hv_device *device)
 			vmb_hv_offer_free(offer);
 }
 
-static void vmb_hv_sub_look_later(struct vmb_hv_device *device)
+static void vmb_hv_sub_poll_later(struct vmb_hv_device *device)
 {
-	mod_delayed_work(system_dfl_wq, &device->look,
+	mod_delayed_work(system_dfl_wq, &device->poll,
 			 list_empty(&device->offers) ? VMB_HV_LOOK_PERIOD :
 			 VMB_HV_LOOK_PERIOD_OFFERS);
 }
 
-static bool vmb_hv_sub_is_lent(struct vmb_hv_device *device)
+static bool vmb_hv_sub_is_open_to_host(struct vmb_hv_device *device)
 {
 	struct vmb_hv_channel *hv;
 
 	list_for_each_entry(hv, &device->sub_channels, node)
-		if (hv->lent)
+		if (hv->open_to_host)
 			return true;
 	return false;
 }
 
-static void vmb_hv_sub_look(struct work_struct *work)
+static void vmb_hv_sub_poll(struct work_struct *work)
 {
 	struct vmb_hv_device *device = container_of(to_delayed_work(work),
-						    struct vmb_hv_device, look);
+						    struct vmb_hv_device, poll);
 	struct vmb_hv_channel *hv;
 
 	mutex_lock(&vmb_hv_sub_lock);
-	vmb_hv_offers_look(device);
+	vmb_hv_offers_poll(device);
 	list_for_each_entry(hv, &device->sub_channels, node)
-		if (hv->lent && hv->owner && READ_ONCE(hv->channel->rescind) &&
+		if (hv->open_to_host && hv->owner && READ_ONCE(hv->channel->rescind) &&
 		    !vmb_channel_primary_is_closing(hv->owner))
 			vmb_channel_peer_gone(hv->owner);
-	if (!list_empty(&device->offers) || vmb_hv_sub_is_lent(device))
-		vmb_hv_sub_look_later(device);
+	if (!list_empty(&device->offers) || vmb_hv_sub_is_open_to_host(device))
+		vmb_hv_sub_poll_later(device);
 	mutex_unlock(&vmb_hv_sub_lock);
 }
 
@@ -171,7 +171,7 @@ static void vmb_hv_offer_keep(struct vmb_hv_device *device,
 	kobject_get(&channel->kobj);
 	offer->channel = channel;
 	list_add_tail(&offer->node, &device->offers);
-	vmb_hv_sub_look_later(device);
+	vmb_hv_sub_poll_later(device);
 }
 
 /* Who opens it gets a reference to keep for the caller, who waits. */
@@ -189,7 +189,7 @@ static struct vmb_hv_channel *vmb_hv_sub_give(struct vmb_hv_device *device,
 	kobject_get(&channel->kobj);
 	WRITE_ONCE(hv->channel, channel);
 	hv->waiting = false;
-	reinit_completion(&hv->tried);
+	reinit_completion(&hv->open_done);
 	refcount_inc(&hv->references);
 	vmb_channel_peer_arrived(hv->owner);
 	return hv;
@@ -211,7 +211,7 @@ static void vmb_hv_sub_take_offer(struct vmbus_channel *channel)
 	mutex_unlock(&vmb_hv_sub_lock);
 	if (!hv)
 		return;
-	wait_for_completion_timeout(&hv->tried, VMB_HV_OPEN_PATIENCE);
+	wait_for_completion_timeout(&hv->open_done, VMB_HV_OPEN_PATIENCE);
 	vmb_hv_sub_put(hv);
 }
 
@@ -239,7 +239,7 @@ void vmb_hv_sub_device_add(struct vmb_hv_device *device)
 {
 	INIT_LIST_HEAD(&device->sub_channels);
 	INIT_LIST_HEAD(&device->offers);
-	INIT_DELAYED_WORK(&device->look, vmb_hv_sub_look);
+	INIT_DELAYED_WORK(&device->poll, vmb_hv_sub_poll);
 	mutex_lock(&vmb_hv_sub_lock);
 	list_add_tail(&device->node, &vmb_hv_devices);
 	mutex_unlock(&vmb_hv_sub_lock);
@@ -257,11 +257,11 @@ void vmb_hv_sub_device_remove(struct vmb_hv_device *device)
 		vmb_hv_offer_free(offer);
 	list_for_each_entry_safe(hv, next, &device->sub_channels, node) {
 		/* Its primary was never closed. */
-		hv->leaked |= hv->lent;
+		hv->leaked |= hv->open_to_host;
 		vmb_hv_sub_free(hv);
 	}
 	mutex_unlock(&vmb_hv_sub_lock);
-	cancel_delayed_work_sync(&device->look);
+	cancel_delayed_work_sync(&device->poll);
 }
 
 /* The primary is open: the host may offer sub-channels. */
@@ -280,7 +280,7 @@ void vmb_hv_sub_begin_close_all(struct vmb_hv_device *device)
 
 	mutex_lock(&vmb_hv_sub_lock);
 	list_for_each_entry(hv, &device->sub_channels, node)
-		if (hv->lent)
+		if (hv->open_to_host)
 			hv->channel->ringbuffer_page = NULL;
 	mutex_unlock(&vmb_hv_sub_lock);
 }
@@ -295,9 +295,9 @@ void vmb_hv_sub_end_close_all(struct vmb_hv_device *device)
 	list_for_each_entry_safe(offer, next_offer, &device->offers, node)
 		vmb_hv_offer_free(offer);
 	list_for_each_entry_safe(hv, next, &device->sub_channels, node) {
-		if (!hv->lent)
+		if (!hv->open_to_host)
 			continue;
-		hv->lent = false;
+		hv->open_to_host = false;
 		hv->leaked |= vmb_hv_gpadl_is_alive(hv->channel,
 						    &hv->channel->ringbuffer_gpadlhandle);
 		/* The mappings, if hv_vmbus has kept them with what is leaked. */
@@ -346,7 +346,7 @@ void vmb_hv_sub_prepare(struct vmb_hv_channel *hv, struct vmb_channel *channel)
 {
 	hv->owner = channel;
 	hv->index = vmb_channel_sub_channel_index(channel);
-	init_completion(&hv->tried);
+	init_completion(&hv->open_done);
 	mutex_lock(&vmb_hv_sub_lock);
 	list_add_tail(&hv->node, &hv->device->sub_channels);
 	mutex_unlock(&vmb_hv_sub_lock);
@@ -358,8 +358,8 @@ void vmb_hv_sub_unprepare(struct vmb_hv_channel *hv)
 	mutex_lock(&vmb_hv_sub_lock);
 	hv->owner = NULL;
 	hv->waiting = false;
-	complete_all(&hv->tried);
-	if (!hv->lent) {
+	complete_all(&hv->open_done);
+	if (!hv->open_to_host) {
 		vmb_hv_sub_drop_dead_offer(hv);
 		/* It was not opened: it is there for the next one. */
 		if (hv->channel)
@@ -378,7 +378,7 @@ bool vmb_hv_sub_find_offer(struct vmb_hv_channel *hv)
 
 	mutex_lock(&vmb_hv_sub_lock);
 	vmb_hv_sub_drop_dead_offer(hv);
-	vmb_hv_offers_look(device);
+	vmb_hv_offers_poll(device);
 	/* Lent: the machine was to sleep, and its primary could not be closed. */
 	list_for_each_entry_safe(offer, next, &device->offers, node) {
 		if (hv->channel || vmb_hv_sub_index(offer->channel) != hv->index)
@@ -387,7 +387,7 @@ bool vmb_hv_sub_find_offer(struct vmb_hv_channel *hv)
 		WRITE_ONCE(hv->channel, offer->channel);
 		vmb_hv_offer_free(offer);
 	}
-	found = hv->channel && !hv->lent;
+	found = hv->channel && !hv->open_to_host;
 	hv->waiting = !hv->channel;
 	mutex_unlock(&vmb_hv_sub_lock);
 	return found;
@@ -402,26 +402,26 @@ bool vmb_hv_sub_begin_open(struct vmb_hv_channel *hv)
 	vmb_hv_sub_drop_dead_offer(hv);
 	can = hv->channel;
 	if (!can)
-		complete_all(&hv->tried);
+		complete_all(&hv->open_done);
 	mutex_unlock(&vmb_hv_sub_lock);
 	return can;
 }
 
 /* hv_vmbus has opened it, or not. */
-void vmb_hv_sub_end_open(struct vmb_hv_channel *hv, bool lent)
+void vmb_hv_sub_end_open(struct vmb_hv_channel *hv, bool open_to_host)
 {
 	mutex_lock(&vmb_hv_sub_lock);
-	hv->lent = lent;
+	hv->open_to_host = lent;
 	hv->used = lent;
 	if (lent)
-		vmb_hv_sub_look_later(hv->device);
+		vmb_hv_sub_poll_later(hv->device);
 	/* Rescinded in between it stays in hv_vmbus's list, to be waited for. */
 	if (!lent && READ_ONCE(hv->channel->rescind))
 		complete_all(&hv->channel->rescind_event);
 	/* A host that refuses to open it need not be asked again. */
 	if (!lent)
 		vmb_hv_sub_drop_offer(hv);
-	complete_all(&hv->tried);
+	complete_all(&hv->open_done);
 	mutex_unlock(&vmb_hv_sub_lock);
 }
 
@@ -431,7 +431,7 @@ int vmb_hv_sub_close(struct vmb_hv_channel *hv)
 	int ret;
 
 	mutex_lock(&vmb_hv_sub_lock);
-	if (hv->lent) {
+	if (hv->open_to_host) {
 		vmb_hv_silence(hv->channel);
 		ret = READ_ONCE(hv->channel->rescind) ||
 		      READ_ONCE(hv->device->hv->channel->rescind) ? 0 : -EBUSY;

@@ -53,7 +53,7 @@ struct vmb_hv_rings {
  *	under its lock.
  * @sub_channels: those that are enabled, or were and are still open to the host.
  * @offers: of the host, which no sub-channel has taken.
- * @look: looks for offers that the host has taken back.
+ * @poll: looks for offers that the host has taken back.
  *
  * Allocated by probe, freed by remove.
  */
@@ -66,7 +66,7 @@ struct vmb_hv_device {
 	struct list_head node;
 	struct list_head sub_channels;
 	struct list_head offers;
-	struct delayed_work look;
+	struct delayed_work poll;
 };
 
 /**
@@ -77,14 +77,14 @@ struct vmb_hv_device {
  * @rings: memory of both rings. Ours; lent to hv_vmbus while open.
  * @leaked: the host may still reach @rings, so they are never freed.
  * @rcu: frees it after who asks whether the peer is gone.
- * @references: prepare's, and one of whoever waits for @tried.
+ * @references: prepare's, and one of whoever waits for @open_done.
  * @node: in &vmb_hv_device.sub_channels; it and what follows are a sub-channel's.
  * @owner: our channel; NULL: unprepare was called.
  * @index: which sub-channel.
- * @lent: it was opened, and hv_vmbus has not closed it yet.
+ * @open_to_host: it was opened, and hv_vmbus has not closed it yet.
  * @used: it was opened, so that the offer is not for another one.
  * @waiting: for an offer; only then it is given one.
- * @tried: the open was tried, or will not be.
+ * @open_done: the open was tried, or will not be.
  *
  * Made by prepare, freed by unprepare; that of a sub-channel which is open to the
  * host not before its primary is closed. What is not said to be a sub-channel's
@@ -100,10 +100,10 @@ struct vmb_hv_channel {
 	struct list_head node;
 	struct vmb_channel *owner;
 	u16 index;
-	bool lent;
+	bool open_to_host;
 	bool used;
 	bool waiting;
-	struct completion tried;
+	struct completion open_done;
 };
 
 extern const struct vmb_channel_transport_operations vmb_hv_channel_operations;
@@ -127,7 +127,7 @@ void vmb_hv_sub_prepare(struct vmb_hv_channel *hv, struct vmb_channel *channel);
 void vmb_hv_sub_unprepare(struct vmb_hv_channel *hv);
 bool vmb_hv_sub_find_offer(struct vmb_hv_channel *hv);
 bool vmb_hv_sub_begin_open(struct vmb_hv_channel *hv);
-void vmb_hv_sub_end_open(struct vmb_hv_channel *hv, bool lent);
+void vmb_hv_sub_end_open(struct vmb_hv_channel *hv, bool open_to_host);
 int vmb_hv_sub_close(struct vmb_hv_channel *hv);
 bool vmb_hv_sub_is_gone(const struct vmb_channel *channel);
 void vmb_hv_sub_allow(struct vmb_hv_device *device);

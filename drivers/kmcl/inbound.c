@@ -513,7 +513,7 @@ static enum vmb_drain_mode vmb_inbound_enter(struct vmb_channel *channel)
  * Deliver what is in the incoming ring, and write what waits for room in the
  * outgoing one. Bounded: asks to be scheduled again if there is more.
  */
-static void vmb_inbound_look(struct vmb_channel *channel, bool passive)
+static void vmb_inbound_poll(struct vmb_channel *channel, bool passive)
 {
 	struct vmb_inbound *inbound = &channel->inbound;
 	enum vmb_drain_mode mode = vmb_inbound_enter(channel);
@@ -575,7 +575,7 @@ static void vmb_inbound_look(struct vmb_channel *channel, bool passive)
 void vmb_channel_interrupt(struct vmb_channel *channel)
 {
 	if (likely(!vmb_inbound_is_on_worker(&channel->inbound))) {
-		vmb_inbound_look(channel, false);
+		vmb_inbound_poll(channel, false);
 		return;
 	}
 	/* The worker may sleep in a callback, or be cancelled before it runs. */
@@ -594,7 +594,7 @@ static void vmb_inbound_work(struct work_struct *work)
 		       (BIT(VMB_INBOUND_PASSIVE) | BIT(VMB_INBOUND_DEFERRED));
 
 	clear_bit(VMB_INBOUND_OVERTIME, &inbound->flags);
-	vmb_inbound_look(channel, passive);
+	vmb_inbound_poll(channel, passive);
 }
 
 void vmb_inbound_init(struct vmb_inbound *inbound)

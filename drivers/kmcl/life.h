@@ -13,7 +13,7 @@ void vmb_watchdog_init(struct vmb_channel *channel);
 void vmb_watchdog_start(struct vmb_channel *channel);
 void vmb_watchdog_stop(struct vmb_channel *channel);
 void vmb_watchdog_destroy(struct vmb_watchdog *watchdog);
-void vmb_watchdog_look(struct vmb_channel *channel);
+void vmb_watchdog_poll(struct vmb_channel *channel);
 
 /* sub_channel.c */
 int vmb_sub_channel_check(struct vmb_channel *channel);

@@ -47,7 +47,7 @@ static void vmb_watchdog_stalled(struct vmb_channel *channel, bool outbound)
  * Packets in the ring, packet objects to read them into, and the reader has not
  * moved: kick it, once until it moves.
  */
-static void vmb_watchdog_look_inbound(struct vmb_channel *channel)
+static void vmb_watchdog_poll_inbound(struct vmb_channel *channel)
 {
 	struct vmb_watchdog *watchdog = &channel->watchdog;
 	struct vmb_inbound *inbound = &channel->inbound;
@@ -102,7 +102,7 @@ static bool vmb_watchdog_room_was_awaited(struct vmb_channel *channel)
  * every look; but room that there is just now may have its signal still on the
  * way. If that is so at the next look as well, nobody has told us of it.
  */
-static void vmb_watchdog_look_outbound(struct vmb_channel *channel)
+static void vmb_watchdog_poll_outbound(struct vmb_channel *channel)
 {
 	struct vmb_watchdog *watchdog = &channel->watchdog;
 	u64 progress = READ_ONCE(channel->outbound.progress);
@@ -121,10 +121,10 @@ static void vmb_watchdog_look_outbound(struct vmb_channel *channel)
 }
 
 /* One look at both directions of an open channel. */
-void vmb_watchdog_look(struct vmb_channel *channel)
+void vmb_watchdog_poll(struct vmb_channel *channel)
 {
-	vmb_watchdog_look_inbound(channel);
-	vmb_watchdog_look_outbound(channel);
+	vmb_watchdog_poll_inbound(channel);
+	vmb_watchdog_poll_outbound(channel);
 }
 
 /* What is there to look after? */
@@ -173,9 +173,9 @@ static enum hrtimer_restart vmb_watchdog_due(struct hrtimer *timer)
 	}
 	if (time_after_eq(jiffies, watchdog->next_inbound)) {
 		watchdog->next_inbound = vmb_watchdog_next_inbound();
-		vmb_watchdog_look_inbound(channel);
+		vmb_watchdog_poll_inbound(channel);
 	}
-	vmb_watchdog_look_outbound(channel);
+	vmb_watchdog_poll_outbound(channel);
 	spin_lock_irq(&channel->outbound.lock);
 	vmb_watchdog_go_on(channel, read_index != watchdog->seen_read_index);
 	spin_unlock_irq(&channel->outbound.lock);

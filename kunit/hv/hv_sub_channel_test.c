@@ -322,21 +322,21 @@ static void test_somebody_looks(struct kunit *test)
 
 	vmb_hv_sub_allow(&fixture->device);
 	offer(fixture, 0);
-	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&fixture->device.look));
+	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&fixture->device.poll));
 	hv = waiting(test, owner);
 	KUNIT_ASSERT_TRUE(test, vmb_hv_sub_find_offer(hv));
-	flush_delayed_work(&fixture->device.look);
-	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&fixture->device.look));
+	flush_delayed_work(&fixture->device.poll);
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&fixture->device.poll));
 	KUNIT_ASSERT_TRUE(test, vmb_hv_sub_begin_open(hv));
 	vmb_hv_sub_end_open(hv, true);
-	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&fixture->device.look));
-	flush_delayed_work(&fixture->device.look);
-	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&fixture->device.look));
+	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&fixture->device.poll));
+	flush_delayed_work(&fixture->device.poll);
+	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&fixture->device.poll));
 	vmb_hv_sub_begin_close_all(&fixture->device);
 	vmb_hv_sub_end_close_all(&fixture->device);
 	stop_waiting(owner, hv);
-	flush_delayed_work(&fixture->device.look);
-	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&fixture->device.look));
+	flush_delayed_work(&fixture->device.poll);
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&fixture->device.poll));
 }
 
 /* After the wake the host offers the same numbers again: no name may be taken. */

@@ -464,10 +464,10 @@ static void outgoing_framing_lost_when_looked_at(struct kunit *test)
 	vmb_watchdog_stop(fixture->channel);
 	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, large_payload, 3000), 0);
 	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 1, large_payload, 3000), 0);
-	vmb_watchdog_look(fixture->channel);
+	vmb_watchdog_poll(fixture->channel);
 	KUNIT_EXPECT_EQ(test, fixture->channel->counters.refused, 0);
 	break_outgoing(fixture, lost);
-	vmb_watchdog_look(fixture->channel);
+	vmb_watchdog_poll(fixture->channel);
 	expect_outgoing_lost(fixture, lost);
 }
 

@@ -156,7 +156,7 @@ static void blocked_is_no_stall(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, vmb_channel_set_transaction_quota(fixture->channel, 1), 0);
 	control_send(fixture, 1, 2);
 	for (i = 0; i < 4; i++)
-		vmb_watchdog_look(fixture->channel);
+		vmb_watchdog_poll(fixture->channel);
 	KUNIT_EXPECT_EQ(test, fixture->channel->counters.stalls, 0);
 	KUNIT_EXPECT_EQ(test, fixture->packet_count, 1);
 }

@@ -30,7 +30,7 @@ static int watchdog_init(struct kunit *test)
 static void look(struct channel_fixture *fixture, u32 times)
 {
 	while (times--) {
-		vmb_watchdog_look(fixture->channel);
+		vmb_watchdog_poll(fixture->channel);
 		memory_transport_run(&fixture->transport, fixture->channel);
 	}
 }

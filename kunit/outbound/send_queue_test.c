@@ -326,12 +326,12 @@ static void peer_without_the_feature(struct kunit *test)
 	peer_set(&fixture->outgoing, RING_IMAGE_FEATURE_BITS, 0);
 	for (i = 0; i < 4; i++)
 		send_one(fixture, i, LARGE, 0);
-	vmb_watchdog_look(fixture->channel);
+	vmb_watchdog_poll(fixture->channel);
 	for (i = 0; i < 4; i++) {
 		peer_expect_sent(fixture, i, LARGE, 0);
 		peer_release(fixture);
-		vmb_watchdog_look(fixture->channel);
-		vmb_watchdog_look(fixture->channel);
+		vmb_watchdog_poll(fixture->channel);
+		vmb_watchdog_poll(fixture->channel);
 	}
 	send_expect_ends(fixture, 4);
 	expect_nobody_waits(fixture);
