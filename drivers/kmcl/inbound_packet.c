@@ -24,7 +24,7 @@ static int vmb_external_data_errno(enum vmb_refusal refusal)
  * not running for this one, or the client does not have it. @pending: not before
  * the memory that it names is shared, or is not.
  */
-static bool vmb_inbound_put_off(struct vmb_packet_completion *packet, bool pending)
+static bool vmb_inbound_defer(struct vmb_packet_completion *packet, bool pending)
 {
 	struct vmb_inbound *inbound = &packet->channel->inbound;
 
@@ -66,7 +66,7 @@ static int vmb_external_data_know(struct vmb_packet_completion *packet)
 	if (refusal != VMB_REFUSAL_NONE)
 		vmb_external_data_release(packet);
 	if (pending) {
-		vmb_inbound_put_off(packet, true);
+		vmb_inbound_defer(packet, true);
 		return -EINPROGRESS;
 	}
 	if (refusal != VMB_REFUSAL_NONE)
@@ -126,9 +126,9 @@ EXPORT_SYMBOL_GPL(vmb_channel_packet_get_client_context);
 
 void vmb_channel_packet_defer_to_passive(struct vmb_packet_completion *packet)
 {
-	bool was_put_off = vmb_inbound_put_off(packet, false);
+	bool was_deferred = vmb_inbound_defer(packet, false);
 
-	WARN_ONCE(!was_put_off,
+	WARN_ONCE(!was_deferred,
 		  "vmbkmcl: %s: %s() outside of the packet's callback, or not the client's any more\n",
 		  packet->channel->name, __func__);
 }

@@ -14,7 +14,7 @@
 
 /**
  * struct control - what the client saw of where it was called
- * @put_off: how often it puts off packet 1.
+ * @defer: how often it puts off packet 1.
  * @in_process: calls in process context, where it may sleep.
  * @in_softirq: calls in softirq.
  * @processor: of the last call.
@@ -24,7 +24,7 @@
  * @interrupt: a real softirq to deliver in.
  */
 struct control {
-	u32 put_off;
+	u32 defer;
 	u32 in_process;
 	u32 in_softirq;
 	u32 processor;
@@ -161,13 +161,13 @@ static void blocked_is_no_stall(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture->packet_count, 1);
 }
 
-static void put_off(struct channel_fixture *fixture, struct channel_packet *packet)
+static void defer(struct channel_fixture *fixture, struct channel_packet *packet)
 {
 	struct control *control = control_of(fixture);
 
 	control_note(fixture);
-	if (packet->transaction_id == 1 && control->put_off) {
-		control->put_off--;
+	if (packet->transaction_id == 1 && control->defer) {
+		control->defer--;
 		packet->done = true;
 		vmb_channel_packet_defer_to_passive(packet->packet);
 		return;
@@ -180,8 +180,8 @@ static void deferred_packet_holds_back_the_others(struct kunit *test)
 	struct channel_fixture *fixture = test->priv;
 	struct control *control = control_of(fixture);
 
-	control->put_off = 1;
-	fixture->process = put_off;
+	control->defer = 1;
+	fixture->process = defer;
 	channel_enable(fixture);
 	control_send(fixture, 1, 3);
 	channel_expect_order(fixture, (const u64[]) { 1, 1, 2, 3 }, 4);
@@ -199,8 +199,8 @@ static void deferred_again_and_again(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
 
-	control_of(fixture)->put_off = 3;
-	fixture->process = put_off;
+	control_of(fixture)->defer = 3;
+	fixture->process = defer;
 	channel_enable(fixture);
 	control_send(fixture, 1, 2);
 	channel_expect_order(fixture, (const u64[]) { 1, 1, 1, 1, 2 }, 5);
@@ -211,9 +211,9 @@ static void leave_a_mark(struct channel_fixture *fixture, struct channel_packet 
 {
 	u64 *context = vmb_channel_packet_get_client_context(packet->packet);
 
-	KUNIT_EXPECT_EQ(fixture->test, *context, control_of(fixture)->put_off ? 0 : 77);
+	KUNIT_EXPECT_EQ(fixture->test, *context, control_of(fixture)->defer ? 0 : 77);
 	*context = 77;
-	put_off(fixture, packet);
+	defer(fixture, packet);
 }
 
 static void deferred_packet_keeps_its_context(struct kunit *test)
@@ -221,7 +221,7 @@ static void deferred_packet_keeps_its_context(struct kunit *test)
 	struct channel_fixture *fixture = test->priv;
 
 	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_client_context_size(fixture->channel, 8), 0);
-	control_of(fixture)->put_off = 1;
+	control_of(fixture)->defer = 1;
 	fixture->process = leave_a_mark;
 	channel_enable(fixture);
 	control_send(fixture, 1, 1);
@@ -229,10 +229,10 @@ static void deferred_packet_keeps_its_context(struct kunit *test)
 }
 
 /* The worker has it and has not begun when somebody else stops the channel. */
-static void put_off_and_hold_the_worker(struct channel_fixture *fixture)
+static void defer_and_hold_the_worker(struct channel_fixture *fixture)
 {
-	control_of(fixture)->put_off = 1;
-	fixture->process = put_off;
+	control_of(fixture)->defer = 1;
+	fixture->process = defer;
 	channel_enable(fixture);
 	disable_work_sync(&fixture->channel->inbound.work);
 	control_send(fixture, 1, 2);
@@ -243,7 +243,7 @@ static void deferred_packet_comes_after_a_pause(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
 
-	put_off_and_hold_the_worker(fixture);
+	defer_and_hold_the_worker(fixture);
 	/* The client does not hold it, so nobody waits. */
 	KUNIT_EXPECT_EQ(test, vmb_channel_pause(fixture->channel), 0);
 	enable_work(&fixture->channel->inbound.work);
@@ -260,7 +260,7 @@ static void deferred_packet_goes_with_the_channel(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
 
-	put_off_and_hold_the_worker(fixture);
+	defer_and_hold_the_worker(fixture);
 	channel_disable(fixture);
 	enable_work(&fixture->channel->inbound.work);
 	channel_settle_packets(fixture);

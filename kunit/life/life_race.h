@@ -79,7 +79,7 @@ struct racer {
  * @late: nobody came.
  * @signalling: the transport is in somebody's hand.
  * @closed_inside: it was closed meanwhile.
- * @put_off: how often process_packet puts a packet off.
+ * @defer: how often process_packet puts a packet off.
  * @racers: by processor.
  * @observe: the fixture's.
  *
@@ -99,7 +99,7 @@ struct race {
 	bool late;
 	bool signalling;
 	bool closed_inside;
-	u32 put_off;
+	u32 defer;
 	struct racer racers[2];
 	void (*observe)(void *observer, enum memory_transport_operation operation);
 };

@@ -106,8 +106,8 @@ static void race_process(struct channel_fixture *fixture, struct channel_packet 
 		race_sleep(race, IN_PACKET);
 	else
 		race_stand_still(race, IN_PACKET);
-	if (race->put_off) {
-		race->put_off--;
+	if (race->defer) {
+		race->defer--;
 		packet->done = true;
 		vmb_channel_packet_defer_to_passive(packet->packet);
 	}

@@ -298,7 +298,7 @@ static void start(struct channel_fixture *fixture)
 	}
 }
 
-static void expect_put_off_until_started(struct channel_fixture *fixture, u32 calls)
+static void expect_deferred_until_started(struct channel_fixture *fixture, u32 calls)
 {
 	struct kunit *test = fixture->test;
 
@@ -320,11 +320,11 @@ static void expect_put_off_until_started(struct channel_fixture *fixture, u32 ca
 	KUNIT_EXPECT_EQ(test, fixture->channel->counters.received, 1);
 }
 
-static void put_off_in_the_callback_that_pause_waits_for(struct kunit *test)
+static void defer_in_the_callback_that_pause_waits_for(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
 
-	race_of(fixture)->put_off = 1;
+	race_of(fixture)->defer = 1;
 	channel_enable(fixture);
 	race_send_to(fixture, IN_PACKET, send_second_packet);
 	race_run(fixture, OTHERS, pause);
@@ -334,16 +334,16 @@ static void put_off_in_the_callback_that_pause_waits_for(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, race_result(fixture, OTHERS), 0);
 	race_result(fixture, STILL);
 	race_expect_met(fixture);
-	expect_put_off_until_started(fixture, 1);
+	expect_deferred_until_started(fixture, 1);
 }
 
 /* The worker delivers it for the second time, and it is put off once more. */
-static void put_off_again_while_pause_waits(struct kunit *test)
+static void defer_again_while_pause_waits(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
 	struct race *race = race_of(fixture);
 
-	race->put_off = 2;
+	race->defer = 2;
 	channel_enable(fixture);
 	race_send_to(fixture, IN_PACKET, send_second_packet);
 	/* The first call goes on, into the worker, which stands still in the second. */
@@ -363,7 +363,7 @@ static void put_off_again_while_pause_waits(struct kunit *test)
 	race_go_on(fixture);
 	KUNIT_EXPECT_EQ(test, race_result(fixture, OTHERS), 0);
 	race_expect_met(fixture);
-	expect_put_off_until_started(fixture, 2);
+	expect_deferred_until_started(fixture, 2);
 }
 
 /* The worker delivers it for the second time, and keeps it: pause waits for that. */
@@ -372,7 +372,7 @@ static void kept_while_pause_waits(struct kunit *test)
 	struct channel_fixture *fixture = test->priv;
 	struct race *race = race_of(fixture);
 
-	race->put_off = 1;
+	race->defer = 1;
 	channel_enable(fixture);
 	race_send_to(fixture, IN_PACKET, send_second_packet);
 	disable_work_sync(&fixture->channel->inbound.work);
@@ -398,11 +398,11 @@ static void kept_while_pause_waits(struct kunit *test)
 }
 
 /* And if the channel closes instead, nobody ever hears of it. */
-static void put_off_in_the_callback_that_disable_waits_for(struct kunit *test)
+static void defer_in_the_callback_that_disable_waits_for(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
 
-	race_of(fixture)->put_off = 1;
+	race_of(fixture)->defer = 1;
 	channel_enable(fixture);
 	race_send_to(fixture, IN_PACKET, send_second_packet);
 	race_run(fixture, OTHERS, disable);
@@ -427,10 +427,10 @@ static struct kunit_case race_cases[] = {
 	KUNIT_CASE(send_before_it_is_accepted),
 	KUNIT_CASE(queue_that_is_being_written),
 	KUNIT_CASE(held_while_it_opens),
-	KUNIT_CASE(put_off_in_the_callback_that_pause_waits_for),
-	KUNIT_CASE(put_off_again_while_pause_waits),
+	KUNIT_CASE(defer_in_the_callback_that_pause_waits_for),
+	KUNIT_CASE(defer_again_while_pause_waits),
 	KUNIT_CASE(kept_while_pause_waits),
-	KUNIT_CASE(put_off_in_the_callback_that_disable_waits_for),
+	KUNIT_CASE(defer_in_the_callback_that_disable_waits_for),
 	{}
 };
 

@@ -13,7 +13,7 @@
 
 /**
  * struct storm_incoming - kept with each packet that came in
- * @node: in &storm.put_off.
+ * @node: in &storm.defer.
  * @packet: the packet.
  * @buffer: its payload.
  * @length: bytes of it.
@@ -39,13 +39,13 @@ static void storm_complete(struct storm *storm, struct storm_incoming *incoming)
 		storm_wrong(storm, "a packet could not be completed", ret);
 }
 
-static void storm_put_off_work(struct work_struct *work)
+static void storm_deferred_work(struct work_struct *work)
 {
 	struct storm *storm = container_of(to_delayed_work(work), struct storm,
-					   put_off_work);
+					   deferred_work);
 	struct storm_incoming *incoming, *next;
 
-	llist_for_each_entry_safe(incoming, next, llist_del_all(&storm->put_off), node)
+	llist_for_each_entry_safe(incoming, next, llist_del_all(&storm->defer), node)
 		storm_complete(storm, incoming);
 }
 
@@ -69,8 +69,8 @@ void storm_process_packet(struct vmb_channel *channel, void *callback_context,
 	if (atomic64_inc_return(&storm->count.delivered) % STORM_PUT_OFF_EVERY) {
 		storm_complete(storm, incoming);
 	} else {
-		llist_add(&incoming->node, &storm->put_off);
-		schedule_delayed_work(&storm->put_off_work, STORM_PUT_OFF_JIFFIES);
+		llist_add(&incoming->node, &storm->defer);
+		schedule_delayed_work(&storm->deferred_work, STORM_PUT_OFF_JIFFIES);
 	}
 	wake_up(&storm->moved);
 	atomic_dec(&storm->inside);
@@ -249,10 +249,10 @@ void storm_packets_init(struct storm *storm)
 {
 	mutex_init(&storm->sending);
 	init_llist_head(&storm->free);
-	init_llist_head(&storm->put_off);
+	init_llist_head(&storm->defer);
 	init_waitqueue_head(&storm->freed);
 	init_waitqueue_head(&storm->moved);
-	INIT_DELAYED_WORK(&storm->put_off_work, storm_put_off_work);
+	INIT_DELAYED_WORK(&storm->deferred_work, storm_deferred_work);
 }
 
 int storm_packets_start(struct storm *storm)
@@ -265,5 +265,5 @@ int storm_packets_start(struct storm *storm)
 void storm_packets_stop(struct storm *storm)
 {
 	kthread_stop(storm->sender);
-	cancel_delayed_work_sync(&storm->put_off_work);
+	cancel_delayed_work_sync(&storm->deferred_work);
 }

@@ -110,8 +110,8 @@ struct storm_packet {
  * @free: those that are not in flight; the routines add, only @sender takes.
  * @freed: woken when one was added, and when @enabled was set.
  * @moved: woken when a packet came in, or was answered.
- * @put_off: packets for the worker.
- * @put_off_work: the worker.
+ * @defer: packets for the worker.
+ * @deferred_work: the worker.
  * @count: what sysfs shows.
  *
  * Allocated by probe, freed by remove.
@@ -136,8 +136,8 @@ struct storm {
 	struct llist_head free;
 	wait_queue_head_t freed;
 	wait_queue_head_t moved;
-	struct llist_head put_off;
-	struct delayed_work put_off_work;
+	struct llist_head defer;
+	struct delayed_work deferred_work;
 	struct storm_counters count;
 };
 
