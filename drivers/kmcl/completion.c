@@ -95,7 +95,7 @@ int vmb_outbound_complete(struct vmb_packet_completion *packet,
 }
 
 /*
- * The same inside the packet callback, where the writer and the drain's spare
+ * The same inside the packet callback, where the writer and the drain's cache
  * objects are ours: no lock. False: there is no room, or something waits, or
  * framing is lost; nothing was done.
  */

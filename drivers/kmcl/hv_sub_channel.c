@@ -411,15 +411,15 @@ bool vmb_hv_sub_begin_open(struct vmb_hv_channel *hv)
 void vmb_hv_sub_end_open(struct vmb_hv_channel *hv, bool open_to_host)
 {
 	mutex_lock(&vmb_hv_sub_lock);
-	hv->open_to_host = lent;
-	hv->used = lent;
-	if (lent)
+	hv->open_to_host = opened;
+	hv->used = opened;
+	if (opened)
 		vmb_hv_sub_poll_later(hv->device);
 	/* Rescinded in between it stays in hv_vmbus's list, to be waited for. */
-	if (!lent && READ_ONCE(hv->channel->rescind))
+	if (!opened && READ_ONCE(hv->channel->rescind))
 		complete_all(&hv->channel->rescind_event);
 	/* A host that refuses to open it need not be asked again. */
-	if (!lent)
+	if (!opened)
 		vmb_hv_sub_drop_offer(hv);
 	complete_all(&hv->open_done);
 	mutex_unlock(&vmb_hv_sub_lock);

@@ -74,7 +74,7 @@ struct vmb_hv_device {
  * @channel: hv_vmbus's channel. Of a sub-channel: with a reference, and NULL
  *	while there is no offer.
  * @device: the device.
- * @rings: memory of both rings. Ours; lent to hv_vmbus while open.
+ * @rings: memory of both rings. Ours; hv_vmbus has them while open.
  * @leaked: the host may still reach @rings, so they are never freed.
  * @rcu: frees it after who asks whether the peer is gone.
  * @references: prepare's, and one of whoever waits for @open_done.
@@ -127,7 +127,7 @@ void vmb_hv_sub_prepare(struct vmb_hv_channel *hv, struct vmb_channel *channel);
 void vmb_hv_sub_unprepare(struct vmb_hv_channel *hv);
 bool vmb_hv_sub_find_offer(struct vmb_hv_channel *hv);
 bool vmb_hv_sub_begin_open(struct vmb_hv_channel *hv);
-void vmb_hv_sub_end_open(struct vmb_hv_channel *hv, bool open_to_host);
+void vmb_hv_sub_end_open(struct vmb_hv_channel *hv, bool opened);
 int vmb_hv_sub_close(struct vmb_hv_channel *hv);
 bool vmb_hv_sub_is_gone(const struct vmb_channel *channel);
 void vmb_hv_sub_allow(struct vmb_hv_device *device);

@@ -399,7 +399,7 @@ static enum vmb_batch_end vmb_inbound_drain_atomic(struct vmb_channel *channel,
 
 /*
  * One batch in which the callback may sleep. What is completed meanwhile, by
- * whomever, is written at once: nobody may have to wait for a sleeper.
+ * whomever, is written at once: nobody may have to wait for a callback that sleeps.
  */
 static enum vmb_batch_end vmb_inbound_drain_passive(struct vmb_channel *channel,
 						    enum vmb_drain_mode mode)
@@ -447,7 +447,7 @@ static enum vmb_batch_end vmb_inbound_drain(struct vmb_channel *channel,
 		end = vmb_inbound_drain_passive(channel, mode);
 	else
 		end = vmb_inbound_drain_atomic(channel, mode);
-	/* Without what was put off, or answered in the client's place. */
+	/* Without what was deferred, or answered in the client's place. */
 	delivered = inbound->delivered - before - inbound->batch.answered;
 	if (delivered) {
 		channel->counters.received += delivered;

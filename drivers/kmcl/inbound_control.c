@@ -2,7 +2,7 @@
 /*
  * How much, when and where packets are delivered: the transaction quota, the
  * share of softirq time, and a worker for clients whose callback sleeps, for
- * packets put off to it, and for a processor of the client's choice.
+ * packets deferred to it, and for a processor of the client's choice.
  *
  * Whoever delivers has VMB_INBOUND_DRAINING, so the worker and the transport's
  * interrupt never overlap, and the order of packets is the ring's.
@@ -150,7 +150,7 @@ void vmb_channel_set_incoming_processing_at_passive(struct vmb_channel *channel,
 }
 EXPORT_SYMBOL_GPL(vmb_channel_set_incoming_processing_at_passive);
 
-/* The channel is closing and delivers nothing: nor what was put off. */
+/* The channel is closing and delivers nothing: nor what was deferred. */
 void vmb_inbound_drop_deferred(struct vmb_channel *channel)
 {
 	struct vmb_inbound *inbound = &channel->inbound;

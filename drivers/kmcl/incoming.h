@@ -136,34 +136,34 @@ struct vmb_packet_cache {
 	u32 tail;
 };
 
-static inline bool vmb_packet_cache_is_empty(const struct vmb_packet_cache *spare)
+static inline bool vmb_packet_cache_is_empty(const struct vmb_packet_cache *cache)
 {
-	return spare->head == spare->tail;
+	return cache->head == cache->tail;
 }
 
 static inline struct vmb_packet_completion *
-vmb_packet_cache_first(const struct vmb_packet_cache *spare)
+vmb_packet_cache_first(const struct vmb_packet_cache *cache)
 {
-	return spare->packets[spare->head & spare->mask];
+	return cache->packets[cache->head & cache->mask];
 }
 
-static inline void vmb_packet_cache_take(struct vmb_packet_cache *spare)
+static inline void vmb_packet_cache_take(struct vmb_packet_cache *cache)
 {
-	spare->head++;
+	cache->head++;
 }
 
 /* The last one taken; its place is another's only if all have come back. */
 static inline struct vmb_packet_completion *
-vmb_packet_cache_last_taken(const struct vmb_packet_cache *spare)
+vmb_packet_cache_last_taken(const struct vmb_packet_cache *cache)
 {
-	return spare->packets[(spare->head - 1) & spare->mask];
+	return cache->packets[(cache->head - 1) & cache->mask];
 }
 
 /* There is always a place: there are as many as objects. */
-static inline void vmb_packet_cache_put(struct vmb_packet_cache *spare,
+static inline void vmb_packet_cache_put(struct vmb_packet_cache *cache,
 					struct vmb_packet_completion *packet)
 {
-	spare->packets[spare->tail++ & spare->mask] = packet;
+	cache->packets[cache->tail++ & cache->mask] = packet;
 }
 
 /**
@@ -199,7 +199,7 @@ struct vmb_batch {
  * @drain_task: the task that is draining, with bottom halves off; NULL when nobody
  *	is. Equal to current only inside the drain itself.
  * @reader: the ring; touched by who set DRAINING only.
- * @spare: packet objects in the drain's hand; likewise.
+ * @cache: packet objects in the drain's hand; likewise.
  * @overlong: where the reader puts what completions have beyond a packet's
  *	payload; made with the first open, freed with the channel.
  * @overlong_size: bytes of that.
@@ -207,7 +207,7 @@ struct vmb_batch {
  * @delivered: packets handed to the client since open; written likewise.
  * @passive_task: the task that is draining in process context, where callbacks sleep.
  * @notifier: the task that is in processing_complete.
- * @deferred: a packet that was put off to the worker, or NULL; the drain's.
+ * @deferred: a packet that was deferred to the worker, or NULL; the drain's.
  * @pending: it waits for memory that is being shared; likewise.
  * @queue: runs @work and nothing else, whose callbacks may sleep; from allocate
  *	to the last put.
@@ -227,7 +227,7 @@ struct vmb_inbound {
 	wait_queue_head_t idle;
 	struct task_struct *drain_task;
 	struct vmb_ring_reader reader;
-	struct vmb_packet_cache spare;
+	struct vmb_packet_cache cache;
 	void *overlong;
 	u32 overlong_size;
 	struct vmb_batch batch;

@@ -88,7 +88,7 @@ enum vmb_send_state {
 
 /**
  * struct vmb_packet - an outgoing packet, with all that sending it needs
- * @queue: in &vmb_outbound.queue, .held or .ended, or in the list of spare ones.
+ * @queue: in &vmb_outbound.queue, .held or .ended, or in .free_list.
  * @channel: whose it is; immutable.
  * @routine: the client's completion routine; NULL: not set.
  * @routine_context: handed to it.
@@ -222,7 +222,7 @@ struct vmb_routine_caller {
  * @held: packets accepted, and not to be sent yet, oldest first. While it is not
  *	empty no packet that comes later is sent; completions are.
  * @free: packet objects for what comes in, longest free first.
- * @spare: packet objects for what goes out, from vmb_packet_allocate().
+ * @free_list: packet objects for what goes out, from vmb_packet_allocate().
  * @allocated: of these, with the client or on their way.
  * @transactions: who waits for which completion.
  * @ended: packets whose routine is to be called.
@@ -251,7 +251,7 @@ struct vmb_outbound {
 	struct list_head queue;
 	struct list_head held;
 	struct list_head free;
-	struct list_head spare;
+	struct list_head free_list;
 	u32 allocated;
 	struct vmb_transactions transactions;
 	struct list_head ended;

@@ -151,12 +151,12 @@ void vmb_packets_empty_free_list(struct vmb_channel *channel)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
 	struct vmb_packet *packet, *next;
-	LIST_HEAD(spare);
+	LIST_HEAD(unused);
 
 	spin_lock_irq(&outbound->lock);
-	list_splice_init(&outbound->free_list, &spare);
+	list_splice_init(&outbound->free_list, &unused);
 	spin_unlock_irq(&outbound->lock);
-	list_for_each_entry_safe(packet, next, &spare, queue.node)
+	list_for_each_entry_safe(packet, next, &unused, queue.node)
 		kfree(packet);
 }
 

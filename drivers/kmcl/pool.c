@@ -73,15 +73,15 @@ vmb_pool_make_packet(struct vmb_channel *channel,
 	return packet;
 }
 
-static bool vmb_pool_make_cache(struct vmb_packet_cache *spare, u32 count)
+static bool vmb_pool_make_cache(struct vmb_packet_cache *cache, u32 count)
 {
 	u32 places = roundup_pow_of_two(count);
 
-	spare->packets = kvcalloc(places, sizeof(*spare->packets), GFP_KERNEL);
-	spare->mask = places - 1;
-	spare->head = 0;
-	spare->tail = 0;
-	return spare->packets;
+	cache->packets = kvcalloc(places, sizeof(*cache->packets), GFP_KERNEL);
+	cache->mask = places - 1;
+	cache->head = 0;
+	cache->tail = 0;
+	return cache->packets;
 }
 
 /*

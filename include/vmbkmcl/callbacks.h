@@ -58,7 +58,7 @@ enum vmb_channel_stop_reason {
  * Completions of its own packets are read all the same, up to the next packet for
  * it: the ring is read in order.
  *
- * Packets that it has put off by vmb_channel_packet_defer_to_passive() come
+ * Packets that it has deferred by vmb_channel_packet_defer_to_passive() come
  * again, before any other.
  *
  * Context: softirq, or process context; must not sleep, but where

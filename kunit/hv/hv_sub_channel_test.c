@@ -188,7 +188,7 @@ static void test_call_ends_with_the_owner(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, time_before(jiffies, begun + 3 * HZ));
 }
 
-/* The driver goes while its sub-channel is lent: hv_vmbus closes it later. */
+/* The driver goes while its sub-channel is open to the host: hv_vmbus closes it later. */
 static void test_rings_outlive_their_owner(struct kunit *test)
 {
 	struct hv_fixture *fixture = test->priv;

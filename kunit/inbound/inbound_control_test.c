@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * How much, when and where packets are delivered: the quota and what ends its
- * block, packets that are put off, callbacks that sleep, a share of softirq
+ * block, packets that are deferred, callbacks that sleep, a share of softirq
  * time, a processor of the client's choice.
  */
 #include <kunit/test.h>
@@ -14,7 +14,7 @@
 
 /**
  * struct control - what the client saw of where it was called
- * @defer: how often it puts off packet 1.
+ * @defer: how often it defers packet 1.
  * @in_process: calls in process context, where it may sleep.
  * @in_softirq: calls in softirq.
  * @processor: of the last call.
@@ -299,7 +299,7 @@ static void passive_callback_may_sleep(struct kunit *test)
 	peer_send_inband(fixture, 2, 8);
 	KUNIT_ASSERT_NE(test, wait_for_completion_timeout(&control->waiting,
 							  CHANNEL_FIXTURE_PATIENCE), 0);
-	/* Nobody waits for the sleeper: it goes out at once. */
+	/* Nobody waits for the callback that sleeps: it goes out at once. */
 	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, NULL, 0), 0);
 	peer_expect_completion(fixture, 1, 0);
 	complete(&control->go_on);

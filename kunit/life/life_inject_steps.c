@@ -229,7 +229,7 @@ static int inject_result(const struct inject_step *step, enum inject_kind kind,
 		       (step->begin == PAUSE_CLIENT || step->begin == PAUSE_SERVER) ?
 		       -EBUSY : 0;
 	case SEND:
-		/* A sleeper's packets go out when it is awake. */
+		/* The packets of a VM that hibernates go out when it is awake. */
 		if (beginner && (step->begin == SLEEP_CLIENT || step->begin == SLEEP_SERVER))
 			return 0;
 		/* A server that lives on sends for its next client. */

@@ -359,7 +359,7 @@ static void disable_both(struct inject *inject, enum inject_side first)
 	KUNIT_EXPECT_TRUE(inject->test, list_empty(&vmb_loopback_offers));
 }
 
-/* What was sent in the event goes out, for the connection stays, or the sleeper wakes. */
+/* What was sent in the event goes out, for the connection stays, or the VM resumes. */
 static void expect_send_succeeds(struct inject *inject, const struct inject_step *step,
 				 enum inject_side side)
 {

@@ -79,7 +79,7 @@ struct racer {
  * @late: nobody came.
  * @signalling: the transport is in somebody's hand.
  * @closed_inside: it was closed meanwhile.
- * @defer: how often process_packet puts a packet off.
+ * @defer: how often process_packet defers a packet.
  * @racers: by processor.
  * @observe: the fixture's.
  *

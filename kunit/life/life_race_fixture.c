@@ -95,7 +95,7 @@ static void race_in_state(struct channel_fixture *fixture, enum channel_event ev
 	WRITE_ONCE(race->suspended, true);
 }
 
-/* What is to be put off is not the client's any more. */
+/* What is to be deferred is not the client's any more. */
 static void race_process(struct channel_fixture *fixture, struct channel_packet *packet)
 {
 	struct race *race = race_of(fixture);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The races of a channel's end: completion against disable, rescind against
- * send, pause against a packet that is put off. In each both parties are where
+ * send, pause against a packet that is deferred. In each both parties are where
  * they meet; see life_race.h.
  */
 #include <kunit/test.h>
@@ -282,7 +282,7 @@ static void held_while_it_opens(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture->transport.signals, 0);
 }
 
-/* Pause against a packet that is put off. */
+/* Pause against a packet that is deferred. */
 
 /* Start, and let everybody do what there is to do. */
 static void start(struct channel_fixture *fixture)
@@ -337,7 +337,7 @@ static void defer_in_the_callback_that_pause_waits_for(struct kunit *test)
 	expect_deferred_until_started(fixture, 1);
 }
 
-/* The worker delivers it for the second time, and it is put off once more. */
+/* The worker delivers it for the second time, and it is deferred once more. */
 static void defer_again_while_pause_waits(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;

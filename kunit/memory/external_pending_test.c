@@ -302,7 +302,7 @@ static void goes_with_the_channel(struct kunit *test)
 	expect_second_answer(fixture, 0);
 }
 
-/* Outside of its callback nothing is put off: the client asks again. */
+/* Outside of its callback nothing is deferred: the client asks again. */
 static void ask_too_early(struct channel_fixture *fixture)
 {
 	struct vmb_packet_completion *packet;

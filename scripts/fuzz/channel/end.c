@@ -456,7 +456,7 @@ void end_check_counters(struct end *end)
 		FUZZ_CHECK(!end->slots[i].in_flight);
 	if (end->held_count)
 		return;
-	/* One that was put off is received when it comes for good. */
+	/* One that was deferred is received when it comes for good. */
 	FUZZ_CHECK(counters->received == counters->completed + counters->failed);
 	FUZZ_CHECK(end->answers_due + counters->completions_empty ==
 		   counters->completions_sent + counters->completions_dropped);

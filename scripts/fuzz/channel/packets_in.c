@@ -298,7 +298,7 @@ void process_packet(struct vmb_channel *channel, void *context,
 	FUZZ_CHECK(end->held_count < HELD);
 	for (i = 0; i < end->held_count; i++)
 		FUZZ_CHECK(end->held[i].packet != packet);
-	/* One that was put off comes next, and is as it was. */
+	/* One that was deferred comes next, and is as it was. */
 	again = end->deferred;
 	FUZZ_CHECK(!again || again == packet);
 	end->deferred = NULL;

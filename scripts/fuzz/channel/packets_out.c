@@ -102,13 +102,13 @@ static void routine(struct vmb_packet *packet, void *context, int status,
 	count_end(slot, status, length);
 	/* It was this packet's completion, and not one of an earlier use. */
 	if (waits && (!status || status == -EPROTO)) {
-		const struct vmb_packet_cache *spare = &end->channel->inbound.cache;
+		const struct vmb_packet_cache *cache = &end->channel->inbound.cache;
 		u64 id = packet->transaction_id;
 
 		/* In a pause, and for want of others, the one in reserve is read into. */
 		FUZZ_CHECK(end->channel->pool.reserve->wire.transaction_id == id ||
-			   (!vmb_packet_cache_is_empty(spare) &&
-			    vmb_packet_cache_first(spare)->wire.transaction_id == id));
+			   (!vmb_packet_cache_is_empty(cache) &&
+			    vmb_packet_cache_first(cache)->wire.transaction_id == id));
 	}
 	if (status == -EIO)
 		count_leak(slot);

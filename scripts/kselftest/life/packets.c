@@ -8,8 +8,8 @@
 #include "storm.h"
 
 /* One packet of so many is completed by the worker. */
-#define STORM_PUT_OFF_EVERY	3
-#define STORM_PUT_OFF_JIFFIES	2
+#define STORM_DEFER_EVERY	3
+#define STORM_DEFER_JIFFIES	2
 
 /**
  * struct storm_incoming - kept with each packet that came in
@@ -66,11 +66,11 @@ void storm_process_packet(struct vmb_channel *channel, void *callback_context,
 	incoming->packet = packet;
 	incoming->buffer = buffer;
 	incoming->length = buffer_length;
-	if (atomic64_inc_return(&storm->count.delivered) % STORM_PUT_OFF_EVERY) {
+	if (atomic64_inc_return(&storm->count.delivered) % STORM_DEFER_EVERY) {
 		storm_complete(storm, incoming);
 	} else {
 		llist_add(&incoming->node, &storm->defer);
-		schedule_delayed_work(&storm->deferred_work, STORM_PUT_OFF_JIFFIES);
+		schedule_delayed_work(&storm->deferred_work, STORM_DEFER_JIFFIES);
 	}
 	wake_up(&storm->moved);
 	atomic_dec(&storm->inside);
