@@ -28,7 +28,7 @@ void vmb_refuse(struct vmb_channel *channel, const struct vmb_ring_packet *packe
 			 packet ? packet->type : 0, refusal);
 	if (vmb_refusal_loses_framing(refusal))
 		dev_err_ratelimited(channel->dev,
-				    "%s: framing of the incoming ring lost at offset %u: %s\n",
+				    "%s: framing of the inbound ring lost at offset %u: %s\n",
 				    vmb_channel_label(channel), channel->inbound.reader.read_index,
 				    vmb_refusal_name(refusal));
 	else

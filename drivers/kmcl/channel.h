@@ -7,7 +7,7 @@
  *                      and may wait for the peer, but for no client
  *   device.lock        the device's channels; enable, start and pause of a
  *                      sub-channel and its primary; spinlock
- *   outbound.lock      outgoing ring, queue, free list, most counters; spinlock
+ *   outbound.lock      outbound ring, queue, free list, most counters; spinlock
  *   life.lock          state and stop reason; spinlock
  *   memory.lock        who may touch which page; spinlock
  * Spinlocks are taken with interrupts off, since packets may be completed so.
@@ -27,10 +27,10 @@
 #include <vmbkmcl.h>
 
 #include "counters.h"
-#include "incoming.h"
+#include "inbound_types.h"
 #include "latency.h"
 #include "life_table.h"
-#include "outgoing.h"
+#include "outbound_types.h"
 #include "ranges.h"
 #include "shared_memory.h"
 #include "transport.h"
@@ -114,7 +114,7 @@ struct vmb_life {
  * @seen_delivered: &vmb_inbound.delivered at the last look.
  * @seen_read_index: the reader's index at the last look.
  * @seen_progress: &vmb_outbound.progress at the last look.
- * @next_inbound: when the incoming ring is to be looked at again, in jiffies.
+ * @next_inbound: when the inbound ring is to be looked at again, in jiffies.
  * @inbound_seen_waiting: packets waited at the last look already.
  * @inbound_kicked: it kicked the drain and saw no progress since.
  * @outbound_seen_room: the peer had to tell of room at the last look already.
@@ -168,9 +168,9 @@ struct vmb_watchdog {
  * @raw_guest_memory: external data may lie in memory that was not shared.
  * @client_context_size: bytes.
  * @inline_packet_context_size: bytes.
- * @incoming_page_count: of the ring, with control page; 0: derived.
- * @outgoing_page_count: likewise.
- * @incoming_packet_count: packets that the client may hold; 0: derived.
+ * @inbound_page_count: of the ring, with control page; 0: derived.
+ * @outbound_page_count: likewise.
+ * @inbound_packet_count: packets that the client may hold; 0: derived.
  * @refusal_completion: payload of completions in the client's place; owned.
  * @refusal_completion_length: bytes of it.
  * @flags: VMB_CHANNEL_INIT_FLAG_*.
@@ -220,9 +220,9 @@ struct vmb_channel {
 	bool raw_guest_memory;
 	u32 client_context_size;
 	u32 inline_packet_context_size;
-	u32 incoming_page_count;
-	u32 outgoing_page_count;
-	u32 incoming_packet_count;
+	u32 inbound_page_count;
+	u32 outbound_page_count;
+	u32 inbound_packet_count;
 	void *refusal_completion;
 	u32 refusal_completion_length;
 	u32 flags;
@@ -298,7 +298,7 @@ static inline bool vmb_packets_are_allocated(struct vmb_channel *channel)
 	return READ_ONCE(channel->outbound.allocated);
 }
 
-/* Settings that outgoing packet objects are made to, also not while there are any. */
+/* Settings that outbound packet objects are made to, also not while there are any. */
 static inline bool vmb_channel_is_resizable(struct vmb_channel *channel)
 {
 	return vmb_channel_is_configurable(channel) &&

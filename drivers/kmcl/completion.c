@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Completing incoming packets. A completion has its place in the packet object,
+ * Completing inbound packets. A completion has its place in the packet object,
  * so it can always wait: completing never fails for want of room.
  */
 #include "inbound.h"

@@ -15,7 +15,7 @@
  * would be multiplied by the number of packet objects.
  */
 #define VMB_MAXIMUM_CLIENT_CONTEXT_SIZE	65536u
-/* Of the context of an outgoing packet, for the same reason. */
+/* Of the context of an outbound packet, for the same reason. */
 #define VMB_MAXIMUM_INLINE_CONTEXT_SIZE	65536u
 /* The most that ids leave room for, with 16 bits of generation above them. */
 #define VMB_MAXIMUM_PACKET_COUNT	65536u
@@ -128,8 +128,8 @@ int vmb_channel_init_set_friendly_name(struct vmb_channel *channel,
 EXPORT_SYMBOL_GPL(vmb_channel_init_set_friendly_name);
 
 int vmb_client_channel_init_set_ring_buffer_page_count(struct vmb_channel *channel,
-						       u32 incoming_page_count,
-						       u32 outgoing_page_count)
+						       u32 inbound_page_count,
+						       u32 outbound_page_count)
 {
 	const u32 most = SZ_2M / PAGE_SIZE;
 
@@ -137,11 +137,11 @@ int vmb_client_channel_init_set_ring_buffer_page_count(struct vmb_channel *chann
 		return -EBUSY;
 	if (channel->is_server)
 		return -EINVAL;
-	if (incoming_page_count < 2 || incoming_page_count > most ||
-	    outgoing_page_count < 2 || outgoing_page_count > most)
+	if (inbound_page_count < 2 || inbound_page_count > most ||
+	    outbound_page_count < 2 || outbound_page_count > most)
 		return -EINVAL;
-	channel->incoming_page_count = incoming_page_count;
-	channel->outgoing_page_count = outgoing_page_count;
+	channel->inbound_page_count = inbound_page_count;
+	channel->outbound_page_count = outbound_page_count;
 	return 0;
 }
 EXPORT_SYMBOL_GPL(vmb_client_channel_init_set_ring_buffer_page_count);
@@ -222,17 +222,17 @@ int vmb_channel_init_set_refusal_completion(struct vmb_channel *channel,
 }
 EXPORT_SYMBOL_GPL(vmb_channel_init_set_refusal_completion);
 
-int vmb_channel_init_set_incoming_packet_count(struct vmb_channel *channel,
-					       u32 packet_count)
+int vmb_channel_init_set_inbound_packet_count(struct vmb_channel *channel,
+					      u32 packet_count)
 {
 	if (!vmb_channel_is_configurable(channel))
 		return -EBUSY;
 	if (!packet_count)
 		return -EINVAL;
-	channel->incoming_packet_count = packet_count;
+	channel->inbound_packet_count = packet_count;
 	return 0;
 }
-EXPORT_SYMBOL_GPL(vmb_channel_init_set_incoming_packet_count);
+EXPORT_SYMBOL_GPL(vmb_channel_init_set_inbound_packet_count);
 
 int vmb_client_channel_init_set_target_processor_index(struct vmb_channel *channel,
 						       u32 processor_index)

@@ -15,7 +15,7 @@
  *  received               packets handed to process_packet, those that it put
  *                         off when they come again
  *  completed              packets the client has completed
- *  completions_sent       completions put into the outgoing ring
+ *  completions_sent       completions put into the outbound ring
  *  completions_queued     how many had to wait: for room, or for the end of a
  *                         batch on another processor
  *  completions_empty      sent for packets that were refused; empty, unless the

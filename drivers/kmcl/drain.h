@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the drain does with the packets in the incoming ring: one mode, kept in
+ * What the drain does with the packets in the inbound ring: one mode, kept in
  * the same word as the drain's other flags, so that a batch reads both at once.
  *
  * The channel's worker sets the mode. Whoever owns the drain (DRAINING is set)

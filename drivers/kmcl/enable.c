@@ -41,27 +41,27 @@ static u32 vmb_life_ring_size(u32 page_count, u32 minimum)
 
 static int vmb_life_prepare(struct vmb_channel *channel)
 {
-	u32 minimum, incoming, outgoing, wanted;
+	u32 minimum, inbound, outbound, wanted;
 	int ret;
 
 	ret = vmb_life_minimum_ring(channel, &minimum);
 	if (ret)
 		return ret;
-	incoming = vmb_life_ring_size(channel->incoming_page_count, minimum);
-	outgoing = vmb_life_ring_size(channel->outgoing_page_count, minimum);
-	if (incoming < minimum || outgoing < minimum)
+	inbound = vmb_life_ring_size(channel->inbound_page_count, minimum);
+	outbound = vmb_life_ring_size(channel->outbound_page_count, minimum);
+	if (inbound < minimum || outbound < minimum)
 		return -EMSGSIZE;
 
 	/* Of a life that ended while the client held packets; it has none now. */
 	vmb_pool_destroy(channel);
-	ret = vmb_pool_create(channel, incoming);
+	ret = vmb_pool_create(channel, inbound);
 	if (ret)
 		return ret;
-	wanted = incoming + outgoing;
-	ret = channel->operations->prepare(channel, &incoming, &outgoing, minimum);
+	wanted = inbound + outbound;
+	ret = channel->operations->prepare(channel, &inbound, &outbound, minimum);
 	if (ret)
 		vmb_pool_destroy(channel);
-	else if (incoming + outgoing < wanted)
+	else if (inbound + outbound < wanted)
 		channel->counters.rings_reduced++;
 	return ret;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * External data of incoming packets: from a range list to an array of bio_vec.
+ * External data of inbound packets: from a range list to an array of bio_vec.
  *
  * Every page frame number was chosen by the peer. A page is handed out only if
  * this channel has shared it, or if the client asked by name for raw guest

@@ -19,8 +19,8 @@ static struct vmb_hv_device *vmb_hv_device_of(const struct vmb_channel *channel)
 			    struct vmb_hv_device, transport);
 }
 
-static int vmb_hv_prepare(struct vmb_channel *channel, u32 *incoming_size,
-			  u32 *outgoing_size, u32 minimum_size)
+static int vmb_hv_prepare(struct vmb_channel *channel, u32 *inbound_size,
+			  u32 *outbound_size, u32 minimum_size)
 {
 	struct vmb_hv_channel *hv;
 	int ret;
@@ -30,13 +30,13 @@ static int vmb_hv_prepare(struct vmb_channel *channel, u32 *incoming_size,
 		return -ENOMEM;
 	hv->device = vmb_hv_device_of(channel);
 	refcount_set(&hv->references, 1);
-	ret = vmb_hv_rings_get(hv, *incoming_size, *outgoing_size, minimum_size);
+	ret = vmb_hv_rings_get(hv, *inbound_size, *outbound_size, minimum_size);
 	if (ret) {
 		kfree(hv);
 		return ret;
 	}
-	*incoming_size = hv->rings->incoming_size;
-	*outgoing_size = hv->rings->outgoing_size;
+	*inbound_size = hv->rings->inbound_size;
+	*outbound_size = hv->rings->outbound_size;
 	vmb_channel_set_transport_private(channel, hv);
 	if (vmb_channel_primary(channel))
 		vmb_hv_sub_prepare(hv, channel);
@@ -120,11 +120,11 @@ static int vmb_hv_connect(struct vmb_hv_channel *hv, struct vmb_channel *channel
 
 	/* They may have been open before. */
 	memset(page_address(rings->pages), 0, PAGE_SIZE);
-	memset(page_address(rings->pages) + rings->outgoing_size, 0, PAGE_SIZE);
+	memset(page_address(rings->pages) + rings->outbound_size, 0, PAGE_SIZE);
 	hv->channel->ringbuffer_page = rings->pages;
-	hv->channel->ringbuffer_send_offset = rings->outgoing_size >> PAGE_SHIFT;
+	hv->channel->ringbuffer_send_offset = rings->outbound_size >> PAGE_SHIFT;
 	hv->channel->ringbuffer_pagecount =
-		(rings->outgoing_size + rings->incoming_size) >> PAGE_SHIFT;
+		(rings->outbound_size + rings->inbound_size) >> PAGE_SHIFT;
 	set_channel_read_mode(hv->channel, HV_CALL_DIRECT);
 	ret = vmbus_connect_ring(hv->channel, vmb_hv_on_channel, channel);
 	if (!ret)
@@ -154,7 +154,7 @@ static int vmb_hv_open_sub_channel(struct vmb_hv_channel *hv,
 static int vmb_hv_open(struct vmb_channel *channel)
 {
 	struct vmb_hv_channel *hv = vmb_channel_transport_private(channel);
-	struct vmb_ring incoming, outgoing;
+	struct vmb_ring inbound, outbound;
 	int ret;
 
 	if (vmb_channel_primary(channel)) {
@@ -166,9 +166,9 @@ static int vmb_hv_open(struct vmb_channel *channel)
 	}
 	if (ret)
 		return ret;
-	vmb_hv_ring(&hv->channel->inbound, &incoming);
-	vmb_hv_ring(&hv->channel->outbound, &outgoing);
-	ret = vmb_channel_attach_rings(channel, &incoming, &outgoing);
+	vmb_hv_ring(&hv->channel->inbound, &inbound);
+	vmb_hv_ring(&hv->channel->outbound, &outbound);
+	ret = vmb_channel_attach_rings(channel, &inbound, &outbound);
 	if (ret)
 		vmb_hv_close(channel);
 	return ret;

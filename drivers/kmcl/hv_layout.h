@@ -10,7 +10,7 @@
  *    vmbus_connect_ring() until vmbus_free_ring(); ring_datasize is the size of
  *    the data, which begins at ring_buffer->buffer;
  *  - ringbuffer_page, ringbuffer_pagecount and ringbuffer_send_offset (pages of
- *    the outgoing ring, which comes first) describe the memory that
+ *    the outbound ring, which comes first) describe the memory that
  *    vmbus_connect_ring() uses; vmbus_free_ring() frees it unless
  *    ringbuffer_page is NULL;
  *  - ringbuffer_gpadlhandle.decrypted tells, after a close, that the host may

@@ -30,8 +30,8 @@ static u32 vmb_hv_rings_smaller(u32 size, u32 minimum)
 
 static bool vmb_hv_rings_are_reduced(const struct vmb_hv_rings *rings)
 {
-	return rings->incoming_size < rings->incoming_wanted ||
-	       rings->outgoing_size < rings->outgoing_wanted;
+	return rings->inbound_size < rings->inbound_wanted ||
+	       rings->outbound_size < rings->outbound_wanted;
 }
 
 static void vmb_hv_rings_free(struct vmb_hv_rings *rings)
@@ -45,17 +45,17 @@ static void vmb_hv_rings_free(struct vmb_hv_rings *rings)
  * not, some of it is given back: sizes were changed.
  */
 static struct vmb_hv_rings *vmb_hv_rings_take_kept(struct vmb_hv_device *device,
-						   u32 incoming_size,
-						   u32 outgoing_size,
+						   u32 inbound_size,
+						   u32 outbound_size,
 						   u32 minimum_size)
 {
 	struct vmb_hv_rings *rings, *found = NULL, *unfit = NULL;
 
 	mutex_lock(&device->kept_lock);
 	list_for_each_entry(rings, &device->kept, node) {
-		if (rings->incoming_wanted == incoming_size &&
-		    rings->outgoing_wanted == outgoing_size &&
-		    min(rings->incoming_size, rings->outgoing_size) >= minimum_size) {
+		if (rings->inbound_wanted == inbound_size &&
+		    rings->outbound_wanted == outbound_size &&
+		    min(rings->inbound_size, rings->outbound_size) >= minimum_size) {
 			found = rings;
 			break;
 		}
@@ -72,7 +72,7 @@ static struct vmb_hv_rings *vmb_hv_rings_take_kept(struct vmb_hv_device *device,
 }
 
 static struct vmb_hv_rings *vmb_hv_rings_make(struct vmb_hv_device *device,
-					      u32 incoming_size, u32 outgoing_size,
+					      u32 inbound_size, u32 outbound_size,
 					      u32 minimum_size)
 {
 	struct vmb_hv_rings *rings;
@@ -80,21 +80,21 @@ static struct vmb_hv_rings *vmb_hv_rings_make(struct vmb_hv_device *device,
 	rings = kzalloc(sizeof(*rings), GFP_KERNEL);
 	if (!rings)
 		return NULL;
-	rings->incoming_size = incoming_size;
-	rings->outgoing_size = outgoing_size;
-	rings->incoming_wanted = incoming_size;
-	rings->outgoing_wanted = outgoing_size;
+	rings->inbound_size = inbound_size;
+	rings->outbound_size = outbound_size;
+	rings->inbound_wanted = inbound_size;
+	rings->outbound_wanted = outbound_size;
 	for (;;) {
-		rings->order = get_order(rings->incoming_size + rings->outgoing_size);
+		rings->order = get_order(rings->inbound_size + rings->outbound_size);
 		rings->pages = vmb_hv_rings_allocate(device, rings->order);
 		if (rings->pages)
 			return rings;
-		if (rings->incoming_size == minimum_size &&
-		    rings->outgoing_size == minimum_size)
+		if (rings->inbound_size == minimum_size &&
+		    rings->outbound_size == minimum_size)
 			break;
-		rings->incoming_size = vmb_hv_rings_smaller(rings->incoming_size,
-							    minimum_size);
-		rings->outgoing_size = vmb_hv_rings_smaller(rings->outgoing_size,
+		rings->inbound_size = vmb_hv_rings_smaller(rings->inbound_size,
+							   minimum_size);
+		rings->outbound_size = vmb_hv_rings_smaller(rings->outbound_size,
 							    minimum_size);
 	}
 	kfree(rings);
@@ -105,24 +105,24 @@ static struct vmb_hv_rings *vmb_hv_rings_make(struct vmb_hv_device *device,
  * Get the rings that are wanted, or smaller ones: in halves, down to what one
  * packet needs. 0 or -ENOMEM.
  */
-int vmb_hv_rings_get(struct vmb_hv_channel *hv, u32 incoming_size,
-		     u32 outgoing_size, u32 minimum_size)
+int vmb_hv_rings_get(struct vmb_hv_channel *hv, u32 inbound_size,
+		     u32 outbound_size, u32 minimum_size)
 {
 	struct vmb_hv_device *device = hv->device;
 	struct vmb_hv_rings *rings;
 
-	rings = vmb_hv_rings_take_kept(device, incoming_size, outgoing_size,
+	rings = vmb_hv_rings_take_kept(device, inbound_size, outbound_size,
 				       minimum_size);
 	if (!rings) {
-		rings = vmb_hv_rings_make(device, incoming_size, outgoing_size,
+		rings = vmb_hv_rings_make(device, inbound_size, outbound_size,
 					  minimum_size);
 		if (!rings)
 			return -ENOMEM;
 		if (vmb_hv_rings_are_reduced(rings))
 			dev_warn_ratelimited(&device->hv->device,
 					     "rings of %u KiB instead of %u KiB: memory is fragmented\n",
-					     (rings->incoming_size + rings->outgoing_size) / 1024,
-					     (incoming_size + outgoing_size) / 1024);
+					     (rings->inbound_size + rings->outbound_size) / 1024,
+					     (inbound_size + outbound_size) / 1024);
 	}
 	hv->rings = rings;
 	return 0;

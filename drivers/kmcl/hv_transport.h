@@ -17,13 +17,13 @@
 /**
  * struct vmb_hv_rings - memory of both rings of a channel
  * @node: in &vmb_hv_device.kept, while no channel has it.
- * @pages: the outgoing ring, then the incoming one, physically contiguous since
+ * @pages: the outbound ring, then the inbound one, physically contiguous since
  *	hv_vmbus wants it so.
  * @order: of @pages.
- * @incoming_size: bytes, with control page.
- * @outgoing_size: likewise.
- * @incoming_wanted: bytes that were asked for: memory may have allowed fewer.
- * @outgoing_wanted: likewise.
+ * @inbound_size: bytes, with control page.
+ * @outbound_size: likewise.
+ * @inbound_wanted: bytes that were asked for: memory may have allowed fewer.
+ * @outbound_wanted: likewise.
  *
  * Allocated when a channel is enabled; freed with the device, or never if the
  * host may still reach it.
@@ -32,10 +32,10 @@ struct vmb_hv_rings {
 	struct list_head node;
 	struct page *pages;
 	unsigned int order;
-	u32 incoming_size;
-	u32 outgoing_size;
-	u32 incoming_wanted;
-	u32 outgoing_wanted;
+	u32 inbound_size;
+	u32 outbound_size;
+	u32 inbound_wanted;
+	u32 outbound_wanted;
 };
 
 /**
@@ -114,8 +114,8 @@ bool vmb_hv_gpadl_is_alive(const struct vmbus_channel *channel,
 			   const struct vmbus_gpadl *gpadl);
 
 /* hv_rings.c */
-int vmb_hv_rings_get(struct vmb_hv_channel *hv, u32 incoming_size,
-		     u32 outgoing_size, u32 minimum_size);
+int vmb_hv_rings_get(struct vmb_hv_channel *hv, u32 inbound_size,
+		     u32 outbound_size, u32 minimum_size);
 void vmb_hv_rings_put(struct vmb_hv_channel *hv);
 void vmb_hv_rings_free_kept(struct vmb_hv_device *device);
 

@@ -510,8 +510,8 @@ static enum vmb_drain_mode vmb_inbound_enter(struct vmb_channel *channel)
 }
 
 /*
- * Deliver what is in the incoming ring, and write what waits for room in the
- * outgoing one. Bounded: asks to be scheduled again if there is more.
+ * Deliver what is in the inbound ring, and write what waits for room in the
+ * outbound one. Bounded: asks to be scheduled again if there is more.
  */
 static void vmb_inbound_poll(struct vmb_channel *channel, bool passive)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Incoming packets as the client sees them: their external data, its scratch area,
+ * Inbound packets as the client sees them: their external data, its scratch area,
  * and the two ways out that are not a completion, fail and defer.
  */
 #include "inbound.h"
@@ -169,7 +169,7 @@ void vmb_channel_packet_fail(struct vmb_packet_completion *packet)
 		return;
 	}
 	dev_warn_ratelimited(channel->dev,
-			     "%s: the driver failed a packet (transaction %#llx), incoming queue stopped\n",
+			     "%s: the driver failed a packet (transaction %#llx), inbound queue stopped\n",
 			     vmb_channel_label(channel), packet->wire.transaction_id);
 	vmb_external_data_release(packet);
 	/* Nobody is told: as a packet whose sender wants no completion. */

@@ -97,10 +97,10 @@ struct vmb_loopback_connection {
  * @rcu: frees it after who asks whether the peer is gone.
  * @node: in the list of clients, under vmb_loopback_lock.
  * @channel: the channel; immutable.
- * @incoming: memory of a ring, control page first; immutable.
- * @outgoing: likewise.
- * @incoming_size: bytes of @incoming; immutable.
- * @outgoing_size: bytes of @outgoing; immutable.
+ * @inbound: memory of a ring, control page first; immutable.
+ * @outbound: likewise.
+ * @inbound_size: bytes of @inbound; immutable.
+ * @outbound_size: bytes of @outbound; immutable.
  * @server_gone: the server that it was joined with has let go.
  * @connection: used from open to close.
  *
@@ -110,10 +110,10 @@ struct vmb_loopback_client {
 	struct rcu_head rcu;
 	struct list_head node;
 	struct vmb_channel *channel;
-	void *incoming;
-	void *outgoing;
-	u32 incoming_size;
-	u32 outgoing_size;
+	void *inbound;
+	void *outbound;
+	u32 inbound_size;
+	u32 outbound_size;
 	bool server_gone;
 	struct vmb_loopback_connection connection;
 };

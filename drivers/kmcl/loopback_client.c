@@ -13,7 +13,7 @@
 static atomic_t vmb_loopback_gpadl_handle;
 
 static int vmb_loopback_client_prepare(struct vmb_channel *channel,
-				       u32 *incoming_size, u32 *outgoing_size,
+				       u32 *inbound_size, u32 *outbound_size,
 				       u32 minimum_size)
 {
 	struct vmb_loopback_client *client;
@@ -29,13 +29,13 @@ static int vmb_loopback_client_prepare(struct vmb_channel *channel,
 	if (!client)
 		return -ENOMEM;
 	client->channel = channel;
-	client->incoming_size = *incoming_size;
-	client->outgoing_size = *outgoing_size;
-	client->incoming = vzalloc(client->incoming_size);
-	client->outgoing = vzalloc(client->outgoing_size);
-	if (!client->incoming || !client->outgoing) {
-		vfree(client->incoming);
-		vfree(client->outgoing);
+	client->inbound_size = *inbound_size;
+	client->outbound_size = *outbound_size;
+	client->inbound = vzalloc(client->inbound_size);
+	client->outbound = vzalloc(client->outbound_size);
+	if (!client->inbound || !client->outbound) {
+		vfree(client->inbound);
+		vfree(client->outbound);
 		kfree(client);
 		return -ENOMEM;
 	}
@@ -59,8 +59,8 @@ static void vmb_loopback_client_unprepare(struct vmb_channel *channel)
 	list_del(&client->node);
 	mutex_unlock(&vmb_loopback_lock);
 	vmb_channel_set_transport_private(channel, NULL);
-	vfree(client->incoming);
-	vfree(client->outgoing);
+	vfree(client->inbound);
+	vfree(client->outbound);
 	kfree_rcu(client, rcu);
 }
 

@@ -151,9 +151,9 @@ int vmb_loopback_ask(struct vmb_loopback_client *client)
 		mutex_unlock(&vmb_loopback_lock);
 		return -EAGAIN;
 	}
-	vmb_loopback_ring(client->outgoing, client->outgoing_size,
+	vmb_loopback_ring(client->outbound, client->outbound_size,
 			  &connection->to_server);
-	vmb_loopback_ring(client->incoming, client->incoming_size,
+	vmb_loopback_ring(client->inbound, client->inbound_size,
 			  &connection->to_client);
 	reinit_completion(&connection->answered);
 	reinit_completion(&connection->parted);

@@ -25,7 +25,7 @@ static int vmb_loopback_server_check(const struct vmb_channel *channel)
 
 /* The rings are the client's, so there is nothing to say about their sizes. */
 static int vmb_loopback_server_prepare(struct vmb_channel *channel,
-				       u32 *incoming_size, u32 *outgoing_size,
+				       u32 *inbound_size, u32 *outbound_size,
 				       u32 minimum_size)
 {
 	const struct vmb_channel *primary = vmb_channel_primary(channel);

@@ -140,13 +140,13 @@ static void vmb_observe_rings(struct seq_file *file, struct vmb_channel *channel
 	seq_printf(file, "queue_length %u\n", queued);
 	if (!open)
 		return;
-	seq_printf(file, "incoming_size %u\n", reader.ring.size);
-	seq_printf(file, "incoming_read_index %u\n", reader.read_index);
-	seq_printf(file, "incoming_write_index_seen %u\n", reader.write_index);
-	seq_printf(file, "outgoing_size %u\n", writer.ring.size);
-	seq_printf(file, "outgoing_write_index %u\n", writer.write_index);
-	seq_printf(file, "outgoing_read_index_seen %u\n", writer.read_index);
-	seq_printf(file, "outgoing_pending_send_size %u\n",
+	seq_printf(file, "inbound_size %u\n", reader.ring.size);
+	seq_printf(file, "inbound_read_index %u\n", reader.read_index);
+	seq_printf(file, "inbound_write_index_seen %u\n", reader.write_index);
+	seq_printf(file, "outbound_size %u\n", writer.ring.size);
+	seq_printf(file, "outbound_write_index %u\n", writer.write_index);
+	seq_printf(file, "outbound_read_index_seen %u\n", writer.read_index);
+	seq_printf(file, "outbound_pending_send_size %u\n",
 		   writer.pending_send_size);
 }
 

@@ -205,7 +205,7 @@ bool vmb_outbound_flush_queue(struct vmb_channel *channel)
 }
 
 /*
- * The peer broke the outgoing ring. Nothing more can be written. Found out by
+ * The peer broke the outbound ring. Nothing more can be written. Found out by
  * whoever writes, in the drain without the lock; said once.
  */
 void vmb_outbound_lost(struct vmb_channel *channel)
@@ -221,7 +221,7 @@ void vmb_outbound_lost(struct vmb_channel *channel)
 	channel->counters.refused++;
 	trace_vmb_refuse(channel->name, 0, 0, refusal);
 	dev_err_ratelimited(channel->dev,
-			    "%s: framing of the outgoing ring lost at offset %u: %s\n",
+			    "%s: framing of the outbound ring lost at offset %u: %s\n",
 			    vmb_channel_label(channel), outbound->writer.write_index,
 			    vmb_refusal_name(refusal));
 	vmb_life_stop(channel, VMB_CHANNEL_STOP_FRAMING_LOST);

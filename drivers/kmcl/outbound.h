@@ -12,15 +12,15 @@
 
 #include <trace/events/vmbkmcl.h>
 
-/* outgoing_data.c */
-int vmb_outgoing_data_from_vectors(struct vmb_packet *packet,
+/* outbound_data.c */
+int vmb_outbound_data_from_vectors(struct vmb_packet *packet,
 				   const struct bio_vec *vectors, u32 vector_count,
 				   u32 offset, u32 length, u32 flags);
-int vmb_outgoing_data_from_pfns(struct vmb_packet *packet, const u64 *pfns,
+int vmb_outbound_data_from_pfns(struct vmb_packet *packet, const u64 *pfns,
 				u32 pfn_count, u32 flags);
-void vmb_outgoing_data_pin(struct vmb_packet *packet);
-bool vmb_outgoing_data_can_be_pinned(const struct vmb_packet *packet);
-void vmb_outgoing_data_release(struct vmb_packet *packet, bool leak);
+void vmb_outbound_data_pin(struct vmb_packet *packet);
+bool vmb_outbound_data_can_be_pinned(const struct vmb_packet *packet);
+void vmb_outbound_data_release(struct vmb_packet *packet, bool leak);
 
 /* bounce.c */
 struct vmb_bounce;
@@ -101,17 +101,17 @@ static inline void vmb_outbound_recycle(struct vmb_channel *channel,
 /* Write something, if there is room; @object is what it is of. */
 static inline enum vmb_ring_status
 vmb_outbound_write(struct vmb_channel *channel, const void *object,
-		   const struct vmb_ring_outgoing *outgoing, u32 *needed)
+		   const struct vmb_ring_outbound_packet *out, u32 *needed)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
 	enum vmb_ring_status status;
 
 	lockdep_assert_held(&outbound->lock);
-	status = vmb_ring_write(&outbound->writer, outgoing, needed);
+	status = vmb_ring_write(&outbound->writer, out, needed);
 	if (likely(status == VMB_RING_DONE)) {
 		outbound->progress++;
-		trace_vmb_write(channel->name, object, outgoing->transaction_id,
-				outgoing->type, outgoing->payload_length);
+		trace_vmb_write(channel->name, object, out->transaction_id,
+				out->type, out->payload_length);
 	}
 	return status;
 }
@@ -181,22 +181,22 @@ static inline void vmb_send_in_ring(struct vmb_channel *channel,
 /* How the packet looks in the ring. */
 static inline void vmb_send_describe(const struct vmb_packet *packet,
 				     const void *payload, u32 length,
-				     struct vmb_ring_outgoing *outgoing)
+				     struct vmb_ring_outbound_packet *out)
 {
 	/* One by one, for a struct that is assigned is first filled with zeros. */
-	outgoing->transaction_id = packet->waits ? packet->transaction_id : 0;
-	outgoing->flags = packet->waits ? VMB_WIRE_FLAG_COMPLETION_REQUESTED : 0;
+	out->transaction_id = packet->waits ? packet->transaction_id : 0;
+	out->flags = packet->waits ? VMB_WIRE_FLAG_COMPLETION_REQUESTED : 0;
 	if (packet->external.count) {
-		outgoing->type = VMB_WIRE_TYPE_DATA_GPA_DIRECT;
-		outgoing->ranges = packet->external.ranges;
-		outgoing->ranges_length = packet->external.ranges_length;
+		out->type = VMB_WIRE_TYPE_DATA_GPA_DIRECT;
+		out->ranges = packet->external.ranges;
+		out->ranges_length = packet->external.ranges_length;
 	} else {
-		outgoing->type = VMB_WIRE_TYPE_DATA_INBAND;
-		outgoing->ranges = NULL;
-		outgoing->ranges_length = 0;
+		out->type = VMB_WIRE_TYPE_DATA_INBAND;
+		out->ranges = NULL;
+		out->ranges_length = 0;
 	}
-	outgoing->payload = payload;
-	outgoing->payload_length = length;
+	out->payload = payload;
+	out->payload_length = length;
 }
 
 /* Write a packet whose turn has come in the queue. */
@@ -204,10 +204,10 @@ static inline enum vmb_ring_status
 vmb_send_write(struct vmb_channel *channel, const struct vmb_packet *packet,
 	       u32 *needed)
 {
-	struct vmb_ring_outgoing outgoing;
+	struct vmb_ring_outbound_packet out;
 
-	vmb_send_describe(packet, packet->payload, packet->payload_length, &outgoing);
-	return vmb_outbound_write(channel, packet, &outgoing, needed);
+	vmb_send_describe(packet, packet->payload, packet->payload_length, &out);
+	return vmb_outbound_write(channel, packet, &out, needed);
 }
 
 static inline enum vmb_ring_status
@@ -215,7 +215,7 @@ vmb_completion_write_buffer(struct vmb_channel *channel,
 			    const struct vmb_packet_completion *packet,
 			    const void *buffer, u32 length, u32 *needed)
 {
-	const struct vmb_ring_outgoing outgoing = {
+	const struct vmb_ring_outbound_packet out = {
 		.transaction_id = packet->wire.transaction_id,
 		.type = VMB_WIRE_TYPE_COMPLETION,
 		.payload = buffer,
@@ -223,7 +223,7 @@ vmb_completion_write_buffer(struct vmb_channel *channel,
 	};
 	enum vmb_ring_status status;
 
-	status = vmb_outbound_write(channel, packet, &outgoing, needed);
+	status = vmb_outbound_write(channel, packet, &out, needed);
 	if (status == VMB_RING_DONE)
 		channel->counters.completions_sent++;
 	return status;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Outgoing packet objects: got, given back, and what the client may ask of one.
+ * Outbound packet objects: got, given back, and what the client may ask of one.
  *
  * An object has room for the largest packet with all its external data. Its place
  * in the transaction table is taken by the send, which waits for one if it has to.

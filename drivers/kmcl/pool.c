@@ -92,7 +92,7 @@ static u32 vmb_pool_count(const struct vmb_channel *channel, size_t object_size,
 			  u32 ring_size)
 {
 	u32 most = (ring_size - PAGE_SIZE) / VMB_RING_PACKET_MINIMUM;
-	u32 count = channel->incoming_packet_count;
+	u32 count = channel->inbound_packet_count;
 
 	if (!count)
 		count = clamp_t(size_t, VMB_POOL_BYTES / object_size,

@@ -146,7 +146,7 @@ static inline u32 vmb_ring_reader_uncommitted(const struct vmb_ring_reader *read
 }
 
 /**
- * struct vmb_ring_outgoing - one packet to write
+ * struct vmb_ring_outbound_packet - one packet to write
  * @transaction_id: goes into the descriptor as it is.
  * @type: enum vmb_wire_type.
  * @flags: 0 or VMB_WIRE_FLAG_COMPLETION_REQUESTED.
@@ -155,7 +155,7 @@ static inline u32 vmb_ring_reader_uncommitted(const struct vmb_ring_reader *read
  * @payload: or NULL.
  * @payload_length: bytes of @payload; the wire's padding is written as zeros.
  */
-struct vmb_ring_outgoing {
+struct vmb_ring_outbound_packet {
 	u64 transaction_id;
 	u16 type;
 	u16 flags;
@@ -191,7 +191,7 @@ void vmb_ring_writer_init(struct vmb_ring_writer *writer,
 			  const struct vmb_ring *ring);
 int vmb_ring_packet_size(u32 ranges_length, u32 payload_length, u32 *size);
 enum vmb_ring_status vmb_ring_write(struct vmb_ring_writer *writer,
-				    const struct vmb_ring_outgoing *packet,
+				    const struct vmb_ring_outbound_packet *packet,
 				    u32 *needed);
 enum vmb_ring_status vmb_ring_write_completion(struct vmb_ring_writer *writer,
 					       u64 transaction_id,

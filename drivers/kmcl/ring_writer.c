@@ -103,7 +103,7 @@ static noinline void vmb_ring_writer_refresh(struct vmb_ring_writer *writer)
 }
 
 /* The first word of struct vmb_wire_descriptor. */
-static inline __le64 vmb_ring_head(const struct vmb_ring_outgoing *packet, u32 size)
+static inline __le64 vmb_ring_head(const struct vmb_ring_outbound_packet *packet, u32 size)
 {
 	u32 offset8 = (VMB_RING_DESCRIPTOR + packet->ranges_length) / VMB_WIRE_UNIT;
 	u32 length8 = (size - VMB_RING_TRAILER) / VMB_WIRE_UNIT;
@@ -120,7 +120,7 @@ static inline __le64 vmb_ring_trailer(u32 start_index)
 
 /* A packet that crosses the ring's end. */
 static noinline void vmb_ring_put_split(const struct vmb_ring *ring, u32 start,
-					const struct vmb_ring_outgoing *packet,
+					const struct vmb_ring_outbound_packet *packet,
 					u32 size)
 {
 	u32 index = start;
@@ -140,7 +140,7 @@ static noinline void vmb_ring_put_split(const struct vmb_ring *ring, u32 start,
 
 /* A long packet in one piece of the ring. */
 static noinline void vmb_ring_put_long(const struct vmb_ring *ring, u32 start,
-				       const struct vmb_ring_outgoing *packet,
+				       const struct vmb_ring_outbound_packet *packet,
 				       u32 size)
 {
 	u8 *to = ring->data + start;
@@ -162,7 +162,7 @@ static noinline void vmb_ring_put_long(const struct vmb_ring *ring, u32 start,
 
 /* A short packet in one piece of the ring. */
 static inline void vmb_ring_put(const struct vmb_ring *ring, u32 start,
-				const struct vmb_ring_outgoing *packet, u32 size)
+				const struct vmb_ring_outbound_packet *packet, u32 size)
 {
 	u64 *to = (u64 *)(ring->data + start);
 
@@ -196,7 +196,7 @@ static inline void vmb_ring_put(const struct vmb_ring *ring, u32 start,
  *   says the same.
  */
 enum vmb_ring_status vmb_ring_write(struct vmb_ring_writer *writer,
-				    const struct vmb_ring_outgoing *packet,
+				    const struct vmb_ring_outbound_packet *packet,
 				    u32 *needed)
 {
 	const struct vmb_ring *ring = &writer->ring;
@@ -233,7 +233,7 @@ vmb_ring_write_completion_split(struct vmb_ring_writer *writer,
 				u64 transaction_id, const void *payload,
 				u32 payload_length)
 {
-	const struct vmb_ring_outgoing packet = {
+	const struct vmb_ring_outbound_packet packet = {
 		.transaction_id = transaction_id,
 		.type = VMB_WIRE_TYPE_COMPLETION,
 		.payload = payload,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Sending: a packet goes into the ring if there is room and nothing waits, else
- * into the outgoing queue, where nothing overtakes it. While the channel does not
+ * into the outbound queue, where nothing overtakes it. While the channel does not
  * run, or as many packets as may be wait for completions, it is held before that.
  * Whatever becomes of it, its completion routine is called once.
  */
@@ -119,8 +119,8 @@ static int vmb_send_place(struct vmb_channel *channel, struct vmb_packet *packet
 
 	lockdep_assert_held(&outbound->lock);
 	if (likely(list_empty(&outbound->queue) && vmb_outbound_may_write(channel))) {
-		vmb_send_describe(packet, buffer, length, &outbound->outgoing);
-		status = vmb_outbound_write(channel, packet, &outbound->outgoing,
+		vmb_send_describe(packet, buffer, length, &outbound->scratch);
+		status = vmb_outbound_write(channel, packet, &outbound->scratch,
 					    &outbound->needed);
 		if (likely(status == VMB_RING_DONE)) {
 			vmb_send_in_ring(channel, packet);
@@ -252,7 +252,7 @@ static int vmb_send_external(struct vmb_packet *packet, const void *buffer,
 
 	ret = vmb_send_submit(packet, buffer, length, true);
 	if (ret)
-		vmb_outgoing_data_release(packet, false);
+		vmb_outbound_data_release(packet, false);
 	return ret;
 }
 
@@ -266,7 +266,7 @@ static inline int vmb_send_vectors(struct vmb_packet *packet, const void *buffer
 	ret = vmb_send_check_inline(packet, length, flags, true);
 	if (unlikely(ret))
 		return ret;
-	ret = vmb_outgoing_data_from_vectors(packet, vectors, vector_count,
+	ret = vmb_outbound_data_from_vectors(packet, vectors, vector_count,
 					     mdl_offset, mdl_length, flags);
 	if (unlikely(ret))
 		return ret;
@@ -325,7 +325,7 @@ int vmb_packet_send_with_external_pfns(struct vmb_packet *packet,
 	ret = vmb_send_check_inline(packet, buffer_length, flags, true);
 	if (unlikely(ret))
 		return ret;
-	ret = vmb_outgoing_data_from_pfns(packet, pfns, pfn_count, flags);
+	ret = vmb_outbound_data_from_pfns(packet, pfns, pfn_count, flags);
 	if (unlikely(ret))
 		return ret;
 	return vmb_send_external(packet, buffer, buffer_length);

@@ -72,7 +72,7 @@ static inline void vmb_send_finish(struct vmb_packet *packet, int status,
 	trace_vmb_sent(packet->channel->name, packet,
 		       packet->waits ? packet->transaction_id : 0, status, length);
 	if (packet->external.count)
-		vmb_outgoing_data_release(packet, status == -EIO);
+		vmb_outbound_data_release(packet, status == -EIO);
 	WRITE_ONCE(packet->state, VMB_SEND_IDLE);
 	packet->routine(packet, packet->routine_context, status, buffer, length);
 }

@@ -222,7 +222,7 @@ enum vmb_send_state vmb_send_abandon(struct vmb_packet *packet, bool recall,
 			list_del_init(&packet->queue.node);
 			break;
 		}
-		vmb_outgoing_data_pin(packet);
+		vmb_outbound_data_pin(packet);
 		state = VMB_SEND_SENT;
 		break;
 	case VMB_SEND_SENT:
@@ -230,7 +230,7 @@ enum vmb_send_state vmb_send_abandon(struct vmb_packet *packet, bool recall,
 			vmb_transaction_end(channel, packet->transaction_id);
 			break;
 		}
-		vmb_outgoing_data_pin(packet);
+		vmb_outbound_data_pin(packet);
 		state = VMB_SEND_SENT;
 		break;
 	default:
@@ -247,7 +247,7 @@ enum vmb_send_state vmb_send_abandon(struct vmb_packet *packet, bool recall,
 	}
 	spin_unlock_irqrestore(&outbound->lock, flags);
 	if (state == VMB_SEND_IDLE) {
-		vmb_outgoing_data_release(packet, false);
+		vmb_outbound_data_release(packet, false);
 		/* It may have been the head that others wait behind. */
 		vmb_outbound_flush(channel);
 	}

@@ -198,7 +198,7 @@ static int vmb_synchronous_describe(struct vmb_synchronous *request,
 			return PTR_ERR(bounce);
 		request->bounce = bounce;
 	}
-	return vmb_outgoing_data_from_vectors(request->packet, vectors,
+	return vmb_outbound_data_from_vectors(request->packet, vectors,
 					      vector_count, 0, 0, flags);
 }
 
@@ -223,7 +223,7 @@ static int vmb_synchronous_send(struct vmb_synchronous *request,
 	}
 	ret = vmb_send_submit(packet, buffer, length, timeout);
 	if (ret)
-		vmb_outgoing_data_release(packet, false);
+		vmb_outbound_data_release(packet, false);
 	return ret;
 }
 

@@ -200,18 +200,18 @@ static int vmb_channel_make_overlong(struct vmb_channel *channel, u32 ring_size)
 /**
  * vmb_channel_attach_rings() - the rings of a channel that is being opened
  * @channel: the channel.
- * @incoming: the ring that the peer writes; empty.
- * @outgoing: the ring that we write; empty.
+ * @inbound: the ring that the peer writes; empty.
+ * @outbound: the ring that we write; empty.
  *
  * Called by the transport in open; both are copied.
  *
  * Context: process context.
- * Return: 0; -EMSGSIZE: the outgoing ring cannot hold the channel's largest
+ * Return: 0; -EMSGSIZE: the outbound ring cannot hold the channel's largest
  * completion; -ENOMEM.
  */
 int vmb_channel_attach_rings(struct vmb_channel *channel,
-			     const struct vmb_ring *incoming,
-			     const struct vmb_ring *outgoing)
+			     const struct vmb_ring *inbound,
+			     const struct vmb_ring *outbound)
 {
 	u32 size;
 	int ret;
@@ -219,19 +219,19 @@ int vmb_channel_attach_rings(struct vmb_channel *channel,
 	ret = vmb_ring_packet_size(0, vmb_channel_wire_packet_size(channel), &size);
 	if (ret)
 		return ret;
-	if (size >= outgoing->size)
+	if (size >= outbound->size)
 		return -EMSGSIZE;
-	vmb_ring_reader_init(&channel->inbound.reader, incoming,
+	vmb_ring_reader_init(&channel->inbound.reader, inbound,
 			     vmb_ranges_maximum_length(&channel->external),
 			     ALIGN(vmb_channel_wire_packet_size(channel),
 				   VMB_WIRE_UNIT));
-	ret = vmb_channel_make_overlong(channel, incoming->size);
+	ret = vmb_channel_make_overlong(channel, inbound->size);
 	if (ret)
 		return ret;
 	vmb_ring_reader_take_overlong(&channel->inbound.reader,
 				      channel->inbound.overlong,
 				      channel->inbound.overlong_size);
-	vmb_ring_writer_init(&channel->outbound.writer, outgoing);
+	vmb_ring_writer_init(&channel->outbound.writer, outbound);
 	vmb_drain_leave(&channel->inbound.flags, VMB_DRAIN_LOST, VMB_DRAIN_STOPPED);
 	/* Until started, the peer's signals would be for nothing. */
 	vmb_ring_reader_mask(&channel->inbound.reader);

@@ -51,8 +51,8 @@
  * @sub_channels_stay_open: the peer closes a sub-channel with its primary only.
  */
 struct vmb_channel_transport_operations {
-	int (*prepare)(struct vmb_channel *channel, u32 *incoming_size,
-		       u32 *outgoing_size, u32 minimum_size);
+	int (*prepare)(struct vmb_channel *channel, u32 *inbound_size,
+		       u32 *outbound_size, u32 minimum_size);
 	void (*unprepare)(struct vmb_channel *channel);
 	bool (*find_peer)(struct vmb_channel *channel);
 	int (*open)(struct vmb_channel *channel);
@@ -78,7 +78,7 @@ struct vmb_channel_transport_operations {
  *	never touched.
  * @local: the peer is a channel of this kernel: page frames that its packets
  *	name are memory that it keeps until they are completed.
- * @dma_device: external data of outgoing packets is mapped for it; NULL: the
+ * @dma_device: external data of outbound packets is mapped for it; NULL: the
  *	peer takes physical addresses as they are.
  * @dma_most: bytes that one mapping for it can have; whole pages, or U32_MAX.
  * @lock: protects @channels, and makes a sub-channel and its primary take turns.
@@ -167,8 +167,8 @@ void vmb_channel_set_interface(struct vmb_channel *channel,
 void vmb_channel_set_transport_private(struct vmb_channel *channel, void *private);
 void *vmb_channel_transport_private(const struct vmb_channel *channel);
 int vmb_channel_attach_rings(struct vmb_channel *channel,
-			     const struct vmb_ring *incoming,
-			     const struct vmb_ring *outgoing);
+			     const struct vmb_ring *inbound,
+			     const struct vmb_ring *outbound);
 void vmb_channel_interrupt(struct vmb_channel *channel);
 void vmb_channel_peer_arrived(struct vmb_channel *channel);
 void vmb_channel_peer_gone(struct vmb_channel *channel);

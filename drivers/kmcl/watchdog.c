@@ -4,13 +4,13 @@
  * the last look. A peer that loses a signal, or does not know about pending
  * sends, would leave the channel standing.
  *
- * It looks only while something waits. What waits for room in the outgoing ring is
+ * It looks only while something waits. What waits for room in the outbound ring is
  * looked after every VMB_WATCH_PERIOD_MS, so a lost signal is noticed within three
  * periods. For answers of the peer it is the same at first, but the longer nothing
  * moves the seldomer, down to VMB_WATCHDOG_IDLE_MS: a peer may take an hour. While
  * nothing waits there is but a look whether something came in unsignalled, every
  * VMB_WATCHDOG_IDLE_MS as well, for which no processor is woken that sleeps. The
- * incoming ring is never looked at more often: a processor of this machine that has
+ * inbound ring is never looked at more often: a processor of this machine that has
  * to wait for one of the host's may be as late as that, and nothing was lost.
  *
  * It takes more than one look to tell that a signal was lost: it may be on its way.
@@ -40,7 +40,7 @@ static void vmb_watchdog_stalled(struct vmb_channel *channel, bool outbound)
 	watchdog->reported = true;
 	dev_warn(channel->dev,
 		 "%s: %s stood still, the peer's signal did not come; further times are only counted\n",
-		 vmb_channel_label(channel), outbound ? "outgoing queue" : "incoming ring");
+		 vmb_channel_label(channel), outbound ? "outbound queue" : "inbound ring");
 }
 
 /*

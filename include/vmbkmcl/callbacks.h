@@ -54,7 +54,7 @@ enum vmb_channel_stop_reason {
  * Calls of one channel never overlap.
  *
  * A client that holds as many packets as the channel has objects for gets no more
- * until it completes one, see vmb_channel_init_set_incoming_packet_count().
+ * until it completes one, see vmb_channel_init_set_inbound_packet_count().
  * Completions of its own packets are read all the same, up to the next packet for
  * it: the ring is read in order.
  *
@@ -107,7 +107,7 @@ typedef void (*vmb_channel_pnp_failure_fn)(struct vmb_channel *channel,
 					   int failure);
 
 /**
- * typedef vmb_packet_completion_routine_fn - an outgoing packet has ended
+ * typedef vmb_packet_completion_routine_fn - an outbound packet has ended
  * @packet: the packet; the client's again, to be sent again or freed, also from
  *	in here.
  * @callback_context: from vmb_packet_set_completion_routine().

@@ -229,8 +229,8 @@ int vmb_channel_init_set_primary_channel(struct vmb_channel *channel,
 /**
  * vmb_client_channel_init_set_ring_buffer_page_count() - size of the rings
  * @channel: a disabled channel.
- * @incoming_page_count: pages of PAGE_SIZE, the control page among them.
- * @outgoing_page_count: likewise.
+ * @inbound_page_count: pages of PAGE_SIZE, the control page among them.
+ * @outbound_page_count: likewise.
  *
  * Without this call the rings are sized by the maximum packet. If memory is
  * short they may become smaller than asked, but never too small for a packet.
@@ -242,8 +242,8 @@ int vmb_channel_init_set_primary_channel(struct vmb_channel *channel,
  * VmbClientChannelInitSetRingBufferPageCount.
  */
 int vmb_client_channel_init_set_ring_buffer_page_count(struct vmb_channel *channel,
-						       u32 incoming_page_count,
-						       u32 outgoing_page_count);
+						       u32 inbound_page_count,
+						       u32 outbound_page_count);
 
 /**
  * vmb_client_channel_init_set_target_pnp() - which device it must be
@@ -268,7 +268,7 @@ int vmb_client_channel_init_set_target_pnp(struct vmb_channel *channel,
 
 /**
  * vmb_channel_init_set_inline_packet_context_size() - a scratch area for each
- * outgoing packet
+ * outbound packet
  * @channel: a disabled channel.
  * @context_size: bytes, at most 65,536; 0: none.
  *
@@ -298,12 +298,12 @@ int vmb_channel_init_set_maximum_packet_count(struct vmb_channel *channel,
 					      u32 packet_count);
 
 /**
- * vmb_channel_init_set_incoming_packet_count() - how many packets the client holds
+ * vmb_channel_init_set_inbound_packet_count() - how many packets the client holds
  * @channel: a disabled channel.
  * @packet_count: packets delivered and not completed at which delivery stops for
  *	want of memory; at least 1.
  *
- * Memory for them is allocated by enable. More than the incoming ring can hold of
+ * Memory for them is allocated by enable. More than the inbound ring can hold of
  * the smallest packets there are not. Without this call there is one for each 256
  * bytes of the ring, so 256 with the default ring, or fewer, but no less than 32, if
  * they would take more than 4 MiB. On loopback the client has no more packets in
@@ -314,8 +314,8 @@ int vmb_channel_init_set_maximum_packet_count(struct vmb_channel *channel,
  *
  * KMCL has no such call; vmb_channel_set_transaction_quota() is a limit below it.
  */
-int vmb_channel_init_set_incoming_packet_count(struct vmb_channel *channel,
-					       u32 packet_count);
+int vmb_channel_init_set_inbound_packet_count(struct vmb_channel *channel,
+					      u32 packet_count);
 
 /**
  * vmb_channel_init_set_refusal_completion() - what the peer is told of a refusal

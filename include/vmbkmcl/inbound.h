@@ -36,7 +36,7 @@ int vmb_channel_packet_complete(struct vmb_packet_completion *packet,
  * vmb_channel_packet_fail() - the packet is malformed beyond answering
  * @packet: a packet that was delivered and not completed; gone afterwards.
  *
- * The peer gets no completion, and the incoming queue stops: nothing more is
+ * The peer gets no completion, and the inbound queue stops: nothing more is
  * delivered, nor are completions of our own packets read, until the channel is
  * started the next time, after a pause or an enable. The channel stays open, and
  * packets that were delivered before can and must be completed.

@@ -159,7 +159,7 @@ void *vmb_packet_get_inline_packet_context_pointer(struct vmb_packet *packet);
  * sent before the channel runs, or while it is paused, goes out when it runs.
  * One that waits for a completion, while as many do as the channel's maximum packet
  * count, goes out when one of them has it; so do packets that are sent after it.
- * Completions of incoming packets do not wait for that: the peer may be waiting for
+ * Completions of inbound packets do not wait for that: the peer may be waiting for
  * them.
  *
  * If this returns 0, the completion routine is called once: when the peer

@@ -45,7 +45,7 @@ static void bench_process_packet(struct vmb_channel *channel,
 static void bench_peer_send(struct bench *bench)
 {
 	const struct bench_inbound *inbound = bench->private;
-	struct vmb_ring_outgoing packet = {
+	struct vmb_ring_outbound_packet packet = {
 		.type = inbound->ranges_length ? VMB_WIRE_TYPE_DATA_GPA_DIRECT :
 						 VMB_WIRE_TYPE_DATA_INBAND,
 		.flags = VMB_WIRE_FLAG_COMPLETION_REQUESTED,

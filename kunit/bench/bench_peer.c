@@ -63,7 +63,7 @@ void bench_peer_take(struct bench *bench)
 /* Complete the batch, the last packet first; the answer is number + 1. */
 void bench_peer_answer(struct bench *bench)
 {
-	struct vmb_ring_outgoing packet = {
+	struct vmb_ring_outbound_packet packet = {
 		.type = VMB_WIRE_TYPE_COMPLETION,
 		.payload_length = BENCH_COMPLETION,
 	};

@@ -204,7 +204,7 @@ static u64 bench_put_out(struct bench *bench, const struct bench_request *reques
 
 static void bench_peer_complete(struct bench *bench, u64 id, u64 answer)
 {
-	const struct vmb_ring_outgoing packet = {
+	const struct vmb_ring_outbound_packet packet = {
 		.transaction_id = id,
 		.type = VMB_WIRE_TYPE_COMPLETION,
 		.payload = &answer,

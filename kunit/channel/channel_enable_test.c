@@ -31,7 +31,7 @@ static void without_process_packet(struct kunit *test)
 }
 
 /* 4,072 bytes and 24 around them fill a page, and a ring is never full. */
-static void incoming_ring_too_small(struct kunit *test)
+static void inbound_ring_too_small(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
 
@@ -40,7 +40,7 @@ static void incoming_ring_too_small(struct kunit *test)
 	expect_configurable(fixture);
 }
 
-static void outgoing_ring_too_small(struct kunit *test)
+static void outbound_ring_too_small(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
 
@@ -123,7 +123,7 @@ static void memory_for_smaller_rings_only(struct kunit *test)
 	channel_enable(fixture);
 	KUNIT_EXPECT_EQ(test, *reduced, 0);
 	channel_disable(fixture);
-	KUNIT_ASSERT_GE(test, fixture->transport.incoming_size, 4 * PAGE_SIZE);
+	KUNIT_ASSERT_GE(test, fixture->transport.inbound_size, 4 * PAGE_SIZE);
 	fixture->transport.largest_ring = 3 * PAGE_SIZE;
 	channel_enable(fixture);
 	KUNIT_EXPECT_EQ(test, *reduced, 1);
@@ -298,8 +298,8 @@ static void transport_refuses_driver(struct kunit *test)
 
 static struct kunit_case channel_enable_cases[] = {
 	KUNIT_CASE(without_process_packet),
-	KUNIT_CASE(incoming_ring_too_small),
-	KUNIT_CASE(outgoing_ring_too_small),
+	KUNIT_CASE(inbound_ring_too_small),
+	KUNIT_CASE(outbound_ring_too_small),
 	KUNIT_CASE(rings_just_large_enough),
 	KUNIT_CASE(target_of_another_type),
 	KUNIT_CASE(target_of_another_instance),

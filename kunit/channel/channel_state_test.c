@@ -194,7 +194,7 @@ static void peer_gone(struct kunit *test)
 /* The peer writes an index that no packet can end at. */
 static void lose_framing(struct channel_fixture *fixture)
 {
-	peer_set(&fixture->incoming, RING_IMAGE_WRITE_INDEX, 4);
+	peer_set(&fixture->inbound, RING_IMAGE_WRITE_INDEX, 4);
 	peer_signal(fixture);
 }
 

@@ -26,8 +26,8 @@ static void test_as_wanted(struct kunit *test)
 	struct vmb_hv_channel hv = channel_of(fixture);
 
 	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&hv, SZ_64K, SZ_32K, SZ_8K), 0);
-	KUNIT_EXPECT_EQ(test, hv.rings->incoming_size, SZ_64K);
-	KUNIT_EXPECT_EQ(test, hv.rings->outgoing_size, SZ_32K);
+	KUNIT_EXPECT_EQ(test, hv.rings->inbound_size, SZ_64K);
+	KUNIT_EXPECT_EQ(test, hv.rings->outbound_size, SZ_32K);
 	vmb_hv_rings_put(&hv);
 }
 
@@ -38,11 +38,11 @@ static void test_down_the_ladder(struct kunit *test)
 	struct vmb_hv_channel hv = channel_of(fixture);
 
 	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&hv, TOO_LARGE, TOO_LARGE, SZ_8K), 0);
-	KUNIT_EXPECT_EQ(test, hv.rings->incoming_size, hv.rings->outgoing_size);
+	KUNIT_EXPECT_EQ(test, hv.rings->inbound_size, hv.rings->outbound_size);
 	/* Four times as much was wanted; the machine may have even less. */
-	KUNIT_EXPECT_LE(test, hv.rings->incoming_size, LARGEST / 2);
-	KUNIT_EXPECT_GE(test, hv.rings->incoming_size, SZ_8K);
-	KUNIT_EXPECT_EQ(test, hv.rings->incoming_wanted, TOO_LARGE);
+	KUNIT_EXPECT_LE(test, hv.rings->inbound_size, LARGEST / 2);
+	KUNIT_EXPECT_GE(test, hv.rings->inbound_size, SZ_8K);
+	KUNIT_EXPECT_EQ(test, hv.rings->inbound_wanted, TOO_LARGE);
 	vmb_hv_rings_put(&hv);
 }
 
@@ -83,7 +83,7 @@ static void test_not_below_the_minimum(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, list_empty(&fixture->device.kept));
 	/* Only one of them can give way. */
 	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&hv, TOO_LARGE, SZ_8K, SZ_8K), 0);
-	KUNIT_EXPECT_EQ(test, hv.rings->outgoing_size, SZ_8K);
+	KUNIT_EXPECT_EQ(test, hv.rings->outbound_size, SZ_8K);
 	vmb_hv_rings_put(&hv);
 }
 
@@ -99,7 +99,7 @@ static void test_kept(struct kunit *test)
 	vmb_hv_rings_put(&first);
 	/* What it needs has grown. */
 	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&second, SZ_64K, SZ_64K, SZ_8K), 0);
-	KUNIT_EXPECT_EQ(test, second.rings->incoming_size, SZ_64K);
+	KUNIT_EXPECT_EQ(test, second.rings->inbound_size, SZ_64K);
 	/* For the sake of the new size the old one was given back. */
 	KUNIT_EXPECT_TRUE(test, list_empty(&fixture->device.kept));
 	rings = second.rings;

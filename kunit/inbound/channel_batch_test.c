@@ -222,7 +222,7 @@ static void no_signal_for_a_peer_that_masks(struct kunit *test)
 
 	fixture->process = channel_complete_inline;
 	channel_enable(fixture);
-	peer_set(&fixture->outgoing, RING_IMAGE_INTERRUPT_MASK, 1);
+	peer_set(&fixture->outbound, RING_IMAGE_INTERRUPT_MASK, 1);
 	send_burst(fixture, 0, 32);
 	KUNIT_EXPECT_EQ(test, fixture->transport.signals, 0);
 	peer_expect_completion(fixture, 0, 0);
@@ -233,7 +233,7 @@ static void peer_is_masked_during_a_batch(struct channel_fixture *fixture,
 {
 	u32 *unmasked = fixture->private;
 
-	*unmasked += !ring_image_get(&fixture->incoming, RING_IMAGE_INTERRUPT_MASK);
+	*unmasked += !ring_image_get(&fixture->inbound, RING_IMAGE_INTERRUPT_MASK);
 	channel_complete_inline(fixture, packet);
 }
 
@@ -248,7 +248,7 @@ static void masked_only_while_reading(struct kunit *test)
 	channel_enable(fixture);
 	send_burst(fixture, 0, 100);
 	KUNIT_EXPECT_EQ(test, unmasked, 0);
-	KUNIT_EXPECT_EQ(test, ring_image_get(&fixture->incoming, RING_IMAGE_INTERRUPT_MASK), 0);
+	KUNIT_EXPECT_EQ(test, ring_image_get(&fixture->inbound, RING_IMAGE_INTERRUPT_MASK), 0);
 }
 
 /* Published when the ring was found empty, and the peer still masked. */
@@ -276,7 +276,7 @@ static void measure_unpublished(struct channel_fixture *fixture,
 				struct channel_packet *packet)
 {
 	u32 behind = fixture->packet_count * (LARGEST + 24) -
-		     peer_incoming_read_index(fixture);
+		     peer_inbound_read_index(fixture);
 	u32 *most = fixture->private;
 
 	*most = max(*most, behind);
@@ -301,7 +301,7 @@ static void read_index_is_published_by_quarters(struct kunit *test)
 	KUNIT_EXPECT_LE(test, most, SZ_64K / 4 + LARGEST + 24);
 	/* And not for every packet: a store that the peer reads is not free. */
 	KUNIT_EXPECT_GE(test, most, SZ_64K / 8);
-	KUNIT_EXPECT_EQ(test, peer_incoming_read_index(fixture), fixture->write_index);
+	KUNIT_EXPECT_EQ(test, peer_inbound_read_index(fixture), fixture->write_index);
 }
 
 /* A peer that waits for room in its own ring is told, once, when there is. */
@@ -315,7 +315,7 @@ static void peer_that_waits_for_room_is_signalled(struct kunit *test)
 	for (i = 0; i < 62; i++)
 		peer_put(fixture, &(struct peer_packet) { .type = 6, .payload = LARGEST });
 	peer_publish(fixture);
-	peer_set(&fixture->incoming, RING_IMAGE_PENDING_SEND_SIZE, SZ_32K);
+	peer_set(&fixture->inbound, RING_IMAGE_PENDING_SEND_SIZE, SZ_32K);
 	fixture->transport.signals = 0;
 	peer_signal(fixture);
 	KUNIT_EXPECT_EQ(test, fixture->packet_count, 62);

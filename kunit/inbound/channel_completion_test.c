@@ -365,7 +365,7 @@ static void after_close(struct kunit *test)
 	peer_expect_nothing(fixture);
 }
 
-static void after_the_outgoing_ring_broke(struct kunit *test)
+static void after_the_outbound_ring_broke(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
 	u8 *payload = kunit_kzalloc(test, LARGEST, GFP_KERNEL);
@@ -377,7 +377,7 @@ static void after_the_outgoing_ring_broke(struct kunit *test)
 	channel_enable(fixture);
 	for (i = 0; i < 5; i++)
 		peer_send_inband(fixture, i, 8);
-	peer_set(&fixture->outgoing, RING_IMAGE_READ_INDEX, 4);
+	peer_set(&fixture->outbound, RING_IMAGE_READ_INDEX, 4);
 	/* The index is looked at when the known room is used up. */
 	for (i = 0; i < 4 && !ret; i++)
 		ret = channel_complete(fixture, i, payload, LARGEST);
@@ -392,7 +392,7 @@ static void buffer_is_a_private_copy(struct kunit *test)
 
 	channel_enable(fixture);
 	peer_send_inband(fixture, 3, 256);
-	memset(fixture->incoming.data, 0xff, fixture->incoming.size);
+	memset(fixture->inbound.data, 0xff, fixture->inbound.size);
 	KUNIT_EXPECT_EQ(test, fixture->packets[0].length, 256);
 	KUNIT_EXPECT_TRUE(test, ring_image_is_filled(fixture->packets[0].buffer, 3, 256));
 }
@@ -484,7 +484,7 @@ static struct kunit_case channel_completion_cases[] = {
 	KUNIT_CASE(twice),
 	KUNIT_CASE(twice_while_it_waits_for_room),
 	KUNIT_CASE(after_close),
-	KUNIT_CASE(after_the_outgoing_ring_broke),
+	KUNIT_CASE(after_the_outbound_ring_broke),
 	KUNIT_CASE(buffer_is_a_private_copy),
 	KUNIT_CASE(buffer_is_aligned),
 	KUNIT_CASE(client_context_is_zeroed),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A full outgoing ring: completions wait, in their order, and no wake-up is
+ * A full outbound ring: completions wait, in their order, and no wake-up is
  * lost.
  */
 #include <kunit/test.h>
@@ -8,7 +8,7 @@
 
 #include "../fixtures/channel_fixture.h"
 
-/* Data of the outgoing ring; and what surrounds each payload in it. */
+/* Data of the outbound ring; and what surrounds each payload in it. */
 #define RING		4096u
 #define AROUND		24u
 /* Two of these do not fit into the ring together. */

@@ -78,8 +78,8 @@ static int complete_until_stopped(struct channel_fixture *fixture)
 /* If there is room for one more packet; a signal if the ring was empty. */
 static bool send_one(struct channel_fixture *fixture, u64 transaction_id)
 {
-	const struct ring_image *ring = &fixture->incoming;
-	u32 read_index = peer_incoming_read_index(fixture);
+	const struct ring_image *ring = &fixture->inbound;
+	u32 read_index = peer_inbound_read_index(fixture);
 	u32 before = fixture->write_index;
 	u32 used = (before + ring->size - read_index) % ring->size;
 
@@ -91,7 +91,7 @@ static bool send_one(struct channel_fixture *fixture, u64 transaction_id)
 	peer_publish(fixture);
 	smp_mb(); /* the packet is out before we look who reads */
 	if (!ring_image_get(ring, RING_IMAGE_INTERRUPT_MASK) &&
-	    peer_incoming_read_index(fixture) == before)
+	    peer_inbound_read_index(fixture) == before)
 		peer_signal(fixture);
 	return true;
 }

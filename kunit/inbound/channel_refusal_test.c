@@ -248,7 +248,7 @@ static void completion_with_ranges(struct kunit *test)
 /* Framing lost. */
 
 /**
- * struct lost - how a peer breaks the incoming ring
+ * struct lost - how a peer breaks the inbound ring
  * @name: of the case.
  * @refusal: the reason that is to be given.
  * @offset8: in the descriptor of the packet at the head.
@@ -293,7 +293,7 @@ static void send_lost(struct channel_fixture *fixture, const struct lost *lost)
 	});
 	fixture->write_index = lost->end;
 	if (lost->read_index)
-		peer_set(&fixture->incoming, RING_IMAGE_READ_INDEX, lost->read_index);
+		peer_set(&fixture->inbound, RING_IMAGE_READ_INDEX, lost->read_index);
 	peer_publish(fixture);
 	peer_signal(fixture);
 }
@@ -340,7 +340,7 @@ static void malformed_packet_is_not_read_twice(struct kunit *test)
 	channel_enable(fixture);
 	peer_send_inband(fixture, 1, 8);
 	fixture->write_index = 40 + 32;
-	peer_set(&fixture->incoming, RING_IMAGE_WRITE_INDEX, 36);
+	peer_set(&fixture->inbound, RING_IMAGE_WRITE_INDEX, 36);
 	peer_signal(fixture);
 	/* Held up by the client, which has packet 1. */
 	KUNIT_ASSERT_NE(test, wait_for_completion_timeout(&fixture->suspended,
@@ -392,34 +392,34 @@ static void write_index_moves_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture->packet_count, 1);
 }
 
-/* The outgoing ring. */
+/* The outbound ring. */
 
-struct lost_outgoing {
+struct lost_outbound {
 	const char *name;
 	enum vmb_refusal refusal;
 	u32 read_index;
 	u32 write_index;
 };
 
-static const struct lost_outgoing lost_outgoings[] = {
+static const struct lost_outbound lost_outbounds[] = {
 	{ "read_index_at_the_end", VMB_REFUSAL_INDEX_RANGE, 4096 },
 	{ "read_index_odd", VMB_REFUSAL_INDEX_ALIGNMENT, 12 },
 	{ "read_index_past_ours", VMB_REFUSAL_INDEX_BACKWARDS, 3032 },
 	{ "our_index_changed", VMB_REFUSAL_INDEX_OURS_CHANGED, 0, 8 },
 };
 
-KUNIT_ARRAY_PARAM_DESC(lost_outgoing, lost_outgoings, name);
+KUNIT_ARRAY_PARAM_DESC(lost_outbound, lost_outbounds, name);
 
 static const u8 large_payload[3000];
 
-static void break_outgoing(struct channel_fixture *fixture, const struct lost_outgoing *lost)
+static void break_outbound(struct channel_fixture *fixture, const struct lost_outbound *lost)
 {
 	if (lost->write_index)
-		peer_set(&fixture->outgoing, RING_IMAGE_WRITE_INDEX, lost->write_index);
-	peer_set(&fixture->outgoing, RING_IMAGE_READ_INDEX, lost->read_index);
+		peer_set(&fixture->outbound, RING_IMAGE_WRITE_INDEX, lost->write_index);
+	peer_set(&fixture->outbound, RING_IMAGE_READ_INDEX, lost->read_index);
 }
 
-static void expect_outgoing_lost(struct channel_fixture *fixture, const struct lost_outgoing *lost)
+static void expect_outbound_lost(struct channel_fixture *fixture, const struct lost_outbound *lost)
 {
 	struct kunit *test = fixture->test;
 	u32 closed;
@@ -442,22 +442,22 @@ static void hold_two(struct channel_fixture *fixture)
 	peer_send_inband(fixture, 2, 8);
 }
 
-static void outgoing_framing_lost(struct kunit *test)
+static void outbound_framing_lost(struct kunit *test)
 {
-	const struct lost_outgoing *lost = test->param_value;
+	const struct lost_outbound *lost = test->param_value;
 	struct channel_fixture *fixture = test->priv;
 
 	hold_two(fixture);
 	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, large_payload, 3000), 0);
-	break_outgoing(fixture, lost);
+	break_outbound(fixture, lost);
 	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 1, large_payload, 3000), -ENODEV);
-	expect_outgoing_lost(fixture, lost);
+	expect_outbound_lost(fixture, lost);
 }
 
 /* With an answer in the queue, by who looks whether it waits for nothing. */
-static void outgoing_framing_lost_when_looked_at(struct kunit *test)
+static void outbound_framing_lost_when_looked_at(struct kunit *test)
 {
-	const struct lost_outgoing *lost = test->param_value;
+	const struct lost_outbound *lost = test->param_value;
 	struct channel_fixture *fixture = test->priv;
 
 	hold_two(fixture);
@@ -466,9 +466,9 @@ static void outgoing_framing_lost_when_looked_at(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 1, large_payload, 3000), 0);
 	vmb_watchdog_poll(fixture->channel);
 	KUNIT_EXPECT_EQ(test, fixture->channel->counters.refused, 0);
-	break_outgoing(fixture, lost);
+	break_outbound(fixture, lost);
 	vmb_watchdog_poll(fixture->channel);
-	expect_outgoing_lost(fixture, lost);
+	expect_outbound_lost(fixture, lost);
 }
 
 static void complete_large(struct channel_fixture *fixture, struct channel_packet *packet)
@@ -480,9 +480,9 @@ static void complete_large(struct channel_fixture *fixture, struct channel_packe
 }
 
 /* A client that only ever completes inside the callback finds out as well. */
-static void outgoing_framing_lost_inside_the_callback(struct kunit *test)
+static void outbound_framing_lost_inside_the_callback(struct kunit *test)
 {
-	const struct lost_outgoing *lost = test->param_value;
+	const struct lost_outbound *lost = test->param_value;
 	struct channel_fixture *fixture = test->priv;
 	int ret = 0;
 
@@ -492,24 +492,24 @@ static void outgoing_framing_lost_inside_the_callback(struct kunit *test)
 	fixture->process = complete_large;
 	peer_send_inband(fixture, 1, 8);
 	KUNIT_EXPECT_EQ(test, ret, 0);
-	break_outgoing(fixture, lost);
+	break_outbound(fixture, lost);
 	peer_send_inband(fixture, 2, 8);
 	KUNIT_EXPECT_EQ(test, ret, -ENODEV);
-	expect_outgoing_lost(fixture, lost);
+	expect_outbound_lost(fixture, lost);
 }
 
 /* A completion waits already when the peer's signal comes. */
-static void outgoing_framing_lost_by_the_queue(struct kunit *test)
+static void outbound_framing_lost_by_the_queue(struct kunit *test)
 {
-	const struct lost_outgoing *lost = test->param_value;
+	const struct lost_outbound *lost = test->param_value;
 	struct channel_fixture *fixture = test->priv;
 
 	hold_two(fixture);
 	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, large_payload, 3000), 0);
 	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 1, large_payload, 3000), 0);
-	break_outgoing(fixture, lost);
+	break_outbound(fixture, lost);
 	peer_signal(fixture);
-	expect_outgoing_lost(fixture, lost);
+	expect_outbound_lost(fixture, lost);
 }
 
 static struct kunit_case channel_refusal_cases[] = {
@@ -528,10 +528,10 @@ static struct kunit_case channel_refusal_cases[] = {
 	KUNIT_CASE(malformed_packet_is_not_read_twice),
 	KUNIT_CASE(packets_in_front_are_delivered),
 	KUNIT_CASE(write_index_moves_back),
-	KUNIT_CASE_PARAM(outgoing_framing_lost, lost_outgoing_gen_params),
-	KUNIT_CASE_PARAM(outgoing_framing_lost_when_looked_at, lost_outgoing_gen_params),
-	KUNIT_CASE_PARAM(outgoing_framing_lost_inside_the_callback, lost_outgoing_gen_params),
-	KUNIT_CASE_PARAM(outgoing_framing_lost_by_the_queue, lost_outgoing_gen_params),
+	KUNIT_CASE_PARAM(outbound_framing_lost, lost_outbound_gen_params),
+	KUNIT_CASE_PARAM(outbound_framing_lost_when_looked_at, lost_outbound_gen_params),
+	KUNIT_CASE_PARAM(outbound_framing_lost_inside_the_callback, lost_outbound_gen_params),
+	KUNIT_CASE_PARAM(outbound_framing_lost_by_the_queue, lost_outbound_gen_params),
 	{}
 };
 

@@ -193,7 +193,7 @@ static void what_was_sent_ends_while_paused(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(ids); i++)
 		send_expect_end(fixture, i, i, 0);
 	/* The peer has been asked to signal the next, and has its room back. */
-	KUNIT_EXPECT_EQ(test, peer_incoming_read_index(fixture), fixture->write_index);
+	KUNIT_EXPECT_EQ(test, peer_inbound_read_index(fixture), fixture->write_index);
 	start(fixture);
 	peer_send_inband(fixture, 1, 8);
 	KUNIT_EXPECT_EQ(test, fixture->packet_count, 1);
@@ -243,7 +243,7 @@ static void read_up_to_the_first_data(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture->packet_count, 0);
 	KUNIT_EXPECT_EQ(test, mode_of(fixture), VMB_DRAIN_STOPPED);
 	/* Its room is not given back before it was read. */
-	KUNIT_EXPECT_NE(test, peer_incoming_read_index(fixture), fixture->write_index);
+	KUNIT_EXPECT_NE(test, peer_inbound_read_index(fixture), fixture->write_index);
 	start(fixture);
 	KUNIT_ASSERT_EQ(test, fixture->packet_count, 1);
 	KUNIT_EXPECT_EQ(test, fixture->packets[0].transaction_id, 7);

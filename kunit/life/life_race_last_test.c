@@ -92,7 +92,7 @@ static void left_disable(struct work_struct *work)
 /* Two packets that want an answer. */
 static void left_receive(struct left *left)
 {
-	const struct vmb_ring_outgoing outgoing = {
+	const struct vmb_ring_outbound_packet outbound = {
 		.transaction_id = 1,
 		.type = VMB_WIRE_TYPE_DATA_INBAND,
 		.flags = VMB_WIRE_FLAG_COMPLETION_REQUESTED,
@@ -100,7 +100,7 @@ static void left_receive(struct left *left)
 	u32 needed, i;
 
 	for (i = 0; i < HELD; i++)
-		vmb_ring_write(&left->transport.peer_writer, &outgoing, &needed);
+		vmb_ring_write(&left->transport.peer_writer, &outbound, &needed);
 	vmb_ring_writer_commit(&left->transport.peer_writer);
 	local_bh_disable();
 	vmb_channel_interrupt(left->channel);

@@ -50,14 +50,14 @@ static struct family *family_of_fixture(struct channel_fixture *fixture)
 	return sender_of(fixture)->private;
 }
 
-static int primary_prepare(struct vmb_channel *channel, u32 *incoming_size,
-			   u32 *outgoing_size, u32 minimum_size)
+static int primary_prepare(struct vmb_channel *channel, u32 *inbound_size,
+			   u32 *outbound_size, u32 minimum_size)
 {
 	struct family *family = family_of(channel);
 
-	family->size = min(*incoming_size, *outgoing_size);
-	*incoming_size = family->size;
-	*outgoing_size = family->size;
+	family->size = min(*inbound_size, *outbound_size);
+	*inbound_size = family->size;
+	*outbound_size = family->size;
 	family->rings = vzalloc(2 * family->size);
 	return family->rings ? 0 : -ENOMEM;
 }
@@ -80,10 +80,10 @@ static struct vmb_ring ring_at(u8 *memory, u32 size)
 static int primary_open(struct vmb_channel *channel)
 {
 	struct family *family = family_of(channel);
-	struct vmb_ring incoming = ring_at(family->rings, family->size);
-	struct vmb_ring outgoing = ring_at(family->rings + family->size, family->size);
+	struct vmb_ring inbound = ring_at(family->rings, family->size);
+	struct vmb_ring outbound = ring_at(family->rings + family->size, family->size);
 
-	return vmb_channel_attach_rings(channel, &incoming, &outgoing);
+	return vmb_channel_attach_rings(channel, &inbound, &outbound);
 }
 
 static int primary_close(struct vmb_channel *channel)

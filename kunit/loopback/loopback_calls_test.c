@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Every call of the outgoing side and of the GPADL family, between a client and
+ * Every call of the outbound side and of the GPADL family, between a client and
  * a server of one kernel: what each of them does alone is shown by the suites
  * whose peer is the test; here the peer is a driver.
  */

@@ -45,7 +45,7 @@ static void test_server_says_how_much(struct kunit *test)
 
 	packets(greedy, MANY);
 	KUNIT_ASSERT_EQ(test,
-			vmb_channel_init_set_incoming_packet_count(server->channel, FEW), 0);
+			vmb_channel_init_set_inbound_packet_count(server->channel, FEW), 0);
 	loopback_enable(server);
 	KUNIT_EXPECT_EQ(test, objects(server), FEW + 1);
 	join(server, greedy, 1);
@@ -61,14 +61,14 @@ static void test_next_server_allows_more(struct kunit *test)
 
 	packets(client, MORE);
 	KUNIT_ASSERT_EQ(test,
-			vmb_channel_init_set_incoming_packet_count(server->channel, FEW), 0);
+			vmb_channel_init_set_inbound_packet_count(server->channel, FEW), 0);
 	loopback_enable(server);
 	join(server, client, 1);
 	KUNIT_EXPECT_EQ(test, in_flight_at_most(client), FEW);
 	loopback_disable(client);
 	loopback_disable(server);
 	KUNIT_ASSERT_EQ(test,
-			vmb_channel_init_set_incoming_packet_count(server->channel, MANY), 0);
+			vmb_channel_init_set_inbound_packet_count(server->channel, MANY), 0);
 	loopback_enable(server);
 	loopback_enable(client);
 	loopback_expect(client, LOOPBACK_STARTED, 2);

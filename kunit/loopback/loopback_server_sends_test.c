@@ -120,7 +120,7 @@ static void servers_memory_is_its_own(struct kunit *test)
 	u32 i;
 
 	KUNIT_ASSERT_NOT_NULL(test, sent);
-	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_incoming_packet_count(server->channel, 8), 0);
+	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_inbound_packet_count(server->channel, 8), 0);
 	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_maximum_packet_count(client->channel, 65536), 0);
 	loopback_enable(server);
 	loopback_enable(client);
@@ -136,7 +136,7 @@ static void servers_memory_is_its_own(struct kunit *test)
 	/* Another server may have more. */
 	loopback_disable(client);
 	loopback_disable(server);
-	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_incoming_packet_count(server->channel, 100), 0);
+	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_inbound_packet_count(server->channel, 100), 0);
 	loopback_enable(server);
 	loopback_enable(client);
 	loopback_expect(client, LOOPBACK_STARTED, 2);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Outgoing packet objects: how they are got, what they hold, and how many there
+ * Outbound packet objects: how they are got, what they hold, and how many there
  * are.
  */
 #include <kunit/test.h>

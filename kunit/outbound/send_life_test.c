@@ -374,8 +374,8 @@ static void queued_external_ends_at_once(struct kunit *test)
 }
 
 /* The client completes what it holds when its own packet has ended. */
-static void complete_incoming(struct sender *sender, struct vmb_packet *packet,
-			      const struct send_end *end)
+static void complete_inbound(struct sender *sender, struct vmb_packet *packet,
+			     const struct send_end *end)
 {
 	channel_log(sender->fixture, PACKET_END, end->number);
 	channel_complete(sender->fixture, 0, NULL, 0);
@@ -383,7 +383,7 @@ static void complete_incoming(struct sender *sender, struct vmb_packet *packet,
 
 static void hold_until_answered(struct channel_fixture *fixture)
 {
-	sender_of(fixture)->on_end = complete_incoming;
+	sender_of(fixture)->on_end = complete_inbound;
 	channel_enable(fixture);
 	peer_send_inband(fixture, 77, 8);
 	send_one_external(fixture, 0);
@@ -481,7 +481,7 @@ static void peer_goes_while_closing(struct kunit *test)
 
 /* Framing. */
 
-static void incoming_framing_lost(struct kunit *test)
+static void inbound_framing_lost(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
 
@@ -516,7 +516,7 @@ static void framing_lost_while_the_client_waits(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, vmb_outbound_is_abandoned(fixture->channel));
 }
 
-static void outgoing_framing_lost(struct kunit *test)
+static void outbound_framing_lost(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
 
@@ -524,7 +524,7 @@ static void outgoing_framing_lost(struct kunit *test)
 	channel_enable(fixture);
 	send_one(fixture, 0, LARGE, WAIT);
 	send_one(fixture, 1, LARGE, 0);
-	peer_set(&fixture->outgoing, RING_IMAGE_READ_INDEX, 4);
+	peer_set(&fixture->outbound, RING_IMAGE_READ_INDEX, 4);
 	/* Seen when somebody looks for room. */
 	peer_signal(fixture);
 	KUNIT_EXPECT_EQ(test, send_try(fixture, 2, 8, WAIT), -ENODEV);
@@ -537,14 +537,14 @@ static void outgoing_framing_lost(struct kunit *test)
 }
 
 /* Found by the send itself, which is refused. */
-static void outgoing_framing_lost_in_a_send(struct kunit *test)
+static void outbound_framing_lost_in_a_send(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
 
 	channel_configure(fixture, 3064, 17, 2);
 	channel_enable(fixture);
 	send_one(fixture, 0, LARGE, WAIT);
-	peer_set(&fixture->outgoing, RING_IMAGE_READ_INDEX, 4096);
+	peer_set(&fixture->outbound, RING_IMAGE_READ_INDEX, 4096);
 	KUNIT_EXPECT_EQ(test, send_try(fixture, 1, LARGE, WAIT), -ENODEV);
 	channel_settle(fixture);
 	expect_all_ended(fixture, 1, -ENODEV);
@@ -568,10 +568,10 @@ static struct kunit_case send_life_cases[] = {
 	KUNIT_CASE(answered_too_late),
 	KUNIT_CASE(peer_goes_before_it_answers),
 	KUNIT_CASE(peer_goes_while_closing),
-	KUNIT_CASE(incoming_framing_lost),
+	KUNIT_CASE(inbound_framing_lost),
 	KUNIT_CASE(framing_lost_while_the_client_waits),
-	KUNIT_CASE(outgoing_framing_lost),
-	KUNIT_CASE(outgoing_framing_lost_in_a_send),
+	KUNIT_CASE(outbound_framing_lost),
+	KUNIT_CASE(outbound_framing_lost_in_a_send),
 	{}
 };
 

@@ -457,15 +457,15 @@ static int open_small(struct vmb_channel *channel)
 {
 	struct channel_fixture *fixture = vmb_channel_get_pointer(channel);
 	int ret = sender_of(fixture)->original->open(channel);
-	struct vmb_ring incoming, outgoing;
+	struct vmb_ring inbound, outbound;
 
 	if (ret)
 		return ret;
-	incoming = channel->inbound.reader.ring;
-	outgoing = channel->outbound.writer.ring;
-	outgoing.size = 4096;
-	fixture->outgoing.size = 4096;
-	return vmb_channel_attach_rings(channel, &incoming, &outgoing);
+	inbound = channel->inbound.reader.ring;
+	outbound = channel->outbound.writer.ring;
+	outbound.size = 4096;
+	fixture->outbound.size = 4096;
+	return vmb_channel_attach_rings(channel, &inbound, &outbound);
 }
 
 static void larger_than_the_ring(struct kunit *test)

@@ -47,9 +47,9 @@ static void wire_image(struct kunit *test)
 		expected.length8 = 2 + (lengths[i] + 7) / 8;
 		expected.body = lengths[i];
 		expected.body_padding = round_up(lengths[i], 8) - lengths[i];
-		ring_image_expect(test, &fixture->outgoing, index, &expected);
+		ring_image_expect(test, &fixture->outbound, index, &expected);
 		index += round_up(lengths[i], 8) + AROUND;
-		KUNIT_EXPECT_EQ(test, ring_image_get(&fixture->outgoing, RING_IMAGE_WRITE_INDEX),
+		KUNIT_EXPECT_EQ(test, ring_image_get(&fixture->outbound, RING_IMAGE_WRITE_INDEX),
 				index);
 		send_expect_end(fixture, i, 0, 0);
 	}
@@ -68,8 +68,8 @@ static void wire_image_that_waits(struct kunit *test)
 	send_one(fixture, 2, 21, WAIT);
 	expected.transaction_id = peer_expect_sent(fixture, 2, 21, WAIT);
 	KUNIT_EXPECT_NE(test, expected.transaction_id, 0);
-	ring_image_expect(test, &fixture->outgoing, 0, &expected);
-	KUNIT_EXPECT_EQ(test, ring_image_get(&fixture->outgoing, RING_IMAGE_WRITE_INDEX), 48);
+	ring_image_expect(test, &fixture->outbound, 0, &expected);
+	KUNIT_EXPECT_EQ(test, ring_image_get(&fixture->outbound, RING_IMAGE_WRITE_INDEX), 48);
 	send_expect_ends(fixture, 0);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A full outgoing ring: what the client sends waits among its completions, in
+ * A full outbound ring: what the client sends waits among its completions, in
  * their order, and no wake-up is lost.
  */
 #include <kunit/test.h>
@@ -10,7 +10,7 @@
 
 #include "../fixtures/send_fixture.h"
 
-/* Data of the outgoing ring. */
+/* Data of the outbound ring. */
 #define RING		4096u
 /* Two of these do not fit into the ring together. */
 #define LARGE		3000u
@@ -323,7 +323,7 @@ static void peer_without_the_feature(struct kunit *test)
 	u32 i;
 
 	channel_enable(fixture);
-	peer_set(&fixture->outgoing, RING_IMAGE_FEATURE_BITS, 0);
+	peer_set(&fixture->outbound, RING_IMAGE_FEATURE_BITS, 0);
 	for (i = 0; i < 4; i++)
 		send_one(fixture, i, LARGE, 0);
 	vmb_watchdog_poll(fixture->channel);
@@ -370,7 +370,7 @@ KUNIT_ARRAY_PARAM(page_count, page_counts, NULL);
 /* The largest leaves the one unit that a ring is never filled with. */
 static u32 length_of(const struct channel_fixture *fixture, u32 number)
 {
-	const u32 largest = fixture->outgoing.size - 8 - AROUND;
+	const u32 largest = fixture->outbound.size - 8 - AROUND;
 	const u32 lengths[] = {
 		largest, 0, largest - 8, 8, largest / 2, largest - 1, 1,
 		largest / 2 - AROUND / 2, largest / 4, largest - AROUND - 8, 24, 64,
@@ -420,7 +420,7 @@ static void expect_head_asks(struct channel_fixture *fixture, u32 next, u32 put)
 	KUNIT_ASSERT_GE(fixture->test, pending,
 			round_up(length_of(fixture, next), 8) + AROUND);
 	/* An empty ring must be enough, or the signal never comes. */
-	KUNIT_ASSERT_LT(fixture->test, pending, fixture->outgoing.size);
+	KUNIT_ASSERT_LT(fixture->test, pending, fixture->outbound.size);
 }
 
 /* How many of those that were put stand in the ring: the rest is queued. */

@@ -23,8 +23,8 @@ struct fixture {
 	struct vmb_ring_packet packet;
 	enum vmb_refusal refusal;
 	u32 needed;
-	u8 outgoing[MAXIMUM_PAYLOAD];
-	u8 incoming[MAXIMUM_PAYLOAD] __aligned(8);
+	u8 outbound[MAXIMUM_PAYLOAD];
+	u8 inbound[MAXIMUM_PAYLOAD] __aligned(8);
 };
 
 static int ring_pair_init(struct kunit *test)
@@ -47,15 +47,15 @@ static u32 length_of(u32 number)
 
 static enum vmb_ring_status write_number(struct fixture *fixture, u32 number, u32 length)
 {
-	const struct vmb_ring_outgoing packet = {
+	const struct vmb_ring_outbound_packet packet = {
 		.transaction_id = number,
 		.type = number % 2 ? 6 : 11,
 		.flags = number % 3 == 0,
-		.payload = fixture->outgoing,
+		.payload = fixture->outbound,
 		.payload_length = length,
 	};
 
-	ring_image_fill(fixture->outgoing, number, length);
+	ring_image_fill(fixture->outbound, number, length);
 	return vmb_ring_write(&fixture->writer, &packet, &fixture->needed);
 }
 
@@ -69,13 +69,13 @@ static bool is_number(const struct fixture *fixture, u32 number, u32 length)
 	       packet->flags == (number % 3 == 0) &&
 	       !packet->ranges_length &&
 	       packet->payload_length == length + padding &&
-	       ring_image_is_filled(fixture->incoming, number, length) &&
-	       (!padding || !memchr_inv(fixture->incoming + length, 0, padding));
+	       ring_image_is_filled(fixture->inbound, number, length) &&
+	       (!padding || !memchr_inv(fixture->inbound + length, 0, padding));
 }
 
 static enum vmb_ring_status read_one(struct fixture *fixture)
 {
-	return vmb_ring_read(&fixture->reader, fixture->incoming, &fixture->packet,
+	return vmb_ring_read(&fixture->reader, fixture->inbound, &fixture->packet,
 			     &fixture->refusal);
 }
 

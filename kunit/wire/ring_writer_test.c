@@ -51,7 +51,7 @@ static void peer_reads(struct fixture *fixture, u32 index)
 /* An in-band packet without a completion, its payload from an odd address. */
 static enum vmb_ring_status write_one(struct fixture *fixture, u32 length, u8 seed)
 {
-	const struct vmb_ring_outgoing packet = {
+	const struct vmb_ring_outbound_packet packet = {
 		.transaction_id = 0x1122334455667788,
 		.type = 6,
 		.payload = fixture->payload + 1,
@@ -79,7 +79,7 @@ static void empty_packet_is_descriptor_and_trailer(struct kunit *test)
 		0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
 		RING_IMAGE_UNTOUCHED,
 	};
-	const struct vmb_ring_outgoing packet = {
+	const struct vmb_ring_outbound_packet packet = {
 		.transaction_id = 0x0102030405060708, .type = 11,
 	};
 	struct fixture *fixture = test->priv;
@@ -100,7 +100,7 @@ static void range_list_stands_before_the_payload(struct kunit *test)
 		0x00, 0x00, 0x00, 0x00, 0x40, 0x00, 0x00, 0x00,
 		RING_IMAGE_UNTOUCHED,
 	};
-	const struct vmb_ring_outgoing packet = {
+	const struct vmb_ring_outbound_packet packet = {
 		.transaction_id = 42, .type = 9, .flags = 1,
 		.ranges = "range-list-of-16", .ranges_length = 16,
 		.payload = "pay", .payload_length = 3,
@@ -209,7 +209,7 @@ static void range_list_may_cross_the_end(struct kunit *test)
 		.body = 160, .seed = 9,
 	};
 	struct fixture *fixture = test->priv;
-	struct vmb_ring_outgoing packet = {
+	struct vmb_ring_outbound_packet packet = {
 		.type = 7, .flags = 1, .ranges_length = 80, .payload_length = 80,
 	};
 	u32 index;

@@ -52,7 +52,7 @@ static void pair_write(struct pair_run *run, struct fuzz_input *input)
 	};
 	u32 length = packet.ranges_length + packet.payload_length;
 	u8 *bytes = malloc(length ?: 1);
-	const struct vmb_ring_outgoing outgoing = {
+	const struct vmb_ring_outbound_packet outbound = {
 		.transaction_id = packet.seed * 0x0101010101010101ull,
 		.type = types[packet.seed % 4],
 		.flags = packet.seed / 4 % 2,
@@ -67,11 +67,11 @@ static void pair_write(struct pair_run *run, struct fuzz_input *input)
 
 	for (i = 0; i < length; i++)
 		bytes[i] = byte_of(packet.seed, i);
-	if (outgoing.type == 11 && !outgoing.flags && !outgoing.ranges_length)
-		status = vmb_ring_write_completion(&run->writer, outgoing.transaction_id,
+	if (outbound.type == 11 && !outbound.flags && !outbound.ranges_length)
+		status = vmb_ring_write_completion(&run->writer, outbound.transaction_id,
 						   bytes, packet.payload_length);
 	else
-		status = vmb_ring_write(&run->writer, &outgoing, &needed);
+		status = vmb_ring_write(&run->writer, &outbound, &needed);
 	switch (status) {
 	case VMB_RING_DONE:
 		FUZZ_CHECK(space_of(&packet) < room);

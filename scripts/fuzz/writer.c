@@ -6,12 +6,12 @@
 #include "fuzz.h"
 
 /* Bytes that a packet takes, by the protocol. */
-static u64 space_of(const struct vmb_ring_outgoing *packet)
+static u64 space_of(const struct vmb_ring_outbound_packet *packet)
 {
 	return 16 + packet->ranges_length + (packet->payload_length + 7ull) / 8 * 8 + 8;
 }
 
-static bool can_be_said(const struct vmb_ring_outgoing *packet)
+static bool can_be_said(const struct vmb_ring_outbound_packet *packet)
 {
 	return packet->ranges_length % 8 == 0 && space_of(packet) - 8 <= 0xffffull * 8;
 }
@@ -29,7 +29,7 @@ static void *own_bytes(u32 length, u8 value)
 static void write_one(struct vmb_ring_writer *writer, struct fuzz_input *input)
 {
 	u8 kind = fuzz_take8(input);
-	struct vmb_ring_outgoing packet = {
+	struct vmb_ring_outbound_packet packet = {
 		.transaction_id = kind,
 		.type = kind,
 		.flags = kind % 2,

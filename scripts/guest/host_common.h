@@ -62,7 +62,7 @@ static inline bool host_is_our_qemu(VMBusDevice *vdev, uint32_t channels)
 	       vmbus_channel_device(vdev->channels) == vdev;
 }
 
-/* What the guest says it waits for in its outgoing ring, 0 for nothing. */
+/* What the guest says it waits for in its outbound ring, 0 for nothing. */
 static inline bool host_guest_waits_for_room(VMBusChannel *chan)
 {
 	uint32_t pending = 0;

@@ -75,7 +75,7 @@ every_step_is_traced() {
 
 # said_once REASON LINES: since then.
 said_once() {
-	[ "$(log_since "$2" | grep -c "framing of the incoming ring lost.*$1")" -eq 1 ]
+	[ "$(log_since "$2" | grep -c "framing of the inbound ring lost.*$1")" -eq 1 ]
 }
 
 # loses_framing REASON: the next open ends with it, and says so in one line.
@@ -131,11 +131,11 @@ sends_until_unload() {
 }
 
 # And nothing was accepted since the last look: each thread waits.
-outgoing_ring_is_full() {
+outbound_ring_is_full() {
 	local before=$sent
 
 	sent=$(counter sends)
-	[ "$sent" = "$before" ] && grep -q '^outgoing_pending_send_size [1-9]' \
+	[ "$sent" = "$before" ] && grep -q '^outbound_pending_send_size [1-9]' \
 		"/sys/kernel/debug/vmbkmcl/$device_name"
 }
 
@@ -144,7 +144,7 @@ sends_to_the_deaf() {
 	local before sent=none
 
 	before=$(dmesg | wc -l)
-	modprobe "$driver" && opens && wait_for 30 outgoing_ring_is_full &&
+	modprobe "$driver" && opens && wait_for 30 outbound_ring_is_full &&
 		unbinds && all_ended "$before"
 }
 
@@ -189,9 +189,9 @@ check "source: udev's modalias brings client, library and transport" load_by_mod
 check "source: both ends are content" content
 check "source: unbind" unbinds
 check "source: bind again, and the channel opens" rebinds
-check "source: unbind under outgoing traffic, and each packet ends once" sends_until_unbind
+check "source: unbind under outbound traffic, and each packet ends once" sends_until_unbind
 check "source: bind again after that" rebinds
-check "source: unload under outgoing traffic, and each packet ends once" sends_until_unload
+check "source: unload under outbound traffic, and each packet ends once" sends_until_unload
 check "source: unbind while the host does not read, and each packet ends once" sends_to_the_deaf
 check "source: bind again after all that" rebinds
 check "source: both ends are content after all that" content

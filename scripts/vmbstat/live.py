@@ -22,7 +22,7 @@ def main():
     for channel in channels:
         assert (channel["state"], channel["flow"]) == ("open", "running"), channel
         assert len(channel["counters"]) > 20 and len(channel["refusals"]) > 20, channel
-        assert channel["incoming_percent"] is not None, channel
+        assert channel["inbound_percent"] is not None, channel
     # What one has sent the other has received, and nobody holds anything any more.
     assert client["counters"]["sends"] == server["counters"]["received"] > 1000, channels
     assert client["counters"]["sends_completed"] == server["counters"]["completed"], channels

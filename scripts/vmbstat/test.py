@@ -120,7 +120,7 @@ class Vmbstat(unittest.TestCase):
         self.assertEqual(first["counters"]["completions_sent"], 4900)
         self.assertEqual(len(first["refusals"]), 22)
         self.assertEqual(first["refusals"]["type_unknown"], 5)
-        self.assertEqual(first["gauges"]["outgoing_pending_send_size"], 1040)
+        self.assertEqual(first["gauges"]["outbound_pending_send_size"], 1040)
         self.assertEqual(first["latency_ns"]["peer"], {"1048576": 2, "33554432": 8})
         self.assertEqual(first["latency_sum_ns"]["peer"], 201000000)
         self.assertNotIn("per_second", first)

@@ -27,7 +27,7 @@ read: queue, packet objects, fill of the rings and latencies are unknown then, "
  QUEUE               packets and completions that wait for room in the ring
  DRIVER              packets in the driver's hands, of so many packet objects
  RING-IN, RING-OUT   how full the rings are, in percent, by what this end has seen of the
-                     peer: it looks at the outgoing one only when it needs room, so
+                     peer: it looks at the outbound one only when it needs room, so
                      that may be emptier
  STALL               times that the watchdog found work that nobody did
  REFUSED             of what the peer wrote, not taken
@@ -48,9 +48,9 @@ WORDS = ("state", "flow")
 # What is not a counter among the numbers of debugfs; those of rings are there
 # while the channel is open.
 GAUGES = ("packet_objects", "packets_with_driver", "packets_allocated", "queue_length",
-          "incoming_size", "incoming_read_index", "incoming_write_index_seen",
-          "outgoing_size", "outgoing_write_index", "outgoing_read_index_seen",
-          "outgoing_pending_send_size")
+          "inbound_size", "inbound_read_index", "inbound_write_index_seen",
+          "outbound_size", "outbound_write_index", "outbound_read_index_seen",
+          "outbound_pending_send_size")
 
 
 def read_values(directory):
@@ -100,8 +100,8 @@ def read_channel(root, directory, device):
     }
     if (directory / "refusals").is_dir():
         channel["refusals"] = numbers(read_values(directory / "refusals"))
-    for ring, begin, end in (("incoming", "read_index", "write_index_seen"),
-                             ("outgoing", "read_index_seen", "write_index")):
+    for ring, begin, end in (("inbound", "read_index", "write_index_seen"),
+                             ("outbound", "read_index_seen", "write_index")):
         channel[f"{ring}_percent"] = None
         if f"{ring}_size" in gauges:
             channel[f"{ring}_percent"] = percent(
@@ -168,8 +168,8 @@ def table(channels, rates):
         rows.append([show(v) for v in (
             channel["name"], channel["state"], channel["flow"], moved("received"),
             moved("completed"), moved("sends"), moved("sends_completed", "sends_failed"),
-            gauges.get("queue_length"), held, channel["incoming_percent"],
-            channel["outgoing_percent"], counters.get("stalls"), counters.get("refused"))])
+            gauges.get("queue_length"), held, channel["inbound_percent"],
+            channel["outbound_percent"], counters.get("stalls"), counters.get("refused"))])
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return ["  ".join(cell.ljust(w) if i < 3 else cell.rjust(w)
                       for i, (cell, w) in enumerate(zip(row, widths))).rstrip()

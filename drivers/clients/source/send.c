@@ -30,7 +30,7 @@ struct source_packet {
 	u32 checksum;
 };
 
-/* For each outgoing packet, the external ones included. */
+/* For each outbound packet, the external ones included. */
 u32 source_packet_context_size(void)
 {
 	return sizeof(struct source_packet);

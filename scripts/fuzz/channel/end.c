@@ -32,10 +32,10 @@ static struct end *end_of(struct vmb_channel *channel)
 
 /* The transport. */
 
-static int end_prepare(struct vmb_channel *channel, u32 *incoming_size,
-		       u32 *outgoing_size, u32 minimum_size)
+static int end_prepare(struct vmb_channel *channel, u32 *inbound_size,
+		       u32 *outbound_size, u32 minimum_size)
 {
-	FUZZ_CHECK(*incoming_size >= minimum_size && *outgoing_size >= minimum_size);
+	FUZZ_CHECK(*inbound_size >= minimum_size && *outbound_size >= minimum_size);
 	return 0;
 }
 

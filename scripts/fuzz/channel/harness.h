@@ -130,7 +130,7 @@ struct held {
 	u32 sequence;
 };
 
-/* An outgoing packet of the client's. */
+/* An outbound packet of the client's. */
 struct slot {
 	struct end *end;
 	struct vmb_packet *packet;

@@ -520,7 +520,7 @@ void slot_abandon(struct slot *slot)
 	    slot->end->fair)
 		return;
 	/* What cannot be pinned is given up to a peer that is gone only. */
-	if (!slot->end->gone && !vmb_outgoing_data_can_be_pinned(slot->packet))
+	if (!slot->end->gone && !vmb_outbound_data_can_be_pinned(slot->packet))
 		return;
 	slot->busy = true;
 	switch (vmb_send_abandon(slot->packet, true, slot->end->gone)) {

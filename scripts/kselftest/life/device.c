@@ -83,7 +83,7 @@ static int storm_configure(struct storm *storm)
 							       STORM_PACKET_SIZE);
 	if (!ret)
 		ret = vmb_channel_init_set_client_context_size(channel,
-							       storm_incoming_size());
+							       storm_inbound_size());
 	if (!ret)
 		ret = vmb_channel_init_set_maximum_packet_count(channel, STORM_WINDOW);
 	return ret;

@@ -12,7 +12,7 @@
 #define STORM_DEFER_JIFFIES	2
 
 /**
- * struct storm_incoming - kept with each packet that came in
+ * struct storm_inbound - kept with each packet that came in
  * @node: in &storm.defer.
  * @packet: the packet.
  * @buffer: its payload.
@@ -20,21 +20,21 @@
  *
  * The library's memory.
  */
-struct storm_incoming {
+struct storm_inbound {
 	struct llist_node node;
 	struct vmb_packet_completion *packet;
 	void *buffer;
 	u32 length;
 };
 
-static void storm_complete(struct storm *storm, struct storm_incoming *incoming)
+static void storm_complete(struct storm *storm, struct storm_inbound *inbound)
 {
 	int ret;
 
 	/* Before the call: who waits for the completion finds it counted. */
 	atomic64_inc(&storm->count.completed);
-	ret = vmb_channel_packet_complete(incoming->packet, incoming->buffer,
-					  incoming->length);
+	ret = vmb_channel_packet_complete(inbound->packet, inbound->buffer,
+					  inbound->length);
 	if (ret)
 		storm_wrong(storm, "a packet could not be completed", ret);
 }
@@ -43,17 +43,17 @@ static void storm_deferred_work(struct work_struct *work)
 {
 	struct storm *storm = container_of(to_delayed_work(work), struct storm,
 					   deferred_work);
-	struct storm_incoming *incoming, *next;
+	struct storm_inbound *inbound, *next;
 
-	llist_for_each_entry_safe(incoming, next, llist_del_all(&storm->defer), node)
-		storm_complete(storm, incoming);
+	llist_for_each_entry_safe(inbound, next, llist_del_all(&storm->defer), node)
+		storm_complete(storm, inbound);
 }
 
 void storm_process_packet(struct vmb_channel *channel, void *callback_context,
 			  struct vmb_packet_completion *packet,
 			  void *buffer, u32 buffer_length, u32 flags)
 {
-	struct storm_incoming *incoming = vmb_channel_packet_get_client_context(packet);
+	struct storm_inbound *inbound = vmb_channel_packet_get_client_context(packet);
 	struct storm *storm = callback_context;
 	enum storm_phase phase = READ_ONCE(storm->phase);
 
@@ -63,22 +63,22 @@ void storm_process_packet(struct vmb_channel *channel, void *callback_context,
 		storm_wrong(storm, "a packet is delivered in phase", phase);
 	if (buffer_length >= sizeof(__le64) && le64_to_cpu(*(__le64 *)buffer) % 2)
 		atomic64_inc(&storm->count.wanted);
-	incoming->packet = packet;
-	incoming->buffer = buffer;
-	incoming->length = buffer_length;
+	inbound->packet = packet;
+	inbound->buffer = buffer;
+	inbound->length = buffer_length;
 	if (atomic64_inc_return(&storm->count.delivered) % STORM_DEFER_EVERY) {
-		storm_complete(storm, incoming);
+		storm_complete(storm, inbound);
 	} else {
-		llist_add(&incoming->node, &storm->defer);
+		llist_add(&inbound->node, &storm->defer);
 		schedule_delayed_work(&storm->deferred_work, STORM_DEFER_JIFFIES);
 	}
 	wake_up(&storm->moved);
 	atomic_dec(&storm->inside);
 }
 
-u32 storm_incoming_size(void)
+u32 storm_inbound_size(void)
 {
-	return sizeof(struct storm_incoming);
+	return sizeof(struct storm_inbound);
 }
 
 /* A packet of our own is over; it may be sent again. */

@@ -146,7 +146,7 @@ void storm_wrong(struct storm *storm, const char *what, s64 value);
 
 /* packets.c */
 void storm_packets_init(struct storm *storm);
-u32 storm_incoming_size(void);
+u32 storm_inbound_size(void);
 int storm_packets_allocate(struct storm *storm);
 void storm_packets_free(struct storm *storm);
 int storm_packets_start(struct storm *storm);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * External data of outgoing packets: from the client's memory to the range list
+ * External data of outbound packets: from the client's memory to the range list
  * of a GPA-direct packet, through the DMA API where the transport has a device,
  * so that it bounces where it must.
  *
@@ -13,7 +13,7 @@
 #include "outbound.h"
 
 /* The direction that the flags say. 0 or -EINVAL. */
-static int vmb_outgoing_data_begin(struct vmb_packet *packet, u32 flags)
+static int vmb_outbound_data_begin(struct vmb_packet *packet, u32 flags)
 {
 	const u32 in = VMB_CHANNEL_FORMAT_FLAG_DATA_IN_ONLY;
 	const u32 out = VMB_CHANNEL_FORMAT_FLAG_DATA_OUT_ONLY;
@@ -30,7 +30,7 @@ static int vmb_outgoing_data_begin(struct vmb_packet *packet, u32 flags)
 	return 0;
 }
 
-static inline int vmb_outgoing_data_add(struct vmb_packet_external *external,
+static inline int vmb_outbound_data_add(struct vmb_packet_external *external,
 					struct page *page, u32 length, u32 offset)
 {
 	struct scatterlist *entry;
@@ -44,7 +44,7 @@ static inline int vmb_outgoing_data_add(struct vmb_packet_external *external,
 }
 
 /* Write the list of what the peer is given. 0 or -EMSGSIZE. */
-static __always_inline int vmb_outgoing_data_list(struct vmb_packet *packet, u32 count)
+static __always_inline int vmb_outbound_data_list(struct vmb_packet *packet, u32 count)
 {
 	struct vmb_packet_external *external = &packet->external;
 	const struct scatterlist *entry = external->table;
@@ -99,7 +99,7 @@ static __always_inline int vmb_outgoing_data_list(struct vmb_packet *packet, u32
 }
 
 /* Where no device is to be asked, the peer is given addresses as they are. */
-static u32 vmb_outgoing_data_map_as_is(struct vmb_packet_external *external)
+static u32 vmb_outbound_data_map_as_is(struct vmb_packet_external *external)
 {
 	u32 i;
 
@@ -113,7 +113,7 @@ static u32 vmb_outgoing_data_map_as_is(struct vmb_packet_external *external)
 }
 
 /* One piece, as most requests have it, needs no list. 0 entries: no. */
-static inline u32 vmb_outgoing_data_map_one(struct device *device,
+static inline u32 vmb_outbound_data_map_one(struct device *device,
 					    struct vmb_packet_external *external)
 {
 	struct scatterlist *entry = external->table;
@@ -125,7 +125,7 @@ static inline u32 vmb_outgoing_data_map_one(struct device *device,
 }
 
 /* The memory is known: map it, and write the list. */
-static __always_inline int vmb_outgoing_data_map(struct vmb_packet *packet)
+static __always_inline int vmb_outbound_data_map(struct vmb_packet *packet)
 {
 	struct vmb_packet_external *external = &packet->external;
 	struct device *device = packet->channel->device->dma_device;
@@ -135,7 +135,7 @@ static __always_inline int vmb_outgoing_data_map(struct vmb_packet *packet)
 	sg_mark_end(&external->table[external->count - 1]);
 	if (device) {
 		if (external->count == 1)
-			count = vmb_outgoing_data_map_one(device, external);
+			count = vmb_outbound_data_map_one(device, external);
 		else
 			count = dma_map_sg(device, external->table,
 					   external->count, external->direction);
@@ -145,16 +145,16 @@ static __always_inline int vmb_outgoing_data_map(struct vmb_packet *packet)
 			return -ENOMEM;
 		}
 	} else {
-		count = vmb_outgoing_data_map_as_is(external);
+		count = vmb_outbound_data_map_as_is(external);
 	}
-	ret = vmb_outgoing_data_list(packet, count);
+	ret = vmb_outbound_data_list(packet, count);
 	if (ret)
-		vmb_outgoing_data_release(packet, false);
+		vmb_outbound_data_release(packet, false);
 	return ret;
 }
 
 /* Not from the beginning of an entry, which may be on a later page then. */
-static void vmb_outgoing_data_skip(struct scatterlist *entry, u32 offset)
+static void vmb_outbound_data_skip(struct scatterlist *entry, u32 offset)
 {
 	u32 start = entry->offset + offset;
 
@@ -167,7 +167,7 @@ static void vmb_outgoing_data_skip(struct scatterlist *entry, u32 offset)
  * row. It becomes several that meet at the seams of pages, so the peer is told
  * of as many ranges as before.
  */
-static noinline int vmb_outgoing_data_split(struct vmb_packet_external *external,
+static noinline int vmb_outbound_data_split(struct vmb_packet_external *external,
 					    u32 most)
 {
 	struct scatterlist *from = external->table + external->count;
@@ -211,7 +211,7 @@ static noinline int vmb_outgoing_data_split(struct vmb_packet_external *external
  * vector counts @more bytes more than it says.
  */
 static __always_inline int
-vmb_outgoing_data_cut(struct vmb_packet *packet, const struct bio_vec *vector,
+vmb_outbound_data_cut(struct vmb_packet *packet, const struct bio_vec *vector,
 		      u32 vector_count, u32 more, u32 offset, u32 length)
 {
 	const struct bio_vec *end = vector + vector_count, *last = end - 1;
@@ -240,7 +240,7 @@ vmb_outgoing_data_cut(struct vmb_packet *packet, const struct bio_vec *vector,
 		entry->page_link = 0;
 		sg_set_page(entry, vector->bv_page, bytes, vector->bv_offset);
 		if (unlikely(vector->bv_offset >= PAGE_SIZE))
-			vmb_outgoing_data_skip(entry, 0);
+			vmb_outbound_data_skip(entry, 0);
 		entry++;
 		total += bytes;
 		if (unlikely(total >= wanted))
@@ -251,7 +251,7 @@ vmb_outgoing_data_cut(struct vmb_packet *packet, const struct bio_vec *vector,
 	if (unlikely(!total || (length && total < wanted)))
 		return -EINVAL;
 	if (offset)
-		vmb_outgoing_data_skip(external->table, offset);
+		vmb_outbound_data_skip(external->table, offset);
 	if (length) {
 		entry[-1].length -= total - wanted;
 		total = wanted;
@@ -261,7 +261,7 @@ vmb_outgoing_data_cut(struct vmb_packet *packet, const struct bio_vec *vector,
 	if (unlikely(total > packet->channel->external.bytes))
 		return -EMSGSIZE;
 	if (unlikely(total > packet->channel->device->dma_most))
-		return vmb_outgoing_data_split(external,
+		return vmb_outbound_data_split(external,
 					       packet->channel->device->dma_most);
 	return 0;
 }
@@ -271,7 +271,7 @@ vmb_outgoing_data_cut(struct vmb_packet *packet, const struct bio_vec *vector,
  * of the page that the last of them ends in. Pages in the middle are whole, or
  * the list has a gap there; either way there is nothing to add to them.
  */
-static noinline int vmb_outgoing_data_force(struct vmb_packet *packet,
+static noinline int vmb_outbound_data_force(struct vmb_packet *packet,
 					    const struct bio_vec *vectors,
 					    u32 vector_count, u32 offset,
 					    u32 length)
@@ -285,7 +285,7 @@ static noinline int vmb_outgoing_data_force(struct vmb_packet *packet,
 		return -EINVAL;
 	last = &vectors[vector_count - 1];
 	room = -(last->bv_offset + last->bv_len) % PAGE_SIZE;
-	return vmb_outgoing_data_cut(packet, vectors, vector_count,
+	return vmb_outbound_data_cut(packet, vectors, vector_count,
 				     min(room, U32_MAX - last->bv_len), offset,
 				     length);
 }
@@ -295,39 +295,39 @@ static noinline int vmb_outgoing_data_force(struct vmb_packet *packet,
  * empty or shorter than that; -EMSGSIZE: over the channel's limits; -ENOMEM: it
  * cannot be mapped. Any context but hard interrupt.
  */
-int vmb_outgoing_data_from_vectors(struct vmb_packet *packet,
+int vmb_outbound_data_from_vectors(struct vmb_packet *packet,
 				   const struct bio_vec *vectors, u32 vector_count,
 				   u32 offset, u32 length, u32 flags)
 {
 	int ret;
 
-	ret = vmb_outgoing_data_begin(packet, flags);
+	ret = vmb_outbound_data_begin(packet, flags);
 	if (ret)
 		return ret;
 	if (!vectors || !vector_count)
 		return -EINVAL;
 	if (unlikely(flags & VMB_CHANNEL_FORMAT_FLAG_FORCE_MDL_LENGTH))
-		ret = vmb_outgoing_data_force(packet, vectors, vector_count,
+		ret = vmb_outbound_data_force(packet, vectors, vector_count,
 					      offset, length);
 	else
-		ret = vmb_outgoing_data_cut(packet, vectors, vector_count, 0,
+		ret = vmb_outbound_data_cut(packet, vectors, vector_count, 0,
 					    offset, length);
 	if (unlikely(ret)) {
 		packet->external.count = 0;
 		return ret;
 	}
-	return vmb_outgoing_data_map(packet);
+	return vmb_outbound_data_map(packet);
 }
 
 /* The same for whole 4 KiB pages. */
-int vmb_outgoing_data_from_pfns(struct vmb_packet *packet, const u64 *pfns,
+int vmb_outbound_data_from_pfns(struct vmb_packet *packet, const u64 *pfns,
 				u32 pfn_count, u32 flags)
 {
 	const u32 shift = PAGE_SHIFT - VMB_WIRE_PAGE_SHIFT;
 	u32 i;
 	int ret;
 
-	ret = vmb_outgoing_data_begin(packet, flags);
+	ret = vmb_outbound_data_begin(packet, flags);
 	if (ret)
 		return ret;
 	if (flags & VMB_CHANNEL_FORMAT_FLAG_FORCE_MDL_LENGTH || !pfn_count)
@@ -340,7 +340,7 @@ int vmb_outgoing_data_from_pfns(struct vmb_packet *packet, const u64 *pfns,
 
 		ret = -EINVAL;
 		if (frame <= ULONG_MAX && pfn_valid(frame))
-			ret = vmb_outgoing_data_add(&packet->external,
+			ret = vmb_outbound_data_add(&packet->external,
 						    pfn_to_page(frame),
 						    VMB_WIRE_PAGE_SIZE, offset);
 		if (ret) {
@@ -348,11 +348,11 @@ int vmb_outgoing_data_from_pfns(struct vmb_packet *packet, const u64 *pfns,
 			return ret;
 		}
 	}
-	return vmb_outgoing_data_map(packet);
+	return vmb_outbound_data_map(packet);
 }
 
 /* Can the packet keep its external pages, whatever its client does? */
-bool vmb_outgoing_data_can_be_pinned(const struct vmb_packet *packet)
+bool vmb_outbound_data_can_be_pinned(const struct vmb_packet *packet)
 {
 	const struct vmb_packet_external *external = &packet->external;
 	struct sg_page_iter pages;
@@ -364,7 +364,7 @@ bool vmb_outgoing_data_can_be_pinned(const struct vmb_packet *packet)
 }
 
 /* Reference the pages, but for those that nobody can. */
-static void vmb_outgoing_data_get_pages(struct vmb_packet *packet)
+static void vmb_outbound_data_get_pages(struct vmb_packet *packet)
 {
 	struct vmb_packet_external *external = &packet->external;
 	struct sg_page_iter pages;
@@ -380,18 +380,18 @@ static void vmb_outgoing_data_get_pages(struct vmb_packet *packet)
  * tell which were referenced. What cannot be pinned is given up only to a peer
  * that is gone, and does not touch it.
  */
-void vmb_outgoing_data_pin(struct vmb_packet *packet)
+void vmb_outbound_data_pin(struct vmb_packet *packet)
 {
 	struct vmb_packet_external *external = &packet->external;
 
 	if (!external->count || external->pinned ||
-	    !vmb_outgoing_data_can_be_pinned(packet))
+	    !vmb_outbound_data_can_be_pinned(packet))
 		return;
 	external->pinned = true;
-	vmb_outgoing_data_get_pages(packet);
+	vmb_outbound_data_get_pages(packet);
 }
 
-static void vmb_outgoing_data_unpin(struct vmb_packet *packet)
+static void vmb_outbound_data_unpin(struct vmb_packet *packet)
 {
 	struct vmb_packet_external *external = &packet->external;
 	struct sg_page_iter pages;
@@ -400,7 +400,7 @@ static void vmb_outgoing_data_unpin(struct vmb_packet *packet)
 		put_page(sg_page_iter_page(&pages));
 }
 
-static inline void vmb_outgoing_data_unmap(struct vmb_packet *packet)
+static inline void vmb_outbound_data_unmap(struct vmb_packet *packet)
 {
 	struct device *device = packet->channel->device->dma_device;
 	struct vmb_packet_external *external = &packet->external;
@@ -418,7 +418,7 @@ static inline void vmb_outgoing_data_unmap(struct vmb_packet *packet)
  * mapping stays, and pages that can be are kept from being freed for ever. Whoever
  * leaks says so, for all packets in one line.
  */
-void vmb_outgoing_data_release(struct vmb_packet *packet, bool leak)
+void vmb_outbound_data_release(struct vmb_packet *packet, bool leak)
 {
 	struct vmb_packet_external *external = &packet->external;
 
@@ -426,13 +426,13 @@ void vmb_outgoing_data_release(struct vmb_packet *packet, bool leak)
 		return;
 	if (unlikely(leak)) {
 		if (!external->pinned)
-			vmb_outgoing_data_get_pages(packet);
+			vmb_outbound_data_get_pages(packet);
 		vmb_outbound_count_leak(packet->channel);
 	} else {
 		if (external->mapped)
-			vmb_outgoing_data_unmap(packet);
+			vmb_outbound_data_unmap(packet);
 		if (unlikely(external->pinned))
-			vmb_outgoing_data_unpin(packet);
+			vmb_outbound_data_unpin(packet);
 	}
 	/* As a packet without external data has it. */
 	external->pinned = false;

@@ -10,7 +10,7 @@
 #define LARGEST		256u
 #define HELD		4u
 
-static int incoming_pool_init(struct kunit *test)
+static int inbound_pool_init(struct kunit *test)
 {
 	return send_fixture_init(test);
 }
@@ -18,7 +18,7 @@ static int incoming_pool_init(struct kunit *test)
 static void hold_at_most(struct channel_fixture *fixture, u32 count)
 {
 	KUNIT_ASSERT_EQ(fixture->test,
-			vmb_channel_init_set_incoming_packet_count(fixture->channel, count), 0);
+			vmb_channel_init_set_inbound_packet_count(fixture->channel, count), 0);
 }
 
 /* So many of these as the ring takes, without a signal for each. */
@@ -72,11 +72,11 @@ static void as_the_client_says(struct kunit *test)
 	struct channel_fixture *fixture = test->priv;
 
 	channel_configure(fixture, LARGEST, 17, 17);
-	KUNIT_EXPECT_EQ(test, vmb_channel_init_set_incoming_packet_count(fixture->channel, 0),
+	KUNIT_EXPECT_EQ(test, vmb_channel_init_set_inbound_packet_count(fixture->channel, 0),
 			-EINVAL);
 	hold_at_most(fixture, HELD);
 	KUNIT_EXPECT_EQ(test, held_of(fixture), HELD);
-	KUNIT_EXPECT_EQ(test, vmb_channel_init_set_incoming_packet_count(fixture->channel, 5),
+	KUNIT_EXPECT_EQ(test, vmb_channel_init_set_inbound_packet_count(fixture->channel, 5),
 			-EBUSY);
 }
 
@@ -232,7 +232,7 @@ static void one_is_enough(struct kunit *test)
 	expect_fed(fixture, count + 1);
 }
 
-static struct kunit_case incoming_pool_cases[] = {
+static struct kunit_case inbound_pool_cases[] = {
 	KUNIT_CASE(follows_the_ring),
 	KUNIT_CASE(follows_a_larger_ring),
 	KUNIT_CASE(as_the_client_says),
@@ -245,11 +245,11 @@ static struct kunit_case incoming_pool_cases[] = {
 	{}
 };
 
-static struct kunit_suite incoming_pool_suite = {
-	.name = "vmbkmcl_incoming_pool",
-	.init = incoming_pool_init,
+static struct kunit_suite inbound_pool_suite = {
+	.name = "vmbkmcl_inbound_pool",
+	.init = inbound_pool_init,
 	.exit = send_fixture_exit,
-	.test_cases = incoming_pool_cases,
+	.test_cases = inbound_pool_cases,
 };
 
-kunit_test_suite(incoming_pool_suite);
+kunit_test_suite(inbound_pool_suite);

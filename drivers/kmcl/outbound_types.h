@@ -4,8 +4,8 @@
  * queue of packets and completions. Part of channel.h, which says in which order
  * locks are taken.
  */
-#ifndef VMB_OUTGOING_H
-#define VMB_OUTGOING_H
+#ifndef VMB_OUTBOUND_TYPES_H
+#define VMB_OUTBOUND_TYPES_H
 
 #include <linux/dma-direction.h>
 #include <linux/hrtimer.h>
@@ -18,8 +18,8 @@
 #include "ring.h"
 
 /**
- * enum vmb_queue_kind - what waits in the outgoing queue
- * @VMB_QUEUE_COMPLETION: the completion of an incoming packet.
+ * enum vmb_queue_kind - what waits in the outbound queue
+ * @VMB_QUEUE_COMPLETION: the completion of an inbound packet.
  * @VMB_QUEUE_PACKET: a packet that the client sends.
  */
 enum vmb_queue_kind {
@@ -28,7 +28,7 @@ enum vmb_queue_kind {
 };
 
 /**
- * struct vmb_queue_entry - a place in the outgoing queue
+ * struct vmb_queue_entry - a place in the outbound queue
  * @node: in &vmb_outbound.queue, or in the list of free objects of its kind.
  * @kind: what it is embedded in; immutable.
  *
@@ -40,7 +40,7 @@ struct vmb_queue_entry {
 };
 
 /**
- * struct vmb_packet_external - external data of an outgoing packet
+ * struct vmb_packet_external - external data of an outbound packet
  * @table: the memory, as the client gave it; @capacity entries.
  * @capacity: most entries.
  * @count: entries in use; 0: the packet has no external data.
@@ -67,7 +67,7 @@ struct vmb_packet_external {
 };
 
 /**
- * enum vmb_send_state - where an outgoing packet is
+ * enum vmb_send_state - where an outbound packet is
  * @VMB_SEND_IDLE: with the client.
  * @VMB_SEND_HELD: accepted, and not to be sent yet: the channel does not run, or
  *	as many packets as may be wait for completions.
@@ -87,7 +87,7 @@ enum vmb_send_state {
 #define VMB_NO_SLOT	U32_MAX
 
 /**
- * struct vmb_packet - an outgoing packet, with all that sending it needs
+ * struct vmb_packet - an outbound packet, with all that sending it needs
  * @queue: in &vmb_outbound.queue, .held or .ended, or in .free_list.
  * @channel: whose it is; immutable.
  * @routine: the client's completion routine; NULL: not set.
@@ -201,7 +201,7 @@ struct vmb_routine_caller {
  * struct vmb_outbound - the way out, and the way back to the pool
  * @lock: protects everything below.
  * @writer: the ring.
- * @outgoing: how the packet looks that is being sent; here, for whoever sends
+ * @scratch: how the packet looks that is being sent; here, for whoever sends
  *	holds the lock, and the compiler guards a stack that has it.
  * @needed: room that it did not find.
  * @open: the ring and the transport's channel may be touched.
@@ -236,7 +236,7 @@ struct vmb_routine_caller {
 struct vmb_outbound {
 	spinlock_t lock;
 	struct vmb_ring_writer writer;
-	struct vmb_ring_outgoing outgoing;
+	struct vmb_ring_outbound_packet scratch;
 	u32 needed;
 	bool open;
 	bool accepting;

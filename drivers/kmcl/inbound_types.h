@@ -3,8 +3,8 @@
  * What comes in: packet objects and who has them, and the drain that delivers
  * them. Part of channel.h, which says in which order locks are taken.
  */
-#ifndef VMB_INCOMING_H
-#define VMB_INCOMING_H
+#ifndef VMB_INBOUND_TYPES_H
+#define VMB_INBOUND_TYPES_H
 
 #include <linux/atomic.h>
 #include <linux/bitops.h>
@@ -15,7 +15,7 @@
 #include <vmbkmcl.h>
 
 #include "drain.h"
-#include "outgoing.h"
+#include "outbound_types.h"
 #include "ranges.h"
 #include "ring.h"
 
@@ -28,7 +28,7 @@ struct vmb_gpadl;
  * @VMB_PACKET_ORPHANED: the client, and the connection that it came from is over:
  *	nobody hears of its end.
  * @VMB_PACKET_DEFERRED: the drain: it will deliver it again.
- * @VMB_PACKET_COMPLETED: the outgoing queue, or on the way back to the pool.
+ * @VMB_PACKET_COMPLETED: the outbound queue, or on the way back to the pool.
  */
 enum vmb_packet_state {
 	VMB_PACKET_FREE,
@@ -39,8 +39,8 @@ enum vmb_packet_state {
 };
 
 /**
- * struct vmb_packet_completion - an incoming packet, and room for its completion
- * @queue: in the free list or the outgoing queue, never in both: so a completion
+ * struct vmb_packet_completion - an inbound packet, and room for its completion
+ * @queue: in the free list or the outbound queue, never in both: so a completion
  *	always has its place.
  * @channel: whose pool it is from; immutable.
  * @state: enum vmb_packet_state; changed by cmpxchg, since a client may
