@@ -109,7 +109,7 @@ struct vmb_life {
  * @period: of @timer while nothing but answers is awaited, in milliseconds: longer
  *	each time that nothing has moved. Under outbound.lock.
  * @idle: sees to it that @timer runs if there is something to read. Wakes no
- *	processor.
+ *	CPU.
  * @stopped: no packets flow: @timer does nothing, should it still be started.
  * @seen_delivered: &vmb_inbound.delivered at the last look.
  * @seen_read_index: the reader's index at the last look.

@@ -235,16 +235,16 @@ int vmb_channel_init_set_inbound_packet_count(struct vmb_channel *channel,
 EXPORT_SYMBOL_GPL(vmb_channel_init_set_inbound_packet_count);
 
 int vmb_client_channel_init_set_target_processor_index(struct vmb_channel *channel,
-						       u32 processor_index)
+						       u32 cpu_index)
 {
 	struct workqueue_struct *queue;
 
 	if (!vmb_channel_is_configurable(channel))
 		return -EBUSY;
-	if (channel->is_server || processor_index >= nr_cpu_ids ||
-	    !cpu_possible(processor_index))
+	if (channel->is_server || cpu_index >= nr_cpu_ids ||
+	    !cpu_possible(cpu_index))
 		return -EINVAL;
-	/* As it was made it leaves the processor to the scheduler. */
+	/* As it was made it leaves the CPU to the scheduler. */
 	if (!test_bit(VMB_INBOUND_TARGETED, &channel->inbound.flags)) {
 		queue = alloc_workqueue("vmb_inbound", WQ_MEM_RECLAIM | WQ_PERCPU, 1);
 		if (!queue)
@@ -252,7 +252,7 @@ int vmb_client_channel_init_set_target_processor_index(struct vmb_channel *chann
 		swap(queue, channel->inbound.queue);
 		destroy_workqueue(queue);
 	}
-	WRITE_ONCE(channel->inbound.processor, processor_index);
+	WRITE_ONCE(channel->inbound.cpu, cpu_index);
 	set_bit(VMB_INBOUND_TARGETED, &channel->inbound.flags);
 	return 0;
 }

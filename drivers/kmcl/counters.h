@@ -17,7 +17,7 @@
  *  completed              packets the client has completed
  *  completions_sent       completions put into the outbound ring
  *  completions_queued     how many had to wait: for room, or for the end of a
- *                         batch on another processor
+ *                         batch on another CPU
  *  completions_empty      sent for packets that were refused; empty, unless the
  *                         client has set what is to stand in them
  *  completions_dropped    that the channel's end, or a broken ring, swallowed

@@ -4,7 +4,7 @@
  *
  * HV_CALL_DIRECT, with our own masking: in the batched mode hv_vmbus calls
  * again at once for as long as a byte is unread, so that a channel that is
- * stopped or starved would burn a processor.
+ * stopped or starved would burn a CPU.
  */
 #include <linux/gfp.h>
 #include <linux/mm.h>

@@ -14,7 +14,7 @@
 
 #include <trace/events/vmbkmcl.h>
 
-/* Packets delivered before the processor is given back. */
+/* Packets delivered before the CPU is given back. */
 #define VMB_INBOUND_BUDGET	64u
 
 /* Why a batch ended. */

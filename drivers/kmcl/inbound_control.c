@@ -2,7 +2,7 @@
 /*
  * How much, when and where packets are delivered: the transaction quota, the
  * share of softirq time, and a worker for clients whose callback sleeps, for
- * packets deferred to it, and for a processor of the client's choice.
+ * packets deferred to it, and for a CPU of the client's choice.
  *
  * Whoever delivers has VMB_INBOUND_DRAINING, so the worker and the transport's
  * interrupt never overlap, and the order of packets is the ring's.
@@ -20,7 +20,7 @@
 
 void vmb_inbound_control_init(struct vmb_inbound *inbound)
 {
-	inbound->processor = WORK_CPU_UNBOUND;
+	inbound->cpu = WORK_CPU_UNBOUND;
 	inbound->quota = U32_MAX;
 	inbound->share = VMB_ALL;
 }

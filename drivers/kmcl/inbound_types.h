@@ -112,7 +112,7 @@ enum vmb_inbound_flag {
 	VMB_INBOUND_LIMITED = VMB_DRAIN_MODE_BITS,
 	VMB_INBOUND_BLOCKED,	/* the quota was reached, and nothing completed since */
 	VMB_INBOUND_PASSIVE,	/* the client's callback may sleep */
-	VMB_INBOUND_TARGETED,	/* the client wants a certain processor */
+	VMB_INBOUND_TARGETED,	/* the client wants a certain CPU */
 	VMB_INBOUND_DEFERRED,	/* a packet waits for the worker */
 	VMB_INBOUND_OVERTIME,	/* the share of softirq time is used up */
 	VMB_INBOUND_DRAINING,	/* somebody is delivering: the one reader */
@@ -212,9 +212,9 @@ struct vmb_batch {
  * @queue: runs @work and nothing else, whose callbacks may sleep; from allocate
  *	to the last put.
  * @work: the worker.
- * @processor: on which it runs; WORK_CPU_UNBOUND: any.
+ * @cpu: on which it runs; WORK_CPU_UNBOUND: any.
  * @quota: packets that the client will hold.
- * @share: percent of a processor's time for delivery in softirq.
+ * @share: percent of a CPU's time for delivery in softirq.
  * @window_start: when the present window began, in nanoseconds; the drain's.
  * @window_looked: when the drain last looked; likewise.
  * @window_used: nanoseconds used of it; likewise.
@@ -238,7 +238,7 @@ struct vmb_inbound {
 	bool pending;
 	struct workqueue_struct *queue;
 	struct work_struct work;
-	u32 processor;
+	u32 cpu;
 	u32 quota;
 	u32 share;
 	u64 window_start;

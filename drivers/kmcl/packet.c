@@ -140,7 +140,7 @@ void vmb_packet_free(struct vmb_packet *packet)
 		return;
 	spin_lock_irqsave(&outbound->lock, flags);
 	outbound->allocated--;
-	/* The last one that was used is the one the processor remembers. */
+	/* The last one that was used is the one the CPU remembers. */
 	list_add(&packet->queue.node, &outbound->free_list);
 	spin_unlock_irqrestore(&outbound->lock, flags);
 }

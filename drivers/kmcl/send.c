@@ -90,7 +90,7 @@ static noinline int vmb_send_queue(struct vmb_channel *channel,
 }
 
 /*
- * Another processor delivers packets and has the writer: it writes what waits
+ * Another CPU delivers packets and has the writer: it writes what waits
  * when its batch ends. Is the packet's turn then, and room for it? As far as can
  * be told now; if the batch takes the room, the packet is the next that gets some.
  */

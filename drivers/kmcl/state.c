@@ -151,10 +151,10 @@ EXPORT_SYMBOL_GPL(vmb_channel_peer_gone);
 /* Have the worker deliver. Any context. */
 void vmb_inbound_queue_work(struct vmb_channel *channel)
 {
-	u32 processor = READ_ONCE(channel->inbound.processor);
+	u32 cpu = READ_ONCE(channel->inbound.cpu);
 
-	if (processor != WORK_CPU_UNBOUND && cpu_online(processor))
-		queue_work_on(processor, channel->inbound.queue,
+	if (cpu != WORK_CPU_UNBOUND && cpu_online(cpu))
+		queue_work_on(cpu, channel->inbound.queue,
 			      &channel->inbound.work);
 	else
 		queue_work(channel->inbound.queue, &channel->inbound.work);

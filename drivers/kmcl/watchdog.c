@@ -9,8 +9,8 @@
  * periods. For answers of the peer it is the same at first, but the longer nothing
  * moves the seldomer, down to VMB_WATCHDOG_IDLE_MS: a peer may take an hour. While
  * nothing waits there is but a look whether something came in unsignalled, every
- * VMB_WATCHDOG_IDLE_MS as well, for which no processor is woken that sleeps. The
- * inbound ring is never looked at more often: a processor of this machine that has
+ * VMB_WATCHDOG_IDLE_MS as well, for which no CPU is woken that sleeps. The
+ * inbound ring is never looked at more often: a CPU of this machine that has
  * to wait for one of the host's may be as late as that, and nothing was lost.
  *
  * It takes more than one look to tell that a signal was lost: it may be on its way.
@@ -215,7 +215,7 @@ void vmb_watchdog_init(struct vmb_channel *channel)
 	watchdog->stopped = true;
 	hrtimer_setup(&watchdog->timer, vmb_watchdog_due, CLOCK_MONOTONIC,
 		      HRTIMER_MODE_REL_SOFT);
-	/* Deferrable: an idle processor is not woken for it. */
+	/* Deferrable: an idle CPU is not woken for it. */
 	INIT_DEFERRABLE_WORK(&watchdog->idle, vmb_watchdog_idle);
 }
 

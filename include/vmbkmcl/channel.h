@@ -343,20 +343,20 @@ int vmb_channel_init_set_refusal_completion(struct vmb_channel *channel,
 /**
  * vmb_client_channel_init_set_target_processor_index() - who delivers
  * @channel: a disabled channel.
- * @processor_index: the processor on which packets are delivered, as Linux
+ * @cpu_index: the CPU on which packets are delivered, as Linux
  *	numbers them.
  *
  * The host may interrupt another one; a worker on this one does the work. While
- * the processor is offline another one does.
+ * the CPU is offline another one does.
  *
  * Context: process context.
- * Return: 0; -EBUSY: not disabled; -EINVAL: no such processor, or a server;
+ * Return: 0; -EBUSY: not disabled; -EINVAL: no such CPU, or a server;
  * -ENOMEM.
  *
  * VmbClientChannelInitSetTargetProcessorIndex.
  */
 int vmb_client_channel_init_set_target_processor_index(struct vmb_channel *channel,
-						       u32 processor_index);
+						       u32 cpu_index);
 
 /**
  * vmb_server_channel_init_set_flags() - how the channel is offered

@@ -276,7 +276,7 @@ int __must_check vmb_packet_send_with_external_pfns(struct vmb_packet *packet,
  * then; of memory that was copied it uses the copy, and the caller's does not
  * change any more.
  *
- * While another processor delivers packets, the ring is its: a request with a
+ * While another CPU delivers packets, the ring is its: a request with a
  * time-out of 0 that has room goes out when those are through.
  *
  * A server may only use a time-out of 0, without WAIT_FOR_COMPLETION.

@@ -375,7 +375,7 @@ static void suspend_waits_for_a_running_callback(struct kunit *test)
 	struct channel_fixture *fixture = test->priv;
 
 	if (num_online_cpus() < 2)
-		kunit_skip(test, "needs two processors");
+		kunit_skip(test, "needs two CPUs");
 	channel_enable(fixture);
 	fixture->private = &entered;
 	fixture->process = linger;

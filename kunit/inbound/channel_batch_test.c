@@ -91,7 +91,7 @@ static void processing_complete_adds_up(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture->channel->counters.received, 300);
 }
 
-/* One call does not keep the processor for as long as the peer likes. */
+/* One call does not keep the CPU for as long as the peer likes. */
 static void one_interrupt_is_bounded(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;

@@ -64,13 +64,13 @@ static long complete_first(void *context)
 	return channel_complete(context, 0, NULL, 0);
 }
 
-static void on_every_other_processor(struct kunit *test)
+static void on_every_other_cpu(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
 	int cpu;
 
 	if (num_online_cpus() < 2)
-		kunit_skip(test, "needs two processors");
+		kunit_skip(test, "needs two CPUs");
 	channel_enable(fixture);
 	for_each_online_cpu(cpu) {
 		fixture->packet_count = 0;
@@ -108,7 +108,7 @@ static int complete_odd(struct channel_fixture *fixture)
 }
 
 /* Whoever is first: the peer gets each of them, once. */
-static void on_two_processors_at_once(struct kunit *test)
+static void on_two_cpus_at_once(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
 	DECLARE_BITMAP(seen, CROWD) = { 0 };
@@ -469,9 +469,9 @@ static struct kunit_case channel_completion_cases[] = {
 	KUNIT_CASE(inside_the_callback),
 	KUNIT_CASE(later),
 	KUNIT_CASE(in_reverse_order),
-	KUNIT_CASE(on_every_other_processor),
+	KUNIT_CASE(on_every_other_cpu),
 	KUNIT_CASE(with_interrupts_off),
-	KUNIT_CASE(on_two_processors_at_once),
+	KUNIT_CASE(on_two_cpus_at_once),
 	KUNIT_CASE(sender_wants_none),
 	KUNIT_CASE(sender_wants_none_but_disable_waits),
 	KUNIT_CASE(after_suspend),

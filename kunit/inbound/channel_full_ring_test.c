@@ -144,12 +144,12 @@ static void wait_for_the_other(struct channel_fixture *fixture, struct channel_p
 }
 
 /* Completed elsewhere while a batch runs: first in, first out, all the same. */
-static void nothing_overtakes_what_another_processor_completed(struct kunit *test)
+static void nothing_overtakes_what_another_cpu_completed(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
 
 	if (num_online_cpus() < 2)
-		kunit_skip(test, "needs two processors");
+		kunit_skip(test, "needs two CPUs");
 	hold(fixture, 1);
 	fixture->process = wait_for_the_other;
 	peer_send_inband(fixture, 1, 8);
@@ -319,14 +319,14 @@ static void complete_and_let_the_other(struct channel_fixture *fixture,
 
 /*
  * The same at the end of a batch, after which nobody tries again: what another
- * processor completed meanwhile does not fit behind what the batch has written.
+ * CPU completed meanwhile does not fit behind what the batch has written.
  */
 static void room_made_before_it_was_asked_for_by_a_batch(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
 
 	if (num_online_cpus() < 2)
-		kunit_skip(test, "needs two processors");
+		kunit_skip(test, "needs two CPUs");
 	hold(fixture, 1);
 	fixture->process = complete_and_let_the_other;
 	fixture->transport.observe = read_when_signalled;
@@ -495,7 +495,7 @@ static struct kunit_case channel_full_ring_cases[] = {
 	KUNIT_CASE(nothing_overtakes),
 	KUNIT_CASE(nothing_overtakes_after_room_was_made),
 	KUNIT_CASE(nothing_overtakes_inside_the_callback),
-	KUNIT_CASE(nothing_overtakes_what_another_processor_completed),
+	KUNIT_CASE(nothing_overtakes_what_another_cpu_completed),
 	KUNIT_CASE(pending_send_size_covers_the_head),
 	KUNIT_CASE(pending_send_size_follows_the_head),
 	KUNIT_CASE(pending_send_size_is_cleared_when_nobody_waits),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The peer on one processor, a client that completes on another, rings that are
+ * The peer on one CPU, a client that completes on another, rings that are
  * full most of the time: every packet is answered once, and nobody waits for a
  * signal that does not come. The peer signals by the book only.
  */
@@ -62,7 +62,7 @@ static int complete_held(struct race *race)
 	return ret;
 }
 
-/* The other processor. */
+/* The other CPU. */
 static int complete_until_stopped(struct channel_fixture *fixture)
 {
 	struct race *race = fixture->private;
@@ -124,7 +124,7 @@ static int race_init(struct kunit *test)
 	if (ret)
 		return ret;
 	if (num_online_cpus() < 2)
-		kunit_skip(test, "needs two processors");
+		kunit_skip(test, "needs two CPUs");
 	fixture->private = kunit_kzalloc(test, sizeof(struct race), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, fixture->private);
 	return vmb_channel_init_set_client_context_size(fixture->channel,

@@ -2,7 +2,7 @@
 /*
  * How much, when and where packets are delivered: the quota and what ends its
  * block, packets that are deferred, callbacks that sleep, a share of softirq
- * time, a processor of the client's choice.
+ * time, a CPU of the client's choice.
  */
 #include <kunit/test.h>
 #include <linux/cpumask.h>
@@ -17,7 +17,7 @@
  * @defer: how often it defers packet 1.
  * @in_process: calls in process context, where it may sleep.
  * @in_softirq: calls in softirq.
- * @processor: of the last call.
+ * @cpu: of the last call.
  * @disabled: what disable has returned to the callback that called it.
  * @go_on: what the callback waits for.
  * @waiting: it does.
@@ -27,7 +27,7 @@ struct control {
 	u32 defer;
 	u32 in_process;
 	u32 in_softirq;
-	u32 processor;
+	u32 cpu;
 	int disabled;
 	struct completion go_on;
 	struct completion waiting;
@@ -47,7 +47,7 @@ static void control_note(struct channel_fixture *fixture)
 		control->in_softirq++;
 	else if (!softirq_count())
 		control->in_process++;
-	control->processor = raw_smp_processor_id();
+	control->cpu = raw_smp_processor_id();
 }
 
 static int control_init(struct kunit *test)
@@ -336,26 +336,26 @@ static void note_and_complete(struct channel_fixture *fixture, struct channel_pa
 	channel_complete_inline(fixture, packet);
 }
 
-static void processor_of_choice(struct kunit *test)
+static void cpu_of_choice(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
 	struct control *control = control_of(fixture);
-	u32 processor;
+	u32 cpu;
 
 	KUNIT_EXPECT_EQ(test,
 			vmb_client_channel_init_set_target_processor_index(fixture->channel,
 									   nr_cpu_ids), -EINVAL);
 	fixture->process = note_and_complete;
-	for_each_online_cpu(processor) {
+	for_each_online_cpu(cpu) {
 		KUNIT_ASSERT_EQ(test, vmb_client_channel_init_set_target_processor_index
-				(fixture->channel, processor), 0);
+				(fixture->channel, cpu), 0);
 		channel_enable(fixture);
 		KUNIT_EXPECT_EQ(test, vmb_client_channel_init_set_target_processor_index
-				(fixture->channel, processor), -EBUSY);
-		control->processor = U32_MAX;
+				(fixture->channel, cpu), -EBUSY);
+		control->cpu = U32_MAX;
 		control_send(fixture, 1, 3);
 		KUNIT_EXPECT_EQ(test, fixture->packet_count, 3);
-		KUNIT_EXPECT_EQ(test, control->processor, processor);
+		KUNIT_EXPECT_EQ(test, control->cpu, cpu);
 		channel_disable(fixture);
 	}
 	KUNIT_EXPECT_GE(test, num_online_cpus(), 2);
@@ -423,7 +423,7 @@ static struct kunit_case inbound_control_cases[] = {
 	KUNIT_CASE(deferred_packet_goes_with_the_channel),
 	KUNIT_CASE(passive_callback_may_sleep),
 	KUNIT_CASE(disable_in_a_callback_that_sleeps),
-	KUNIT_CASE(processor_of_choice),
+	KUNIT_CASE(cpu_of_choice),
 	KUNIT_CASE(share_of_softirq_time),
 	{}
 };

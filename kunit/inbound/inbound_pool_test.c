@@ -200,7 +200,7 @@ static void several_are_taken_back(struct kunit *test)
 	count = fixture->channel->pool.count;
 	burst(fixture, 0, 2 * count);
 	KUNIT_ASSERT_EQ(test, fixture->packet_count, count);
-	/* No softirq of this processor, so no timer, comes before we let it. */
+	/* No softirq of this CPU, so no timer, comes before we let it. */
 	local_bh_disable();
 	for (i = 0; i < count; i++) {
 		u32 before = fixture->packet_count;

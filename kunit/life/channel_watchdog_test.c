@@ -167,7 +167,7 @@ static enum vmb_watch watched(struct channel_fixture *fixture)
 	return READ_ONCE(fixture->channel->outbound.watch);
 }
 
-/* A channel on which nothing waits wakes no processor, however long it is open. */
+/* A channel on which nothing waits wakes no CPU, however long it is open. */
 static void nothing_runs_while_nothing_waits(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;

@@ -5,7 +5,7 @@
  * sent because its close takes too long.
  *
  * Who is to stand still there has no callback that could do so. It stands still
- * where the processor has seen it touch a word, by a watchpoint.
+ * where the CPU has seen it touch a word, by a watchpoint.
  */
 #include <kunit/test.h>
 #include <linux/hw_breakpoint.h>
@@ -17,8 +17,8 @@
 #define PATIENCE_NS	(10 * NSEC_PER_SEC)
 
 /**
- * struct watch - a word that somebody touches on the processor STILL
- * @events: the watchpoint, on every processor.
+ * struct watch - a word that somebody touches on the CPU STILL
+ * @events: the watchpoint, on every CPU.
  * @reached: asked at each touch; where somebody has come to, 1 and up; 0: go on.
  * @may_go_on: asked all the time while somebody stands still; or NULL.
  * @channel: for these.
@@ -131,7 +131,7 @@ static struct watch late_drain;
 
 /*
  * It has looked whether it may run, which comes second: whether others deliver is
- * asked first. Later it owns the ring, and has looked again. An emulated processor
+ * asked first. Later it owns the ring, and has looked again. An emulated CPU
  * may not show what is touched with the bus locked.
  */
 static u32 drain_reached(struct watch *watch)
@@ -212,7 +212,7 @@ static u32 overdue_reached(struct watch *watch)
 
 /*
  * The close has ended. Nobody else could say so: who stands still may hold a lock
- * for which the worker spins, on the processor of everybody else.
+ * for which the worker spins, on the CPU of everybody else.
  */
 static bool close_has_ended(struct watch *watch)
 {

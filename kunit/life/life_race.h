@@ -4,7 +4,7 @@
  * comes as far as it gets.
  *
  * Who holds a spinlock, or is in a softirq or a tracepoint, stands still by
- * spinning, on a processor of its own. What goes on meanwhile is waited for by
+ * spinning, on a CPU of its own. What goes on meanwhile is waited for by
  * its effect, never by time.
  */
 #ifndef VMB_KUNIT_LIFE_RACE_H
@@ -15,7 +15,7 @@
 
 #include "../fixtures/send_fixture.h"
 
-/* Who stands still on a processor of its own, and everybody else. */
+/* Who stands still on a CPU of its own, and everybody else. */
 #define STILL		1
 #define OTHERS		0
 
@@ -80,10 +80,10 @@ struct racer {
  * @signalling: the transport is in somebody's hand.
  * @closed_inside: it was closed meanwhile.
  * @defer: how often process_packet defers a packet.
- * @racers: by processor.
+ * @racers: by CPU.
  * @observe: the fixture's.
  *
- * The channel's queues are replaced by such that stay on the processor on which
+ * The channel's queues are replaced by such that stay on the CPU on which
  * something is queued: none of its workers waits behind who stands still.
  */
 struct race {
@@ -111,9 +111,9 @@ static inline struct race *race_of(struct channel_fixture *fixture)
 
 int race_init(struct kunit *test);
 void race_exit(struct kunit *test);
-void race_run(struct channel_fixture *fixture, u32 processor,
+void race_run(struct channel_fixture *fixture, u32 cpu,
 	      int (*run)(struct channel_fixture *fixture));
-int race_result(struct channel_fixture *fixture, u32 processor);
+int race_result(struct channel_fixture *fixture, u32 cpu);
 void race_send_to(struct channel_fixture *fixture, enum race_place place,
 		  int (*run)(struct channel_fixture *fixture));
 void race_go_on(struct channel_fixture *fixture);

@@ -123,24 +123,24 @@ static int racer_thread(void *data)
 	return 0;
 }
 
-void race_run(struct channel_fixture *fixture, u32 processor,
+void race_run(struct channel_fixture *fixture, u32 cpu,
 	      int (*run)(struct channel_fixture *fixture))
 {
-	struct racer *racer = &race_of(fixture)->racers[processor];
+	struct racer *racer = &race_of(fixture)->racers[cpu];
 	struct task_struct *task;
 
 	racer->run = run;
 	racer->race = race_of(fixture);
 	reinit_completion(&racer->done);
-	task = kthread_create(racer_thread, racer, "vmb_racer/%u", processor);
+	task = kthread_create(racer_thread, racer, "vmb_racer/%u", cpu);
 	KUNIT_ASSERT_FALSE(fixture->test, IS_ERR(task));
-	kthread_bind(task, processor);
+	kthread_bind(task, cpu);
 	wake_up_process(task);
 }
 
-int race_result(struct channel_fixture *fixture, u32 processor)
+int race_result(struct channel_fixture *fixture, u32 cpu)
 {
-	struct racer *racer = &race_of(fixture)->racers[processor];
+	struct racer *racer = &race_of(fixture)->racers[cpu];
 
 	KUNIT_ASSERT_NE(fixture->test, wait_for_completion_timeout(&racer->done,
 								   CHANNEL_FIXTURE_PATIENCE), 0);
@@ -173,7 +173,7 @@ void race_expect_met(struct channel_fixture *fixture)
 	KUNIT_EXPECT_FALSE(fixture->test, race_of(fixture)->closed_inside);
 }
 
-/* What is queued is run on the processor of who queues it. */
+/* What is queued is run on the CPU of who queues it. */
 static int race_stay(struct workqueue_struct **queue)
 {
 	struct workqueue_struct *new = alloc_workqueue("vmbkmcl_race", WQ_PERCPU, 1);
@@ -195,7 +195,7 @@ int race_init(struct kunit *test)
 	if (ret)
 		return ret;
 	if (num_online_cpus() < 2 || !cpu_online(STILL))
-		kunit_skip(test, "needs two processors");
+		kunit_skip(test, "needs two CPUs");
 	race = kunit_kzalloc(test, sizeof(*race), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, race);
 	race->fixture = fixture;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * An inbound flood on several channels of a device spreads over processors, on
- * workers wherever the scheduler sees fit, or on processors of the client's choice.
+ * An inbound flood on several channels of a device spreads over CPUs, on
+ * workers wherever the scheduler sees fit, or on CPUs of the client's choice.
  *
- * Who is called with a packet keeps its processor to itself for a while, or until a
+ * Who is called with a packet keeps its CPU to itself for a while, or until a
  * callback of another channel runs, too: that can only be elsewhere.
  */
 #include <kunit/test.h>
@@ -19,7 +19,7 @@
  * what tells the other channel of its packets.
  */
 #define SPREAD_PATIENCE	max(HZ / 50, 2)
-/* No processor. */
+/* No CPU. */
 #define SPREAD_NONE	U32_MAX
 
 /**
@@ -35,7 +35,7 @@ struct spread {
 /**
  * struct spread_channel - a client's channel
  * @spread: what it is one of.
- * @wanted: the processor that it is to be called on, or SPREAD_NONE.
+ * @wanted: the CPU that it is to be called on, or SPREAD_NONE.
  * @elsewhere: calls on another one.
  * @packets: calls.
  */
@@ -136,14 +136,14 @@ static void test_workers_spread(struct kunit *test)
 	expect_spread(test, true);
 }
 
-static void test_chosen_processors_spread(struct kunit *test)
+static void test_chosen_cpus_spread(struct kunit *test)
 {
 	expect_spread(test, false);
 }
 
 static struct kunit_case sub_channel_spread_cases[] = {
 	KUNIT_CASE(test_workers_spread),
-	KUNIT_CASE(test_chosen_processors_spread),
+	KUNIT_CASE(test_chosen_cpus_spread),
 	{}
 };
 

@@ -294,7 +294,7 @@ static void routine_on_another_thread(struct kunit *test)
 	struct rendezvous rendezvous = { .fixture = fixture };
 
 	if (num_online_cpus() < 2)
-		kunit_skip(test, "needs two processors");
+		kunit_skip(test, "needs two CPUs");
 	sender_of(fixture)->private = &rendezvous;
 	sender_of(fixture)->on_end = stay;
 	send_make(fixture, 0);
@@ -312,7 +312,7 @@ static void routine_in_the_drain(struct kunit *test)
 	struct rendezvous rendezvous = { .fixture = fixture };
 
 	if (num_online_cpus() < 2)
-		kunit_skip(test, "needs two processors");
+		kunit_skip(test, "needs two CPUs");
 	sender_of(fixture)->private = &rendezvous;
 	sender_of(fixture)->on_end = stay;
 	channel_enable(fixture);

@@ -158,7 +158,7 @@ static void from_another_thread_during_a_drain(struct kunit *test)
 	struct channel_fixture *fixture = test->priv;
 
 	if (num_online_cpus() < 2)
-		kunit_skip(test, "needs two processors");
+		kunit_skip(test, "needs two CPUs");
 	channel_enable(fixture);
 	fixture->process = others_send_meanwhile;
 	peer_send_inband(fixture, 77, 8);
@@ -196,7 +196,7 @@ static void last_in_a_drain(struct kunit *test)
 	u32 signals;
 
 	if (num_online_cpus() < 2)
-		kunit_skip(test, "needs two processors");
+		kunit_skip(test, "needs two CPUs");
 	channel_enable(fixture);
 	signals = fixture->transport.signals;
 	fixture->process = another_sends;

@@ -304,7 +304,7 @@ static void room_made_before_it_was_asked_for(struct kunit *test)
 	struct channel_fixture *fixture = test->priv;
 
 	if (num_online_cpus() < 2)
-		kunit_skip(test, "needs two processors");
+		kunit_skip(test, "needs two CPUs");
 	channel_enable(fixture);
 	fixture->process = send_and_let_the_other;
 	fixture->transport.observe = take_when_signalled;

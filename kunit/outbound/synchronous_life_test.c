@@ -98,7 +98,7 @@ static void peer_goes_silently(struct kunit *test)
 	began = jiffies;
 	WRITE_ONCE(fixture->transport.gone, true);
 	KUNIT_EXPECT_EQ(test, channel_wait_for_help(fixture), -ENODEV);
-	/* 100 ms, and what a machine with two slow processors adds. */
+	/* 100 ms, and what a machine with two slow CPUs adds. */
 	KUNIT_EXPECT_LT(test, jiffies_to_msecs(jiffies - began), 1000);
 	channel_settle(fixture);
 	KUNIT_EXPECT_TRUE(test, vmb_channel_is_configurable(fixture->channel));

@@ -332,7 +332,7 @@ static void over_the_limits(struct kunit *test)
 	expect_nothing_left(fixture);
 }
 
-/* A time-out of 0 while another processor delivers packets. */
+/* A time-out of 0 while another CPU delivers packets. */
 
 static int ask_twice_without_time(struct channel_fixture *fixture)
 {
@@ -347,7 +347,7 @@ static int ask_twice_without_time(struct channel_fixture *fixture)
 						    request->flags, NULL, NULL, 0);
 }
 
-static void ask_on_the_other_processor(struct channel_fixture *fixture,
+static void ask_on_the_other_cpu(struct channel_fixture *fixture,
 				       struct channel_packet *packet)
 {
 	channel_help(fixture, ask_twice_without_time);
@@ -362,8 +362,8 @@ static void the_ring_is_a_drains(struct kunit *test)
 	u32 i;
 
 	if (num_online_cpus() < 2)
-		kunit_skip(test, "needs two processors");
-	fixture->process = ask_on_the_other_processor;
+		kunit_skip(test, "needs two CPUs");
+	fixture->process = ask_on_the_other_cpu;
 	channel_enable(fixture);
 	peer_send_inband(fixture, 1, 8);
 	KUNIT_EXPECT_EQ(test, request->second, 0);
@@ -392,8 +392,8 @@ static void the_ring_is_a_drains_and_full(struct kunit *test)
 	u32 number = 1;
 
 	if (num_online_cpus() < 2)
-		kunit_skip(test, "needs two processors");
-	fixture->process = ask_on_the_other_processor;
+		kunit_skip(test, "needs two CPUs");
+	fixture->process = ask_on_the_other_cpu;
 	channel_enable(fixture);
 	while (vmb_ring_writer_free(&fixture->channel->outbound.writer) > 16 + AROUND)
 		send_one(fixture, number++, 16, 0);

@@ -172,7 +172,7 @@ static void third_party_is_noticed_by_both(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture->writer.lost, VMB_REFUSAL_INDEX_OURS_CHANGED);
 }
 
-/* A writer on one processor, the reader on another, each with a bell. */
+/* A writer on one CPU, the reader on another, each with a bell. */
 struct two_ends {
 	struct fixture *fixture;
 	struct completion reader_bell;
@@ -242,7 +242,7 @@ static bool read_until_asleep(struct two_ends *ends, struct kunit *test, u32 *re
 	       wait_for_completion_timeout(&ends->reader_bell, PATIENCE);
 }
 
-static void two_processors_lose_no_packet_and_no_wake_up(struct kunit *test)
+static void two_cpus_lose_no_packet_and_no_wake_up(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 	struct two_ends *ends = kunit_kzalloc(test, sizeof(*ends), GFP_KERNEL);
@@ -250,7 +250,7 @@ static void two_processors_lose_no_packet_and_no_wake_up(struct kunit *test)
 	u32 read = 0;
 
 	if (num_online_cpus() < 2)
-		kunit_skip(test, "one processor only");
+		kunit_skip(test, "one CPU only");
 	KUNIT_ASSERT_NOT_NULL(test, ends);
 	ends->fixture = fixture;
 	ends->packets = 50000;
@@ -277,7 +277,7 @@ static struct kunit_case ring_pair_cases[] = {
 	KUNIT_CASE(room_comes_back_with_the_commit),
 	KUNIT_CASE(bug_3_full_ring_wakes_its_writer_once),
 	KUNIT_CASE(third_party_is_noticed_by_both),
-	KUNIT_CASE_SLOW(two_processors_lose_no_packet_and_no_wake_up),
+	KUNIT_CASE_SLOW(two_cpus_lose_no_packet_and_no_wake_up),
 	{}
 };
 

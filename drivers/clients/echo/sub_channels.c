@@ -26,15 +26,15 @@
 static int echo_sub_channel_allocate(struct echo_channel *channel)
 {
 	struct echo_device *echo = channel->echo;
-	/* A flood on all of them spreads over the processors. */
-	unsigned int processor = cpumask_local_spread(channel->index, NUMA_NO_NODE);
+	/* A flood on all of them spreads over the CPUs. */
+	unsigned int cpu = cpumask_local_spread(channel->index, NUMA_NO_NODE);
 	int ret;
 
 	ret = echo_channel_allocate(channel, echo->device);
 	if (ret)
 		return ret;
 	ret = vmb_client_channel_init_set_target_processor_index(channel->channel,
-								 processor);
+								 cpu);
 	if (!ret)
 		ret = vmb_channel_init_set_primary_channel(channel->channel,
 							   echo->primary.channel,

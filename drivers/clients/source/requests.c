@@ -69,7 +69,7 @@ static int source_exchange(struct source_device *source,
 		/*
 		 * The packets of requests that nobody waited for are in use
 		 * until a thread has ended them, which may just have lost its
-		 * processor.
+		 * CPU.
 		 */
 		if (ret != -ENOMEM)
 			break;
