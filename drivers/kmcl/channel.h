@@ -53,7 +53,7 @@
  * @flow: likewise.
  * @stop: it is to be closed.
  * @disable: and then disabled, also if it is a server.
- * @hibernate: it is to be closed, and opened when the machine wakes.
+ * @hibernate: it is to be closed, and opened when the VM resumes.
  * @rested: for that, packets have come to rest.
  * @sleep: all channels of the device have, so it is to be closed now.
  * @sleep_reason: the client is told; written with @hibernate.
@@ -331,7 +331,7 @@ static inline bool vmb_inbound_is_lost(const struct vmb_channel *channel)
 	return vmb_inbound_mode(&channel->inbound) == VMB_DRAIN_LOST;
 }
 
-/* Does the machine sleep for ever? */
+/* Is the VM shutting down? */
 static inline bool vmb_life_goes_down(const struct vmb_channel *channel)
 {
 	return READ_ONCE(channel->life.sleep_reason) == VMB_CHANNEL_STOP_SHUTDOWN;

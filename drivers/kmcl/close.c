@@ -16,7 +16,7 @@
 #define VMB_DRAIN_WARN_PERIOD	(10 * HZ)
 /*
  * How long remove waits for the client to complete what it holds. All rescinds
- * of the machine queue behind it.
+ * of the VM queue behind it.
  */
 #define VMB_DRAIN_REMOVE_LIMIT	(30 * HZ)
 /* How long a close waits for the peer to make room for queued completions. */
@@ -52,7 +52,7 @@ static bool vmb_life_completions_are_lost(struct vmb_channel *channel)
  * Wait until the client has completed all it holds; bounded only in remove. A
  * peer that goes meanwhile writes to nothing any more: what waited for that
  * ends, for the client may need it. A pause ends if the channel is to be closed,
- * if only because the machine hibernates and the client stands still.
+ * if only because the VM hibernates and the client stands still.
  */
 static enum vmb_drained vmb_life_drain(struct vmb_channel *channel, bool closing)
 {
@@ -235,15 +235,15 @@ bool vmb_life_rest(struct vmb_channel *channel)
 }
 
 /*
- * The machine hibernates, or goes down: everybody else may stand still. False: the
+ * The VM hibernates, or shuts down: everybody else may stand still. False: the
  * client holds a packet whose memory cannot be taken back, so the channel stays
- * open. If the machine goes down nobody needs that memory any more.
+ * open. If the VM shuts down nobody needs that memory any more.
  */
 bool vmb_life_rest_to_hibernate(struct vmb_channel *channel)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
 
-	/* What is sent from suspend on goes out when the machine is awake. */
+	/* What is sent from suspend on goes out when the VM has resumed. */
 	vmb_send_hold(channel);
 	vmb_life_call_suspend(channel, READ_ONCE(channel->life.sleep_reason));
 	/* Once more, for it takes the lock: see vmb_inbound_stop(). */
@@ -296,7 +296,7 @@ static void vmb_life_close_late(struct vmb_channel *channel, bool left)
 
 /*
  * The channel is about to be disabled, and its packet objects to be freed. The
- * client holds some only if the channel was closed because the machine slept,
+ * client holds some only if the channel was closed because the VM hibernated,
  * and was not opened again.
  */
 void vmb_life_wait_for_client(struct vmb_channel *channel)

@@ -89,7 +89,7 @@ void vmb_transport_device_removing(struct vmb_transport_device *device)
 EXPORT_SYMBOL_GPL(vmb_transport_device_removing);
 
 /**
- * vmb_transport_device_wake() - the machine is awake again
+ * vmb_transport_device_wake() - the VM has resumed
  * @device: the device; its channels are opened again.
  *
  * Context: process context.
@@ -166,7 +166,7 @@ static int vmb_transport_device_sleep(struct vmb_transport_device *device,
 		vmb_life_hibernate(channel, reason);
 	spin_unlock_irq(&device->lock);
 	ret = vmb_transport_device_wait(device, vmb_life_is_restless);
-	/* A machine that goes down does so in any case: who can be closed, is. */
+	/* A VM that shuts down does so in any case: who can be closed, is. */
 	if (ret && reason != VMB_CHANNEL_STOP_SHUTDOWN)
 		return ret;
 	spin_lock_irq(&device->lock);
@@ -177,7 +177,7 @@ static int vmb_transport_device_sleep(struct vmb_transport_device *device,
 }
 
 /**
- * vmb_transport_device_hibernate() - the machine is about to hibernate
+ * vmb_transport_device_hibernate() - the VM is about to hibernate
  * @device: the device; its channels are closed, and stay enabled. Nobody
  *	allocates channels on it or gives them back meanwhile.
  *
@@ -198,7 +198,7 @@ int vmb_transport_device_hibernate(struct vmb_transport_device *device)
 EXPORT_SYMBOL_GPL(vmb_transport_device_hibernate);
 
 /**
- * vmb_transport_device_shutdown() - the machine goes down
+ * vmb_transport_device_shutdown() - the VM shuts down
  * @device: the device; its channels are closed, so that the peer writes to no
  *	memory of this kernel when another one runs. What drivers have sent ends,
  *	and they can send no more. A driver that does not return from a callback

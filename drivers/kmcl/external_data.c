@@ -4,7 +4,7 @@
  *
  * Every page frame number was chosen by the peer. A page is handed out only if
  * this channel has shared it, or if the client asked by name for raw guest
- * memory and the machine is not isolated.
+ * memory and the VM is not isolated.
  */
 #include <linux/mm.h>
 #include <linux/nospec.h>

@@ -193,7 +193,7 @@ static void vmb_gpadl_begin_delete(struct vmb_memory *memory, struct vmb_gpadl *
  * Until nobody uses it any more; says from time to time whom it waits for. Without
  * the mutex: the client may need other calls, or the channel's close, to complete
  * its packets. A client that was closed without still points into it, and nobody
- * waits for that client any more, nor for any client of a machine that goes down.
+ * waits for that client any more, nor for any client of a VM that shuts down.
  * A server's mapping is waited for, however long it takes: the library itself
  * undoes it when the server has been closed.
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A server on the same machine maps its client's GPADLs.
+ * A server on the same VM maps its client's GPADLs.
  *
  * Two channels are in it: the client's, which owns the GPADL, and the server's,
  * which maps it and writes down that it did. The transport joins them.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory for rings on hv_vmbus: one contiguous block, which a machine that has
+ * Memory for rings on hv_vmbus: one contiguous block, which a VM that has
  * run for long may not have although most of its memory is free. So it is got
  * quietly, in smaller sizes if need be, and kept for as long as the device is
  * there.

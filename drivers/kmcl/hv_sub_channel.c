@@ -327,7 +327,7 @@ int vmb_hv_sub_wait_until_gone(struct vmb_hv_device *device)
 }
 
 /*
- * The machine hibernates, and all channels are closed: the host takes back all
+ * The VM hibernates, and all channels are closed: the host takes back all
  * sub-channels, and will offer them under the same numbers again.
  */
 void vmb_hv_sub_invalidate_offers(struct vmb_hv_device *device)
@@ -379,7 +379,7 @@ bool vmb_hv_sub_find_offer(struct vmb_hv_channel *hv)
 	mutex_lock(&vmb_hv_sub_lock);
 	vmb_hv_sub_drop_dead_offer(hv);
 	vmb_hv_offers_poll(device);
-	/* Lent: the machine was to sleep, and its primary could not be closed. */
+	/* Open to the host: the VM was to hibernate, and its primary could not be closed. */
 	list_for_each_entry_safe(offer, next, &device->offers, node) {
 		if (hv->channel || vmb_hv_sub_index(offer->channel) != hv->index)
 			continue;

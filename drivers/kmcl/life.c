@@ -25,7 +25,7 @@ enum vmb_life_action {
 	VMB_LIFE_DO_SLEEP,
 	VMB_LIFE_DO_CLOSE,
 	VMB_LIFE_DO_GIVE_UP,	/* stopped before it was open */
-	VMB_LIFE_DO_END_SENDS,	/* it never will be: the machine goes down */
+	VMB_LIFE_DO_END_SENDS,	/* it never will be: the VM shuts down */
 };
 
 /* Everything is undone; the channel can be configured and enabled again. */
@@ -85,7 +85,7 @@ static void vmb_life_closed(struct vmb_channel *channel)
 static void vmb_life_open_failed(struct vmb_channel *channel, int error)
 {
 	vmb_life_assert_worker(channel);
-	/* There are some only if the machine has slept. */
+	/* There are some only if the VM has hibernated. */
 	vmb_sub_channels_end(channel, VMB_CHANNEL_STOP_PEER_GONE);
 	vmb_send_stop(channel, true);
 	vmb_send_fail(channel, -ENODEV);
@@ -107,7 +107,7 @@ static void vmb_life_open_refused(struct vmb_channel *channel, int error)
 	vmb_life_advance(channel, VMB_LIFE_CLOSE_BEGINS);
 	vmb_sub_channels_end(channel, VMB_CHANNEL_STOP_PEER_GONE);
 	vmb_send_stop(channel, true);
-	/* What the client holds is from before the machine slept: see the finish. */
+	/* What the client holds is from before the VM hibernated: see the finish. */
 	vmb_life_close_transport(channel, false);
 	vmb_life_take_memory_back(channel);
 	vmb_life_closed(channel);
@@ -362,7 +362,7 @@ static void vmb_life_act(struct vmb_channel *channel, enum vmb_life_action actio
 		vmb_send_fail(channel, -ENODEV);
 		break;
 	case VMB_LIFE_DO_GIVE_UP:
-		/* There are some only if the machine has slept. */
+		/* There are some only if the VM has hibernated. */
 		vmb_sub_channels_end(channel, channel->life.stop_reason);
 		/* Who disables knows it; of a peer nobody else would tell. */
 		if (channel->life.stop_reason != VMB_CHANNEL_STOP_DISABLED) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a channel's life is told when the machine hibernates or goes down, and what
+ * What a channel's life is told when the VM hibernates or shuts down, and what
  * its device asks of it meanwhile. The worker in life.c does it, in two halves:
  * first the packets of all of a device's channels come to rest, which any of them
  * may refuse; then all are closed.
@@ -8,7 +8,7 @@
 #include "life.h"
 
 /*
- * The machine hibernates: the channel is to come to rest, and to stay so. These
+ * The VM hibernates: the channel is to come to rest, and to stay so. These
  * three are called with the lock of all channels of the device, or without.
  */
 void vmb_life_hibernate(struct vmb_channel *channel,
@@ -27,7 +27,7 @@ void vmb_life_hibernate(struct vmb_channel *channel,
 	wake_up(&channel->memory.unused);
 }
 
-/* It has: close it, and open it again when the machine wakes. */
+/* It has: close it, and open it again when the VM resumes. */
 void vmb_life_sleep(struct vmb_channel *channel)
 {
 	struct vmb_life *life = &channel->life;
@@ -73,17 +73,17 @@ bool vmb_life_refuses_to_sleep(const struct vmb_channel *channel)
 
 /*
  * The worker, which no freezer stops, waits for a client that is frozen, or that
- * waits itself for packets which are held until the machine wakes.
+ * waits itself for packets which are held until the VM resumes.
  */
 void vmb_life_is_stuck(struct vmb_channel *channel)
 {
 	dev_err(channel->dev, "%s: the driver does not come to rest, %s\n",
 		vmb_channel_label(channel), vmb_life_goes_down(channel) ?
-		"the machine goes down nevertheless" : "no hibernation");
+		"the VM shuts down nevertheless" : "no hibernation");
 	vmb_send_stop_overdue(channel);
 }
 
-/* The machine is awake: open the channel again, if it was to be open. */
+/* The VM has resumed: open the channel again, if it was to be open. */
 void vmb_life_wake(struct vmb_channel *channel)
 {
 	struct vmb_life *life = &channel->life;

@@ -310,7 +310,7 @@ void vmb_outbound_open(struct vmb_channel *channel)
 	outbound->lost = false;
 	outbound->starved = 0;
 	outbound->fed = false;
-	/* What the client holds from before the machine slept still counts. */
+	/* What the client holds from before the VM hibernated still counts. */
 	channel->inbound.delivered -= outbound->finished;
 	outbound->finished = 0;
 	outbound->progress = 0;
@@ -364,7 +364,7 @@ bool vmb_outbound_client_has_external(struct vmb_channel *channel)
 	return has;
 }
 
-/* The machine hibernates: completions of what the client holds are for nobody. */
+/* The VM hibernates: completions of what the client holds are for nobody. */
 void vmb_outbound_orphan_packets(struct vmb_channel *channel)
 {
 	struct vmb_packet_pool *pool = &channel->pool;
@@ -382,7 +382,7 @@ void vmb_outbound_orphan_packets(struct vmb_channel *channel)
 		atomic_cmpxchg(&packet->state, VMB_PACKET_DELIVERED,
 			       VMB_PACKET_ORPHANED);
 		packet->wire.flags = 0;
-		/* What it names may be anybody's when the machine wakes. */
+		/* What it names may be anybody's when the VM resumes. */
 		packet->external_known = true;
 		packet->external_result = -EACCES;
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Raw guest pages: which page of this machine may be handed out because its
+ * Raw guest pages: which page of this VM may be handed out because its
  * number stands in a packet.
  */
 #include <linux/memory.h>

@@ -55,7 +55,7 @@ enum vmb_gpadl_state {
  * @state: enum vmb_gpadl_state; changed under memory.mutex and memory.lock.
  * @users: vectors in the client's hands that lie in it, under memory.lock.
  * @sets: transfer-page sets that stand for it, under memory.mutex.
- * @mapped: a server on this machine uses it, under memory.lock.
+ * @mapped: a server on this VM uses it, under memory.lock.
  * @vectors: what that server was given, or NULL; likewise. Allocated by map,
  *	freed by unmap.
  * @transport_private: the transport's.

@@ -90,7 +90,7 @@ int vmb_sub_channel_check(struct vmb_channel *channel)
 }
 
 /*
- * If its peer is there: a primary that the machine's sleep has closed opens first,
+ * If its peer is there: a primary that hibernation has closed opens first,
  * and one that is to be closed closes it, too.
  */
 bool vmb_sub_channel_may_open(const struct vmb_channel *channel)
@@ -283,7 +283,7 @@ void vmb_sub_channels_end(struct vmb_channel *primary,
  */
 void vmb_sub_channel_wait_for_peer(struct vmb_channel *channel)
 {
-	/* All rescinds of the machine queue behind remove. */
+	/* All rescinds of the VM queue behind remove. */
 	unsigned long end = jiffies + (READ_ONCE(channel->device->removing) ?
 				       HZ : VMB_SUB_CHANNEL_PATIENCE);
 

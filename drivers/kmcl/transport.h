@@ -86,7 +86,7 @@ struct vmb_channel_transport_operations {
  * @channel_number: of the last that was not the only one.
  * @removing: set before the client's remove is called; waiting for the client
  *	is bounded from then on.
- * @down: the machine goes down: no channel is enabled any more.
+ * @down: the VM shuts down: no channel is enabled any more.
  *
  * Embedded in the transport's own struct; made by vmb_transport_device_init(),
  * and gone after vmb_transport_device_release().

@@ -10,7 +10,7 @@
  * moves the seldomer, down to VMB_WATCHDOG_IDLE_MS: a peer may take an hour. While
  * nothing waits there is but a look whether something came in unsignalled, every
  * VMB_WATCHDOG_IDLE_MS as well, for which no CPU is woken that sleeps. The
- * inbound ring is never looked at more often: a CPU of this machine that has
+ * inbound ring is never looked at more often: a CPU of this VM that has
  * to wait for one of the host's may be as late as that, and nothing was lost.
  *
  * It takes more than one look to tell that a signal was lost: it may be on its way.

@@ -13,16 +13,16 @@
  * @VMB_CHANNEL_STOP_FRAMING_LOST: the peer broke the ring.
  * @VMB_CHANNEL_STOP_PAUSED: vmb_channel_pause() was called; given to suspend
  *	only, the channel stays open.
- * @VMB_CHANNEL_STOP_HIBERNATING: the machine goes to sleep; the channel stays
+ * @VMB_CHANNEL_STOP_HIBERNATING: the VM hibernates; the channel stays
  *	enabled, and opened is called again when it wakes, as for a new connection:
  *	the peer remembers nothing, and GPADLs are made anew. If it cannot be opened
  *	then, &vmb_channel_pnp_failure_fn is called. Freezable threads and
  *	workqueues stand still: packets that such a one holds are not waited for
  *	longer than a second, and their completions are dropped. Packets that the
  *	client sends from then on, or that found no room before, go out after it:
- *	a client that waits for them in closed keeps the machine from sleeping, and
+ *	a client that waits for them in closed keeps the VM from hibernating, and
  *	after 10 seconds they end with -ENODEV.
- * @VMB_CHANNEL_STOP_SHUTDOWN: the machine goes down, or another kernel is about
+ * @VMB_CHANNEL_STOP_SHUTDOWN: the VM shuts down, or another kernel is about
  *	to take it over. As VMB_CHANNEL_STOP_HIBERNATING, without a wake: what the
  *	client has sent ends, with -ENODEV, before closed, and it can send no more.
  *
@@ -94,7 +94,7 @@ typedef void (*vmb_channel_processing_complete_fn)(struct vmb_channel *channel,
  * @channel: the channel, enabled before; disabled when this has returned.
  * @failure: negative errno of the open; -ENODEV: the peer went before it.
  *
- * Also when the machine has slept, and the channel cannot be opened again. Nothing
+ * Also when the VM has hibernated, and the channel cannot be opened again. Nothing
  * is open, so neither suspend nor closed is called: a client that waits for opened
  * or started has to hear of this, and any may, by calling
  * vmb_client_channel_init_set_target_pnp() with the type of its own device.
@@ -148,7 +148,7 @@ typedef void (*vmb_packet_completion_routine_fn)(struct vmb_packet *packet,
  * @opened: the channel is open, no packet flows yet. An errno closes it again,
  *	without closed. GPADLs may be made here or later.
  * @closed: the channel is closed, for the reason given; a client is disabled
- *	when this returns, unless the machine hibernates. All GPADLs must be
+ *	when this returns, unless the VM hibernates. All GPADLs must be
  *	deleted by then. Called once for each time that opened has returned 0. What
  *	a server sends in here, unless it is being disabled, is held for the next
  *	open.

@@ -180,7 +180,7 @@ int vmb_channel_init_set_friendly_name(struct vmb_channel *channel,
  *
  * Without this call the peer may name only pages that the channel has shared
  * with it by a GPADL. With it, any page of ordinary RAM: the client trusts its
- * peer with all memory of the machine. Not available in an isolated
+ * peer with all memory of the VM. Not available in an isolated
  * (confidential) VM, nor where the administrator forbids it by the module
  * parameter forbid_raw_guest_memory. A server on loopback needs no such call, for
  * its client keeps the memory; but that parameter forbids it there, too, and then
@@ -414,7 +414,7 @@ int vmb_server_channel_init_set_target_interface_id(struct vmb_channel *channel,
  * before; -EINVAL: no process-packet callback, or nothing to offer or to wait
  * for; -EMSGSIZE: the largest packet does not fit the rings, or what was set for
  * refused packets is larger than it; -ENODEV: the device
- * is not the target, or is gone, or the machine goes down; -ENOTCONN: a
+ * is not the target, or is gone, or the VM shuts down; -ENOTCONN: a
  * sub-channel whose primary is not open; -EEXIST: another channel of the device,
  * or another sub-channel of the same index, is enabled, or another server offers
  * the same; -EOPNOTSUPP: a server channel without
@@ -432,7 +432,7 @@ int __must_check vmb_channel_enable(struct vmb_channel *channel);
  * packet of its own has ended, the channel is closed and closed has returned: no
  * callback runs after it. It waits for the client without limit, with a line in
  * the log every 10 seconds; only when the device is being removed for no more
- * than 30 seconds, since all rescinds of the machine wait behind that. It waits
+ * than 30 seconds, since all rescinds of the VM wait behind that. It waits
  * for a peer that does not answer without limit too, unless that takes back its
  * offer.
  *

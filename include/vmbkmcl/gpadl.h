@@ -11,7 +11,7 @@
  * @channel: a channel that is open, from opened on; a client's end.
  * @flags: 0 or VMB_CHANNEL_GPADL_FLAG_READ_ONLY: the peer should not write. The
  *	peer is not stopped from it, but external data in this memory is handed
- *	out read-only, and a server on the same machine can map it as such only.
+ *	out read-only, and a server on the same VM can map it as such only.
  * @buffer: page-aligned, from vmalloc, the page allocator, or kmalloc: then as
  *	kmalloc returned it, and whole pages; stays the caller's, who must not
  *	free it before delete.
@@ -151,7 +151,7 @@ int vmb_channel_get_system_address_for_gpadl(struct vmb_channel *channel,
  * @gpadl_handle: from create.
  *
  * Waits until no uncompleted packet has external data in the memory, until a
- * server on the same machine has unmapped it, and for the peer; if that takes
+ * server on the same VM has unmapped it, and for the peer; if that takes
  * long, the log says so. From the beginning nothing leads to the memory any more.
  * Other calls go on meanwhile, and the channel may close; it is disabled when this
  * has returned. Afterwards the caller may free the memory; but not if this fails
@@ -165,7 +165,7 @@ int vmb_channel_get_system_address_for_gpadl(struct vmb_channel *channel,
  * Return: 0; -ENOENT: no such GPADL, or it is being deleted; -EBUSY: a
  * transfer-page set stands for it; -EIO: the peer may still write to the memory,
  * or a packet that the channel was closed without may still point into it, or one
- * that is not waited for because the machine goes down, so it must never be freed.
+ * that is not waited for because the VM shuts down, so it must never be freed.
  *
  * VmbChannelDeleteGpadl.
  */

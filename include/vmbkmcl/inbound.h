@@ -108,7 +108,7 @@ void *vmb_channel_packet_get_client_context(struct vmb_packet_completion *packet
  *
  * Context: any but hard interrupt; one thread at a time per packet.
  * Return: 0; -EINPROGRESS: pending; -EINVAL: unknown flags, or a packet without
- * external data; -EACCES: a page that the channel may not touch, or the machine
+ * external data; -EACCES: a page that the channel may not touch, or the VM
  * has hibernated since the packet was delivered; -ENOENT: an unknown transfer-page
  * set; -ERANGE: outside the set's buffer; -EROFS: shared as read-only, and @flags
  * asks for more. The packet must be completed all the same, but for -EINPROGRESS

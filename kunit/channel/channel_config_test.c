@@ -318,7 +318,7 @@ static void ring_page_limits(struct kunit *test)
 			(channel, 2, U32_MAX), -EINVAL);
 }
 
-static void raw_memory_in_an_isolated_machine(struct kunit *test)
+static void raw_memory_in_an_isolated_vm(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
 
@@ -428,7 +428,7 @@ static struct kunit_case channel_config_cases[] = {
 	KUNIT_CASE(name_of_47_bytes),
 	KUNIT_CASE(second_name),
 	KUNIT_CASE(ring_page_limits),
-	KUNIT_CASE(raw_memory_in_an_isolated_machine),
+	KUNIT_CASE(raw_memory_in_an_isolated_vm),
 	KUNIT_CASE(server_has_nothing_of_a_client),
 	KUNIT_CASE(allocate_on_a_device_that_goes),
 	KUNIT_CASE(allocate_a_second_channel),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory for rings: what a machine with fragmented memory gets, and what is kept
- * while the device is there. A size that no machine can give stands for memory
+ * Memory for rings: what a VM with fragmented memory gets, and what is kept
+ * while the device is there. A size that no VM can give stands for memory
  * that is not to be had.
  */
 #include <linux/mm.h>
@@ -39,7 +39,7 @@ static void test_down_the_ladder(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&hv, TOO_LARGE, TOO_LARGE, SZ_8K), 0);
 	KUNIT_EXPECT_EQ(test, hv.rings->inbound_size, hv.rings->outbound_size);
-	/* Four times as much was wanted; the machine may have even less. */
+	/* Four times as much was wanted; the VM may have even less. */
 	KUNIT_EXPECT_LE(test, hv.rings->inbound_size, LARGEST / 2);
 	KUNIT_EXPECT_GE(test, hv.rings->inbound_size, SZ_8K);
 	KUNIT_EXPECT_EQ(test, hv.rings->inbound_wanted, TOO_LARGE);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Hibernation: the channel is closed, and opened again when the machine wakes,
+ * Hibernation: the channel is closed, and opened again when the VM resumes,
  * whatever its client was about.
  */
 #include <kunit/test.h>
@@ -267,7 +267,7 @@ static int help_pause(struct channel_fixture *fixture)
 	return vmb_channel_pause(fixture->channel);
 }
 
-/* Who is frozen in the middle of a pause does not hold the machine up. */
+/* Who is frozen in the middle of a pause does not hold the VM up. */
 static void client_stands_still_while_pausing(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
@@ -319,8 +319,8 @@ static void waits_for_its_packet(struct channel_fixture *fixture,
 }
 
 /*
- * It would wait until the machine wakes, which does not sleep before it has
- * come to rest: the packet ends, the machine does not sleep, and all goes on.
+ * It would wait until the VM resumes, which does not hibernate before it has
+ * come to rest: the packet ends, the VM does not hibernate, and all goes on.
  */
 static void client_waits_for_a_held_packet(struct kunit *test)
 {
@@ -343,7 +343,7 @@ static void client_waits_for_a_held_packet(struct kunit *test)
 }
 
 /* The same, and nothing wakes it: what the peer knows of is gone for good. */
-static void machine_goes_down(struct kunit *test)
+static void vm_shuts_down(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
 	static const struct channel_entry expected[] = {
@@ -433,7 +433,7 @@ static void stands_still(struct channel_fixture *fixture, enum channel_event eve
 		wait_var_event(&stays_in_suspend, !READ_ONCE(stays_in_suspend));
 }
 
-/* A driver that never returns does not keep the machine up, or not for long. */
+/* A driver that never returns does not keep the VM running, or not for long. */
 static void goes_down_with_a_driver_that_is_stuck(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
@@ -462,7 +462,7 @@ static struct kunit_case hibernate_cases[] = {
 	KUNIT_CASE(what_the_client_sends),
 	KUNIT_CASE(opened_refuses_again),
 	KUNIT_CASE(cannot_be_opened_again),
-	KUNIT_CASE(machine_goes_down),
+	KUNIT_CASE(vm_shuts_down),
 	KUNIT_CASE(goes_down_with_packets),
 	KUNIT_CASE(goes_down_before_the_open),
 	KUNIT_CASE(nothing_is_enabled_after_that),

@@ -261,7 +261,7 @@ static void close_ends_when_it_is_overdue(struct kunit *test)
 	flush_work(&life->work);
 	KUNIT_EXPECT_FALSE(test, overdue.late);
 	fixture->on_state = NULL;
-	/* What is sent now goes out when the machine is awake. */
+	/* What is sent now goes out when the VM has resumed. */
 	send_one(fixture, 0, 8, 0);
 	vmb_transport_device_wake(&fixture->transport.device);
 	channel_settle(fixture);

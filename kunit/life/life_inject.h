@@ -236,7 +236,7 @@ void inject_expect_sound(struct inject *inject, struct inject_end *end);
  * @PAUSE_SERVER: likewise.
  * @DISABLE_CLIENT: the client ends the connection.
  * @DISABLE_SERVER: the server does.
- * @SLEEP_CLIENT: the client's machine hibernates, so to speak.
+ * @SLEEP_CLIENT: the client's VM hibernates, so to speak.
  * @SLEEP_SERVER: likewise.
  */
 enum inject_begin {
@@ -286,7 +286,7 @@ enum inject_kind {
 	PAUSE,
 	START,
 	HIBERNATE,
-	SHUT_DOWN,	/* its machine, with it */
+	SHUT_DOWN,	/* its VM, with it */
 	LOSE_FRAMING,
 	SEND,
 	COMPLETE,

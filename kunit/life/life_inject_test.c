@@ -183,7 +183,7 @@ struct inject_case {
 /* Calls of enable and disable on one channel do not overlap. */
 #define LIFE_OF(step, side)	{ step, DISABLE, side }, { step, ENABLE, side }
 #define LIFE(step)		LIFE_OF(step, CLIENT), LIFE_OF(step, SERVER)
-/* A machine that goes down has clients only: servers are on loopback. */
+/* A VM that shuts down has clients only: servers are on loopback. */
 #define SLEEP(step)		BOTH(step, HIBERNATE), { step, SHUT_DOWN, CLIENT }
 #define ANYTHING(step)		ALWAYS(step), LIFE(step), SLEEP(step)
 /* While the client, or the server, is in a call of disable. */
@@ -191,7 +191,7 @@ struct inject_case {
 	ALWAYS(step), LIFE_OF(step, SERVER), SLEEP(step)
 #define SERVER_ENDS(step)						\
 	ALWAYS(step), LIFE_OF(step, CLIENT), SLEEP(step)
-/* Or its machine is in a call of suspend. */
+/* Or its VM is in a call of suspend. */
 #define CLIENT_IN_BED(step)	ALWAYS(step), LIFE(step), { step, HIBERNATE, SERVER }
 #define SERVER_IN_BED(step)						\
 	ALWAYS(step), LIFE(step), { step, HIBERNATE, CLIENT }, { step, SHUT_DOWN, CLIENT }
@@ -397,7 +397,7 @@ static void anything_at_any_step(struct kunit *test)
 	if (this->kind == SHUT_DOWN)
 		KUNIT_EXPECT_EQ(test, inject_send(&inject->ends[CLIENT], SEND_TO_TRY), -ENODEV);
 	disable_both(inject, first);
-	/* Who knows that its machine has gone down does not come back. */
+	/* Who knows that its VM has shut down does not come back. */
 	if (this->kind == SHUT_DOWN)
 		return;
 

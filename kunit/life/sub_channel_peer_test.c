@@ -15,7 +15,7 @@
 
 /* What a sub-channel gives a peer that does not complete a packet. */
 #define PATIENCE	(10 * HZ)
-/* And what is no longer "at once", on a machine that does other things, too. */
+/* And what is no longer "at once", on a VM that does other things, too. */
 #define AT_ONCE		(5 * HZ)
 
 /**
@@ -379,7 +379,7 @@ static void wait_for_state(struct kunit *test, struct vmb_channel *channel,
 }
 
 /*
- * The machine wakes, and the host offers the sub-channel before its primary has
+ * The VM resumes, and the host offers the sub-channel before its primary has
  * opened: it waits for that.
  */
 static void test_peer_comes_first(struct kunit *test)
@@ -407,7 +407,7 @@ static void test_peer_comes_first(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, family->open_first);
 }
 
-/* Somebody disables the primary just when the machine begins to sleep. */
+/* Somebody disables the primary just when the VM begins to hibernate. */
 static void test_primary_closes_meanwhile(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;

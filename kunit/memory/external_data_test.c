@@ -291,7 +291,7 @@ static void raw_page_of_before_a_hibernation(struct kunit *test)
 }
 
 /* The same of one that the client uses: it cannot be taken from it. */
-static void raw_page_in_use_keeps_the_machine_awake(struct kunit *test)
+static void raw_page_in_use_keeps_the_vm_awake(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
 	struct page *page = alloc_page(GFP_KERNEL);
@@ -310,8 +310,8 @@ static void raw_page_in_use_keeps_the_machine_awake(struct kunit *test)
 	__free_page(page);
 }
 
-/* A machine that goes down does not wait for that. */
-static void raw_page_in_use_while_the_machine_goes_down(struct kunit *test)
+/* A VM that shuts down does not wait for that. */
+static void raw_page_in_use_while_the_vm_shuts_down(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
 	struct page *page = alloc_page(GFP_KERNEL);
@@ -329,7 +329,7 @@ static void raw_page_in_use_while_the_machine_goes_down(struct kunit *test)
 }
 
 /* Nor for memory that is shared: the peer lets go of it, and it is never freed. */
-static void shared_memory_in_use_while_the_machine_goes_down(struct kunit *test)
+static void shared_memory_in_use_while_the_vm_shuts_down(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
 	unsigned long begun = jiffies;
@@ -351,7 +351,7 @@ static int help_delete(struct channel_fixture *fixture)
 }
 
 /* The same, if somebody has been waiting for it since before. */
-static void shared_memory_is_waited_for_when_the_machine_goes_down(struct kunit *test)
+static void shared_memory_is_waited_for_when_the_vm_shuts_down(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
 	unsigned long begun = jiffies;
@@ -610,10 +610,10 @@ static struct kunit_case external_data_cases[] = {
 	KUNIT_CASE(forbidden_to_a_local_peer),
 	KUNIT_CASE(raw_page_outlives_the_device),
 	KUNIT_CASE(raw_page_of_before_a_hibernation),
-	KUNIT_CASE(raw_page_in_use_keeps_the_machine_awake),
-	KUNIT_CASE(raw_page_in_use_while_the_machine_goes_down),
-	KUNIT_CASE(shared_memory_in_use_while_the_machine_goes_down),
-	KUNIT_CASE(shared_memory_is_waited_for_when_the_machine_goes_down),
+	KUNIT_CASE(raw_page_in_use_keeps_the_vm_awake),
+	KUNIT_CASE(raw_page_in_use_while_the_vm_shuts_down),
+	KUNIT_CASE(shared_memory_in_use_while_the_vm_shuts_down),
+	KUNIT_CASE(shared_memory_is_waited_for_when_the_vm_shuts_down),
 	KUNIT_CASE(raw_page_inside_a_larger_one),
 	KUNIT_CASE(raw_page_that_is_reserved),
 	KUNIT_CASE(raw_page_that_is_no_memory),

@@ -261,7 +261,7 @@ static void leaked_with_the_packet_that_uses_it(struct kunit *test)
 
 /*
  * Some 4,000 to 8,000 entries; what searches a list needs seconds, each time. The
- * machine may have something else to do, but not five times in five.
+ * VM may have something else to do, but not five times in five.
  */
 static void expect_quick(struct kunit *test, const char *what, u32 pages)
 {

@@ -147,7 +147,7 @@ static void out_of_reach(struct kunit *test)
 	send_expect_end(fixture, 0, 0, 0);
 }
 
-/* On a machine that bounces everything: swiotlb=force. */
+/* On a VM that bounces everything: swiotlb=force. */
 static void bounced(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A client for Hyper-V's Dynamic Memory: the host asks for pages and gives them
- * back; it gets them only while enough is left for this machine.
+ * back; it gets them only while enough is left for this VM.
  *
  * It binds to no device by itself, for those have a driver, hv_balloon. Who wants
  * it writes its name into the device's driver_override, and takes the device away
  * from the other; the way back is the same.
  *
  * With the channel the host's claim on the pages ends: whatever was ballooned is
- * this machine's again when it closes.
+ * this VM's again when it closes.
  */
 #include <linux/module.h>
 #include <linux/slab.h>

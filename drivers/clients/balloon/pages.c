@@ -25,7 +25,7 @@
 static unsigned int floor_mb;
 module_param(floor_mb, uint, 0644);
 MODULE_PARM_DESC(floor_mb,
-		 "MiB of available memory that the balloon leaves to this machine (0: an eighth of its memory, at least 64, at most 1024)");
+		 "MiB of available memory that the balloon leaves to this VM (0: an eighth of its memory, at least 64, at most 1024)");
 
 /* Pages that must stay available, however many the host asks for. */
 unsigned long balloon_floor(const struct balloon *balloon)
