@@ -408,7 +408,7 @@ bool vmb_hv_sub_begin_open(struct vmb_hv_channel *hv)
 }
 
 /* hv_vmbus has opened it, or not. */
-void vmb_hv_sub_end_open(struct vmb_hv_channel *hv, bool open_to_host)
+void vmb_hv_sub_end_open(struct vmb_hv_channel *hv, bool opened)
 {
 	mutex_lock(&vmb_hv_sub_lock);
 	hv->open_to_host = opened;
