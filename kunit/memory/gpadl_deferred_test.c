@@ -4,8 +4,7 @@
  * nothing in its hands to complete, so nobody may have to wait for it.
  */
 #include <kunit/test.h>
-#include <linux/delay.h>
-#include <linux/preempt.h>
+#include <linux/workqueue.h>
 
 #include "../fixtures/external_fixture.h"
 
@@ -23,13 +22,10 @@ static int help_delete(struct channel_fixture *fixture)
 	return vmb_channel_delete_gpadl(fixture->channel, handle);
 }
 
-/* The worker delivers it again and again, until the channel comes to rest. */
 static void ask_and_defer(struct channel_fixture *fixture, struct channel_packet *packet)
 {
 	get_all(fixture, packet->packet);
 	packet->done = true;
-	if (!softirq_count())
-		msleep(20);
 	vmb_channel_packet_defer_to_passive(packet->packet);
 }
 
@@ -47,12 +43,20 @@ static void expect_help(struct channel_fixture *fixture, int expected)
 	WRITE_ONCE(fixture->channel->outbound.abandoned, false);
 }
 
-static void start_and_defer(struct channel_fixture *fixture)
+/* The worker, which would deliver it again, has not begun, and does not before let_go(). */
+static void defer_and_hold_the_worker(struct channel_fixture *fixture)
 {
 	deleted = 1;
 	fixture->process = ask_and_defer;
 	share_memory(fixture, 0);
+	disable_work_sync(&fixture->channel->inbound.work);
 	peer_send_direct(fixture, shared_of(fixture)->memory, 0, BYTES);
+}
+
+static void let_go(struct channel_fixture *fixture)
+{
+	KUNIT_EXPECT_EQ(fixture->test, fixture->packet_count, 1);
+	enable_work(&fixture->channel->inbound.work);
 }
 
 static void ask_and_complete(struct channel_fixture *fixture, struct channel_packet *packet)
@@ -67,10 +71,11 @@ static void asks_again(struct kunit *test)
 	struct channel_fixture *fixture = test->priv;
 	struct iov_iter iter;
 
-	start_and_defer(fixture);
+	defer_and_hold_the_worker(fixture);
 	KUNIT_EXPECT_EQ(test, vmb_channel_pause(fixture->channel), 0);
 	KUNIT_EXPECT_EQ(test, vmb_channel_packet_get_external_data_iter
 			(fixture->packets[0].packet, ITER_SOURCE, &iter), -EINVAL);
+	let_go(fixture);
 	fixture->process = ask_and_complete;
 	KUNIT_EXPECT_EQ(test, vmb_channel_start(fixture->channel), 0);
 	channel_settle(fixture);
@@ -86,13 +91,14 @@ static void deleted_while_paused(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
 
-	start_and_defer(fixture);
+	defer_and_hold_the_worker(fixture);
 	KUNIT_EXPECT_EQ(test, vmb_channel_pause(fixture->channel), 0);
 	channel_help(fixture, help_delete);
 	expect_help(fixture, 0);
 	KUNIT_EXPECT_EQ(test, fixture->transport.gpadls, 0);
 
 	/* It is delivered again, and what it names is not shared any more. */
+	let_go(fixture);
 	fixture->process = ask_and_complete;
 	KUNIT_EXPECT_EQ(test, vmb_channel_start(fixture->channel), 0);
 	channel_settle(fixture);
@@ -112,10 +118,11 @@ static void deleted_in_suspend(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
 
-	start_and_defer(fixture);
+	defer_and_hold_the_worker(fixture);
 	fixture->on_state = delete_in_suspend;
 	channel_help(fixture, channel_help_disable);
 	expect_help(fixture, 0);
+	let_go(fixture);
 	KUNIT_EXPECT_EQ(test, deleted, 0);
 	KUNIT_EXPECT_EQ(test, fixture->channel->counters.discarded, 1);
 	KUNIT_EXPECT_EQ(test, fixture->channel->counters.leaked, 0);
@@ -130,10 +137,11 @@ static void deleted_before_hibernation(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
 
-	start_and_defer(fixture);
+	defer_and_hold_the_worker(fixture);
 	fixture->on_state = delete_in_suspend;
 	channel_help(fixture, help_hibernate);
 	expect_help(fixture, 0);
+	let_go(fixture);
 	KUNIT_EXPECT_EQ(test, deleted, 0);
 	KUNIT_EXPECT_EQ(test, fixture->channel->counters.discarded, 1);
 	fixture->on_state = NULL;
