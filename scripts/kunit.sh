@@ -57,7 +57,7 @@ done
 source_dir=$("$VMB_TOP/scripts/linux-source.sh" "$SERIES")
 need_packages python3 qemu-system-x86
 version=${source_dir##*/source-}
-config=$(cat "${configs[@]}" | sha256sum | cut -c 1-8)
+config=$(sed "/^#/d" "${configs[@]}" | sha256sum | cut -c 1-8)
 build_dir=$VMB_CACHE/kunit/$version-gcc$(gcc -dumpversion)-$config
 mkdir -p "$build_dir"
 
