@@ -4,6 +4,7 @@
  * so it can always wait: completing never fails for want of room.
  */
 #include "inbound.h"
+#include "ring_inline.h"
 
 #include <trace/events/vmbkmcl.h>
 
@@ -23,12 +24,12 @@ static int vmb_outbound_place(struct vmb_channel *channel,
 		goto lost;
 
 	if (list_empty(&outbound->queue) && vmb_outbound_may_write(channel)) {
+		if (likely(vmb_completion_write_short(channel, packet, buffer, length)))
+			goto written;
 		status = vmb_completion_write_buffer(channel, packet, buffer,
 						     length, &needed);
-		if (likely(status == VMB_RING_DONE)) {
-			vmb_outbound_recycle(channel, packet);
-			goto publish;
-		}
+		if (status == VMB_RING_DONE)
+			goto written;
 		if (status == VMB_RING_LOST)
 			goto lost;
 	}
@@ -44,6 +45,9 @@ static int vmb_outbound_place(struct vmb_channel *channel,
 		vmb_outbound_lost(channel);
 		return -ENODEV;
 	}
+	goto publish;
+written:
+	vmb_outbound_recycle(channel, packet);
 publish:
 	/* The drain publishes at its end. */
 	if (!outbound->batching)
@@ -95,13 +99,14 @@ int vmb_outbound_complete(struct vmb_packet_completion *packet,
 }
 
 /*
- * The same inside the packet callback, where the writer and the drain's cache
+ * The same inside the packet callback, where the writer and the drain's cache of
  * objects are ours: no lock. False: there is no room, or something waits, or
  * framing is lost; nothing was done.
  */
-static bool vmb_outbound_complete_inline(struct vmb_channel *channel,
-					 struct vmb_packet_completion *packet,
-					 const void *buffer, u32 length)
+static __always_inline bool
+vmb_outbound_complete_inline(struct vmb_channel *channel,
+			     struct vmb_packet_completion *packet,
+			     const void *buffer, u32 length, const bool traced)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
 	struct vmb_batch *batch = &channel->inbound.batch;
@@ -109,33 +114,22 @@ static bool vmb_outbound_complete_inline(struct vmb_channel *channel,
 	if (likely(packet->wire.flags & VMB_WIRE_FLAG_COMPLETION_REQUESTED)) {
 		if (unlikely(!list_empty(&outbound->queue)))
 			return false;
-		if (unlikely(vmb_ring_write_completion(&outbound->writer,
-						       packet->wire.transaction_id,
-						       buffer, length) !=
-			     VMB_RING_DONE))
+		if (!vmb_ring_write_short(&outbound->writer,
+					  VMB_WIRE_TYPE_COMPLETION,
+					  packet->wire.transaction_id, buffer, length,
+					  false))
 			return false;
-		trace_vmb_write(channel->name, packet, packet->wire.transaction_id,
-				VMB_WIRE_TYPE_COMPLETION, length);
 		batch->sent++;
 		batch->written += VMB_RING_PACKET_MINIMUM + length;
-		/* Let the peer begin before the ring is full. */
-		if (unlikely(batch->written >= batch->quarter)) {
-			batch->written = 0;
-			batch->signal |= vmb_ring_writer_commit(&outbound->writer);
-		}
+		if (traced)
+			trace_vmb_write(channel->name, packet,
+					packet->wire.transaction_id,
+					VMB_WIRE_TYPE_COMPLETION, length);
 	}
 	atomic_set(&packet->state, VMB_PACKET_FREE);
 	vmb_packet_cache_put(&channel->inbound.cache, packet);
 	batch->completed++;
 	return true;
-}
-
-/* A packet of a connection that is over: it has no sender any more. */
-static noinline bool
-vmb_outbound_complete_orphan(struct vmb_packet_completion *packet)
-{
-	return atomic_cmpxchg(&packet->state, VMB_PACKET_ORPHANED,
-			      VMB_PACKET_COMPLETED) == VMB_PACKET_ORPHANED;
 }
 
 static noinline int vmb_outbound_completed_twice(struct vmb_channel *channel)
@@ -164,26 +158,61 @@ static noinline int vmb_outbound_complete_too_long(struct vmb_packet_completion 
 	       -EMSGSIZE;
 }
 
-int vmb_channel_packet_complete(struct vmb_packet_completion *packet,
-				const void *buffer, u32 length)
+/* Is there more to do than to write the completion? */
+static __always_inline bool
+vmb_outbound_has_more_to_do(const struct vmb_packet_completion *packet)
+{
+	return unlikely(packet->vector_count) || trace_vmb_complete_enabled() ||
+	       trace_vmb_write_enabled() || vmb_latency_is_wanted();
+}
+
+/*
+ * With all that. The common case has no call in it, and so nothing to save for one:
+ * that is why this is a function of its own.
+ */
+static noinline int vmb_outbound_complete_and_more(struct vmb_packet_completion *packet,
+						   const void *buffer, u32 length)
 {
 	struct vmb_channel *channel = packet->channel;
 
-	if (unlikely(length > channel->maximum_packet_size))
-		return vmb_outbound_complete_too_long(packet);
-	if (unlikely(atomic_cmpxchg(&packet->state, VMB_PACKET_DELIVERED,
-				    VMB_PACKET_COMPLETED) !=
-		     VMB_PACKET_DELIVERED) &&
-	    !vmb_outbound_complete_orphan(packet))
-		return vmb_outbound_completed_twice(channel);
 	trace_vmb_complete(channel->name, packet->wire.transaction_id,
 			   packet->wire.type, packet->wire.flags,
 			   packet->wire.ranges_length, length);
 	vmb_latency_end(&channel->latencies[VMB_LATENCY_DRIVER], &packet->since);
-	if (unlikely(packet->vector_count))
+	if (packet->vector_count)
 		vmb_external_data_release(packet);
 	if (vmb_inbound_is_drain_task(&channel->inbound) &&
-	    vmb_outbound_complete_inline(channel, packet, buffer, length))
+	    vmb_outbound_complete_inline(channel, packet, buffer, length, true))
+		return 0;
+	return vmb_outbound_complete(packet, buffer, length,
+				     &channel->counters.completed);
+}
+
+/* It is of a connection that is over, and has no sender any more; or completed. */
+static noinline int vmb_outbound_complete_orphan(struct vmb_packet_completion *packet,
+						 const void *buffer, u32 length)
+{
+	if (atomic_cmpxchg(&packet->state, VMB_PACKET_ORPHANED,
+			   VMB_PACKET_COMPLETED) != VMB_PACKET_ORPHANED)
+		return vmb_outbound_completed_twice(packet->channel);
+	return vmb_outbound_complete_and_more(packet, buffer, length);
+}
+
+int vmb_channel_packet_complete(struct vmb_packet_completion *packet,
+				const void *buffer, u32 length)
+{
+	struct vmb_channel *channel = packet->channel;
+	int state = VMB_PACKET_DELIVERED;
+
+	if (unlikely(length > channel->maximum_packet_size))
+		return vmb_outbound_complete_too_long(packet);
+	if (unlikely(!atomic_try_cmpxchg(&packet->state, &state,
+					 VMB_PACKET_COMPLETED)))
+		return vmb_outbound_complete_orphan(packet, buffer, length);
+	if (vmb_outbound_has_more_to_do(packet))
+		return vmb_outbound_complete_and_more(packet, buffer, length);
+	if (vmb_inbound_is_drain_task(&channel->inbound) &&
+	    vmb_outbound_complete_inline(channel, packet, buffer, length, false))
 		return 0;
 	return vmb_outbound_complete(packet, buffer, length,
 				     &channel->counters.completed);

@@ -11,6 +11,7 @@
 #include <linux/nospec.h>
 
 #include "inbound.h"
+#include "ring_inline.h"
 
 #include <trace/events/vmbkmcl.h>
 
@@ -102,6 +103,21 @@ static bool vmb_inbound_completes(struct vmb_channel *channel,
 				  wire->payload_length);
 }
 
+/* Out of the way of who does not trace, together with the arguments. */
+static noinline void vmb_inbound_trace_dispatch(struct vmb_channel *channel,
+						const struct vmb_ring_packet *wire)
+{
+	trace_vmb_dispatch(channel->name, wire->transaction_id, wire->type,
+			   wire->flags, wire->ranges_length, wire->payload_length);
+}
+
+static noinline void vmb_inbound_trace_fetch(struct vmb_channel *channel,
+					     const struct vmb_ring_packet *wire)
+{
+	trace_vmb_fetch(channel->name, wire->transaction_id, wire->type,
+			wire->flags, wire->ranges_length, wire->payload_length);
+}
+
 /* The callback, for the first time or again. */
 static __always_inline void
 vmb_inbound_deliver(struct vmb_channel *channel,
@@ -113,9 +129,8 @@ vmb_inbound_deliver(struct vmb_channel *channel,
 	inbound->delivered++;
 	/* Nobody else knows the packet before the callback does. */
 	atomic_set(&packet->state, VMB_PACKET_DELIVERED);
-	trace_vmb_dispatch(channel->name, wire->transaction_id, wire->type,
-			   wire->flags, wire->ranges_length,
-			   wire->payload_length);
+	if (trace_vmb_dispatch_enabled())
+		vmb_inbound_trace_dispatch(channel, wire);
 	vmb_latency_begin(&packet->since);
 	inbound->process_packet(channel, inbound->callback_context, packet,
 				vmb_inbound_payload(channel, packet),
@@ -152,8 +167,8 @@ vmb_inbound_dispatch(struct vmb_channel *channel,
 	enum vmb_refusal refusal;
 	u32 flags = 0;
 
-	trace_vmb_fetch(channel->name, wire->transaction_id, wire->type,
-			wire->flags, wire->ranges_length, wire->payload_length);
+	if (trace_vmb_fetch_enabled())
+		vmb_inbound_trace_fetch(channel, wire);
 	if (wire->type != VMB_WIRE_TYPE_DATA_INBAND) {
 		if (likely(wire->type == VMB_WIRE_TYPE_COMPLETION)) {
 			if (unlikely(!vmb_inbound_completes(channel, packet)))
@@ -221,7 +236,7 @@ static noinline bool vmb_inbound_read_failed(struct vmb_channel *channel,
  */
 static void vmb_inbound_unread(struct vmb_channel *channel, u32 read_index)
 {
-	channel->inbound.reader.read_index = read_index;
+	vmb_ring_reader_move(&channel->inbound.reader, read_index);
 }
 
 /*
@@ -284,8 +299,8 @@ static enum vmb_batch_end vmb_inbound_batch(struct vmb_channel *channel)
 		if (unlikely(!vmb_inbound_has_packet(channel)))
 			return vmb_inbound_starved(channel);
 		packet = vmb_packet_cache_first(&inbound->cache);
-		status = vmb_ring_read(reader, packet->buffer, &packet->wire,
-				       &batch->refusal);
+		status = vmb_ring_read_inline(reader, packet->buffer, &packet->wire,
+					      &batch->refusal);
 		if (unlikely(status != VMB_RING_DONE)) {
 			if (vmb_inbound_read_failed(channel, packet, status, &why))
 				return why;
@@ -295,10 +310,15 @@ static enum vmb_batch_end vmb_inbound_batch(struct vmb_channel *channel)
 			    packet->wire.ranges_length +
 			    packet->wire.payload_length;
 		vmb_inbound_dispatch(channel, packet);
-		/* Let the peer have the room back before it runs out. */
+		/* Let the peer have the room back before it runs out... */
 		if (unlikely(consumed >= batch->quarter)) {
 			consumed = 0;
 			batch->signal |= vmb_ring_reader_commit(reader);
+		}
+		/* ... and begin with its answers. */
+		if (unlikely(batch->written >= batch->quarter)) {
+			batch->written = 0;
+			batch->signal |= vmb_ring_writer_commit(&channel->outbound.writer);
 		}
 	}
 	return VMB_BATCH_BUDGET;

@@ -41,17 +41,22 @@ u32 vmb_latency_bucket(u64 nanoseconds);
 void vmb_latency_begin_slow(u64 *since);
 void vmb_latency_end_slow(struct vmb_latency *latency, u64 *since);
 
+static __always_inline bool vmb_latency_is_wanted(void)
+{
+	return static_branch_unlikely(&vmb_latency_wanted);
+}
+
 /* It waits from now on. */
 static __always_inline void vmb_latency_begin(u64 *since)
 {
-	if (static_branch_unlikely(&vmb_latency_wanted))
+	if (vmb_latency_is_wanted())
 		vmb_latency_begin_slow(since);
 }
 
 /* It has waited; @since says when it began, and then no more. */
 static __always_inline void vmb_latency_end(struct vmb_latency *latency, u64 *since)
 {
-	if (static_branch_unlikely(&vmb_latency_wanted))
+	if (vmb_latency_is_wanted())
 		vmb_latency_end_slow(latency, since);
 }
 

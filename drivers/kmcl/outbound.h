@@ -8,6 +8,7 @@
 #define VMB_OUTBOUND_H
 
 #include "gpadl.h"
+#include "ring_inline.h"
 #include "transaction.h"
 
 #include <trace/events/vmbkmcl.h>
@@ -116,6 +117,24 @@ vmb_outbound_write(struct vmb_channel *channel, const void *object,
 	return status;
 }
 
+/* As vmb_ring_write_short(): false if vmb_outbound_write() is to try. */
+static __always_inline bool
+vmb_outbound_write_short(struct vmb_channel *channel, const void *object, u64 kind,
+			 u64 transaction_id, const void *payload, u32 length,
+			 const bool by_fours)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+
+	lockdep_assert_held(&outbound->lock);
+	if (!vmb_ring_write_short(&outbound->writer, kind, transaction_id, payload,
+				  length, by_fours))
+		return false;
+	outbound->progress++;
+	if (trace_vmb_write_enabled())
+		trace_vmb_write(channel->name, object, transaction_id, (u16)kind, length);
+	return true;
+}
+
 /* Show the peer what was written; signals if it has to be. */
 static inline void vmb_outbound_publish(struct vmb_channel *channel)
 {
@@ -199,6 +218,21 @@ static inline void vmb_send_describe(const struct vmb_packet *packet,
 	out->payload_length = length;
 }
 
+/* Write a packet, if it is short and there is room. */
+static __always_inline bool
+vmb_send_write_short(struct vmb_channel *channel, const struct vmb_packet *packet,
+		     const void *payload, u32 length)
+{
+	const u64 waits = (u64)VMB_WIRE_FLAG_COMPLETION_REQUESTED << 48;
+
+	if (unlikely(packet->external.count))
+		return false;
+	return vmb_outbound_write_short(channel, packet, VMB_WIRE_TYPE_DATA_INBAND |
+					(packet->waits ? waits : 0),
+					packet->waits ? packet->transaction_id : 0,
+					payload, length, true);
+}
+
 /* Write a packet whose turn has come in the queue. */
 static inline enum vmb_ring_status
 vmb_send_write(struct vmb_channel *channel, const struct vmb_packet *packet,
@@ -208,6 +242,19 @@ vmb_send_write(struct vmb_channel *channel, const struct vmb_packet *packet,
 
 	vmb_send_describe(packet, packet->payload, packet->payload_length, &out);
 	return vmb_outbound_write(channel, packet, &out, needed);
+}
+
+/* Write a completion, if it is short and there is room. */
+static __always_inline bool
+vmb_completion_write_short(struct vmb_channel *channel,
+			   const struct vmb_packet_completion *packet,
+			   const void *buffer, u32 length)
+{
+	if (!vmb_outbound_write_short(channel, packet, VMB_WIRE_TYPE_COMPLETION,
+				      packet->wire.transaction_id, buffer, length, false))
+		return false;
+	channel->counters.completions_sent++;
+	return true;
 }
 
 static inline enum vmb_ring_status

@@ -172,14 +172,8 @@ static noinline int vmb_outbound_data_split(struct vmb_packet_external *external
 {
 	struct scatterlist *from = external->table + external->count;
 	struct scatterlist *to;
-	u32 count = 0, i = 0;
+	u32 count = 0, i;
 
-	/* There may be that much in all, and nothing in one piece. */
-	while (i < external->count &&
-	       external->table[i].offset + external->table[i].length <= most)
-		i++;
-	if (i == external->count)
-		return 0;
 	for (i = 0; i < external->count; i++)
 		count += DIV_ROUND_UP(external->table[i].offset +
 				      external->table[i].length, most);
@@ -218,6 +212,8 @@ vmb_outbound_data_cut(struct vmb_packet *packet, const struct bio_vec *vector,
 	struct vmb_packet_external *external = &packet->external;
 	struct scatterlist *entry = external->table;
 	const struct bio_vec *stop;
+	/* Of an entry's pages: it is one, or lies on two, as long as it is short. */
+	u32 longest = 2 * PAGE_SIZE;
 	u64 wanted, total = 0;
 
 	while (vector != end && offset >= vector->bv_len) {
@@ -239,8 +235,10 @@ vmb_outbound_data_cut(struct vmb_packet *packet, const struct bio_vec *vector,
 		/* What the DMA API puts there was cleared by it, or overwritten. */
 		entry->page_link = 0;
 		sg_set_page(entry, vector->bv_page, bytes, vector->bv_offset);
-		if (unlikely(vector->bv_offset >= PAGE_SIZE))
+		if (unlikely(((bytes - 1) | vector->bv_offset) >= PAGE_SIZE)) {
 			vmb_outbound_data_skip(entry, 0);
+			longest = max(longest, entry->offset + bytes);
+		}
 		entry++;
 		total += bytes;
 		if (unlikely(total >= wanted))
@@ -260,7 +258,7 @@ vmb_outbound_data_cut(struct vmb_packet *packet, const struct bio_vec *vector,
 	total -= offset;
 	if (unlikely(total > packet->channel->external.bytes))
 		return -EMSGSIZE;
-	if (unlikely(total > packet->channel->device->dma_most))
+	if (unlikely(longest > packet->channel->device->dma_most))
 		return vmb_outbound_data_split(external,
 					       packet->channel->device->dma_most);
 	return 0;

@@ -99,6 +99,10 @@ struct vmb_ring_packet {
  * @published_index: what the peer has been told.
  * @write_index: end of what has been seen of the peer's packets, checked; equal
  *	to @read_index once framing is lost.
+ * @limit: as far as packets can be read in one piece: @write_index, or if that is
+ *	behind @read_index the ring's end less one, for a packet that ends there is
+ *	none that leaves an index.
+ * @plain_payload: longest payload that vmb_ring_read_inline() copies, in bytes.
  * @maximum_ranges: longest range list accepted, in bytes.
  * @maximum_payload: longest payload accepted, in bytes.
  * @overlong: where the payload of a completion goes that is longer.
@@ -112,6 +116,8 @@ struct vmb_ring_reader {
 	u32 read_index;
 	u32 published_index;
 	u32 write_index;
+	u32 limit;
+	u32 plain_payload;
 	u32 maximum_ranges;
 	u32 maximum_payload;
 	void *overlong;
@@ -129,12 +135,25 @@ void vmb_ring_reader_init(struct vmb_ring_reader *reader,
 enum vmb_ring_status vmb_ring_read(struct vmb_ring_reader *reader, void *buffer,
 				   struct vmb_ring_packet *packet,
 				   enum vmb_refusal *refusal);
+enum vmb_ring_status vmb_ring_read_any(struct vmb_ring_reader *reader, u64 head,
+				       void *buffer, struct vmb_ring_packet *packet,
+				       enum vmb_refusal *refusal);
+enum vmb_ring_status vmb_ring_reader_refresh(struct vmb_ring_reader *reader,
+					     enum vmb_refusal *refusal);
 void vmb_ring_reader_take_overlong(struct vmb_ring_reader *reader, void *buffer,
 				   u32 size);
 bool vmb_ring_reader_commit(struct vmb_ring_reader *reader);
 void vmb_ring_reader_mask(struct vmb_ring_reader *reader);
 bool vmb_ring_reader_unmask(struct vmb_ring_reader *reader);
 bool vmb_ring_reader_has_data(const struct vmb_ring_reader *reader);
+
+/* Go on reading at an index. */
+static inline void vmb_ring_reader_move(struct vmb_ring_reader *reader, u32 index)
+{
+	reader->read_index = index;
+	reader->limit = reader->write_index >= index ? reader->write_index :
+						       reader->ring.size - 1;
+}
 
 /* Bytes read and not yet given back to the peer. */
 static inline u32 vmb_ring_reader_uncommitted(const struct vmb_ring_reader *reader)
@@ -193,10 +212,6 @@ int vmb_ring_packet_size(u32 ranges_length, u32 payload_length, u32 *size);
 enum vmb_ring_status vmb_ring_write(struct vmb_ring_writer *writer,
 				    const struct vmb_ring_outbound_packet *packet,
 				    u32 *needed);
-enum vmb_ring_status vmb_ring_write_completion(struct vmb_ring_writer *writer,
-					       u64 transaction_id,
-					       const void *payload,
-					       u32 payload_length);
 bool vmb_ring_writer_commit(struct vmb_ring_writer *writer);
 void vmb_ring_writer_wait_for_room(struct vmb_ring_writer *writer, u32 needed);
 bool vmb_ring_writer_has_room(const struct vmb_ring_writer *writer, u32 size);

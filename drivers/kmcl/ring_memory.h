@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Arithmetic on ring indices, and copies to and from a ring's data. Private to
- * ring_reader.c and ring_writer.c.
+ * ring_reader.c, ring_writer.c and ring_inline.h.
  *
  * A ring is not assumed to be mapped twice in a row, so what crosses its end is
  * copied in two pieces. Indices are multiples of 8 and below the size, which is
@@ -102,6 +102,12 @@ static inline void vmb_ring_store_word(const struct vmb_ring *ring, u32 index,
 				       __le64 word)
 {
 	WRITE_ONCE(*(__le64 *)(ring->data + index), word);
+}
+
+/* struct vmb_wire_trailer */
+static inline __le64 vmb_ring_trailer(u32 start_index)
+{
+	return cpu_to_le64((u64)start_index << 32);
 }
 
 /* One word of private memory at any address. */

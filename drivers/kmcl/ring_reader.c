@@ -9,8 +9,7 @@
 #include <asm/barrier.h>
 #include <asm/byteorder.h>
 
-#include "ring.h"
-#include "ring_memory.h"
+#include "ring_inline.h"
 
 /* The types that carry data to us, as a set of bits. */
 #define VMB_RING_TYPES_KNOWN						\
@@ -47,6 +46,8 @@ void vmb_ring_reader_init(struct vmb_ring_reader *reader,
 		.ring = *ring,
 		.maximum_ranges = maximum_ranges,
 		.maximum_payload = maximum_payload,
+		.plain_payload = min(maximum_payload,
+				     VMB_RING_COPY_INLINE - VMB_RING_PACKET_MINIMUM),
 		.lost = VMB_REFUSAL_NONE,
 	};
 }
@@ -75,18 +76,26 @@ vmb_ring_reader_lose(struct vmb_ring_reader *reader, enum vmb_refusal reason,
 		     enum vmb_refusal *refusal)
 {
 	reader->write_index = reader->read_index;
+	reader->limit = reader->read_index;
 	reader->lost = reason;
 	*refusal = reason;
 	return VMB_RING_LOST;
 }
 
-/*
- * Looks how far the peer has written by now. It may write up to the index that
- * it has been told, so one between that and our own means that it took back
- * what we have already read.
+/**
+ * vmb_ring_reader_refresh() - look how far the peer has written by now
+ * @reader: the ring's reading end.
+ * @refusal: gets the reason, for VMB_RING_LOST.
+ *
+ * It may write up to the index that it has been told, so one between that and our
+ * own means that it took back what we have already read.
+ *
+ * Context: Any. The caller serialises all calls on one reader.
+ * Return: VMB_RING_DONE - there is something to read; VMB_RING_EMPTY; or
+ * VMB_RING_LOST.
  */
-static noinline enum vmb_ring_status
-vmb_ring_reader_refresh(struct vmb_ring_reader *reader, enum vmb_refusal *refusal)
+enum vmb_ring_status vmb_ring_reader_refresh(struct vmb_ring_reader *reader,
+					     enum vmb_refusal *refusal)
 {
 	const struct vmb_ring *ring = &reader->ring;
 	enum vmb_refusal reason = reader->lost;
@@ -111,6 +120,7 @@ vmb_ring_reader_refresh(struct vmb_ring_reader *reader, enum vmb_refusal *refusa
 					    refusal);
 
 	reader->write_index = write_index;
+	vmb_ring_reader_move(reader, reader->read_index);
 	return write_index == reader->read_index ? VMB_RING_EMPTY : VMB_RING_DONE;
 }
 
@@ -161,6 +171,69 @@ static noinline bool vmb_ring_read_overlong(struct vmb_ring_reader *reader,
 }
 
 /**
+ * vmb_ring_read_any() - read a packet of any kind and length
+ * @reader: the ring's reading end; there is something to read.
+ * @head: the first word at its read index, captured.
+ * @buffer: as vmb_ring_read()'s.
+ * @packet: likewise.
+ * @refusal: likewise.
+ *
+ * Context: Any. The caller serialises all calls on one reader.
+ * Return: as vmb_ring_read(), which calls it for what it does not read itself.
+ */
+noinline enum vmb_ring_status
+vmb_ring_read_any(struct vmb_ring_reader *reader, u64 head, void *buffer,
+		  struct vmb_ring_packet *packet, enum vmb_refusal *refusal)
+{
+	const struct vmb_ring *ring = &reader->ring;
+	u32 index = reader->read_index;
+	u32 available = vmb_ring_distance(ring, index, reader->write_index);
+	u32 offset = (u16)(head >> 16) * VMB_WIRE_UNIT;
+	u32 length = (u16)(head >> 32) * VMB_WIRE_UNIT;
+	u32 size = length + VMB_RING_TRAILER;
+	u32 room = ring->size - index;
+	u64 kind;
+
+	if (unlikely(offset < VMB_RING_DESCRIPTOR || offset > length ||
+		     size > available))
+		return vmb_ring_reader_lose(reader,
+					    vmb_ring_reader_misframed(offset, length,
+								      available),
+					    refusal);
+
+	/* Framing is sound: from here on the packet is consumed in any case. */
+	packet->type = (u16)head;
+	packet->flags = (u16)(head >> 48);
+	packet->ranges_length = offset - VMB_RING_DESCRIPTOR;
+	packet->payload_length = length - offset;
+	packet->transaction_id =
+		vmb_ring_load_word(ring, room > VMB_WIRE_UNIT ?
+					 index + VMB_WIRE_UNIT : 0);
+	vmb_ring_reader_move(reader, size < room ? index + size : size - room);
+
+	kind = head & VMB_RING_KIND;
+	if (unlikely(!vmb_ring_type_is_known(kind))) {
+		*refusal = vmb_ring_type_is_known((u16)head) ?
+			   VMB_REFUSAL_FLAGS_UNKNOWN : VMB_REFUSAL_TYPE_UNKNOWN;
+		return VMB_RING_REFUSED;
+	}
+	if (unlikely(offset - VMB_RING_DESCRIPTOR > reader->maximum_ranges ||
+		     length - offset > reader->maximum_payload)) {
+		if (vmb_ring_read_overlong(reader, index, packet))
+			return VMB_RING_DONE;
+		*refusal = VMB_REFUSAL_PACKET_TOO_LARGE;
+		return VMB_RING_REFUSED;
+	}
+
+	if (unlikely(size > min(room, VMB_RING_COPY_INLINE)))
+		return vmb_ring_read_split(ring, index, buffer, length);
+	vmb_ring_load_words(buffer,
+			    (const u64 *)(ring->data + index + VMB_RING_DESCRIPTOR),
+			    length - VMB_RING_DESCRIPTOR);
+	return VMB_RING_DONE;
+}
+
+/**
  * vmb_ring_read() - take the next packet out of the ring
  * @reader: the ring's reading end.
  * @buffer: gets the range list and, right behind it, the payload. Aligned to 8
@@ -187,64 +260,7 @@ enum vmb_ring_status vmb_ring_read(struct vmb_ring_reader *reader, void *buffer,
 				   struct vmb_ring_packet *packet,
 				   enum vmb_refusal *refusal)
 {
-	const struct vmb_ring *ring = &reader->ring;
-	u32 index = reader->read_index;
-	u32 available, length, offset, size, room;
-	u64 head, kind;
-
-	if (unlikely(index == reader->write_index)) {
-		enum vmb_ring_status status = vmb_ring_reader_refresh(reader, refusal);
-
-		if (status != VMB_RING_DONE)
-			return status;
-	}
-	available = vmb_ring_distance(ring, index, reader->write_index);
-
-	/* The first word is struct vmb_wire_descriptor up to its flags. */
-	head = vmb_ring_load_word(ring, index);
-	offset = (u16)(head >> 16) * VMB_WIRE_UNIT;
-	length = (u16)(head >> 32) * VMB_WIRE_UNIT;
-	size = length + VMB_RING_TRAILER;
-	if (unlikely(offset < VMB_RING_DESCRIPTOR || offset > length ||
-		     size > available))
-		return vmb_ring_reader_lose(reader,
-					    vmb_ring_reader_misframed(offset, length,
-								      available),
-					    refusal);
-
-	/* Framing is sound: from here on the packet is consumed in any case. */
-	room = ring->size - index;
-	packet->type = (u16)head;
-	packet->flags = (u16)(head >> 48);
-	packet->ranges_length = offset - VMB_RING_DESCRIPTOR;
-	packet->payload_length = length - offset;
-	packet->transaction_id =
-		vmb_ring_load_word(ring, room > VMB_WIRE_UNIT ?
-					 index + VMB_WIRE_UNIT : 0);
-	reader->read_index = size < room ? index + size : size - room;
-
-	/* Nearly always in-band data, and no flag but the one there is. */
-	kind = head & VMB_RING_KIND;
-	if (unlikely(kind != VMB_WIRE_TYPE_DATA_INBAND &&
-		     !vmb_ring_type_is_known(kind))) {
-		*refusal = vmb_ring_type_is_known((u16)head) ?
-			   VMB_REFUSAL_FLAGS_UNKNOWN : VMB_REFUSAL_TYPE_UNKNOWN;
-		return VMB_RING_REFUSED;
-	}
-	if (unlikely(offset - VMB_RING_DESCRIPTOR > reader->maximum_ranges ||
-		     length - offset > reader->maximum_payload)) {
-		if (vmb_ring_read_overlong(reader, index, packet))
-			return VMB_RING_DONE;
-		*refusal = VMB_REFUSAL_PACKET_TOO_LARGE;
-		return VMB_RING_REFUSED;
-	}
-
-	if (unlikely(size > min(room, VMB_RING_COPY_INLINE)))
-		return vmb_ring_read_split(ring, index, buffer, length);
-	vmb_ring_load_words(buffer,
-			    (const u64 *)(ring->data + index + VMB_RING_DESCRIPTOR),
-			    length - VMB_RING_DESCRIPTOR);
-	return VMB_RING_DONE;
+	return vmb_ring_read_inline(reader, buffer, packet, refusal);
 }
 
 /**

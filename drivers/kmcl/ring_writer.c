@@ -12,8 +12,7 @@
 #include <asm/barrier.h>
 #include <asm/byteorder.h>
 
-#include "ring.h"
-#include "ring_memory.h"
+#include "ring_inline.h"
 
 /*
  * A writer that waits gets no signal before this part of the ring is free, so
@@ -110,12 +109,6 @@ static inline __le64 vmb_ring_head(const struct vmb_ring_outbound_packet *packet
 
 	return cpu_to_le64((u64)packet->flags << 48 | (u64)length8 << 32 |
 			   (u64)offset8 << 16 | packet->type);
-}
-
-/* struct vmb_wire_trailer */
-static inline __le64 vmb_ring_trailer(u32 start_index)
-{
-	return cpu_to_le64((u64)start_index << 32);
 }
 
 /* A packet that crosses the ring's end. */
@@ -224,62 +217,6 @@ enum vmb_ring_status vmb_ring_write(struct vmb_ring_writer *writer,
 		vmb_ring_put_long(ring, start, packet, size);
 	else
 		vmb_ring_put(ring, start, packet, size);
-	return VMB_RING_DONE;
-}
-
-/* A completion that is long, crosses the ring's end, or finds no room. */
-static noinline enum vmb_ring_status
-vmb_ring_write_completion_split(struct vmb_ring_writer *writer,
-				u64 transaction_id, const void *payload,
-				u32 payload_length)
-{
-	const struct vmb_ring_outbound_packet packet = {
-		.transaction_id = transaction_id,
-		.type = VMB_WIRE_TYPE_COMPLETION,
-		.payload = payload,
-		.payload_length = payload_length,
-	};
-	u32 needed;
-
-	return vmb_ring_write(writer, &packet, &needed);
-}
-
-/**
- * vmb_ring_write_completion() - vmb_ring_write() for the commonest packet
- * @writer: the ring's writing end.
- * @transaction_id: of the packet that is completed.
- * @payload: or NULL.
- * @payload_length: bytes of @payload; vmb_ring_packet_size() does not refuse it.
- *
- * Context: Any. The caller serialises all calls on one writer.
- * Return: as vmb_ring_write(), which tells how much room is needed where this
- * finds none.
- */
-enum vmb_ring_status vmb_ring_write_completion(struct vmb_ring_writer *writer,
-					       u64 transaction_id,
-					       const void *payload,
-					       u32 payload_length)
-{
-	u32 length = round_up(payload_length, VMB_WIRE_UNIT) + VMB_RING_DESCRIPTOR;
-	const struct vmb_ring *ring = &writer->ring;
-	u32 size = length + VMB_RING_TRAILER;
-	u32 start = writer->write_index;
-	u64 *to = (u64 *)(ring->data + start);
-
-	if (unlikely(size >= writer->room || size >= ring->size - start ||
-		     size > VMB_RING_COPY_INLINE))
-		return vmb_ring_write_completion_split(writer, transaction_id,
-						       payload, payload_length);
-	writer->room -= size;
-	writer->write_index = start + size;
-
-	WRITE_ONCE(*(__le64 *)to++,
-		   cpu_to_le64((u64)(length / VMB_WIRE_UNIT) << 32 |
-			       (VMB_RING_DESCRIPTOR / VMB_WIRE_UNIT) << 16 |
-			       VMB_WIRE_TYPE_COMPLETION));
-	WRITE_ONCE(*(__le64 *)to++, cpu_to_le64(transaction_id));
-	to = vmb_ring_store_words(to, payload, payload_length);
-	WRITE_ONCE(*(__le64 *)to, vmb_ring_trailer(start));
 	return VMB_RING_DONE;
 }
 

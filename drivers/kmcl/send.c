@@ -119,13 +119,13 @@ static int vmb_send_place(struct vmb_channel *channel, struct vmb_packet *packet
 
 	lockdep_assert_held(&outbound->lock);
 	if (likely(list_empty(&outbound->queue) && vmb_outbound_may_write(channel))) {
+		if (likely(vmb_send_write_short(channel, packet, buffer, length)))
+			goto written;
 		vmb_send_describe(packet, buffer, length, &outbound->scratch);
 		status = vmb_outbound_write(channel, packet, &outbound->scratch,
 					    &outbound->needed);
-		if (likely(status == VMB_RING_DONE)) {
-			vmb_send_in_ring(channel, packet);
-			goto publish;
-		}
+		if (status == VMB_RING_DONE)
+			goto written;
 		if (status == VMB_RING_LOST) {
 			vmb_outbound_lost(channel);
 			return -ENODEV;
@@ -138,6 +138,9 @@ static int vmb_send_place(struct vmb_channel *channel, struct vmb_packet *packet
 	ret = vmb_send_queue(channel, packet, buffer, length);
 	if (ret)
 		return ret;
+	goto publish;
+written:
+	vmb_send_in_ring(channel, packet);
 publish:
 	/* A drain publishes when it ends. */
 	if (!outbound->batching)

@@ -48,9 +48,9 @@ static void publish(struct fixture *fixture, u32 index)
 /* Both ends stand at index, as after many packets. */
 static void start_at(struct fixture *fixture, u32 index)
 {
-	fixture->reader.read_index = index;
 	fixture->reader.published_index = index;
 	fixture->reader.write_index = index;
+	vmb_ring_reader_move(&fixture->reader, index);
 	ring_image_set(&fixture->image, RING_IMAGE_READ_INDEX, index);
 	publish(fixture, index);
 }

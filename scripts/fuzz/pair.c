@@ -5,6 +5,7 @@
  */
 #define VMB_FUZZ_PEER
 #include "fuzz.h"
+#include "ring_inline.h"
 
 #define MAXIMUM_RANGES	256
 #define MAXIMUM_PAYLOAD	1024
@@ -67,9 +68,13 @@ static void pair_write(struct pair_run *run, struct fuzz_input *input)
 
 	for (i = 0; i < length; i++)
 		bytes[i] = byte_of(packet.seed, i);
-	if (outbound.type == 11 && !outbound.flags && !outbound.ranges_length)
-		status = vmb_ring_write_completion(&run->writer, outbound.transaction_id,
-						   bytes, packet.payload_length);
+	/* Those that the library writes inline, if they can be. */
+	if (!outbound.ranges_length &&
+	    vmb_ring_write_short(&run->writer,
+				 outbound.type | (u64)outbound.flags << 48,
+				 outbound.transaction_id, bytes, packet.payload_length,
+				 packet.seed % 2))
+		status = VMB_RING_DONE;
 	else
 		status = vmb_ring_write(&run->writer, &outbound, &needed);
 	switch (status) {

@@ -130,6 +130,8 @@ static void read_one(struct reader_run *run)
 	FUZZ_CHECK(reader->read_index < reader->ring.size);
 	FUZZ_CHECK(reader->read_index % 8 == 0);
 	FUZZ_CHECK(reader->write_index < reader->ring.size);
+	FUZZ_CHECK(reader->limit == (reader->write_index >= reader->read_index ?
+				     reader->write_index : reader->ring.size - 1));
 	FUZZ_CHECK(vmb_ring_reader_uncommitted(reader) < reader->ring.size);
 }
 
