@@ -94,8 +94,8 @@ static noinline int vmb_send_queue(struct vmb_channel *channel,
  * when its batch ends. Is the packet's turn then, and room for it? As far as can
  * be told now; if the batch takes the room, the packet is the next that gets some.
  */
-static bool vmb_send_is_next(const struct vmb_channel *channel,
-			     const struct vmb_packet *packet, u32 length)
+static noinline bool vmb_send_is_next(const struct vmb_channel *channel,
+				      const struct vmb_packet *packet, u32 length)
 {
 	const struct vmb_outbound *outbound = &channel->outbound;
 	u32 ranges_length = packet->external.count ?
@@ -171,6 +171,14 @@ static int vmb_send_submit_locked(struct vmb_channel *channel,
 	return 0;
 }
 
+/* Out of the way of who does not look, together with the arguments. */
+static noinline void vmb_send_note(struct vmb_packet *packet, u32 length)
+{
+	trace_vmb_send(packet->channel->name, packet, packet->external.count,
+		       packet->waits, length);
+	vmb_latency_begin(&packet->since);
+}
+
 /*
  * Send a packet that is described: @waits and external data are set. If not
  * @may_wait it does not wait for room. 0 or an errno, with which the packet is the
@@ -184,9 +192,8 @@ int vmb_send_submit(struct vmb_packet *packet, const void *buffer, u32 length,
 	unsigned long flags;
 	int ret;
 
-	trace_vmb_send(channel->name, packet, packet->external.count, packet->waits,
-		       length);
-	vmb_latency_begin(&packet->since);
+	if (trace_vmb_send_enabled() || vmb_latency_is_wanted())
+		vmb_send_note(packet, length);
 	spin_lock_irqsave(&outbound->lock, flags);
 	ret = vmb_send_submit_locked(channel, packet, buffer, length, may_wait);
 	vmb_outbound_unlock(channel, flags);
@@ -276,6 +283,16 @@ static inline int vmb_send_vectors(struct vmb_packet *packet, const void *buffer
 	return vmb_send_external(packet, buffer, length);
 }
 
+/* With memory, whole; what has none need save nothing for this. */
+static noinline int vmb_send_all_vectors(struct vmb_packet *packet,
+					 const void *buffer, u32 length,
+					 const struct bio_vec *vectors,
+					 u32 vector_count, u32 flags)
+{
+	return vmb_send_vectors(packet, buffer, length, vectors, vector_count, 0, 0,
+				flags);
+}
+
 int vmb_packet_send(struct vmb_packet *packet, const void *buffer,
 		    u32 buffer_length, const struct bio_vec *vectors,
 		    u32 vector_count, u32 flags)
@@ -283,8 +300,8 @@ int vmb_packet_send(struct vmb_packet *packet, const void *buffer,
 	int ret;
 
 	if (vectors)
-		return vmb_send_vectors(packet, buffer, buffer_length, vectors,
-					vector_count, 0, 0, flags);
+		return vmb_send_all_vectors(packet, buffer, buffer_length, vectors,
+					    vector_count, flags);
 	ret = vmb_send_check_inline(packet, buffer_length, flags, false);
 	if (unlikely(ret))
 		return ret == VMB_SEND_FRAMED ?

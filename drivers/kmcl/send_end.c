@@ -69,8 +69,10 @@ static inline void vmb_send_account(struct vmb_channel *channel, int status)
 static inline void vmb_send_finish(struct vmb_packet *packet, int status,
 				   const void *buffer, u32 length)
 {
-	trace_vmb_sent(packet->channel->name, packet,
-		       packet->waits ? packet->transaction_id : 0, status, length);
+	if (trace_vmb_sent_enabled())
+		trace_vmb_sent(packet->channel->name, packet,
+			       packet->waits ? packet->transaction_id : 0, status,
+			       length);
 	if (packet->external.count)
 		vmb_outbound_data_release(packet, status == -EIO);
 	WRITE_ONCE(packet->state, VMB_SEND_IDLE);
