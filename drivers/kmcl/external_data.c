@@ -36,22 +36,24 @@ enum vmb_refusal vmb_external_data_check(struct vmb_packet_completion *packet)
 				&packet->channel->external);
 }
 
-/* The owner of all 4 KiB frames that a segment touches, or NULL. */
-static struct vmb_gpadl *
-vmb_external_data_owner(struct vmb_memory *memory,
-			const struct vmb_range_segment *segment)
+/*
+ * The 4 KiB frame that a segment lies in, if it is of memory that is shared, or
+ * NULL. Peers name memory in its order: mostly it is the one behind @before.
+ */
+static const struct vmb_gpadl_frame *
+vmb_external_data_frame(struct vmb_memory *memory,
+			const struct vmb_range_segment *segment,
+			const struct vmb_gpadl_frame *before)
 {
-	u64 frame = segment->frame << (PAGE_SHIFT - VMB_WIRE_PAGE_SHIFT);
-	u64 first = frame + (segment->offset >> VMB_WIRE_PAGE_SHIFT);
-	u64 last = frame + ((segment->offset + segment->length - 1) >>
-			    VMB_WIRE_PAGE_SHIFT);
-	struct vmb_gpadl *owner = xa_load(&memory->frames, first);
+	u64 number = (segment->frame << (PAGE_SHIFT - VMB_WIRE_PAGE_SHIFT)) +
+		     (segment->offset >> VMB_WIRE_PAGE_SHIFT);
 
 	lockdep_assert_held(&memory->lock);
-	while (owner && first++ < last)
-		if (xa_load(&memory->frames, first) != owner)
-			owner = NULL;
-	return owner;
+	if (before && before[1].number == number)
+		return before + 1;
+	if (number != (unsigned long)number)
+		return NULL;
+	return xa_load(&memory->frames, number);
 }
 
 static void vmb_external_data_add(struct vmb_packet_completion *packet,
@@ -70,10 +72,14 @@ static void vmb_external_data_add(struct vmb_packet_completion *packet,
 		packet->external_read_only = true;
 }
 
-/* @pending: becomes true if the page is being shared just now. */
-static enum vmb_refusal
+/*
+ * @frame: of the segment before, and then of this one. @pending: becomes true if the
+ * page is being shared just now.
+ */
+static __always_inline enum vmb_refusal
 vmb_external_data_add_gpa(struct vmb_packet_completion *packet,
-			  const struct vmb_range_segment *segment, bool *pending)
+			  const struct vmb_range_segment *segment,
+			  const struct vmb_gpadl_frame **frame, bool *pending)
 {
 	struct vmb_channel *channel = packet->channel;
 	struct vmb_gpadl *owner;
@@ -88,7 +94,11 @@ vmb_external_data_add_gpa(struct vmb_packet_completion *packet,
 		owner = NULL;
 		goto found;
 	}
-	owner = vmb_external_data_owner(&channel->memory, segment);
+	*frame = vmb_external_data_frame(&channel->memory, segment, *frame);
+	owner = *frame ? (*frame)->gpadl : NULL;
+	/* Nor does anything stand behind the mark at the end, which is nobody's. */
+	if (unlikely(!owner))
+		*frame = NULL;
 	if (owner && owner->state == VMB_GPADL_SHARING) {
 		*pending = true;
 		/* Whoever shares it looks at this under the lock, too. */
@@ -142,6 +152,7 @@ vmb_external_data_resolve(struct vmb_packet_completion *packet, bool *pending)
 {
 	struct vmb_memory *memory = &packet->channel->memory;
 	enum vmb_refusal refusal = VMB_REFUSAL_NONE;
+	const struct vmb_gpadl_frame *frame = NULL;
 	struct vmb_range_segment segment;
 	struct vmb_gpadl *set = NULL;
 	struct vmb_range_walk walk;
@@ -161,7 +172,7 @@ vmb_external_data_resolve(struct vmb_packet_completion *packet, bool *pending)
 								 &segment);
 		else
 			refusal = vmb_external_data_add_gpa(packet, &segment,
-							    pending);
+							    &frame, pending);
 	}
 	spin_unlock_irqrestore(&memory->lock, flags);
 	return refusal;
@@ -173,13 +184,23 @@ void vmb_external_data_release(struct vmb_packet_completion *packet)
 	struct vmb_memory *memory = &packet->channel->memory;
 	bool unused = false;
 	unsigned long flags;
-	u32 i;
+	u32 i = 0;
 
 	spin_lock_irqsave(&memory->lock, flags);
-	for (i = 0; i < packet->vector_count; i++)
-		if (packet->owners[i] && !--packet->owners[i]->users)
-			unused = true;
-	if (unused)
+	while (i < packet->vector_count) {
+		struct vmb_gpadl *owner = packet->owners[i];
+		u32 first = i;
+
+		/* Mostly it is one owner's, all of it. */
+		while (++i < packet->vector_count && packet->owners[i] == owner)
+			;
+		if (!owner)
+			continue;
+		owner->users -= i - first;
+		unused |= !owner->users;
+	}
+	/* The barrier in it is for who has looked before it sleeps. */
+	if (unused && wq_has_sleeper(&memory->unused))
 		wake_up(&memory->unused);
 	spin_unlock_irqrestore(&memory->lock, flags);
 	for (i = 0; i < packet->vector_count && !packet->channel->local; i++)

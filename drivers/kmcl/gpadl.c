@@ -61,12 +61,18 @@ static void vmb_gpadl_erase_frames(struct vmb_memory *memory,
 static int vmb_gpadl_insert_frames(struct vmb_memory *memory,
 				   struct vmb_gpadl *gpadl)
 {
+	u32 count = vmb_gpadl_frame_count(gpadl);
 	u32 i;
 	int ret;
 
-	for (i = 0; i < vmb_gpadl_frame_count(gpadl); i++) {
-		ret = xa_insert(&memory->frames, vmb_gpadl_frame(gpadl, i), gpadl,
-				GFP_KERNEL);
+	for (i = 0; i < count; i++) {
+		gpadl->frames[i].number = vmb_gpadl_frame(gpadl, i);
+		gpadl->frames[i].gpadl = gpadl;
+	}
+	gpadl->frames[count].number = U64_MAX;
+	for (i = 0; i < count; i++) {
+		ret = xa_insert(&memory->frames, gpadl->frames[i].number,
+				&gpadl->frames[i], GFP_KERNEL);
 		if (ret) {
 			vmb_gpadl_erase_frames(memory, gpadl, i);
 			return ret == -EBUSY ? -EEXIST : ret;

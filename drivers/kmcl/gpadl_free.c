@@ -83,6 +83,7 @@ void vmb_gpadl_free(struct vmb_gpadl *gpadl, bool leaked)
 		vmb_gpadl_release_memory(gpadl);
 		vmb_gpadl_unpin(gpadl);
 	}
+	kvfree(gpadl->frames);
 	kvfree(gpadl->pages);
 	kfree(gpadl);
 }

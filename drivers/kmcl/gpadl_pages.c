@@ -54,7 +54,11 @@ static struct vmb_gpadl *vmb_gpadl_allocate(enum vmb_gpadl_origin origin,
 	gpadl->read_only = flags & VMB_CHANNEL_GPADL_FLAG_READ_ONLY;
 	gpadl->pages = kvcalloc(byte_count >> PAGE_SHIFT, sizeof(*gpadl->pages),
 				GFP_KERNEL);
-	if (!gpadl->pages) {
+	gpadl->frames = kvcalloc((byte_count >> VMB_WIRE_PAGE_SHIFT) + 1,
+				 sizeof(*gpadl->frames), GFP_KERNEL);
+	if (!gpadl->pages || !gpadl->frames) {
+		kvfree(gpadl->frames);
+		kvfree(gpadl->pages);
 		kfree(gpadl);
 		return ERR_PTR(-ENOMEM);
 	}

@@ -40,6 +40,20 @@ enum vmb_gpadl_state {
 };
 
 /**
+ * struct vmb_gpadl_frame - a 4 KiB frame of memory that is shared
+ * @number: of the frame; U64_MAX, which no frame has, behind a GPADL's last.
+ * @gpadl: whose it is.
+ *
+ * Of one GPADL they stand in the order in which its pages do: so what a peer
+ * names in that order is found without a look-up each. Allocated and freed with
+ * the GPADL; immutable while &vmb_memory.frames leads to it.
+ */
+struct vmb_gpadl_frame {
+	u64 number;
+	struct vmb_gpadl *gpadl;
+};
+
+/**
  * struct vmb_gpadl - memory that the channel has shared with its peer
  * @node: in &vmb_memory.gpadls.
  * @handle: the peer's name for it.
@@ -50,6 +64,7 @@ enum vmb_gpadl_state {
  *	it is handed out read-only, and a server maps it so.
  * @pages: its pages, in order.
  * @page_count: how many.
+ * @frames: its 4 KiB frames, in order, and one more that marks the end.
  * @pinned: they are referenced, so that whoever frees them too early, or must
  *	never, does not give them to others.
  * @state: enum vmb_gpadl_state; changed under memory.mutex and memory.lock.
@@ -72,6 +87,7 @@ struct vmb_gpadl {
 	bool read_only;
 	struct page **pages;
 	u32 page_count;
+	struct vmb_gpadl_frame *frames;
 	bool pinned;
 	enum vmb_gpadl_state state;
 	u32 users;
@@ -89,7 +105,7 @@ struct vmb_gpadl {
  *	and look-ups in the list and the arrays against deletion.
  * @gpadls: those that the peer has, or had to the last; changed under @mutex and
  *	@lock.
- * @frames: 4 KiB page frame number to struct vmb_gpadl.
+ * @frames: 4 KiB page frame number to struct vmb_gpadl_frame.
  * @sets: transfer-page set id to struct vmb_gpadl.
  * @mapped: of a server: handles of its client's GPADLs that it has mapped;
  *	changed under the array's own lock.

@@ -67,6 +67,23 @@ static void direct_pages_in_the_lists_order(struct kunit *test)
 				    vmalloc_to_page(shared->memory + order[i] * 4096));
 }
 
+/* What marks the end of the memory is no page of it, whatever a peer calls it. */
+static void direct_behind_the_last_page(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct external_memory *shared = shared_of(fixture);
+	struct range_list list;
+
+	share_memory(fixture, 0);
+	range_list_begin(&list, 1, 0);
+	range_list_range(&list, 3 * 4096, 0);
+	range_list_pfn(&list, peer_pfn(shared->memory + EXTERNAL_PAGES * PAGE_SIZE - 4096));
+	range_list_pfn(&list, U64_MAX);
+	range_list_pfn(&list, U64_MAX);
+	peer_send_list(fixture, 9, &list);
+	expect_external_refused(fixture, -EACCES, VMB_REFUSAL_PAGE_NOT_SHARED);
+}
+
 static void direct_several_ranges(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
@@ -598,6 +615,7 @@ static struct kunit_case external_data_cases[] = {
 	KUNIT_CASE(direct_from_byte_to_byte),
 	KUNIT_CASE(direct_single_byte),
 	KUNIT_CASE(direct_pages_in_the_lists_order),
+	KUNIT_CASE(direct_behind_the_last_page),
 	KUNIT_CASE(direct_several_ranges),
 	KUNIT_CASE(direct_in_memory_of_the_page_allocator),
 	KUNIT_CASE(direct_page_that_is_not_shared),
