@@ -136,6 +136,8 @@ doctor_tells() {
 	says 'PROBLEM .*/var/lib/dkms/mok\.pub, which is not enrolled'
 	says 'try: mokutil --import /var/lib/dkms/mok\.pub'
 	says 'PROBLEM .*vmb_hello is bound to no device'
+	says 'driver_override in /usr/share/doc/vmbkmcl-dkms/installing\.md'
+	test -s "$root/usr/share/doc/vmbkmcl-dkms/installing.md"
 	says '7b2e94d1-.* type 6f9c1b7e-.* driver none'
 	inside "strip --strip-debug /lib/modules/$release/updates/dkms/vmbkmcl.ko; vmbkmcl doctor $release" && return 1
 	says 'PROBLEM .*refuses unsigned modules'

@@ -427,10 +427,10 @@ readme_client() {
 }
 
 # "By hand" loads what a module needs before it, and names every parameter.
-readme_by_hand() {
+loaded_by_hand() {
 	local name loaded=" " need
 
-	sed -n '/By hand/,/^To unload/p' README.md >"$scratch/by-hand"
+	sed -n '/^## By hand/,/^## Unloading/p' scripts/installing.md >"$scratch/by-hand"
 	grep -oE '(modprobe|insmod) [^ ]+' "$scratch/by-hand" | sed 's/.* //; s#.*/##; s/\.ko//' \
 		>"$scratch/order"
 	cat "$scratch/order"
@@ -447,8 +447,8 @@ readme_by_hand() {
 	for name in vmbkmcl vmbkmcl_hv; do
 		modinfo -F parm "$(module 6.12 "$name")" | sed 's/:.*//' >"$scratch/parameters"
 		while read -r need; do
-			grep -q "\`$need" README.md || {
-				echo "the README has not the parameter $need of $name"
+			grep -q "\`$need" scripts/installing.md || {
+				echo "installing.md has not the parameter $need of $name"
 				return 1
 			}
 		done <"$scratch/parameters"
@@ -541,8 +541,8 @@ if wants modinfo; then
 			field 6.12 "$name" depends '^vmbkmcl$'
 	done
 	check "modinfo: exports are GPL only" only_gpl_exports 6.12
-	check "modinfo: the README's \"By hand\" loads in order, and has the parameters" \
-		readme_by_hand
+	check "modinfo: \"By hand\" of installing.md loads in order, and has the parameters" \
+		loaded_by_hand
 fi
 
 if wants sparse; then

@@ -25,7 +25,7 @@ tree=$out/vmbkmcl-$version
 "$VMB_TOP/scripts/copy-sources.sh" "$tree"
 cp -r "$VMB_TOP/scripts/debian" "$tree/debian"
 rm "$tree"/debian/vmbkmcl.{8,mk}
-cp -r "$VMB_TOP"/scripts/{debian,out-of-tree-client,copy-sources.sh} "$tree/scripts/"
+cp -r "$VMB_TOP"/scripts/{debian,out-of-tree-client,copy-sources.sh,installing.md,secure-boot.md} "$tree/scripts/"
 sed -i "s|@MAINTAINER@|$maintainer|" "$tree/debian/control"
 # When the sources changed last: the same sources make the same packages.
 date=$(git -C "$VMB_TOP" log -1 --format=%cD 2>/dev/null ||

@@ -61,7 +61,7 @@ tell_of_key() {
 	echo "Signed by DKMS with $(said 'Signing key')."
 	echo "With Secure Boot the firmware has to know the certificate of that. Once:"
 	echo "  mokutil --import $certificate"
-	echo "and reboot; in Azure see \"Secure Boot\" in README.md."
+	echo "and reboot; in Azure see scripts/secure-boot.md."
 }
 
 install_now() {

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # "make sign": signs the built modules, for machines with Secure Boot. DKMS signs
-# by itself. "Secure Boot" in README.md has the whole of it.
+# by itself. scripts/secure-boot.md has the whole of it.
 #
 # usage: [KEY=] [CERT=] [KDIR=] [KVER=] sign.sh [MODULE...]
 #
@@ -56,4 +56,4 @@ for module; do
 done
 echo "With Secure Boot the firmware has to know the certificate. Once:"
 echo "  mokutil --import $CERT"
-echo "and reboot; in Azure see \"Secure Boot\" in README.md."
+echo "and reboot; in Azure see scripts/secure-boot.md."
