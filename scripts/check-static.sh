@@ -15,7 +15,8 @@
 #   litmus      each barrier of the ring is needed, and is enough
 #   observe     include/ABI against the code, vmbstat on a recorded tree
 #   source      SPDX lines, where kernel versions may be asked for, file sizes,
-#               log lines that nobody limits, what the README shows of the sources
+#               log lines that nobody limits or explains, what the documents show
+#               of the sources
 #   floors      no include and no call of the library goes up
 #
 # Without PART all of them. Each is a numbered result; the last line counts.
@@ -626,6 +627,12 @@ if wants source; then
 	check "source: the README shows the client that is tested" readme_client
 	check "source: tables in README files are what their commands print" \
 		scripts/doc-tables.py --check
+	check "source: documents name what is there" scripts/doc-names.py
+	check "source: planted names of what is not there are found" \
+		scripts/doc-names.py --self-test
+	check "source: troubleshooting.md has each line that is logged, and no other" \
+		scripts/log-lines.py
+	check "source: planted differences from it are found" scripts/log-lines.py --self-test
 fi
 
 if wants floors; then
