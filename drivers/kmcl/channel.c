@@ -72,9 +72,9 @@ static const struct kobj_type vmb_channel_kobj_type = {
 };
 
 /*
- * Nobody finds it any more. Whoever found it before has queued no work on it since
- * it was disabled; its worker may still be on its last line, for which the last put
- * waits.
+ * After this no list leads to the channel. Code that found it in the list before has
+ * queued no work on it since it was disabled. Its worker may still be on its last
+ * line; the last put waits for that.
  */
 static void vmb_channel_remove(struct vmb_channel *channel)
 {
@@ -103,7 +103,7 @@ static int vmb_channel_add(struct vmb_channel *channel)
 	if (!list_empty(&device->channels))
 		snprintf(directory, sizeof(directory), VMB_CHANNEL_DIRECTORY ".%u",
 			 ++device->channel_number);
-	/* Whoever finds it in the list may have something to say about it. */
+	/* Before it is in the list, where others find it and log its name. */
 	snprintf(channel->name, sizeof(channel->name), "%s%s", dev_name(channel->dev),
 		 directory + strlen(VMB_CHANNEL_DIRECTORY));
 	strscpy(channel->label, directory, sizeof(channel->label));

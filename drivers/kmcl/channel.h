@@ -157,19 +157,20 @@ struct vmb_watchdog {
  * @is_server: which end of the channel this is; immutable.
  * @primary: whose sub-channel it is, or NULL; written under the device's lock,
  *	immutable while enabled.
- * @sub_channel_index: which one, from 1; likewise.
+ * @sub_channel_index: which sub-channel, from 1; written under the device's lock,
+ *	immutable while enabled.
  * @local: as the device has it, for packets may outlive that; immutable.
  * @interface_type: type GUID of the device, or of the offer: a server's own, or
  *	the one that a client on loopback is bound to.
- * @interface_instance: likewise.
+ * @interface_instance: instance GUID of the device, or of the offer.
  * @maximum_packet_size: bytes; this and what follows up to the callbacks is
  *	immutable while enabled.
  * @external: limits of external data.
  * @raw_guest_memory: external data may lie in memory that was not shared.
  * @client_context_size: bytes.
  * @inline_packet_context_size: bytes.
- * @inbound_page_count: of the ring, with control page; 0: derived.
- * @outbound_page_count: likewise.
+ * @inbound_page_count: of the inbound ring, with control page; 0: derived.
+ * @outbound_page_count: of the outbound ring, with control page; 0: derived.
  * @inbound_packet_count: packets that the client may hold; 0: derived.
  * @refusal_completion: payload of completions in the client's place; owned.
  * @refusal_completion_length: bytes of it.

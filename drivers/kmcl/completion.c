@@ -99,9 +99,9 @@ int vmb_outbound_complete(struct vmb_packet_completion *packet,
 }
 
 /*
- * The same inside the packet callback, where the writer and the drain's cache of
- * objects are ours: no lock. False: there is no room, or something waits, or
- * framing is lost; nothing was done.
+ * Complete a packet inside the packet callback. No lock is needed there, for the
+ * drain owns the writer and its cache of packet objects. False: there is no room, or
+ * something waits, or framing is lost; nothing was done.
  */
 static __always_inline bool
 vmb_outbound_complete_inline(struct vmb_channel *channel,

@@ -3,7 +3,7 @@
  * What the drain does with the packets in the inbound ring: one mode, kept in
  * the same word as the drain's other flags, so that a batch reads both at once.
  *
- * The channel's worker sets the mode. Whoever owns the drain (DRAINING is set)
+ * The channel's worker sets the mode. The owner of the drain, who has set DRAINING,
  * reads it once, after it has become the owner, and goes on only while the mode
  * is still the same. The mode is left by cmpxchg: packet_fail leaves DELIVERING,
  * the first packet with data leaves COMPLETIONS, and nothing but a new open
@@ -45,7 +45,7 @@ static inline enum vmb_drain_mode vmb_drain_mode(const unsigned long *flags)
 	return READ_ONCE(*flags) & VMB_DRAIN_MODE_MASK;
 }
 
-/* From one mode to another. False: the mode is not @from. */
+/* Changes the mode from one to another. False: the mode is not @from. */
 static inline bool vmb_drain_leave(unsigned long *flags, enum vmb_drain_mode from,
 				   enum vmb_drain_mode to)
 {
@@ -58,7 +58,7 @@ static inline bool vmb_drain_leave(unsigned long *flags, enum vmb_drain_mode fro
 	return true;
 }
 
-/* From any mode but LOST. False: it is that. A full barrier, if it is not. */
+/* Changes any mode but LOST, as a full barrier. False: the mode is LOST. */
 static inline bool vmb_drain_enter(unsigned long *flags, enum vmb_drain_mode to)
 {
 	unsigned long old = READ_ONCE(*flags);

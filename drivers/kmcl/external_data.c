@@ -101,7 +101,7 @@ vmb_external_data_add_gpa(struct vmb_packet_completion *packet,
 		*frame = NULL;
 	if (owner && owner->state == VMB_GPADL_SHARING) {
 		*pending = true;
-		/* Whoever shares it looks at this under the lock, too. */
+		/* Under the lock: the call that shares the page looks at it under it, too. */
 		WRITE_ONCE(channel->memory.awaited, true);
 		return VMB_REFUSAL_PAGE_NOT_SHARED;
 	}

@@ -54,9 +54,9 @@ static void vmb_gpadl_erase_frames(struct vmb_memory *memory,
 }
 
 /*
- * From here on every frame leads to it, though nothing is found in it until it is
- * shared: then nothing is left that can fail. One entry a frame, not ranges: not
- * every kernel's xarray has those, and memory of vmalloc has few.
+ * From here on every frame leads to the GPADL, though nothing is found in it until it
+ * is shared: so no step that can fail comes after the peer has it. One entry a frame,
+ * not ranges: not every kernel's xarray has those, and memory of vmalloc has few.
  */
 static int vmb_gpadl_insert_frames(struct vmb_memory *memory,
 				   struct vmb_gpadl *gpadl)
@@ -84,7 +84,8 @@ static int vmb_gpadl_insert_frames(struct vmb_memory *memory,
 /*
  * The peer has it, or refused it, and then no frame leads to it any more. Packets
  * that named it before, from a peer that was faster than its own answer, are
- * delivered again. Who found it before is through, for that is under the lock.
+ * delivered again. No search that found it before is still going on, for searches
+ * are made under the lock.
  */
 static void vmb_gpadl_finish_share(struct vmb_channel *channel, struct vmb_gpadl *gpadl,
 				   bool shared)
@@ -105,8 +106,8 @@ static void vmb_gpadl_finish_share(struct vmb_channel *channel, struct vmb_gpadl
 }
 
 /*
- * One that is not being deleted. Either lock keeps it so; whoever changes that has
- * both.
+ * Find a GPADL that is not being deleted. Either lock keeps it so, because the state
+ * is changed with both of them held.
  */
 struct vmb_gpadl *vmb_gpadl_find(struct vmb_memory *memory, u32 handle)
 {
@@ -183,8 +184,8 @@ static bool vmb_gpadl_is_busy(struct vmb_channel *channel,
 }
 
 /*
- * No frame and no handle leads to it after this. Who found it before has counted
- * itself in under the lock.
+ * No frame and no handle leads to the GPADL after this. A packet that found it before
+ * has counted itself among its users, under the lock.
  */
 static void vmb_gpadl_begin_delete(struct vmb_memory *memory, struct vmb_gpadl *gpadl)
 {

@@ -52,8 +52,8 @@ static void vmb_gpadl_end_mapping(struct vmb_memory *memory,
 }
 
 /*
- * The owner's half, for the transport: process context. -ENOENT: no such GPADL,
- * or it is being deleted; -EBUSY: it is mapped; -EACCES: it was created as
+ * The owner's half of mapping, for the transport: process context. -ENOENT: no such
+ * GPADL, or it is being deleted; -EBUSY: it is mapped; -EACCES: it was created as
  * read-only, and more is asked for; -ENOMEM.
  */
 int vmb_gpadl_map(struct vmb_channel *owner, u32 flags, u32 gpadl_handle,
@@ -94,7 +94,10 @@ int vmb_gpadl_map(struct vmb_channel *owner, u32 flags, u32 gpadl_handle,
 	return made ? 0 : -ENOMEM;
 }
 
-/* Likewise. The owner may be gone as soon as this has said so. */
+/*
+ * The owner's half of unmapping, for the transport: process context. It wakes a delete
+ * that waits, and with that the owner may be gone.
+ */
 void vmb_gpadl_unmap(struct vmb_channel *owner, u32 gpadl_handle)
 {
 	struct vmb_memory *memory = &owner->memory;

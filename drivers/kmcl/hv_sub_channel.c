@@ -21,7 +21,7 @@
 
 /* How often to look whether the host took something back. */
 #define VMB_HV_LOOK_PERIOD	HZ
-/* And what is not open: its name in sysfs stays until then. */
+/* How often while there are offers that are not open: each keeps its name in sysfs. */
 #define VMB_HV_LOOK_PERIOD_OFFERS	(HZ / 10)
 /* How long hv_vmbus's worker waits for an open, at most. */
 #define VMB_HV_OPEN_PATIENCE	(5 * HZ)
@@ -174,7 +174,10 @@ static void vmb_hv_offer_keep(struct vmb_hv_device *device,
 	vmb_hv_sub_poll_later(device);
 }
 
-/* Who opens it gets a reference to keep for the caller, who waits. */
+/*
+ * Give an offer to the sub-channel of its number, which is returned with a reference for
+ * the caller, who waits for the open. NULL: there is none yet, and the offer is kept.
+ */
 static struct vmb_hv_channel *vmb_hv_sub_give(struct vmb_hv_device *device,
 					      struct vmbus_channel *channel)
 {
@@ -285,7 +288,10 @@ void vmb_hv_sub_begin_close_all(struct vmb_hv_device *device)
 	mutex_unlock(&vmb_hv_sub_lock);
 }
 
-/* And has done so. What it was offered and nobody took, the host takes back. */
+/*
+ * hv_vmbus has closed the sub-channels. The host takes back what it offered and nobody
+ * took.
+ */
 void vmb_hv_sub_end_close_all(struct vmb_hv_device *device)
 {
 	struct vmb_hv_offer *offer, *next_offer;
@@ -425,7 +431,7 @@ void vmb_hv_sub_end_open(struct vmb_hv_channel *hv, bool opened)
 	mutex_unlock(&vmb_hv_sub_lock);
 }
 
-/* It comes to rest; hv_vmbus closes it with its primary. */
+/* Closes a sub-channel for us only: hv_vmbus closes it with its primary. */
 int vmb_hv_sub_close(struct vmb_hv_channel *hv)
 {
 	int ret;

@@ -20,10 +20,10 @@
  * @pages: the outbound ring, then the inbound one, physically contiguous since
  *	hv_vmbus wants it so.
  * @order: of @pages.
- * @inbound_size: bytes, with control page.
- * @outbound_size: likewise.
+ * @inbound_size: bytes of the inbound ring, with control page.
+ * @outbound_size: bytes of the outbound ring, with control page.
  * @inbound_wanted: bytes that were asked for: memory may have allowed fewer.
- * @outbound_wanted: likewise.
+ * @outbound_wanted: bytes that were asked for of the outbound ring.
  *
  * Allocated when a channel is enabled; freed with the device, or never if the
  * host may still reach it.

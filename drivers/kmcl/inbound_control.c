@@ -4,8 +4,8 @@
  * share of softirq time, and a worker for clients whose callback sleeps, for
  * packets deferred to it, and for a CPU of the client's choice.
  *
- * Whoever delivers has VMB_INBOUND_DRAINING, so the worker and the transport's
- * interrupt never overlap, and the order of packets is the ring's.
+ * Packets are delivered only with VMB_INBOUND_DRAINING set, so the worker and the
+ * transport's interrupt never overlap, and the order of packets is the ring's.
  */
 #include <linux/cpumask.h>
 #include <linux/sched/clock.h>

@@ -6,7 +6,7 @@
 #include "inbound.h"
 
 /*
- * The ring is read again, or otherwise. It is looked at once unasked: what the
+ * From here on the ring is read in this mode. It is looked at once unasked: what the
  * peer wrote before will not be signalled.
  */
 static void vmb_inbound_read(struct vmb_channel *channel, enum vmb_drain_mode mode)
@@ -48,9 +48,10 @@ void vmb_inbound_start_discarding(struct vmb_channel *channel)
  * Stop the flow. When this returns no process_packet call is running on any
  * CPU, and none will until the next start. Process context.
  *
- * Whoever completes a packet counts it, looks at the mode, and wakes who waits for
- * the client, all under outbound.lock. So who waits has to take that lock once
- * after this: then the packet is in the count, or its completer sees the mode.
+ * A completion is counted, looks at the mode, and wakes the wait for the client, all
+ * under outbound.lock. So a caller that is about to wait for the client has to take
+ * that lock once after this: then either the packet is in the count, or its completion
+ * sees the mode.
  */
 void vmb_inbound_stop(struct vmb_channel *channel)
 {

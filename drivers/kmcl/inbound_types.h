@@ -198,17 +198,17 @@ struct vmb_batch {
  * @idle: woken when DRAINING falls while nothing is to be read.
  * @drain_task: the task that is draining, with bottom halves off; NULL when nobody
  *	is. Equal to current only inside the drain itself.
- * @reader: the ring; touched by who set DRAINING only.
- * @cache: packet objects in the drain's hand; likewise.
+ * @reader: the ring; the drain's, that is: only touched with DRAINING set.
+ * @cache: packet objects in the drain's hand; the drain's.
  * @overlong: where the reader puts what completions have beyond a packet's
  *	payload; made with the first open, freed with the channel.
  * @overlong_size: bytes of that.
- * @batch: of the drain; likewise.
- * @delivered: packets handed to the client since open; written likewise.
+ * @batch: the present one; the drain's.
+ * @delivered: packets handed to the client since open; written by the drain.
  * @passive_task: the task that is draining in process context, where callbacks sleep.
  * @notifier: the task that is in processing_complete.
  * @deferred: a packet that was deferred to the worker, or NULL; the drain's.
- * @pending: it waits for memory that is being shared; likewise.
+ * @pending: @deferred waits for memory that is being shared; the drain's.
  * @queue: runs @work and nothing else, whose callbacks may sleep; from allocate
  *	to the last put.
  * @work: the worker.
@@ -216,8 +216,8 @@ struct vmb_batch {
  * @quota: packets that the client will hold.
  * @share: percent of a CPU's time for delivery in softirq.
  * @window_start: when the present window began, in nanoseconds; the drain's.
- * @window_looked: when the drain last looked; likewise.
- * @window_used: nanoseconds used of it; likewise.
+ * @window_looked: when the time was last looked at; the drain's.
+ * @window_used: nanoseconds of the window that delivery took; the drain's.
  */
 struct vmb_inbound {
 	vmb_channel_process_packet_fn process_packet;
@@ -247,29 +247,29 @@ struct vmb_inbound {
 };
 
 /*
- * Is this call made from inside the drain? A softirq on top of it would have
- * the same current, but bottom halves are off; and a hard interrupt may not
- * call us.
+ * Is this call made from inside the drain? Comparing with current is enough: bottom
+ * halves are off in the drain, so no softirq runs on top of it, and a hard interrupt
+ * may not call us.
  */
 static inline bool vmb_inbound_is_drain_task(const struct vmb_inbound *inbound)
 {
 	return READ_ONCE(inbound->drain_task) == current;
 }
 
-/* Is it made from inside process_packet, wherever that runs? */
+/* Is this call made from inside process_packet, wherever that runs? */
 static inline bool vmb_inbound_is_reader(const struct vmb_inbound *inbound)
 {
 	return vmb_inbound_is_drain_task(inbound) ||
 	       READ_ONCE(inbound->passive_task) == current;
 }
 
-/* Only the owner of the drain comes here, before or after its callbacks... */
+/* Only the owner of the drain comes here. */
 static inline void vmb_inbound_assert_owned(const struct vmb_inbound *inbound)
 {
 	lockdep_assert(test_bit(VMB_INBOUND_DRAINING, &inbound->flags));
 }
 
-/* ... or where they are called. */
+/* Only the owner of the drain comes here, from where packets are delivered. */
 static inline void vmb_inbound_assert_reader(const struct vmb_inbound *inbound)
 {
 	lockdep_assert(vmb_inbound_is_reader(inbound));
@@ -282,8 +282,8 @@ vmb_inbound_mode(const struct vmb_inbound *inbound)
 }
 
 /*
- * Or from inside one of the packet callbacks, for which the drain waits? A softirq
- * on top of a task that is in processing_complete may not make such a call.
+ * Is this call made from inside process_packet or processing_complete, for which the
+ * drain waits? A softirq on top of a task that is in processing_complete may not ask.
  */
 static inline bool vmb_inbound_is_callback(const struct vmb_inbound *inbound)
 {

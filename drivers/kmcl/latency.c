@@ -55,7 +55,7 @@ static const struct kernel_param_ops vmb_latency_ops = {
 module_param_cb(latency, &vmb_latency_ops, NULL, 0644);
 MODULE_PARM_DESC(latency, "Count how long packets wait; shown in debugfs (N)");
 
-/* Which bucket counts it. */
+/* Which bucket counts a wait of so many nanoseconds. */
 u32 vmb_latency_bucket(u64 nanoseconds)
 {
 	nanoseconds >>= VMB_LATENCY_SHIFT;

@@ -46,14 +46,14 @@ static __always_inline bool vmb_latency_is_wanted(void)
 	return static_branch_unlikely(&vmb_latency_wanted);
 }
 
-/* It waits from now on. */
+/* A packet waits from now on. */
 static __always_inline void vmb_latency_begin(u64 *since)
 {
 	if (vmb_latency_is_wanted())
 		vmb_latency_begin_slow(since);
 }
 
-/* It has waited; @since says when it began, and then no more. */
+/* A packet has waited since @since, which is cleared. */
 static __always_inline void vmb_latency_end(struct vmb_latency *latency, u64 *since)
 {
 	if (vmb_latency_is_wanted())

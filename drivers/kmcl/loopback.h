@@ -94,11 +94,11 @@ struct vmb_loopback_connection {
 
 /**
  * struct vmb_loopback_client - an enabled client channel
- * @rcu: frees it after who asks whether the peer is gone.
+ * @rcu: frees it when no reader asks any more whether the peer is gone.
  * @node: in the list of clients, under vmb_loopback_lock.
  * @channel: the channel; immutable.
  * @inbound: memory of a ring, control page first; immutable.
- * @outbound: likewise.
+ * @outbound: memory of the other ring, control page first; immutable.
  * @inbound_size: bytes of @inbound; immutable.
  * @outbound_size: bytes of @outbound; immutable.
  * @server_gone: the server that it was joined with has let go.
@@ -149,11 +149,11 @@ struct vmb_loopback_device {
  * @announced: @announce was queued; under vmb_loopback_lock.
  * @added: @dev was added; @announce's, then unprepare's.
  * @bound: of the driver that is bound to @dev, or NULL; under vmb_loopback_lock.
- * @available: the server waits for a client; likewise.
- * @withdrawn: the server is being disabled; written likewise.
+ * @available: the server waits for a client; under vmb_loopback_lock.
+ * @withdrawn: the server is being disabled; written under vmb_loopback_lock.
  * @connection: of the client that asked, until the server has let go; written
- *	likewise, and read by the server's worker and packets.
- * @client_gone: that client is closing; written likewise.
+ *	under vmb_loopback_lock, read by the server's worker and packets, too.
+ * @client_gone: that client is closing; written under vmb_loopback_lock.
  * @memory_owner: the client channel whose GPADLs may be mapped, with a
  *	reference: from open until the closed callback has returned, when the
  *	client itself may be gone for long. Under vmb_loopback_lock.
@@ -183,8 +183,9 @@ struct vmb_loopback_offer {
 };
 
 /*
- * Who is joined with whom, and who waits. Innermost of what sleeps; life.lock
- * and the lock of a transport device are taken inside.
+ * Protects which server is joined with which client, and which of them wait. It is the
+ * innermost lock that sleeps; life.lock and the lock of a transport device are taken
+ * inside it.
  */
 extern struct mutex vmb_loopback_lock;
 

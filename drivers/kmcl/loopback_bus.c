@@ -271,10 +271,10 @@ void vmb_loopback_offer_announce(struct vmb_loopback_offer *offer)
 }
 
 /*
- * The server goes, and has let go of its client. Whoever is bound to the device
- * is told, at once: its probe may be waiting for a channel that now will not
- * open. Then it is removed, which waits for it. Others may offer the same when
- * this returns.
+ * The server goes, and has let go of its client. The driver that is bound to the
+ * offer's device is told at once, because its probe may be waiting for a channel that
+ * will not open now. Then the device is removed, which waits for that driver. When
+ * this returns another server may offer the same type and instance.
  */
 void vmb_loopback_offer_withdraw(struct vmb_loopback_offer *offer)
 {

@@ -127,7 +127,7 @@ static void vmb_loopback_client_schedule(struct vmb_channel *channel)
 	tasklet_schedule(&client->connection.client.tasklet);
 }
 
-/* Also asked by those who wait on a channel that is being disabled. */
+/* Asked by the worker, by enable, and by calls that wait while the channel is disabled. */
 static bool vmb_loopback_client_peer_gone(struct vmb_channel *channel)
 {
 	const struct vmb_loopback_offer *bound = vmb_loopback_device_of(channel)->offer;

@@ -51,7 +51,7 @@ void vmb_loopback_side_detach(struct vmb_loopback_side *side)
 	tasklet_kill(&side->tasklet);
 }
 
-/* Who waits for a driver says so: nobody else would know what hangs. */
+/* Waits for a driver and logs that it does: nothing else would show what hangs. */
 void vmb_loopback_wait(struct vmb_channel *channel, struct completion *completion,
 		       const char *what)
 {

@@ -184,7 +184,7 @@ static void vmb_loopback_server_schedule(struct vmb_channel *channel)
 	tasklet_schedule(&offer->connection->server.tasklet);
 }
 
-/* Also asked by those who wait on a channel that is being disabled. */
+/* Asked by the worker, by enable, and by calls that wait while the channel is disabled. */
 static bool vmb_loopback_server_peer_gone(struct vmb_channel *channel)
 {
 	const struct vmb_loopback_offer *offer;

@@ -317,7 +317,10 @@ int vmb_outbound_data_from_vectors(struct vmb_packet *packet,
 	return vmb_outbound_data_map(packet);
 }
 
-/* The same for whole 4 KiB pages. */
+/*
+ * Describe whole 4 KiB pages for a packet that is about to be sent. Results and context
+ * are those of vmb_outbound_data_from_vectors().
+ */
 int vmb_outbound_data_from_pfns(struct vmb_packet *packet, const u64 *pfns,
 				u32 pfn_count, u32 flags)
 {
@@ -413,8 +416,8 @@ static inline void vmb_outbound_data_unmap(struct vmb_packet *packet)
 
 /*
  * The peer does not touch the memory any more. Or, if @leak, it may: then the
- * mapping stays, and pages that can be are kept from being freed for ever. Whoever
- * leaks says so, for all packets in one line.
+ * mapping stays, and pages that can be are kept from being freed for ever. Nothing is
+ * logged here: the caller that leaks does that, for all packets in one line.
  */
 void vmb_outbound_data_release(struct vmb_packet *packet, bool leak)
 {

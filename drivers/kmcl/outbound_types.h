@@ -143,12 +143,12 @@ struct vmb_transaction {
 };
 
 /**
- * struct vmb_transactions - who waits for which completion
+ * struct vmb_transactions - which packet waits for which completion
  * @table: @count entries.
  * @count: how many; a power of two.
  * @free: slot of the first free one, VMB_NO_SLOT: none.
  * @configured: packets that may have one at once, as the client set it.
- * @limit: the same, as the peer allows.
+ * @limit: packets that may have one at once, as the peer allows.
  * @room: how many more may; below 0 if the peer allows less than there are.
  *
  * Made with the channel, remade when the client sets the limit. Under

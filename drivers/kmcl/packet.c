@@ -13,10 +13,11 @@
 
 /**
  * struct vmb_packet_layout - where the parts of a packet object lie
- * @payload: bytes from its start.
- * @ranges: likewise.
- * @table: likewise.
- * @context: likewise; the last part, which objects in the client's memory lack.
+ * @payload: offset of the payload in bytes, as all of these.
+ * @ranges: offset of the range list.
+ * @table: offset of the scatterlist.
+ * @context: offset of the inline context; the last part, which objects in the
+ *	client's memory lack.
  * @size: bytes of the whole object.
  */
 struct vmb_packet_layout {

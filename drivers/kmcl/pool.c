@@ -21,10 +21,10 @@
 
 /**
  * struct vmb_pool_layout - where the parts of a packet object lie
- * @buffer: bytes from its start.
- * @client_context: likewise.
- * @vectors: likewise.
- * @owners: likewise.
+ * @buffer: offset of the packet's copy in bytes, as all of these.
+ * @client_context: offset of the client's context.
+ * @vectors: offset of the bio_vecs of external data.
+ * @owners: offset of the GPADLs that these lie in.
  * @size: bytes of the whole object.
  */
 struct vmb_pool_layout {

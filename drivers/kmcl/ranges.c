@@ -12,14 +12,14 @@
 
 #include "ranges.h"
 
-/* Both kinds of list begin with a word whose upper half counts the ranges. */
+/* Lists of both kinds of packet begin with a word whose upper half counts the ranges. */
 #define VMB_RANGES_HEADER	((u32)sizeof(struct vmb_wire_gpa_direct))
 static_assert(sizeof(struct vmb_wire_gpa_direct) ==
 	      sizeof(struct vmb_wire_transfer_pages));
 static_assert(offsetof(struct vmb_wire_gpa_direct, range_count) ==
 	      offsetof(struct vmb_wire_transfer_pages, range_count));
 
-/* And both kinds of range begin with a count and an offset. */
+/* Ranges of GPA-direct and of transfer-page packets begin with a count and an offset. */
 #define VMB_RANGE_HEADER	((u32)sizeof(struct vmb_wire_gpa_range))
 static_assert(sizeof(struct vmb_wire_gpa_range) ==
 	      sizeof(struct vmb_wire_transfer_range));

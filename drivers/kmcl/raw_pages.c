@@ -101,7 +101,7 @@ int vmb_raw_pages_notify(struct notifier_block *block, unsigned long action, voi
 		WRITE_ONCE(vmb_raw_pages_leaving, notify->start_pfn);
 		WRITE_ONCE(vmb_raw_pages_leaving_end,
 			   notify->start_pfn + notify->nr_pages);
-		/* Who has not seen that has its reference, or has none. */
+		/* After this, a reader that did not see the range has its reference, or gave up. */
 		synchronize_rcu();
 		break;
 	case MEM_OFFLINE:

@@ -143,7 +143,10 @@ static inline u64 *vmb_ring_store_words(u64 *to, const u8 *from, u32 bytes)
 	return to;
 }
 
-/* The same, four words at a time, for what is seldom shorter than that. */
+/*
+ * Copies as vmb_ring_store_words() does, four words at a time, for what is seldom
+ * shorter than that.
+ */
 static inline u64 *vmb_ring_store_fours(u64 *to, const u8 *from, u32 bytes)
 {
 	const u32 four = 4 * sizeof(*to);
@@ -160,8 +163,8 @@ static inline u64 *vmb_ring_store_fours(u64 *to, const u8 *from, u32 bytes)
 }
 
 /*
- * The same by memcpy(), across the ring's end if need be. Returns the next
- * index.
+ * Copies into the ring with memcpy(), across its end if need be, and fills up the last
+ * word with zeros. Returns the next index.
  */
 static inline u32 vmb_ring_copy_in_split(const struct vmb_ring *ring, u32 index,
 					 const void *from, u32 length)

@@ -59,7 +59,7 @@ void vmb_ring_reader_init(struct vmb_ring_reader *reader,
  *	next one is read.
  * @size: bytes of @buffer; a longer one is refused.
  *
- * Who answers a packet is not bound by what its sender takes as a packet.
+ * The limit for packets that we take is no limit for what a peer answers to ours.
  *
  * Context: Any. The caller serialises all calls on one reader.
  */

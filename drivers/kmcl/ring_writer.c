@@ -255,7 +255,7 @@ bool vmb_ring_writer_commit(struct vmb_ring_writer *writer)
  * Everything written must have been committed: the peer decides by what it has
  * been shown. After asking, the caller tries to write again, because the room
  * may have come meanwhile; only if that fails is there a signal to wait for.
- * Whoever still waits while another has got its room must not clear it.
+ * A caller that has got its room must not clear it while another one still waits.
  *
  * Context: Any. The caller serialises all calls on one writer.
  */

@@ -119,8 +119,8 @@ bool vmb_send_stop(struct vmb_channel *channel, bool all)
 }
 
 /*
- * The close of a channel takes too long, perhaps for the sake of what is held: the
- * same, from outside of the worker. It may have ended by now. It says so before it
+ * Ends what is held, from outside of the worker: the close of the channel takes too
+ * long, perhaps for the sake of that. It may have ended by now. It says so before it
  * lets the client send again, which it does under the lock: so that comes last.
  */
 void vmb_send_stop_overdue(struct vmb_channel *channel)
@@ -193,7 +193,7 @@ u32 vmb_send_fail(struct vmb_channel *channel, int status)
 	vmb_outbound_unlock(channel, flags);
 	/* What has ended is in a routine now, if it was not before. */
 	wait_event(outbound->drained, list_empty_careful(&outbound->callers));
-	/* Who woke us may still hold it. */
+	/* The caller that woke us may still hold the lock. */
 	spin_lock_irq(&outbound->lock);
 	spin_unlock_irq(&outbound->lock);
 	return with_external;

@@ -65,14 +65,14 @@ struct vmb_gpadl_frame {
  * @pages: its pages, in order.
  * @page_count: how many.
  * @frames: its 4 KiB frames, in order, and one more that marks the end.
- * @pinned: they are referenced, so that whoever frees them too early, or must
- *	never, does not give them to others.
+ * @pinned: they are referenced, so that a client which frees them too early, or must
+ *	never free them, does not give them to others.
  * @state: enum vmb_gpadl_state; changed under memory.mutex and memory.lock.
  * @users: vectors in the client's hands that lie in it, under memory.lock.
  * @sets: transfer-page sets that stand for it, under memory.mutex.
  * @mapped: a server on this VM uses it, under memory.lock.
- * @vectors: what that server was given, or NULL; likewise. Allocated by map,
- *	freed by unmap.
+ * @vectors: what that server was given, or NULL; under memory.lock. Allocated by
+ *	map, freed by unmap.
  * @transport_private: the transport's.
  *
  * Allocated by create, freed by delete; all but what is said to change is

@@ -71,7 +71,7 @@ static struct vmb_synchronous *vmb_synchronous_make(struct vmb_channel *channel,
 {
 	struct vmb_synchronous *request;
 
-	/* Whoever wants an answer may sleep. */
+	/* A caller that wants an answer may sleep. */
 	request = kzalloc(struct_size(request, answer, room),
 			  room ? GFP_KERNEL : GFP_ATOMIC);
 	if (!request)
@@ -132,8 +132,8 @@ static int vmb_synchronous_answer(const struct vmb_synchronous *request,
 
 /*
  * Give up. 0: the answer came at the last moment. A peer that is gone does not
- * write any more: then the memory is the caller's at once, whatever it is. Who
- * gave it no time wants it sent all the same, as soon as the ring is free.
+ * write any more: then the memory is the caller's at once, whatever it is. With a
+ * time-out of 0 the request is sent all the same, as soon as the ring is free.
  */
 static int vmb_synchronous_cancel(struct vmb_channel *channel,
 				  struct vmb_synchronous *request, long timeout,

@@ -48,7 +48,7 @@ static inline void vmb_transaction_cancel(struct vmb_channel *channel,
 	packet->slot = VMB_NO_SLOT;
 }
 
-/* It is in the ring: from now on a completion finds it, and not before. */
+/* The packet is in the ring: from now on a completion finds it, and not before. */
 static inline void vmb_transaction_sent(struct vmb_channel *channel,
 					struct vmb_packet *packet)
 {
@@ -57,8 +57,8 @@ static inline void vmb_transaction_sent(struct vmb_channel *channel,
 }
 
 /*
- * Who waits for the completion of @id, for the last time; it needs its slot no
- * more. NULL: nobody.
+ * Take the packet that waits for the completion of @id out of the table, and free its
+ * slot. NULL: no packet waits for it.
  */
 static inline struct vmb_packet *
 vmb_transaction_end(struct vmb_channel *channel, u64 id)

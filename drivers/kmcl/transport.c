@@ -83,8 +83,7 @@ EXPORT_SYMBOL_GPL(vmb_channel_set_interface);
  * @channel: the channel.
  * @private: anything.
  *
- * Whoever reads the pointer elsewhere at the same time finds what it points to
- * complete, or NULL.
+ * A reader on another CPU finds NULL, or what the pointer points to, complete.
  *
  * Context: process context, in the transport's operations.
  */

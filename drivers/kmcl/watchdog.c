@@ -165,7 +165,7 @@ static enum hrtimer_restart vmb_watchdog_due(struct hrtimer *timer)
 
 	if (READ_ONCE(watchdog->stopped))
 		return HRTIMER_NORESTART;
-	/* Whoever has it is at work, and need not be waited for in an interrupt. */
+	/* The lock is held, so work is being done; do not wait for it in an interrupt. */
 	if (spin_is_locked(&channel->outbound.lock)) {
 		hrtimer_start(timer, ms_to_ktime(VMB_WATCH_PERIOD_MS),
 			      HRTIMER_MODE_REL_SOFT);
@@ -183,8 +183,8 @@ static enum hrtimer_restart vmb_watchdog_due(struct hrtimer *timer)
 }
 
 /*
- * Packets that nobody waits for may have lost their signal, too. Who finds some in
- * the ring need not know whether it was: the timer's looks tell.
+ * Packets that nobody waits for may have lost their signal, too. Finding some in the
+ * ring does not tell that it was lost: the timer's next looks do.
  */
 static void vmb_watchdog_idle(struct work_struct *work)
 {

@@ -80,7 +80,7 @@ static_assert(sizeof(struct vmb_wire_gpa_range) == 8);
 static_assert(offsetof(struct vmb_wire_gpa_range, byte_offset) == 4);
 static_assert(offsetof(struct vmb_wire_gpa_range, pfn) == 8);
 
-/* Transfer pages: likewise, followed by range_count ranges. */
+/* Transfer pages: between descriptor and payload, followed by range_count ranges. */
 struct vmb_wire_transfer_pages {
 	__le16 set_id;
 	u8 sender_owns_set;

@@ -163,8 +163,8 @@ typedef void (*vmb_packet_completion_routine_fn)(struct vmb_packet *packet,
  * the order opened, started, post_started, suspend, closed. The client must not
  * disable or clean up the channel from within them (-EDEADLK).
  *
- * Who waits in them for work of its own (cancel_work_sync(), a lock that the work
- * holds, a thread) has to know what that work waits for. In opened and started no
+ * A client that waits in them for work of its own (cancel_work_sync(), a lock that the
+ * work holds, a thread) has to know what that work waits for. In opened and started no
  * packet moves, so not for work that waits for one. In post_started packets move.
  * In suspend what the client has sent has not ended yet: it ends when suspend has
  * returned, so work that waits for the end of a packet, or inside

@@ -213,8 +213,8 @@ int vmb_channel_init_set_raw_guest_memory(struct vmb_channel *channel);
  * before that. A sub-channel that is disabled while its primary stays open comes
  * to rest, and the host closes it with the primary: enabled again before, it
  * waits for a new offer of its number. If the host takes back the offer of a
- * sub-channel, that is noticed within a second or two. Who closes all of them
- * disables the primary: it need not wait for the peer then.
+ * sub-channel, that is noticed within a second or two. To close all of them disable the
+ * primary, which then need not wait for the peer.
  *
  * Context: process context.
  * Return: 0; -EBUSY: not disabled; -EEXIST: it has a primary; -EINVAL: the index
@@ -229,8 +229,8 @@ int vmb_channel_init_set_primary_channel(struct vmb_channel *channel,
 /**
  * vmb_client_channel_init_set_ring_buffer_page_count() - size of the rings
  * @channel: a disabled channel.
- * @inbound_page_count: pages of PAGE_SIZE, the control page among them.
- * @outbound_page_count: likewise.
+ * @inbound_page_count: pages of PAGE_SIZE, the inbound ring's control page among them.
+ * @outbound_page_count: pages of the outbound ring, its control page among them.
  *
  * Without this call the rings are sized by the maximum packet. If memory is
  * short they may become smaller than asked, but never too small for a packet.

@@ -52,7 +52,7 @@ int vmb_channel_create_gpadl_from_buffer(struct vmb_channel *channel, u32 flags,
 /**
  * vmb_channel_create_gpadl_from_mdl() - share the pages of an MDL with the peer
  * @channel: as for vmb_channel_create_gpadl_from_buffer().
- * @flags: likewise.
+ * @flags: as for vmb_channel_create_gpadl_from_buffer().
  * @vectors: the MDL chain. The array is the caller's again when this returns;
  *	the pages stay the caller's, who must not free them before delete.
  * @vector_count: number of its entries.
@@ -82,7 +82,7 @@ int vmb_channel_create_gpadl_from_mdl(struct vmb_channel *channel, u32 flags,
 /**
  * vmb_channel_create_gpadl_from_pfn_list() - share page frames with the peer
  * @channel: as for vmb_channel_create_gpadl_from_buffer().
- * @flags: likewise.
+ * @flags: as for vmb_channel_create_gpadl_from_buffer().
  * @pfns: numbers of 4 KiB Hyper-V page frames. The array is the caller's again
  *	when this returns; the pages stay the caller's, who must not free them
  *	before delete.
@@ -106,7 +106,7 @@ int vmb_channel_create_gpadl_from_pfn_list(struct vmb_channel *channel, u32 flag
 /**
  * vmb_channel_create_gpadl() - allocate memory and share it with the peer
  * @channel: as for vmb_channel_create_gpadl_from_buffer().
- * @flags: likewise.
+ * @flags: as for vmb_channel_create_gpadl_from_buffer().
  * @page_count: number of pages of PAGE_SIZE, at most 8,189 of 4 KiB.
  * @gpadl_handle: gets the peer's name for it.
  *

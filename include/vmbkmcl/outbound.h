@@ -24,9 +24,9 @@
  * waited for (GFP_ATOMIC): where packets are large it is wise to get as many as
  * will be needed beforehand, and to keep them.
  *
- * Nothing here waits until one is free. Who has to sets a completion routine of
- * its own, which frees the packet, or keeps it for the next, and then wakes a wait
- * queue; and waits with wait_event(queue, (packet = vmb_packet_allocate(channel)))
+ * Nothing here waits until one is free. A client that has to wait sets a completion
+ * routine of its own, which frees the packet, or keeps it for the next, and then wakes
+ * a wait queue; it waits with wait_event(queue, (packet = vmb_packet_allocate(channel)))
  * where it may sleep, but not in the channel's own callbacks. Every packet that was
  * sent ends, at the latest when the channel closes, so the wait does.
  *
@@ -185,8 +185,8 @@ int __must_check vmb_packet_send(struct vmb_packet *packet, const void *buffer,
 /**
  * vmb_packet_send_with_external_mdl() - send a packet with part of a memory list
  * @packet: as in vmb_packet_send().
- * @buffer: likewise.
- * @buffer_length: likewise.
+ * @buffer: as in vmb_packet_send().
+ * @buffer_length: as in vmb_packet_send().
  * @vectors: memory, such that its pieces one behind the other are the list.
  * @vector_count: entries of @vectors.
  * @mdl_offset: bytes into the list at which the external data begins.
@@ -214,10 +214,10 @@ int __must_check vmb_packet_send_with_external_mdl(struct vmb_packet *packet,
 						   u32 flags);
 
 /**
- * vmb_packet_send_with_external_iter() - the same, with an iov_iter
+ * vmb_packet_send_with_external_iter() - send a packet with what an iov_iter has
  * @packet: as in vmb_packet_send().
- * @buffer: likewise.
- * @buffer_length: likewise.
+ * @buffer: as in vmb_packet_send().
+ * @buffer_length: as in vmb_packet_send().
  * @iter: over bio_vecs (ITER_BVEC); all that is left in it. Not advanced.
  * @flags: as in vmb_packet_send(); WAIT_FOR_COMPLETION is required.
  *
@@ -233,8 +233,8 @@ int __must_check vmb_packet_send_with_external_iter(struct vmb_packet *packet,
 /**
  * vmb_packet_send_with_external_pfns() - send a packet with whole pages
  * @packet: as in vmb_packet_send().
- * @buffer: likewise.
- * @buffer_length: likewise.
+ * @buffer: as in vmb_packet_send().
+ * @buffer_length: as in vmb_packet_send().
  * @pfns: numbers of 4 KiB pages of ordinary memory that the caller keeps until
  *	the completion routine; the array is not used after the call.
  * @pfn_count: entries of @pfns.

@@ -3,9 +3,9 @@
  * A client for Hyper-V's Dynamic Memory: the host asks for pages and gives them
  * back; it gets them only while enough is left for this VM.
  *
- * It binds to no device by itself, for those have a driver, hv_balloon. Who wants
- * it writes its name into the device's driver_override, and takes the device away
- * from the other; the way back is the same.
+ * It binds to no device by itself, because hv_balloon drives them already. To use it,
+ * write its name into the device's driver_override, unbind hv_balloon and bind this
+ * one; to go back, clear driver_override, unbind this one and bind hv_balloon.
  *
  * With the channel the host's claim on the pages ends: whatever was ballooned is
  * this VM's again when it closes.

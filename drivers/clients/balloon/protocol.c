@@ -72,7 +72,7 @@ static struct balloon_packet *balloon_next_packet(struct balloon *balloon)
 	return kept;
 }
 
-/* Returns when it is in the ring. */
+/* Send a message. Returns when it is in the ring. */
 static int balloon_send(struct balloon *balloon, struct dm_header *header,
 			enum dm_type type, size_t size, u32 transaction)
 {
@@ -84,7 +84,7 @@ static int balloon_send(struct balloon *balloon, struct dm_header *header,
 						    BALLOON_SEND_TIMEOUT);
 }
 
-/* The same, of a message that answers none. */
+/* Send a message that answers none, so its transaction is a new one. */
 static int balloon_tell(struct balloon *balloon, struct dm_header *header,
 			enum dm_type type, size_t size)
 {
@@ -237,7 +237,7 @@ static void balloon_get(struct balloon *balloon,
 			     le32_to_cpu(request->header.transaction));
 }
 
-/* It was not told that we could: nothing is added. */
+/* The host was not told that memory can be added: answer that none is. */
 static void balloon_decline_hot_add(struct balloon *balloon,
 				    const struct dm_header *header)
 {

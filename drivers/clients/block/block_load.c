@@ -49,8 +49,8 @@ MODULE_PARM_DESC(depth, "Requests in flight, 1 to 256 (32)");
  * @filled: sectors of its share that were written in turn.
  * @tag: of the last request.
  * @command: the request; VMB_BLOCK_READ, too, for the read-back of a write.
- * @sector: likewise.
- * @count: likewise, in sectors.
+ * @sector: first sector of the last request.
+ * @count: sectors of the last request.
  * @status: how it ended: 0 or a negative errno.
  * @sequence: of the status page, as the completion has it.
  * @out: data to be written.

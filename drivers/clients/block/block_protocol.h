@@ -36,7 +36,7 @@
 enum vmb_block_command {
 	/* sector_count sectors from sector on, to the external data. */
 	VMB_BLOCK_READ = 1,
-	/* The other way. */
+	/* sector_count sectors from sector on, from the external data. */
 	VMB_BLOCK_WRITE = 2,
 	/* What was completed before stays. */
 	VMB_BLOCK_FLUSH = 3,

@@ -342,7 +342,7 @@ int echo_channel_allocate(struct echo_channel *channel, struct vmb_device *devic
 	return ret;
 }
 
-/* It is disabled. */
+/* The channel is disabled, so nothing queues work any more. */
 void echo_channel_cleanup(struct echo_channel *channel)
 {
 	cancel_work_sync(&channel->answer_work);

@@ -3,9 +3,9 @@
  * A client for Hyper-V's heartbeat: every few seconds the host asks whether the
  * guest lives, and this answers. The smallest client of a pipe that there is.
  *
- * It binds to no device by itself, for those have a driver, hv_utils. Who wants it
- * writes its name into the device's driver_override, and takes the device away
- * from the other; the way back is the same.
+ * It binds to no device by itself, because hv_utils drives them already. To use it,
+ * write its name into the device's driver_override, unbind hv_utils and bind this one;
+ * to go back, clear driver_override, unbind this one and bind hv_utils.
  */
 #include <linux/build_bug.h>
 #include <linux/module.h>
@@ -26,7 +26,7 @@ static_assert(sizeof(struct ic_heartbeat) == 60);
  * @device: the library's half.
  * @channel: its channel.
  * @frame: the frame's version that both know, major in the high half; 0: none.
- * @message: likewise the heartbeat's.
+ * @message: the heartbeat's version that both know, in the same form; 0: none.
  * @sequence: what the host was told last.
  * @beats: answers that were sent.
  * @malformed: messages that were too short, or of a type that is not ours.

@@ -16,7 +16,7 @@
  * @in_flight: 1 from before the send until the completion routine.
  * @waits: the peer is to complete it.
  * @sequence: its number, while in flight.
- * @checksum: of its body, likewise.
+ * @checksum: of its body, while in flight.
  *
  * The packet's inline context, so it needs no allocation of its own.
  */

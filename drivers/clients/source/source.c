@@ -75,7 +75,7 @@ static void source_suspend(struct vmb_channel *channel, void *callback_context,
 {
 	struct source_device *source = callback_context;
 
-	/* Whoever waits for a packet's end gets it: it ends with -ENODEV. */
+	/* No thread is left waiting: every packet in flight ends, with -ENODEV. */
 	WRITE_ONCE(source->stopping, true);
 }
 

@@ -127,7 +127,7 @@ struct source_sender {
  * @shared_copy: what it should hold; @run_work's alone.
  * @gpadl: the peer's name for it.
  * @verdict: our own: 0 none yet, 1 content, 2 not.
- * @peer_verdict: the peer's, likewise.
+ * @peer_verdict: the peer's: 0 none yet, 1 content, 2 not.
  * @count: what sysfs shows.
  *
  * Allocated by probe, freed by remove.

@@ -123,7 +123,7 @@ struct vmb_source_fill {
 
 struct vmb_source_result {
 	__le64 sends[VMB_SOURCE_STREAMS];	/* accepted by the channel */
-	__le64 externals;	/* likewise */
+	__le64 externals;	/* accepted by the channel */
 	__le32 content;		/* not 0: the client found nothing wrong */
 	__le32 reserved;
 };

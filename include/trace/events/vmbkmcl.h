@@ -183,7 +183,7 @@ TRACE_EVENT(vmb_write,
 		  vmb_trace_type(__entry->type), __entry->length)
 );
 
-/* Its completion routine is about to be called. */
+/* The completion routine of a packet that was sent is about to be called. */
 TRACE_EVENT(vmb_sent,
 	TP_PROTO(const char *channel, const void *packet, u64 transaction_id,
 		 int status, u32 length),
