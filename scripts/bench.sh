@@ -36,8 +36,8 @@
 # a completion moves by more than 5% with what is outstanding; if one of
 # ours allocates for a packet, or sends more than one signal a batch.
 set -eu
-# shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/lib/lib.sh
+. "$(dirname "$0")/lib/lib.sh"
 
 BENCH_SECONDS=240
 

@@ -7,12 +7,12 @@
 #
 # usage: check-deb.sh
 set -eu
-# shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/lib.sh"
-# shellcheck source=scripts/clean-root.sh
-. "$VMB_TOP/scripts/clean-root.sh"
-# shellcheck source=scripts/checks.sh
-. "$VMB_TOP/scripts/checks.sh"
+# shellcheck source=scripts/lib/lib.sh
+. "$(dirname "$0")/lib/lib.sh"
+# shellcheck source=scripts/lib/clean-root.sh
+. "$VMB_TOP/scripts/lib/clean-root.sh"
+# shellcheck source=scripts/lib/checks.sh
+. "$VMB_TOP/scripts/lib/checks.sh"
 export DEBFULLNAME="vmbkmcl developers" DEBEMAIL=vmbkmcl@packages.debian.org
 
 stage "a clean Debian 12 with the headers of its kernel"

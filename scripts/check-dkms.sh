@@ -8,8 +8,8 @@
 #
 # usage: check-dkms.sh [VERSION...]	(default: 6.1 and 6.12)
 set -eu
-# shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/lib/lib.sh
+. "$(dirname "$0")/lib/lib.sh"
 
 case ${1:-} in
 -*)
@@ -17,8 +17,8 @@ case ${1:-} in
 	;;
 esac
 [ $# -gt 0 ] || set -- 6.1 6.12
-# shellcheck source=scripts/checks.sh
-. "$VMB_TOP/scripts/checks.sh"
+# shellcheck source=scripts/lib/checks.sh
+. "$VMB_TOP/scripts/lib/checks.sh"
 
 # shellcheck source=dkms.conf
 . "$VMB_TOP/dkms.conf"
@@ -117,7 +117,7 @@ found_by_alias() {
 }
 
 client() {
-	"$VMB_TOP/scripts/build-client.sh" "$1" "$scratch/client" \
+	"$VMB_TOP/scripts/lib/build-client.sh" "$1" "$scratch/client" \
 		"$scratch/src/vmbkmcl/$release"
 	test "$(modinfo -F depends "$scratch/client/vmb_hello.ko")" = vmbkmcl
 }
@@ -144,7 +144,7 @@ gated() {
 }
 
 out_of_tree_install() {
-	"$VMB_TOP/scripts/build-client.sh" "$1" "$scratch/client2"
+	"$VMB_TOP/scripts/lib/build-client.sh" "$1" "$scratch/client2"
 	test "$(modinfo -F depends "$scratch/client2/vmb_hello.ko")" = vmbkmcl
 }
 

@@ -10,13 +10,13 @@
 # Nothing of this machine is touched: it is a root file system in the cache, under
 # an overlay that goes away with this script, in a mount namespace of its own.
 set -eu
-# shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/lib/lib.sh
+. "$(dirname "$0")/lib/lib.sh"
 
-# shellcheck source=scripts/clean-root.sh
-. "$VMB_TOP/scripts/clean-root.sh"
-# shellcheck source=scripts/checks.sh
-. "$VMB_TOP/scripts/checks.sh"
+# shellcheck source=scripts/lib/clean-root.sh
+. "$VMB_TOP/scripts/lib/clean-root.sh"
+# shellcheck source=scripts/lib/checks.sh
+. "$VMB_TOP/scripts/lib/checks.sh"
 
 stage "a clean Debian 12 with the headers of its kernel"
 clean_base dkms make kmod openssl libelf-dev gcc-12 pahole xz-utils linux-headers-cloud-amd64
@@ -78,7 +78,7 @@ tells_wrong_copy() {
 }
 
 client_of_readme() {
-	inside "scripts/readme-client.sh /home/user/hello >/home/user/commands"
+	inside "scripts/static/readme-client.sh /home/user/hello >/home/user/commands"
 	cat "$root/home/user/commands"
 	inside "ls /home/user/hello && cat /home/user/commands" && says '^make .*modules$'
 	inside "depmod() { command depmod $release; }

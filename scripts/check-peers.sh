@@ -7,11 +7,11 @@
 #
 # usage: check-peers.sh
 set -eu
-# shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/lib/lib.sh
+. "$(dirname "$0")/lib/lib.sh"
 no_arguments "$@"
-# shellcheck source=scripts/checks.sh
-. "$VMB_TOP/scripts/checks.sh"
+# shellcheck source=scripts/lib/checks.sh
+. "$VMB_TOP/scripts/lib/checks.sh"
 
 VMB_CHECK_SECONDS=1200
 check "QEMU's hv-balloon: 50 cycles, each size as asked, unbind, unload, reboot" \

@@ -21,8 +21,8 @@
 #
 # Without PART all of them. Each is a numbered result; the last line counts.
 set -eu
-# shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/lib/lib.sh
+. "$(dirname "$0")/lib/lib.sh"
 
 all="build modinfo sparse checkpatch kernel-doc coccicheck shell litmus observe source floors"
 for part; do
@@ -33,8 +33,8 @@ for part; do
 done
 [ $# -gt 0 ] || eval "set -- $all"
 wanted=" $* "
-# shellcheck source=scripts/checks.sh
-. "$VMB_TOP/scripts/checks.sh"
+# shellcheck source=scripts/lib/checks.sh
+. "$VMB_TOP/scripts/lib/checks.sh"
 
 cd "$VMB_TOP"
 # shellcheck source=dkms.conf
@@ -300,8 +300,8 @@ cocci_sees() {
 
 # ----------------------------------------------------------------------------
 
-# shellcheck source=scripts/static-scripts.sh
-. "$VMB_TOP/scripts/static-scripts.sh"
+# shellcheck source=scripts/static/static-scripts.sh
+. "$VMB_TOP/scripts/static/static-scripts.sh"
 
 spdx() {
 	local name bad=0
@@ -419,7 +419,7 @@ sizes() {
 readme_client() {
 	local name
 
-	scripts/readme-client.sh "$scratch/readme" >"$scratch/commands"
+	scripts/static/readme-client.sh "$scratch/readme" >"$scratch/commands"
 	test -s "$scratch/commands"
 	for name in vmb_hello.c Kbuild; do
 		grep -v SPDX "scripts/out-of-tree-client/$name" |
@@ -493,11 +493,11 @@ kconfig_knows_the_bus() {
 # With two objects exchanged in the list, the lower one calls up.
 floors_see() {
 	scripts/copy-sources.sh "$scratch/floors"
-	mkdir -p "$scratch/floors/scripts"
-	cp scripts/floors.py "$scratch/floors/scripts/"
+	mkdir -p "$scratch/floors/scripts/static"
+	cp scripts/static/floors.py "$scratch/floors/scripts/static/"
 	sed -i -e 's|kmcl/send\.o|kmcl/SWAP.o|' -e 's|kmcl/outbound\.o|kmcl/send.o|' \
 		-e 's|kmcl/SWAP\.o|kmcl/outbound.o|' "$scratch/floors/Kbuild"
-	! "$scratch/floors/scripts/floors.py" --check "$scratch/6.12/drivers/kmcl" \
+	! "$scratch/floors/scripts/static/floors.py" --check "$scratch/6.12/drivers/kmcl" \
 		>"$scratch/floors.log" || false
 	cat "$scratch/floors.log"
 	grep -q '^send.c calls up: .* of outbound.c$' "$scratch/floors.log"
@@ -570,8 +570,8 @@ if wants kernel-doc; then
 	check "kernel-doc: every exported symbol has it" exports_documented
 	check "kernel-doc: what vmbkmcl.h declares is exported" header_is_exported
 	check "kernel-doc: the header says in which context, and what is returned" \
-		scripts/header-doc.py
-	check "kernel-doc: that is seen to be missing" scripts/header-doc.py --self-test
+		scripts/static/header-doc.py
+	check "kernel-doc: that is seen to be missing" scripts/static/header-doc.py --self-test
 fi
 if wants coccicheck; then
 	need_packages coccinelle python3
@@ -600,14 +600,14 @@ fi
 if wants litmus; then
 	stage "litmus tests"
 	need_packages python3
-	check "litmus: the outcome is reached only without a barrier" scripts/litmus.py
+	check "litmus: the outcome is reached only without a barrier" scripts/static/litmus.py
 fi
 
 if wants observe; then
 	stage "what user space sees"
 	need_packages python3
-	check "observe: include/ABI has what the code has" scripts/abi.py
-	check "observe: planted differences are found" scripts/abi.py --self-test
+	check "observe: include/ABI has what the code has" scripts/static/abi.py
+	check "observe: planted differences are found" scripts/static/abi.py --self-test
 	check "observe: vmbstat, every output" scripts/vmbstat/test.py
 fi
 
@@ -626,19 +626,19 @@ if wants source; then
 		kconfig_knows_the_bus
 	check "source: the README shows the client that is tested" readme_client
 	check "source: tables in README files are what their commands print" \
-		scripts/doc-tables.py --check
-	check "source: documents name what is there" scripts/doc-names.py
+		scripts/static/doc-tables.py --check
+	check "source: documents name what is there" scripts/static/doc-names.py
 	check "source: planted names of what is not there are found" \
-		scripts/doc-names.py --self-test
+		scripts/static/doc-names.py --self-test
 	check "source: troubleshooting.md has each line that is logged, and no other" \
-		scripts/log-lines.py
-	check "source: planted differences from it are found" scripts/log-lines.py --self-test
+		scripts/static/log-lines.py
+	check "source: planted differences from it are found" scripts/static/log-lines.py --self-test
 fi
 
 if wants floors; then
 	stage "floors"
 	check "floors: a planted call upwards is seen" floors_see
 	check "floors: no include and no call goes up" \
-		scripts/floors.py --check "$scratch/6.12/drivers/kmcl"
+		scripts/static/floors.py --check "$scratch/6.12/drivers/kmcl"
 fi
 checks_end

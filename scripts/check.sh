@@ -23,8 +23,8 @@
 # and it ended with 0. Anything else is a failure: a part that died, that ran
 # out of time, or that counted nothing.
 set -eu
-# shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/lib/lib.sh
+. "$(dirname "$0")/lib/lib.sh"
 
 # Name, script, the seconds it may take when nothing is in the cache, and what
 # the script is told.

@@ -9,8 +9,8 @@
 # The version is dkms.conf's; DEBFULLNAME and DEBEMAIL say who makes the packages.
 # Leaves them in build/deb/.
 set -eu
-# shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/lib/lib.sh
+. "$(dirname "$0")/lib/lib.sh"
 no_arguments "$@"
 
 version=$("$VMB_TOP/scripts/dev-files.sh" version)

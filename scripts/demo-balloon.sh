@@ -42,8 +42,8 @@ case ${1:-} in
 	;;
 esac
 
-# shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/lib/lib.sh
+. "$(dirname "$0")/lib/lib.sh"
 
 version=${KERNEL:-6.12}
 guest=$VMB_TOP/scripts/guest
@@ -61,7 +61,7 @@ stock=$(find "$kernel/root/lib/modules/" -name 'hv_balloon.ko*' | head -n 1)
 [ -n "$stock" ] || die "Linux $version has no hv_balloon as a module" "KERNEL=6.12 $0"
 
 stage "QEMU of Debian's $suite"
-root=$("$VMB_TOP/scripts/chroot.sh" "$suite" qemu-system-x86)
+root=$("$VMB_TOP/scripts/lib/chroot.sh" "$suite" qemu-system-x86)
 
 stage "the guest: 50 cycles, unbind, unload, reboot"
 work=

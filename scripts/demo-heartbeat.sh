@@ -34,8 +34,8 @@ case ${1:-} in
 	;;
 esac
 
-# shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/lib/lib.sh
+. "$(dirname "$0")/lib/lib.sh"
 
 version=${KERNEL:-6.12}
 guest=$VMB_TOP/scripts/guest

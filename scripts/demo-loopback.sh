@@ -23,8 +23,8 @@
 # build/demo-loopback.json; the console is in build/demo-loopback/. Exits 0
 # only if the guest said that everything was right, and nothing was lost.
 set -eu
-# shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/lib/lib.sh
+. "$(dirname "$0")/lib/lib.sh"
 no_arguments "$@"
 
 version=${KERNEL:-6.12}

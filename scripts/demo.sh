@@ -31,8 +31,8 @@
 # mean); the consoles are in build/demo/. Exits 0 only if every packet was
 # counted exactly once.
 set -eu
-# shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/lib/lib.sh
+. "$(dirname "$0")/lib/lib.sh"
 no_arguments "$@"
 
 version=${KERNEL:-6.12}

@@ -20,8 +20,8 @@
 # have; one that never was fails the run, as does a finding, whose input is
 # left in build/fuzz/.
 set -eu
-# shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/lib/lib.sh
+. "$(dirname "$0")/lib/lib.sh"
 
 # Reasons that only the channel layer gives.
 NOT_OF_THE_WIRE=" page_not_shared transfer_set_unknown"

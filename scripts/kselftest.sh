@@ -20,8 +20,8 @@
 # Environment: KERNEL, as in demo.sh, or debug, for one that looks for what does
 # not show (guest/debug-kernel.sh); ROUNDS of each kind in the fifth guest (200).
 set -eu
-# shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/lib/lib.sh
+. "$(dirname "$0")/lib/lib.sh"
 
 guests="main sub-channels hibernation kexec faults storm"
 for name; do
@@ -31,8 +31,8 @@ for name; do
 	esac
 done
 wanted=${*:-$guests}
-# shellcheck source=scripts/checks.sh
-. "$VMB_TOP/scripts/checks.sh"
+# shellcheck source=scripts/lib/checks.sh
+. "$VMB_TOP/scripts/lib/checks.sh"
 
 version=${KERNEL:-6.12}
 guest=$VMB_TOP/scripts/guest
@@ -104,7 +104,7 @@ need_packages python3 gcc libc6-dev
 kernel=$("$guest/kernel.sh" "$version")
 modules=$VMB_BUILD/modules/$version
 "$guest/build-modules.sh" "$version" "$modules"
-"$VMB_TOP/scripts/build-client.sh" --client "$VMB_TOP/scripts/out-of-tree-client" \
+"$VMB_TOP/scripts/lib/build-client.sh" --client "$VMB_TOP/scripts/out-of-tree-client" \
 	--client "$VMB_TOP/scripts/kselftest/life" "$version" "$VMB_BUILD/client/$version"
 "$guest/build-host-device.sh" >/dev/null
 

@@ -20,8 +20,8 @@
 # skipped', where what passed in either run was not skipped; 0 if none failed and
 # some ran.
 set -eu
-# shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/lib/lib.sh
+. "$(dirname "$0")/lib/lib.sh"
 
 SERIES=6.12
 # What a machine that bounces all DMA is to show, on a run of its own.
@@ -54,7 +54,7 @@ while [ $# -gt 0 ]; do
 	shift
 done
 
-source_dir=$("$VMB_TOP/scripts/linux-source.sh" "$SERIES")
+source_dir=$("$VMB_TOP/scripts/lib/linux-source.sh" "$SERIES")
 need_packages python3 qemu-system-x86
 version=${source_dir##*/source-}
 config=$(sed "/^#/d" "${configs[@]}" | sha256sum | cut -c 1-8)

@@ -9,8 +9,8 @@
 #
 # Ends with a table and 'N passed, N failed, N skipped'.
 set -eu
-# shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/lib/lib.sh
+. "$(dirname "$0")/lib/lib.sh"
 
 # Name, suite, series, flavour of the headers; why the cell is here.
 cells=(
@@ -46,8 +46,8 @@ while [ $# -gt 0 ]; do
 	shift
 done
 
-# shellcheck source=scripts/checks.sh
-. "$VMB_TOP/scripts/checks.sh"
+# shellcheck source=scripts/lib/checks.sh
+. "$VMB_TOP/scripts/lib/checks.sh"
 
 wants() {
 	[ ${#wanted[@]} -eq 0 ] || [[ " ${wanted[*]} " == *" $1 "* ]]
@@ -65,7 +65,7 @@ newest_suite() {
 
 	for suite in trixie-backports sid; do
 		printf '%s %s\n' "$suite" \
-			"$(cat "$("$VMB_TOP/scripts/headers.sh" "$suite" newest amd64)/release")"
+			"$(cat "$("$VMB_TOP/scripts/lib/headers.sh" "$suite" newest amd64)/release")"
 	done | sort -V -k 2 | tail -n 1 | cut -d ' ' -f 1
 }
 
@@ -88,7 +88,7 @@ on_exit clean_roots
 build() {
 	local base=${1%-backports} headers kdir compiler built=0 root='' packages into=()
 
-	headers=$("$VMB_TOP/scripts/headers.sh" "$1" "$2" "$3")
+	headers=$("$VMB_TOP/scripts/lib/headers.sh" "$1" "$2" "$3")
 	kdir=$(cat "$headers/kdir")
 	compiler=$(cat "$headers/compiler")
 	# W=1 runs kernel-doc, which is Perl in older kernels, Python in newer ones.
@@ -101,7 +101,7 @@ build() {
 	if [ "$base" = "$(vmb_own_suite)" ]; then
 		need_packages "${packages[@]}" libelf-dev
 	else
-		root=$("$VMB_TOP/scripts/chroot.sh" "$base" "${packages[@]}")
+		root=$("$VMB_TOP/scripts/lib/chroot.sh" "$base" "${packages[@]}")
 		into=(env -u APT_CONFIG LC_ALL=C chroot "$root")
 		# The headers are seen under their own name in there. Links to
 		# them cost nothing, and their times stay.

@@ -10,8 +10,8 @@
 #
 # usage: build-host-device.sh
 set -eu
-# shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/../lib.sh"
+# shellcheck source=scripts/lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
 no_arguments "$@"
 
 here=$VMB_TOP/scripts/guest

@@ -11,8 +11,8 @@
 # built in: each kernel gets a copy of its own. A kernel whose compiler this
 # release does not have is built for in a chroot of the release that has it.
 set -eu
-# shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/../lib.sh"
+# shellcheck source=scripts/lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
 no_options "$@"
 
 [ $# -ge 2 ] || die "usage: $0 VERSION OUTPUT [ARGUMENT...]" "$0 6.12 build/modules"
@@ -41,7 +41,7 @@ if [ "$compiler" = gcc-12 ] || has_package "$compiler"; then
 	run=()
 else
 	compiler=$newer_compiler
-	chroot=$("$VMB_TOP/scripts/chroot.sh" "$newer" make "$compiler" pahole \
+	chroot=$("$VMB_TOP/scripts/lib/chroot.sh" "$newer" make "$compiler" pahole \
 		libelf1t64 libssl3t64)
 	exec 9>"$VMB_CACHE/chroot/modules.lock"
 	flock -w 1800 9 ||

@@ -13,15 +13,15 @@
 # time takes some 10 minutes on two processors; an interrupted build goes on
 # where it was.
 set -eu
-# shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/../lib.sh"
+# shellcheck source=scripts/lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
 no_arguments "$@"
 
 SERIES=6.12
 JOBS=2
 BUILD_SECONDS=2400
 
-source_dir=$("$VMB_TOP/scripts/linux-source.sh" "$SERIES")
+source_dir=$("$VMB_TOP/scripts/lib/linux-source.sh" "$SERIES")
 need_packages kmod
 compiler=gcc-$(gcc -dumpversion)
 configs=("$VMB_TOP/scripts/guest/debug.config" "$VMB_TOP/kunit/debug.config")

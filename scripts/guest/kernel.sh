@@ -16,8 +16,8 @@
 # Nothing is installed. Later calls use what is there; to get a newer build
 # of the same version remove the directory.
 set -eu
-# shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/../lib.sh"
+# shellcheck source=scripts/lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
 no_options "$@"
 
 case ${1:-} in

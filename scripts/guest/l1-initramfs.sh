@@ -12,8 +12,8 @@
 # device, the options) comes in a second archive that run.sh appends; see
 # l1-init for what it expects there.
 set -eu
-# shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/../lib.sh"
+# shellcheck source=scripts/lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
 no_options "$@"
 
 [ -e "${1:-}/release" ] ||

@@ -9,8 +9,8 @@
 # Every FILE that is a module goes where modprobe finds it, any other into
 # /test beside the script, which l2-init runs.
 set -eu
-# shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/../lib.sh"
+# shellcheck source=scripts/lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
 no_options "$@"
 
 if [ $# -lt 3 ] || [ ! -e "$1/release" ] || [ ! -e "$3" ]; then

@@ -14,8 +14,8 @@
 # Status 0 only if the guest said "VMBGUEST-END 0" itself. In the directory:
 # guest.log, its console; how, "kvm" or "tcg"; qemu.log, what QEMU said.
 set -eu
-# shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/../lib.sh"
+# shellcheck source=scripts/lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=scripts/guest/watch.sh
 . "$VMB_TOP/scripts/guest/watch.sh"
 

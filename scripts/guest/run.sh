@@ -31,8 +31,8 @@
 # console of the machine in the middle where one was needed; how, "direct" or
 # "nested".
 set -eu
-# shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/../lib.sh"
+# shellcheck source=scripts/lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=scripts/guest/watch.sh
 . "$VMB_TOP/scripts/guest/watch.sh"
 

@@ -23,7 +23,7 @@ tree=/home/user/vmbkmcl
 
 # clean_base PACKAGE...: sets base, and release, the kernel whose headers it has.
 clean_base() {
-	base=$("$VMB_TOP/scripts/chroot.sh" bookworm "$@")
+	base=$("$VMB_TOP/scripts/lib/chroot.sh" bookworm "$@")
 	clean_kernel=$("$VMB_TOP/scripts/guest/kernel.sh" 6.1)
 	release=$(basename "$(ls -d "$base"/lib/modules/*-cloud-amd64)")
 }

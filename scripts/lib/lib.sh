@@ -13,7 +13,7 @@ case ${1:-} in
 	;;
 esac
 
-VMB_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+VMB_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # Whoever runs two scripts side by side gives one of them another.
 : "${VMB_BUILD:=$VMB_TOP/build}"
 VMB_CACHE=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/vmbkmcl
@@ -228,7 +228,7 @@ apt_suite() {
 	mkdir -p "$root/lists/partial" "$root/cache/archives/partial"
 	(
 		flock -w 600 8
-		python3 "$VMB_TOP/scripts/apt_sources.py" "$(vmb_own_suite)" "$suite" \
+		python3 "$VMB_TOP/scripts/lib/apt_sources.py" "$(vmb_own_suite)" "$suite" \
 			>"$root/sources.list" ||
 			die "no APT source of this machine is for $(vmb_own_suite)" \
 			    "add Debian's archive to /etc/apt/sources.list.d"

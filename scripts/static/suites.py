@@ -8,7 +8,7 @@ import pathlib
 import re
 import sys
 
-KUNIT = pathlib.Path(__file__).resolve().parent.parent / "kunit"
+KUNIT = pathlib.Path(__file__).resolve().parent.parent.parent / "kunit"
 
 
 def main(arguments):

@@ -116,8 +116,8 @@ unknown_options() {
 ktap_is_parsed() {
 	cat >"$scratch/ktap.sh" <<-'END'
 		set -eu
-		. "$1/scripts/lib.sh"
-		. "$1/scripts/checks.sh"
+		. "$1/scripts/lib/lib.sh"
+		. "$1/scripts/lib/checks.sh"
 		why() { echo "not here"; return 4; }
 		check "one" true
 		check "two: with a name, of several words" why

@@ -17,7 +17,7 @@ import re
 import subprocess
 import sys
 
-TOP = pathlib.Path(__file__).resolve().parent.parent
+TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 LIBRARY = TOP / "drivers/kmcl"
 
 

@@ -15,7 +15,7 @@ import pathlib
 import re
 import sys
 
-TOP = pathlib.Path(__file__).resolve().parent.parent
+TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 DOCUMENT = "drivers/troubleshooting.md"
 CALL = re.compile(r"\b(?:(?:dev|netdev|pr)_(?:emerg|alert|crit|err|warn|notice|info)"
                   r"(?:_ratelimited|_once)?|dev_WARN(?:_ONCE)?"

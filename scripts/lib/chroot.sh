@@ -9,7 +9,7 @@
 #
 # Makes it, or adds the packages that it lacks, and prints the folder.
 set -eu
-# shellcheck source=scripts/lib.sh
+# shellcheck source=scripts/lib/lib.sh
 . "$(dirname "$0")/lib.sh"
 no_options "$@"
 
@@ -22,12 +22,12 @@ root=$VMB_CACHE/chroot/$suite
 
 # The archive that this machine uses, of the other suite.
 mirror() {
-	python3 "$VMB_TOP/scripts/apt_sources.py" "$(vmb_own_suite)" "$suite" |
+	python3 "$VMB_TOP/scripts/lib/apt_sources.py" "$(vmb_own_suite)" "$suite" |
 		sed -nE "s/^deb (\[[^]]*\] )?([^ ]+) $suite .*/\2/p" | head -n 1
 }
 
 keyring() {
-	python3 "$VMB_TOP/scripts/apt_sources.py" "$(vmb_own_suite)" "$suite" |
+	python3 "$VMB_TOP/scripts/lib/apt_sources.py" "$(vmb_own_suite)" "$suite" |
 		sed -nE 's/^deb \[signed-by=([^] ]+)\].*/\1/p' | head -n 1
 }
 

@@ -9,8 +9,8 @@
 #
 # drivers/kmcl/README.md shows it, see doc-tables.py.
 set -eu
-# shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
 
 library=$VMB_TOP/drivers/kmcl
 scratch=

@@ -12,7 +12,7 @@ import pathlib
 import re
 import sys
 
-TOP = pathlib.Path(__file__).resolve().parent.parent
+TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 CHANNEL = "/sys/bus/vmbus/devices/<instance>/vmbkmcl/"
 OFFER = "/sys/bus/vmbkmcl_loopback/devices/<offer>/"
 DEBUGFS = "/sys/kernel/debug/vmbkmcl/<channel>"

@@ -39,4 +39,4 @@ awk -v to="$1" '
 	}
 	inside && name { print > (to "/" name) }
 	inside && commands { print }
-' "$(dirname "$0")/../README.md"
+' "$(dirname "$0")/../../README.md"

@@ -12,7 +12,7 @@
 # and Module.symvers; without it the modules are built and installed into a
 # scratch folder first. The results are OUT/*.ko.
 set -eu
-# shellcheck source=scripts/lib.sh
+# shellcheck source=scripts/lib/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 clients=()

@@ -8,7 +8,7 @@
 #
 # usage: linux-source.sh SERIES		(6.12)
 set -eu
-# shellcheck source=scripts/lib.sh
+# shellcheck source=scripts/lib/lib.sh
 . "$(dirname "$0")/lib.sh"
 no_options "$@"
 

@@ -15,7 +15,7 @@ import pathlib
 import re
 import sys
 
-TOP = pathlib.Path(__file__).resolve().parent.parent
+TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 README_LINES = 200
 # What Windows has.
 OF_OTHERS = ("VmbusKernelModeClientLibApi.h",)

@@ -15,7 +15,7 @@
 #   compiler	the compiler that it was built with, such as gcc-12
 # Nothing is installed.
 set -eu
-# shellcheck source=scripts/lib.sh
+# shellcheck source=scripts/lib/lib.sh
 . "$(dirname "$0")/lib.sh"
 no_options "$@"
 

@@ -5,7 +5,7 @@
 Such a table stands between two comments, the first of which names the command,
 one of scripts/ with its arguments, that prints it:
 
-    <!-- table: scripts/floors.py -->
+    <!-- table: scripts/static/floors.py -->
     <!-- end of table -->
 
 usage: doc-tables.py --check    runs every command, shows what differs
@@ -17,7 +17,7 @@ import re
 import subprocess
 import sys
 
-TOP = pathlib.Path(__file__).resolve().parent.parent
+TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 TABLE = re.compile(r"(<!-- table: (scripts/[^\n]*?) -->\n)([\s\S]*?)(<!-- end of table -->\n)")
 
 

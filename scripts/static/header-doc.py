@@ -11,7 +11,7 @@ import pathlib
 import re
 import sys
 
-TOP = pathlib.Path(__file__).resolve().parent.parent
+TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 # No function: what they say of themselves is said of vmb_driver_register().
 NO_CALL = ("module_vmb_driver",)
 
