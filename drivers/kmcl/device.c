@@ -166,7 +166,7 @@ static int vmb_transport_device_sleep(struct vmb_transport_device *device,
 		vmb_life_hibernate(channel, reason);
 	spin_unlock_irq(&device->lock);
 	ret = vmb_transport_device_wait(device, vmb_life_is_restless);
-	/* A VM that shuts down does so in any case: who can be closed, is. */
+	/* A VM that shuts down does so in any case: close the channels that can be. */
 	if (ret && reason != VMB_CHANNEL_STOP_SHUTDOWN)
 		return ret;
 	spin_lock_irq(&device->lock);

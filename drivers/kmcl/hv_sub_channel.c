@@ -48,7 +48,7 @@ struct vmb_hv_offer {
 static DEFINE_MUTEX(vmb_hv_sub_lock);
 static LIST_HEAD(vmb_hv_devices);
 
-/* Calls of hv_vmbus that have not returned, and who waits for that. */
+/* Calls of hv_vmbus that have not returned, and the wait for them to return. */
 static atomic_t vmb_hv_calls = ATOMIC_INIT(0);
 static DECLARE_WAIT_QUEUE_HEAD(vmb_hv_calls_done);
 
@@ -165,7 +165,7 @@ static void vmb_hv_offer_keep(struct vmb_hv_device *device,
 	struct vmb_hv_offer *offer;
 
 	offer = kzalloc(sizeof(*offer), GFP_KERNEL);
-	/* As if it had not been offered: who waits for it goes on waiting. */
+	/* As if it had not been offered: a channel that waits for it goes on waiting. */
 	if (!offer)
 		return;
 	kobject_get(&channel->kobj);

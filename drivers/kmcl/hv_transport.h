@@ -76,8 +76,8 @@ struct vmb_hv_device {
  * @device: the device.
  * @rings: memory of both rings. Ours; hv_vmbus has them while open.
  * @leaked: the host may still reach @rings, so they are never freed.
- * @rcu: frees it after who asks whether the peer is gone.
- * @references: prepare's, and one of whoever waits for @open_done.
+ * @rcu: frees it when no reader asks any more whether the peer is gone.
+ * @references: prepare's, and one of each call that waits for @open_done.
  * @node: in &vmb_hv_device.sub_channels; it and what follows are a sub-channel's.
  * @owner: our channel; NULL: unprepare was called.
  * @index: which sub-channel.

@@ -20,7 +20,7 @@ static u64 vmb_latency_begun;
 /* Callers take turns. */
 void vmb_latency_want(bool wanted)
 {
-	/* Before the key, for who sees that. */
+	/* Before the key is on, since a call that sees the key on reads this. */
 	if (wanted && !static_key_enabled(&vmb_latency_wanted))
 		WRITE_ONCE(vmb_latency_begun, ktime_get_ns());
 	if (wanted)

@@ -135,7 +135,7 @@ struct vmb_loopback_device {
 /**
  * struct vmb_loopback_offer - an enabled server channel, and its device
  * @dev: the device on our bus; its references keep the offer.
- * @rcu: frees it after who asks whether the peer is gone.
+ * @rcu: frees it when no reader asks any more whether the peer is gone.
  * @node: in the list of offers, under vmb_loopback_lock.
  * @channel: the server; not to be touched once @withdrawn.
  * @type: type GUID; immutable.
@@ -158,8 +158,8 @@ struct vmb_loopback_device {
  *	reference: from open until the closed callback has returned, when the
  *	client itself may be gone for long. Under vmb_loopback_lock.
  *
- * Made by prepare; freed when unprepare, and whoever else has a reference to
- * @dev, has dropped it. The server's transport_private.
+ * Made by prepare; freed when unprepare, and all others that have a reference to
+ * @dev, have dropped it. The server's transport_private.
  */
 struct vmb_loopback_offer {
 	struct device dev;

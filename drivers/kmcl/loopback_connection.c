@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A connection on loopback: who may be joined with whom, how they are joined, and
- * how they part. loopback.h draws it.
+ * A connection on loopback: which client may be joined with which server, how they are
+ * joined, and how they part. loopback.h draws it.
  */
 #include <linux/jiffies.h>
 #include <linux/string.h>
@@ -12,7 +12,7 @@
 /* How often to say that a channel waits for its peer's driver. */
 #define VMB_LOOPBACK_WARN_PERIOD	(10 * HZ)
 
-/* Protects who is joined with whom, and both lists: servers and clients that are enabled. */
+/* Protects both lists, of enabled servers and enabled clients, and which are joined. */
 DEFINE_MUTEX(vmb_loopback_lock);
 LIST_HEAD(vmb_loopback_offers);
 LIST_HEAD(vmb_loopback_clients);

@@ -209,8 +209,8 @@ void vmb_observe_add(struct vmb_channel *channel)
 }
 
 /*
- * Returns when nobody reads it any more; who was too late has the trace. Process
- * context.
+ * Returns when nobody reads the files any more; later than that the counters are in
+ * the trace event. Process context.
  */
 void vmb_observe_remove(struct vmb_channel *channel)
 {

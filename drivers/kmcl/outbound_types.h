@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What goes out: packet objects, who waits for which completion, and the one
- * queue of packets and completions. Part of channel.h, which says in which order
+ * What goes out: packet objects, the table of those that wait for a completion, and
+ * the one queue of packets and completions. Part of channel.h, which says in which order
  * locks are taken.
  */
 #ifndef VMB_OUTBOUND_TYPES_H
@@ -132,7 +132,7 @@ struct vmb_packet {
 
 /**
  * struct vmb_transaction - an entry of the transaction table
- * @packet: who waits for the peer's completion; NULL: nobody.
+ * @packet: the packet that waits for the peer's completion, or NULL.
  * @id: slot number in the low bits, generation above; of the last use.
  * @next_free: slot of the next free entry, VMB_NO_SLOT: none.
  */
@@ -201,9 +201,9 @@ struct vmb_routine_caller {
  * struct vmb_outbound - the way out, and the way back to the pool
  * @lock: protects everything below.
  * @writer: the ring.
- * @scratch: how the packet looks that is being sent; here, for whoever sends
- *	holds the lock, and the compiler guards a stack that has it.
- * @needed: room that it did not find.
+ * @scratch: how the packet looks that is being sent. It is not on the stack, which the
+ *	compiler would guard; sends hold the lock, so one is enough.
+ * @needed: room that the packet which is being sent did not find.
  * @open: the ring and the transport's channel may be touched.
  * @accepting: the client may send.
  * @sending: what it sends goes to the ring; else it is held.
@@ -224,9 +224,9 @@ struct vmb_routine_caller {
  * @free: packet objects for what comes in, longest free first.
  * @free_list: packet objects for what goes out, from vmb_packet_allocate().
  * @allocated: of these, with the client or on their way.
- * @transactions: who waits for which completion.
+ * @transactions: which packet waits for which completion.
  * @ended: packets whose routine is to be called.
- * @callers: who does that.
+ * @callers: contexts that are calling routines of packets in @ended.
  * @finished: packets the client is done with since open.
  * @progress: goes up with everything written; the watchdog's.
  * @watch: what its timer runs for.

@@ -33,7 +33,7 @@ struct page *vmb_page_of_frame(u64 frame)
 	return pfn_to_online_page(array_index_nospec((unsigned long)frame, frames));
 }
 
-/* Memory that is nobody's to read or write, whoever has a reference. */
+/* Reserved, offline and broken pages are not to be touched, not even with a reference. */
 static bool vmb_raw_page_is_ordinary(struct page *page)
 {
 	return !PageReserved(page) && !PageOffline(page) && !is_page_hwpoison(page);

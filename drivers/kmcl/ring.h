@@ -49,7 +49,7 @@
  * @data: its data, shared with the peer.
  * @size: bytes of @data, a multiple of 8.
  *
- * Immutable while a reader or writer uses it. The memory belongs to whoever
+ * Immutable while a reader or writer uses it. The memory belongs to the code that
  * made the ring.
  */
 struct vmb_ring {

@@ -325,8 +325,8 @@ void vmb_ring_reader_mask(struct vmb_ring_reader *reader)
  * vmb_ring_reader_unmask() - ask the peer to signal again
  * @reader: the ring's reading end.
  *
- * The peer signals only what it writes into an empty ring: whoever unmasks must
- * have committed all it read, and goes on reading if this returns true.
+ * The peer signals only what it writes into an empty ring: a caller must have
+ * committed all that it read, and goes on reading if this returns true.
  *
  * Context: Any. The caller serialises all calls on one reader.
  * Return: What vmb_ring_reader_has_data() returns, but nothing that was written

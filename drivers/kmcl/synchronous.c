@@ -4,7 +4,7 @@
  *
  * The caller may give up before the peer answers. What the answer needs then,
  * the transaction and the external pages, stays until it comes or the channel
- * goes; whoever is the last of the two frees it.
+ * goes. The caller and the completion routine each have a reference; the last frees it.
  */
 #include <linux/completion.h>
 #include <linux/err.h>
@@ -18,7 +18,7 @@
 #define VMB_SYNCHRONOUS_POLL	(HZ / 10)
 
 /**
- * struct vmb_synchronous - a request and who waits for it
+ * struct vmb_synchronous - a request whose caller waits for it
  * @references: the waiter's and the completion routine's.
  * @packet: its packet, freed with it.
  * @bounce: what the peer has instead of the caller's external data, or NULL;
@@ -257,7 +257,7 @@ int vmb_channel_send_synchronous_request(struct vmb_channel *channel,
 		kref_put(&request->references, vmb_synchronous_release);
 		goto put_request;
 	}
-	/* Where nobody may sleep: it is in the ring, whoever calls the routine. */
+	/* Otherwise the caller may not sleep, and need not: the packet is in the ring. */
 	if (timeout || flags & VMB_CHANNEL_FORMAT_FLAG_WAIT_FOR_COMPLETION)
 		ret = vmb_synchronous_wait(channel, request, timeout);
 	if (ret)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Transaction ids: who waits for which of the peer's completions.
+ * Transaction ids: by them a completion of the peer's finds the packet that waits for it.
  *
  * An id is the number of a slot with a generation above it, so a completion is
  * found at once however many are outstanding, and one that is late, forged or

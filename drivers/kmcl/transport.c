@@ -153,8 +153,8 @@ EXPORT_SYMBOL_GPL(vmb_channel_primary_is_closing);
  * @channel: a channel that is being opened: nothing is sent yet.
  * @peer: the other end, which is in this kernel.
  *
- * A completion that waits for room keeps its packet object, and who has none left
- * stops reading. If both ends did, each full of completions for the other, both
+ * A completion that waits for room keeps its packet object, and an end that has none
+ * left stops reading. If both ends did, each full of completions for the other, both
  * rings would stay full for ever. So @peer has an object for each packet that
  * waits for a completion of it, and one to read with. Holds until the next open;
  * never more than what the client has set.

@@ -240,8 +240,8 @@ void vmb_watchdog_start(struct vmb_channel *channel)
 }
 
 /*
- * The rings are about to go. Without the lock, under which others may signal: who is
- * just starting the timer there starts it for nothing. Process context.
+ * The rings are about to go. This takes no lock: a call that is just starting the timer
+ * under the lock starts it for nothing, since @stopped is set. Process context.
  */
 void vmb_watchdog_stop(struct vmb_channel *channel)
 {

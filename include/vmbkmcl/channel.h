@@ -460,8 +460,8 @@ int vmb_channel_disable(struct vmb_channel *channel);
  * vmb_channel_start() - let packets flow
  * @channel: an enabled channel.
  *
- * A server has to be started after each enable, and whoever was paused. Does not
- * wait: as soon as the channel is open, started and post_started are called. If
+ * A server has to be started after each enable, and any channel after a pause. Does
+ * not wait: as soon as the channel is open, started and post_started are called. If
  * packets flow already, nothing happens.
  *
  * Context: process context.

@@ -27,7 +27,7 @@
  * of the peer names inside of a GPADL.
  *
  * The pages are referenced until the peer has let go of them, for ever if it does
- * not: whoever frees them all the same does not give them to others. That is not
+ * not: a client that frees them all the same does not give them to others. That is not
  * so for memory of kmalloc, nor for a block of several pages that is no compound
  * page: of those only the client can take care.
  *
@@ -114,7 +114,7 @@ int vmb_channel_create_gpadl_from_pfn_list(struct vmb_channel *channel, u32 flag
  * peer may still write to it. It is zeroed before the peer gets it, who may have
  * written to it when this returns. In an isolated VM it has to be in one block, so
  * some MiB are the most that can be had; and what decryption makes of the zeroes
- * is undefined there: whoever needs some clears it before it tells the peer.
+ * is undefined there: a client that needs zeroes clears it before it tells the peer.
  *
  * Context: process context; waits for the peer. Not from the packet callbacks.
  * Return: 0; -EINVAL: flags, a server channel, or no pages; -E2BIG: more than the

@@ -56,8 +56,8 @@ MODULE_PARM_DESC(depth, "Requests in flight, 1 to 256 (32)");
  * @out: data to be written.
  * @in: memory to read to.
  *
- * The load's. Belongs to who has it: the completion routine while a packet is
- * in flight, otherwise the work item.
+ * The load's. While a packet is in flight it belongs to the completion routine,
+ * otherwise to the work item.
  */
 struct block_slot {
 	struct block_load *load;

@@ -58,7 +58,7 @@ struct block_done {
 /**
  * struct block_server - the server
  * @channel: its channel.
- * @disk: the contents, whoever has the channel open.
+ * @disk: the contents; they stay from one client to the next.
  * @sectors: how many.
  * @workqueue: for @work.
  * @work: serves what waits.
@@ -302,7 +302,7 @@ static void block_serve(struct block_server *server, struct block_job *job)
 
 	if (ret)
 		server->done.refused++;
-	/* First the page, then the completion: who has this one sees that. */
+	/* First the page, then the completion: a client that has this one sees that page. */
 	block_publish(server);
 	answer.status = cpu_to_le32(-ret);
 	answer.sequence = cpu_to_le64(block_sequence(&server->done));

@@ -118,7 +118,7 @@ void source_run(struct work_struct *work)
 	ret = source_begin(source);
 	if (!ret)
 		ret = source_do(source);
-	/* The channel goes: who waits for a verdict will not get one. */
+	/* The channel goes: there is no verdict for a reader that waits for one. */
 	if (ret == -ENODEV)
 		return;
 	if (ret)
