@@ -96,7 +96,7 @@ vmb_external_data_add_gpa(struct vmb_packet_completion *packet,
 	}
 	*frame = vmb_external_data_frame(&channel->memory, segment, *frame);
 	owner = *frame ? (*frame)->gpadl : NULL;
-	/* Nor does anything stand behind the mark at the end, which is nobody's. */
+	/* The mark at the end is no GPADL's, and the search cannot go on from there. */
 	if (unlikely(!owner))
 		*frame = NULL;
 	if (owner && owner->state == VMB_GPADL_SHARING) {

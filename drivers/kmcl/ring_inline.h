@@ -28,7 +28,7 @@ static inline u32 vmb_ring_head_size(u64 head)
 	return (u32)(head >> 32 & 0xffff) * VMB_WIRE_UNIT + VMB_RING_TRAILER;
 }
 
-/* vmb_ring_read(). */
+/* As vmb_ring_read(), which is this, called as a function. */
 static __always_inline enum vmb_ring_status
 vmb_ring_read_inline(struct vmb_ring_reader *reader, void *buffer,
 		     struct vmb_ring_packet *packet, enum vmb_refusal *refusal)

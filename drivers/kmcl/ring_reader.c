@@ -175,8 +175,8 @@ static noinline bool vmb_ring_read_overlong(struct vmb_ring_reader *reader,
  * @reader: the ring's reading end; there is something to read.
  * @head: the first word at its read index, captured.
  * @buffer: as vmb_ring_read()'s.
- * @packet: likewise.
- * @refusal: likewise.
+ * @packet: as vmb_ring_read()'s.
+ * @refusal: as vmb_ring_read()'s.
  *
  * Context: Any. The caller serialises all calls on one reader.
  * Return: as vmb_ring_read(), which calls it for what it does not read itself.
