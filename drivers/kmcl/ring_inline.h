@@ -72,7 +72,7 @@ vmb_ring_read_inline(struct vmb_ring_reader *reader, void *buffer,
  * them. False: it is long, crosses the ring's end, or there may be no room, and
  * nothing was done; vmb_ring_write() can or says why not. The payload must not be
  * one that vmb_ring_packet_size() refuses; @by_fours says whether it is seldom
- * shorter than four words.
+ * shorter than four words; else it mostly is one.
  */
 static __always_inline bool
 vmb_ring_write_short(struct vmb_ring_writer *writer, u64 kind, u64 transaction_id,
@@ -95,8 +95,12 @@ vmb_ring_write_short(struct vmb_ring_writer *writer, u64 kind, u64 transaction_i
 		   cpu_to_le64(kind | VMB_RING_NO_RANGES |
 			       (u64)(length / VMB_WIRE_UNIT) << 32));
 	WRITE_ONCE(*(__le64 *)to++, cpu_to_le64(transaction_id));
-	to = by_fours ? vmb_ring_store_fours(to, payload, payload_length) :
-			vmb_ring_store_words(to, payload, payload_length);
+	if (by_fours)
+		to = vmb_ring_store_fours(to, payload, payload_length);
+	else if (likely(payload_length == sizeof(*to)))
+		WRITE_ONCE(*to++, vmb_ring_private_word(payload));
+	else
+		to = vmb_ring_store_words(to, payload, payload_length);
 	WRITE_ONCE(*(__le64 *)to, vmb_ring_trailer(start));
 	return true;
 }
