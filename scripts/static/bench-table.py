@@ -9,7 +9,7 @@ import os
 import sys
 
 BASELINE = os.path.join(os.path.dirname(os.path.abspath(__file__)),
-                        "../kunit/bench-baseline.json")
+                        "../../kunit/bench-baseline.json")
 # What a row of ours is compared with.
 RAW = {"ours-inline": "raw", "ours-deferred": "raw-retain", "ours-send": "raw-send",
        "ours-external": "raw-external"}
@@ -36,7 +36,7 @@ def main():
         known = sys.argv[1] in ("-h", "--help")
         print(__doc__.strip() if known else
               f"bench-table.py: error: unknown option {sys.argv[1]}\n"
-              "bench-table.py: try: scripts/bench-table.py --help",
+              "bench-table.py: try: scripts/static/bench-table.py --help",
               file=sys.stdout if known else sys.stderr)
         sys.exit(0 if known else 2)
     with open(BASELINE, encoding="utf-8") as file:
