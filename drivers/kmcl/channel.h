@@ -50,22 +50,17 @@
  * @lock: protects all that is not said to be the worker's, but @work and
  *	@disabled.
  * @state: where it is, see life_table.c; changed by vmb_life_step() only.
- * @flow: likewise.
- * @stop: it is to be closed.
- * @disable: and then disabled, also if it is a server.
- * @hibernate: it is to be closed, and opened when the VM resumes.
- * @rested: for that, packets have come to rest.
- * @sleep: all channels of the device have, so it is to be closed now.
- * @sleep_reason: the client is told; written with @hibernate.
- * @peer: the peer is there, open may be tried.
+ * @flow: changed by vmb_flow_step() only.
+ * @pm: what power management wants of it; changed by vmb_pm_step() only.
+ * @pm_reason: the client is told; written with @pm, when the VM hibernates or
+ *	shuts down.
+ * @stop: how far it is to be stopped; rises until the worker has done that.
+ * @stop_reason: why; the first reason stays.
+ * @peer: what is known of the peer.
+ * @transport: how far the channel has let go of it; the worker writes it. Those of
+ *	a primary channel and of its sub-channels may wait for each other's.
  * @suspended: suspend was called since started, or there was no started; the
  *	worker's.
- * @quiet: since the last open, everything has stopped that touches transport or
- *	rings; the primary channel's worker waits for it.
- * @parted: since the last open, the transport was closed; sub-channels' workers
- *	may wait for it.
- * @searched: find_peer was called since enable, or since the peer went.
- * @stop_reason: why; the first reason stays.
  * @queue: runs @work and nothing else, which may wait for the peer or the client
  *	for ever; from allocate to the last put.
  * @work: opens and closes; calls the state callbacks, so they never overlap.
@@ -78,18 +73,13 @@ struct vmb_life {
 	spinlock_t lock;
 	enum vmb_life_state state;
 	enum vmb_flow_state flow;
-	bool stop;
-	bool disable;
-	bool hibernate;
-	bool rested;
-	bool sleep;
-	enum vmb_channel_stop_reason sleep_reason;
-	bool peer;
-	bool suspended;
-	bool quiet;
-	bool parted;
-	bool searched;
+	enum vmb_pm_state pm;
+	enum vmb_channel_stop_reason pm_reason;
+	enum vmb_life_stop stop;
 	enum vmb_channel_stop_reason stop_reason;
+	enum vmb_life_peer peer;
+	enum vmb_life_transport transport;
+	bool suspended;
 	struct workqueue_struct *queue;
 	struct work_struct work;
 	struct task_struct *worker;
@@ -335,13 +325,14 @@ static inline bool vmb_inbound_is_lost(const struct vmb_channel *channel)
 /* Is the VM shutting down? */
 static inline bool vmb_life_goes_down(const struct vmb_channel *channel)
 {
-	return READ_ONCE(channel->life.sleep_reason) == VMB_CHANNEL_STOP_SHUTDOWN;
+	return READ_ONCE(channel->life.pm_reason) == VMB_CHANNEL_STOP_SHUTDOWN;
 }
 
 /* Is something waiting for the worker that nobody else can do? */
 static inline bool vmb_life_has_to_end(const struct vmb_channel *channel)
 {
-	return READ_ONCE(channel->life.stop) || READ_ONCE(channel->life.hibernate);
+	return READ_ONCE(channel->life.stop) != VMB_LIFE_STOP_NONE ||
+	       !vmb_pm_may_run(READ_ONCE(channel->life.pm));
 }
 
 /* Is this call made from inside a state callback? */
@@ -367,6 +358,7 @@ extern struct workqueue_struct *vmb_workqueue;
 void vmb_life_queue(struct vmb_channel *channel);
 int vmb_life_step(struct vmb_channel *channel, enum vmb_life_event event);
 int vmb_flow_step(struct vmb_channel *channel, enum vmb_flow_event event);
+void vmb_pm_step(struct vmb_channel *channel, enum vmb_pm_event event);
 void vmb_life_advance(struct vmb_channel *channel, enum vmb_life_event event);
 void vmb_flow_advance(struct vmb_channel *channel, enum vmb_flow_event event);
 void vmb_life_stop(struct vmb_channel *channel,

@@ -110,30 +110,27 @@ static void vmb_life_flush(struct vmb_channel *channel)
 	}
 }
 
-/* Nothing of ours touches the transport any more; the primary may be waiting. */
-static void vmb_life_set_quiet(struct vmb_channel *channel)
+/* Primary or sub-channels may be waiting for that. */
+static void vmb_life_let_go(struct vmb_channel *channel,
+			    enum vmb_life_transport transport)
 {
 	struct vmb_life *life = &channel->life;
 
-	mutex_lock(&channel->memory.mutex);
-	/* From here on memory can be taken back, but no more be shared. */
-	channel->memory.accepting = false;
-	mutex_unlock(&channel->memory.mutex);
+	vmb_life_assert_worker(channel);
 	spin_lock_irq(&life->lock);
-	life->quiet = true;
+	WRITE_ONCE(life->transport, transport);
 	wake_up(&life->changed);
 	spin_unlock_irq(&life->lock);
 }
 
-/* The transport is closed; sub-channels may be waiting. */
-static void vmb_life_set_parted(struct vmb_channel *channel)
+/* Nothing of ours touches the transport any more. */
+static void vmb_life_set_quiet(struct vmb_channel *channel)
 {
-	struct vmb_life *life = &channel->life;
-
-	spin_lock_irq(&life->lock);
-	WRITE_ONCE(life->parted, true);
-	wake_up(&life->changed);
-	spin_unlock_irq(&life->lock);
+	mutex_lock(&channel->memory.mutex);
+	/* From here on memory can be taken back, but no more be shared. */
+	channel->memory.accepting = false;
+	mutex_unlock(&channel->memory.mutex);
+	vmb_life_let_go(channel, VMB_LIFE_TRANSPORT_QUIESCED);
 }
 
 /*
@@ -151,7 +148,7 @@ void vmb_life_close_transport(struct vmb_channel *channel, bool for_good)
 	vmb_life_set_quiet(channel);
 	vmb_sub_channels_wait_for_quiet(channel);
 	ret = channel->operations->close(channel);
-	vmb_life_set_parted(channel);
+	vmb_life_let_go(channel, VMB_LIFE_TRANSPORT_DISCONNECTED);
 	if (for_good)
 		vmb_send_stop(channel, false);
 	/* A sub-channel: if its primary has closed, so was it, or not. */
@@ -207,7 +204,8 @@ void vmb_life_take_memory_back(struct vmb_channel *channel)
  */
 void vmb_life_accept_for_next(struct vmb_channel *channel)
 {
-	if (channel->is_server && !READ_ONCE(channel->life.disable))
+	if (channel->is_server &&
+	    READ_ONCE(channel->life.stop) != VMB_LIFE_STOP_DISABLE)
 		vmb_send_accept(channel);
 }
 
@@ -245,7 +243,7 @@ bool vmb_life_rest_to_hibernate(struct vmb_channel *channel)
 
 	/* What is sent from suspend on goes out when the VM has resumed. */
 	vmb_send_hold(channel);
-	vmb_life_call_suspend(channel, READ_ONCE(channel->life.sleep_reason));
+	vmb_life_call_suspend(channel, READ_ONCE(channel->life.pm_reason));
 	/* Once more, for it takes the lock: see vmb_inbound_stop(). */
 	vmb_send_hold(channel);
 	wait_event_timeout(outbound->drained, vmb_outbound_client_is_done(channel),
@@ -267,7 +265,7 @@ void vmb_life_close_to_hibernate(struct vmb_channel *channel)
 	else
 		vmb_send_keep(channel);
 	vmb_life_close_transport(channel, false);
-	vmb_life_call_closed(channel, READ_ONCE(channel->life.sleep_reason));
+	vmb_life_call_closed(channel, READ_ONCE(channel->life.pm_reason));
 }
 
 /*

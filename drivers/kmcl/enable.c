@@ -93,9 +93,7 @@ static int vmb_life_begin(struct vmb_channel *channel)
 	if (ret)
 		goto unlock;
 	spin_lock(&life->lock);
-	life->stop = false;
-	life->peer = false;
-	life->searched = false;
+	life->peer = VMB_LIFE_PEER_UNKNOWN;
 	vmb_sub_channel_follow(channel);
 	ret = vmb_life_step(channel, VMB_LIFE_ENABLE);
 	reinit_completion(&life->disabled);

@@ -13,21 +13,6 @@
 
 #include <trace/events/vmbkmcl.h>
 
-/* What the worker has to do next. */
-enum vmb_life_action {
-	VMB_LIFE_NOTHING,
-	VMB_LIFE_FIND_PEER,
-	VMB_LIFE_DO_OPEN,
-	VMB_LIFE_DO_RUN,
-	VMB_LIFE_DO_PAUSE,
-	VMB_LIFE_DO_REST,
-	VMB_LIFE_UNDO_REST,
-	VMB_LIFE_DO_SLEEP,
-	VMB_LIFE_DO_CLOSE,
-	VMB_LIFE_DO_GIVE_UP,	/* stopped before it was open */
-	VMB_LIFE_DO_END_SENDS,	/* it never will be: the VM shuts down */
-};
-
 /* Everything is undone; the channel can be configured and enabled again. */
 static void vmb_life_finish(struct vmb_channel *channel)
 {
@@ -49,7 +34,7 @@ static void vmb_life_finish(struct vmb_channel *channel)
 	WARN_ON_ONCE(vmb_flow_step(channel, channel->is_server ?
 				   VMB_FLOW_RESET_SERVER : VMB_FLOW_RESET_CLIENT));
 	WARN_ON_ONCE(vmb_life_step(channel, VMB_LIFE_FINISHED));
-	life->disable = false;
+	WRITE_ONCE(life->stop, VMB_LIFE_STOP_NONE);
 	life->worker = NULL;
 	complete_all(&life->disabled);
 	spin_unlock_irq(&life->lock);
@@ -63,11 +48,10 @@ static void vmb_life_closed(struct vmb_channel *channel)
 
 	vmb_life_assert_worker(channel);
 	spin_lock_irq(&life->lock);
-	if (channel->is_server && !life->disable) {
+	if (channel->is_server && life->stop != VMB_LIFE_STOP_DISABLE) {
 		again = true;
-		life->stop = false;
-		life->peer = false;
-		life->searched = false;
+		WRITE_ONCE(life->stop, VMB_LIFE_STOP_NONE);
+		life->peer = VMB_LIFE_PEER_UNKNOWN;
 		WARN_ON_ONCE(vmb_life_step(channel, VMB_LIFE_CLOSED));
 		vmb_life_queue(channel);
 	}
@@ -127,8 +111,7 @@ static void vmb_life_open(struct vmb_channel *channel)
 	mutex_unlock(&channel->memory.mutex);
 	if (error == -EAGAIN && channel->operations->find_peer) {
 		spin_lock_irq(&channel->life.lock);
-		channel->life.peer = false;
-		channel->life.searched = false;
+		channel->life.peer = VMB_LIFE_PEER_UNKNOWN;
 		WARN_ON_ONCE(vmb_life_step(channel, VMB_LIFE_PEER_MISSED));
 		vmb_life_queue(channel);
 		spin_unlock_irq(&channel->life.lock);
@@ -192,9 +175,10 @@ static void vmb_life_do_rest(struct vmb_channel *channel)
 {
 	struct vmb_life *life = &channel->life;
 	enum vmb_flow_state flow = vmb_life_flow(channel);
-	bool rested = vmb_life_rest_to_hibernate(channel);
+	bool rested;
 
 	vmb_life_assert_worker(channel);
+	rested = vmb_life_rest_to_hibernate(channel);
 	if (!rested) {
 		dev_err(channel->dev,
 			"%s: the driver holds packets with external data, no hibernation\n",
@@ -202,9 +186,7 @@ static void vmb_life_do_rest(struct vmb_channel *channel)
 		vmb_life_resume_flow(channel, flow);
 	}
 	spin_lock_irq(&life->lock);
-	life->rested = rested;
-	life->hibernate = rested && life->hibernate;
-	wake_up(&life->changed);
+	vmb_pm_step(channel, rested ? VMB_PM_QUIESCED_NOW : VMB_PM_REFUSED);
 	spin_unlock_irq(&life->lock);
 }
 
@@ -216,7 +198,7 @@ static void vmb_life_undo_rest(struct vmb_channel *channel)
 
 	vmb_life_assert_worker(channel);
 	spin_lock_irq(&life->lock);
-	life->rested = false;
+	vmb_pm_step(channel, VMB_PM_QUIESCE_OVER);
 	flow = life->flow;
 	spin_unlock_irq(&life->lock);
 	vmb_life_resume_flow(channel, flow);
@@ -230,14 +212,15 @@ static void vmb_life_do_sleep(struct vmb_channel *channel)
 	 * A peer that goes from here on goes because we do, even if it says so
 	 * first: the peer of a sub-channel hears of it from its own primary.
 	 */
-	bool gone = READ_ONCE(life->stop);
+	enum vmb_life_stop stop = READ_ONCE(life->stop);
 
 	vmb_life_assert_worker(channel);
 	vmb_life_close_to_hibernate(channel);
 	vmb_flow_advance(channel, VMB_FLOW_CLOSE);
 	spin_lock_irq(&life->lock);
-	life->rested = false;
-	life->stop = gone || life->disable;
+	vmb_pm_step(channel, VMB_PM_QUIESCE_OVER);
+	if (life->stop != VMB_LIFE_STOP_DISABLE)
+		WRITE_ONCE(life->stop, stop);
 	WARN_ON_ONCE(vmb_life_step(channel, VMB_LIFE_CLOSED));
 	spin_unlock_irq(&life->lock);
 	/*
@@ -257,45 +240,24 @@ static void vmb_life_find_peer(struct vmb_channel *channel)
 		vmb_channel_peer_arrived(channel);
 }
 
-/* Decide what comes next. */
-static enum vmb_life_action vmb_life_decide(struct vmb_channel *channel)
+/* All that the decision needs, as it is now. */
+static struct vmb_life_facts vmb_life_gather_facts(const struct vmb_channel *channel)
 {
-	struct vmb_life *life = &channel->life;
+	const struct vmb_life *life = &channel->life;
 
 	lockdep_assert_held(&life->lock);
-	switch (life->state) {
-	case VMB_LIFE_ENABLED:
-		if (life->stop)
-			return VMB_LIFE_DO_GIVE_UP;
-		if (life->hibernate)
-			return vmb_life_goes_down(channel) &&
-			       vmb_send_is_accepting(channel) ?
-			       VMB_LIFE_DO_END_SENDS : VMB_LIFE_NOTHING;
-		/* It is told when its primary is open again. */
-		if (life->peer)
-			return vmb_sub_channel_may_open(channel) ?
-			       VMB_LIFE_DO_OPEN : VMB_LIFE_NOTHING;
-		if (!life->searched)
-			return VMB_LIFE_FIND_PEER;
-		return VMB_LIFE_NOTHING;
-	case VMB_LIFE_OPEN:
-		/* It was suspended for that, and is closed for that, if at all. */
-		if (life->hibernate && life->rested)
-			return life->sleep ? VMB_LIFE_DO_SLEEP : VMB_LIFE_NOTHING;
-		if (life->stop)
-			return VMB_LIFE_DO_CLOSE;
-		if (life->hibernate)
-			return VMB_LIFE_DO_REST;
-		if (life->rested)
-			return VMB_LIFE_UNDO_REST;
-		if (life->flow == VMB_FLOW_READY)
-			return VMB_LIFE_DO_RUN;
-		if (life->flow == VMB_FLOW_PAUSING)
-			return VMB_LIFE_DO_PAUSE;
-		return VMB_LIFE_NOTHING;
-	default:
-		return VMB_LIFE_NOTHING;
-	}
+	return (struct vmb_life_facts) {
+		.state = life->state,
+		.flow = life->flow,
+		.pm = life->pm,
+		.stop = life->stop,
+		.peer = life->peer,
+		/* A disabled channel's primary may be gone. */
+		.may_open = life->state == VMB_LIFE_ENABLED &&
+			    vmb_sub_channel_may_open(channel),
+		.accepting = vmb_send_is_accepting(channel),
+		.shutting_down = vmb_life_goes_down(channel),
+	};
 }
 
 /*
@@ -306,18 +268,21 @@ static void vmb_life_take_first_step(struct vmb_channel *channel,
 				     enum vmb_life_action action)
 {
 	switch (action) {
+	case VMB_LIFE_DO_FIND_PEER:
+		channel->life.peer = VMB_LIFE_PEER_AWAITED;
+		break;
 	case VMB_LIFE_DO_OPEN:
-		channel->life.quiet = false;
-		WRITE_ONCE(channel->life.parted, false);
+		WRITE_ONCE(channel->life.transport, VMB_LIFE_TRANSPORT_CONNECTED);
 		WARN_ON_ONCE(vmb_life_step(channel, VMB_LIFE_OPEN_BEGINS));
 		break;
 	case VMB_LIFE_DO_RUN:
 		WARN_ON_ONCE(vmb_flow_step(channel, VMB_FLOW_RUN));
 		break;
-	case VMB_LIFE_DO_SLEEP:
 	case VMB_LIFE_DO_CLOSE:
 	case VMB_LIFE_DO_GIVE_UP:
-		channel->life.rested = action == VMB_LIFE_DO_SLEEP;
+		vmb_pm_step(channel, VMB_PM_QUIESCE_OVER);
+		fallthrough;
+	case VMB_LIFE_DO_PM_CLOSE:
 		WARN_ON_ONCE(vmb_life_step(channel, VMB_LIFE_CLOSE_BEGINS));
 		break;
 	default:
@@ -329,9 +294,10 @@ static void vmb_life_take_first_step(struct vmb_channel *channel,
 static void vmb_life_act(struct vmb_channel *channel, enum vmb_life_action action)
 {
 	switch (action) {
-	case VMB_LIFE_NOTHING:
+	case VMB_LIFE_DO_NOTHING:
+	case VMB_LIFE_ACTIONS:
 		break;
-	case VMB_LIFE_FIND_PEER:
+	case VMB_LIFE_DO_FIND_PEER:
 		vmb_life_find_peer(channel);
 		break;
 	case VMB_LIFE_DO_OPEN:
@@ -343,13 +309,13 @@ static void vmb_life_act(struct vmb_channel *channel, enum vmb_life_action actio
 	case VMB_LIFE_DO_PAUSE:
 		vmb_life_pause(channel);
 		break;
-	case VMB_LIFE_DO_REST:
+	case VMB_LIFE_DO_PM_QUIESCE:
 		vmb_life_do_rest(channel);
 		break;
-	case VMB_LIFE_UNDO_REST:
+	case VMB_LIFE_DO_PM_UNDO:
 		vmb_life_undo_rest(channel);
 		break;
-	case VMB_LIFE_DO_SLEEP:
+	case VMB_LIFE_DO_PM_CLOSE:
 		vmb_life_do_sleep(channel);
 		break;
 	case VMB_LIFE_DO_CLOSE:
@@ -380,14 +346,14 @@ static void vmb_life_act(struct vmb_channel *channel, enum vmb_life_action actio
 static enum vmb_life_action vmb_life_begin_action(struct vmb_channel *channel)
 {
 	struct vmb_life *life = &channel->life;
+	struct vmb_life_facts facts;
 	enum vmb_life_action action;
 
 	spin_lock_irq(&life->lock);
-	action = vmb_life_decide(channel);
+	facts = vmb_life_gather_facts(channel);
+	action = vmb_life_decide(&facts);
 	vmb_life_take_first_step(channel, action);
-	if (action == VMB_LIFE_FIND_PEER)
-		life->searched = true;
-	life->worker = action == VMB_LIFE_NOTHING ? NULL : current;
+	life->worker = action == VMB_LIFE_DO_NOTHING ? NULL : current;
 	spin_unlock_irq(&life->lock);
 	return action;
 }
@@ -402,7 +368,7 @@ static void vmb_life_work(struct work_struct *work)
 						   life.work);
 	enum vmb_life_action action;
 
-	while ((action = vmb_life_begin_action(channel)) != VMB_LIFE_NOTHING)
+	while ((action = vmb_life_begin_action(channel)) != VMB_LIFE_DO_NOTHING)
 		vmb_life_act(channel, action);
 }
 

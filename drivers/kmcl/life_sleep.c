@@ -18,9 +18,10 @@ void vmb_life_hibernate(struct vmb_channel *channel,
 	unsigned long flags;
 
 	spin_lock_irqsave(&life->lock, flags);
-	WRITE_ONCE(life->sleep_reason, reason);
-	life->hibernate = life->state != VMB_LIFE_DISABLED;
-	life->sleep = false;
+	WRITE_ONCE(life->pm_reason, reason);
+	/* One that is disabled has nothing to bring to rest. */
+	vmb_pm_step(channel, life->state == VMB_LIFE_DISABLED ?
+		    VMB_PM_RESUME : VMB_PM_QUIESCE);
 	vmb_life_queue(channel);
 	spin_unlock_irqrestore(&life->lock, flags);
 	/* Who waits for a GPADL to fall out of use may not have to any more. */
@@ -34,7 +35,7 @@ void vmb_life_sleep(struct vmb_channel *channel)
 	unsigned long flags;
 
 	spin_lock_irqsave(&life->lock, flags);
-	life->sleep = true;
+	vmb_pm_step(channel, VMB_PM_CLOSE);
 	vmb_life_queue(channel);
 	spin_unlock_irqrestore(&life->lock, flags);
 }
@@ -53,22 +54,25 @@ static bool vmb_life_is_closed(const struct vmb_channel *channel)
  */
 bool vmb_life_is_restless(const struct vmb_channel *channel)
 {
+	enum vmb_pm_state pm = READ_ONCE(channel->life.pm);
+
 	return !vmb_life_is_closed(channel) &&
-	       READ_ONCE(channel->life.hibernate) && !READ_ONCE(channel->life.rested) &&
+	       (pm == VMB_PM_QUIESCING || pm == VMB_PM_CLOSED) &&
 	       (channel->primary || vmb_life_state(channel) != VMB_LIFE_CLOSING);
 }
 
 /* Has it neither been closed nor refused? */
 bool vmb_life_is_awake(const struct vmb_channel *channel)
 {
-	return !vmb_life_is_closed(channel) && READ_ONCE(channel->life.hibernate);
+	return !vmb_life_is_closed(channel) &&
+	       !vmb_pm_may_run(READ_ONCE(channel->life.pm));
 }
 
 /* Has it refused? */
 bool vmb_life_refuses_to_sleep(const struct vmb_channel *channel)
 {
 	return vmb_life_state(channel) != VMB_LIFE_DISABLED &&
-	       !READ_ONCE(channel->life.hibernate);
+	       vmb_pm_may_run(READ_ONCE(channel->life.pm));
 }
 
 /*
@@ -90,10 +94,8 @@ void vmb_life_wake(struct vmb_channel *channel)
 	unsigned long flags;
 
 	spin_lock_irqsave(&life->lock, flags);
-	life->hibernate = false;
-	life->sleep = false;
-	life->peer = false;
-	life->searched = false;
+	vmb_pm_step(channel, VMB_PM_RESUME);
+	life->peer = VMB_LIFE_PEER_UNKNOWN;
 	vmb_life_queue(channel);
 	spin_unlock_irqrestore(&life->lock, flags);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The one table of states and events: for each pair the next state, or the
- * errno of a refusal. An empty place is -EINVAL: an event that only the worker
- * causes, in a state in which it cannot.
+ * The tables of states and events: for each pair the next state, or the errno of
+ * a refusal. An empty place is -EINVAL: an event that only the worker causes, in a
+ * state in which it cannot. And what the worker does in which state.
  */
 #include <linux/errno.h>
 #include <linux/types.h>
@@ -74,6 +74,53 @@ static const s8 vmb_flow_table[VMB_FLOW_STATES][VMB_FLOW_EVENTS] = {
 	},
 };
 
+static const s8 vmb_pm_table[VMB_PM_STATES][VMB_PM_EVENTS] = {
+	[VMB_PM_ACTIVE] = {
+		[VMB_PM_QUIESCE] = TO(VMB_PM_QUIESCING),
+		[VMB_PM_CLOSE] = TO(VMB_PM_ACTIVE),
+		[VMB_PM_RESUME] = TO(VMB_PM_ACTIVE),
+		/* The VM resumed while the worker was about it. */
+		[VMB_PM_QUIESCED_NOW] = TO(VMB_PM_RESUMING),
+		[VMB_PM_REFUSED] = TO(VMB_PM_ACTIVE),
+		[VMB_PM_QUIESCE_OVER] = TO(VMB_PM_ACTIVE),
+	},
+	[VMB_PM_QUIESCING] = {
+		[VMB_PM_QUIESCE] = TO(VMB_PM_QUIESCING),
+		[VMB_PM_CLOSE] = TO(VMB_PM_CLOSED),
+		[VMB_PM_RESUME] = TO(VMB_PM_ACTIVE),
+		[VMB_PM_QUIESCED_NOW] = TO(VMB_PM_QUIESCED),
+		[VMB_PM_REFUSED] = TO(VMB_PM_ACTIVE),
+		[VMB_PM_QUIESCE_OVER] = TO(VMB_PM_QUIESCING),
+	},
+	[VMB_PM_QUIESCED] = {
+		[VMB_PM_QUIESCE] = TO(VMB_PM_QUIESCED),
+		[VMB_PM_CLOSE] = TO(VMB_PM_CLOSING),
+		[VMB_PM_RESUME] = TO(VMB_PM_RESUMING),
+		/* It was about to flow again when it was asked anew: it does, first. */
+		[VMB_PM_QUIESCE_OVER] = TO(VMB_PM_QUIESCING),
+	},
+	[VMB_PM_CLOSING] = {
+		[VMB_PM_QUIESCE] = TO(VMB_PM_QUIESCED),
+		[VMB_PM_CLOSE] = TO(VMB_PM_CLOSING),
+		[VMB_PM_RESUME] = TO(VMB_PM_RESUMING),
+		[VMB_PM_QUIESCE_OVER] = TO(VMB_PM_CLOSED),
+	},
+	[VMB_PM_CLOSED] = {
+		[VMB_PM_QUIESCE] = TO(VMB_PM_QUIESCING),
+		[VMB_PM_CLOSE] = TO(VMB_PM_CLOSED),
+		[VMB_PM_RESUME] = TO(VMB_PM_ACTIVE),
+		[VMB_PM_QUIESCED_NOW] = TO(VMB_PM_CLOSING),
+		[VMB_PM_REFUSED] = TO(VMB_PM_ACTIVE),
+		[VMB_PM_QUIESCE_OVER] = TO(VMB_PM_CLOSED),
+	},
+	[VMB_PM_RESUMING] = {
+		[VMB_PM_QUIESCE] = TO(VMB_PM_QUIESCED),
+		[VMB_PM_CLOSE] = TO(VMB_PM_RESUMING),
+		[VMB_PM_RESUME] = TO(VMB_PM_RESUMING),
+		[VMB_PM_QUIESCE_OVER] = TO(VMB_PM_ACTIVE),
+	},
+};
+
 static int vmb_table_entry(s8 entry)
 {
 	if (entry > 0)
@@ -91,6 +138,66 @@ int vmb_life_next(enum vmb_life_state state, enum vmb_life_event event)
 int vmb_flow_next(enum vmb_flow_state state, enum vmb_flow_event event)
 {
 	return vmb_table_entry(vmb_flow_table[state][event]);
+}
+
+/* The next state of power management, or the errno of a refusal. */
+int vmb_pm_next(enum vmb_pm_state state, enum vmb_pm_event event)
+{
+	return vmb_table_entry(vmb_pm_table[state][event]);
+}
+
+static enum vmb_life_action vmb_life_decide_enabled(const struct vmb_life_facts *facts)
+{
+	if (facts->stop != VMB_LIFE_STOP_NONE)
+		return VMB_LIFE_DO_GIVE_UP;
+	if (!vmb_pm_may_run(facts->pm))
+		return facts->shutting_down && facts->accepting ?
+		       VMB_LIFE_DO_END_SENDS : VMB_LIFE_DO_NOTHING;
+	switch (facts->peer) {
+	case VMB_LIFE_PEER_UNKNOWN:
+		return VMB_LIFE_DO_FIND_PEER;
+	case VMB_LIFE_PEER_PRESENT:
+		/* It is told when its primary is open again. */
+		return facts->may_open ? VMB_LIFE_DO_OPEN : VMB_LIFE_DO_NOTHING;
+	default:
+		return VMB_LIFE_DO_NOTHING;
+	}
+}
+
+static enum vmb_life_action vmb_life_decide_open(const struct vmb_life_facts *facts)
+{
+	/* It was suspended for that, and is closed for that, if at all. */
+	if (facts->pm == VMB_PM_QUIESCED)
+		return VMB_LIFE_DO_NOTHING;
+	if (facts->pm == VMB_PM_CLOSING)
+		return VMB_LIFE_DO_PM_CLOSE;
+	if (facts->stop != VMB_LIFE_STOP_NONE)
+		return VMB_LIFE_DO_CLOSE;
+	if (facts->pm == VMB_PM_RESUMING)
+		return VMB_LIFE_DO_PM_UNDO;
+	if (facts->pm != VMB_PM_ACTIVE)
+		return VMB_LIFE_DO_PM_QUIESCE;
+	switch (facts->flow) {
+	case VMB_FLOW_READY:
+		return VMB_LIFE_DO_RUN;
+	case VMB_FLOW_PAUSING:
+		return VMB_LIFE_DO_PAUSE;
+	default:
+		return VMB_LIFE_DO_NOTHING;
+	}
+}
+
+/* What comes next. In all other states the worker itself is about to leave them. */
+enum vmb_life_action vmb_life_decide(const struct vmb_life_facts *facts)
+{
+	switch (facts->state) {
+	case VMB_LIFE_ENABLED:
+		return vmb_life_decide_enabled(facts);
+	case VMB_LIFE_OPEN:
+		return vmb_life_decide_open(facts);
+	default:
+		return VMB_LIFE_DO_NOTHING;
+	}
 }
 
 /* For sysfs, traces, and the table that the documentation prints. */
@@ -114,6 +221,20 @@ const char *vmb_flow_state_name(enum vmb_flow_state state)
 		[VMB_FLOW_READY] = "ready",
 		[VMB_FLOW_RUNNING] = "running",
 		[VMB_FLOW_PAUSING] = "pausing",
+	};
+
+	return names[state];
+}
+
+const char *vmb_pm_state_name(enum vmb_pm_state state)
+{
+	static const char * const names[VMB_PM_STATES] = {
+		[VMB_PM_ACTIVE] = "active",
+		[VMB_PM_QUIESCING] = "quiescing",
+		[VMB_PM_QUIESCED] = "quiesced",
+		[VMB_PM_CLOSING] = "closing",
+		[VMB_PM_CLOSED] = "closed",
+		[VMB_PM_RESUMING] = "resuming",
 	};
 
 	return names[state];

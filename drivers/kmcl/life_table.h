@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The states of a channel, and what takes it from one to another. Pure: the
- * table says what follows, life.c does it.
+ * The states of a channel, what takes it from one to another, and what its worker
+ * does about it. Pure: the tables say what follows, life.c does it.
  *
- * There are two half-states. Life is what becomes of the channel between its
- * two ends; flow is whether this end wants packets to flow.
+ * A channel has three states at once. Life is what becomes of the channel between
+ * its two ends; flow is whether this end wants packets to flow; pm is what the
+ * VM's power management wants of it.
  */
 #ifndef VMB_LIFE_TABLE_H
 #define VMB_LIFE_TABLE_H
+
+#include <linux/types.h>
 
 /**
  * enum vmb_life_state - life of a channel
@@ -90,9 +93,155 @@ enum vmb_flow_event {
 	VMB_FLOW_EVENTS
 };
 
+/**
+ * enum vmb_pm_state - what power management wants, and whether packets rest for it
+ * @VMB_PM_ACTIVE: nothing; also of a channel that has refused.
+ * @VMB_PM_QUIESCING: its packets are to come to rest; if it is not open, it is not
+ *	to be opened.
+ * @VMB_PM_QUIESCED: they rest, and it waits for the other channels of its device.
+ * @VMB_PM_CLOSING: they rest, and it is to be closed, or is being closed.
+ * @VMB_PM_CLOSED: it is to be closed, and no packets rest for that: it is closed,
+ *	or was not open. One that is open still is late, and quiesces first.
+ * @VMB_PM_RESUMING: they rest, and are to flow again.
+ * @VMB_PM_STATES: how many there are.
+ */
+enum vmb_pm_state {
+	VMB_PM_ACTIVE,
+	VMB_PM_QUIESCING,
+	VMB_PM_QUIESCED,
+	VMB_PM_CLOSING,
+	VMB_PM_CLOSED,
+	VMB_PM_RESUMING,
+	VMB_PM_STATES
+};
+
+/**
+ * enum vmb_pm_event - what changes that
+ * @VMB_PM_QUIESCE: the VM hibernates, or shuts down.
+ * @VMB_PM_CLOSE: all channels of the device rest, or the VM shuts down whether
+ *	they do or not.
+ * @VMB_PM_RESUME: the VM has resumed, or does not hibernate after all.
+ * @VMB_PM_QUIESCED_NOW: the worker has brought packets to rest.
+ * @VMB_PM_REFUSED: it could not, and they flow.
+ * @VMB_PM_QUIESCE_OVER: packets do not rest for this any more: they flow again, or
+ *	the channel is closed, for this or for another reason.
+ * @VMB_PM_EVENTS: how many there are.
+ */
+enum vmb_pm_event {
+	VMB_PM_QUIESCE,
+	VMB_PM_CLOSE,
+	VMB_PM_RESUME,
+	VMB_PM_QUIESCED_NOW,
+	VMB_PM_REFUSED,
+	VMB_PM_QUIESCE_OVER,
+	VMB_PM_EVENTS
+};
+
+/**
+ * enum vmb_life_stop - how far a channel is to be stopped; what is more wins
+ * @VMB_LIFE_STOP_NONE: it is not.
+ * @VMB_LIFE_STOP_CLOSE: it is to be closed; a server waits for its next peer then.
+ * @VMB_LIFE_STOP_DISABLE: and disabled then, also if it is a server.
+ * @VMB_LIFE_STOPS: how many there are.
+ */
+enum vmb_life_stop {
+	VMB_LIFE_STOP_NONE,
+	VMB_LIFE_STOP_CLOSE,
+	VMB_LIFE_STOP_DISABLE,
+	VMB_LIFE_STOPS
+};
+
+/**
+ * enum vmb_life_peer - what is known of the peer, since enable or since it went
+ * @VMB_LIFE_PEER_UNKNOWN: nothing; it is to be looked for.
+ * @VMB_LIFE_PEER_AWAITED: it was looked for; the transport tells when it comes.
+ * @VMB_LIFE_PEER_PRESENT: open may be tried.
+ * @VMB_LIFE_PEERS: how many there are.
+ */
+enum vmb_life_peer {
+	VMB_LIFE_PEER_UNKNOWN,
+	VMB_LIFE_PEER_AWAITED,
+	VMB_LIFE_PEER_PRESENT,
+	VMB_LIFE_PEERS
+};
+
+/**
+ * enum vmb_life_transport - how far a channel has let go of its transport
+ * @VMB_LIFE_TRANSPORT_CONNECTED: since the last open, not at all.
+ * @VMB_LIFE_TRANSPORT_QUIESCED: nothing of ours touches transport or rings.
+ * @VMB_LIFE_TRANSPORT_DISCONNECTED: and it was closed.
+ */
+enum vmb_life_transport {
+	VMB_LIFE_TRANSPORT_CONNECTED,
+	VMB_LIFE_TRANSPORT_QUIESCED,
+	VMB_LIFE_TRANSPORT_DISCONNECTED,
+};
+
+/**
+ * enum vmb_life_action - what the worker does next
+ * @VMB_LIFE_DO_NOTHING: nothing, until it is queued again.
+ * @VMB_LIFE_DO_FIND_PEER: look for the peer.
+ * @VMB_LIFE_DO_OPEN: open the channel.
+ * @VMB_LIFE_DO_RUN: let packets flow: started.
+ * @VMB_LIFE_DO_PAUSE: bring packets to rest for a pause.
+ * @VMB_LIFE_DO_PM_QUIESCE: bring packets to rest for power management, or refuse.
+ * @VMB_LIFE_DO_PM_UNDO: let packets flow again that rest for it.
+ * @VMB_LIFE_DO_PM_CLOSE: close the channel for it.
+ * @VMB_LIFE_DO_CLOSE: close the channel.
+ * @VMB_LIFE_DO_GIVE_UP: stop it before it was open.
+ * @VMB_LIFE_DO_END_SENDS: end what was sent, for the VM shuts down before it is
+ *	open.
+ * @VMB_LIFE_ACTIONS: how many there are.
+ */
+enum vmb_life_action {
+	VMB_LIFE_DO_NOTHING,
+	VMB_LIFE_DO_FIND_PEER,
+	VMB_LIFE_DO_OPEN,
+	VMB_LIFE_DO_RUN,
+	VMB_LIFE_DO_PAUSE,
+	VMB_LIFE_DO_PM_QUIESCE,
+	VMB_LIFE_DO_PM_UNDO,
+	VMB_LIFE_DO_PM_CLOSE,
+	VMB_LIFE_DO_CLOSE,
+	VMB_LIFE_DO_GIVE_UP,
+	VMB_LIFE_DO_END_SENDS,
+	VMB_LIFE_ACTIONS
+};
+
+/**
+ * struct vmb_life_facts - all that the next action depends on
+ * @state: its life.
+ * @flow: its flow.
+ * @pm: what power management wants.
+ * @stop: how far it is to be stopped.
+ * @peer: what is known of the peer.
+ * @may_open: no primary channel keeps it closed.
+ * @accepting: the client may send; what it has sent may be waiting.
+ * @shutting_down: the VM does not hibernate but shuts down.
+ */
+struct vmb_life_facts {
+	enum vmb_life_state state;
+	enum vmb_flow_state flow;
+	enum vmb_pm_state pm;
+	enum vmb_life_stop stop;
+	enum vmb_life_peer peer;
+	bool may_open;
+	bool accepting;
+	bool shutting_down;
+};
+
+/* Does power management let a channel be open, and its packets flow? */
+static inline bool vmb_pm_may_run(enum vmb_pm_state pm)
+{
+	return pm == VMB_PM_ACTIVE || pm == VMB_PM_RESUMING;
+}
+
 int vmb_life_next(enum vmb_life_state state, enum vmb_life_event event);
 int vmb_flow_next(enum vmb_flow_state state, enum vmb_flow_event event);
+int vmb_pm_next(enum vmb_pm_state state, enum vmb_pm_event event);
+enum vmb_life_action vmb_life_decide(const struct vmb_life_facts *facts);
 const char *vmb_life_state_name(enum vmb_life_state state);
 const char *vmb_flow_state_name(enum vmb_flow_state state);
+const char *vmb_pm_state_name(enum vmb_pm_state state);
 
 #endif

@@ -53,6 +53,19 @@ int vmb_flow_step(struct vmb_channel *channel, enum vmb_flow_event event)
 	return 0;
 }
 
+/* What power management wants has changed, or packets rest for it, or do not. */
+void vmb_pm_step(struct vmb_channel *channel, enum vmb_pm_event event)
+{
+	struct vmb_life *life = &channel->life;
+	int next = vmb_pm_next(life->pm, event);
+
+	lockdep_assert_held(&life->lock);
+	if (WARN_ON_ONCE(next < 0))
+		return;
+	WRITE_ONCE(life->pm, next);
+	wake_up(&life->changed);
+}
+
 /* A step that the worker takes: it knows that it may. */
 void vmb_life_advance(struct vmb_channel *channel, enum vmb_life_event event)
 {
@@ -76,7 +89,7 @@ void vmb_flow_advance(struct vmb_channel *channel, enum vmb_flow_event event)
 
 static void vmb_life_request_stop(struct vmb_channel *channel,
 				  enum vmb_channel_stop_reason reason,
-				  bool for_good)
+				  enum vmb_life_stop stop)
 {
 	struct vmb_life *life = &channel->life;
 	unsigned long flags;
@@ -84,13 +97,10 @@ static void vmb_life_request_stop(struct vmb_channel *channel,
 	spin_lock_irqsave(&life->lock, flags);
 	if (!vmb_life_step(channel, VMB_LIFE_STOP) &&
 	    life->state != VMB_LIFE_DISABLED) {
-		/* A server that lost its peer lives on, unless this comes too. */
-		if (for_good)
-			life->disable = true;
-		if (!life->stop) {
-			life->stop = true;
+		if (life->stop == VMB_LIFE_STOP_NONE)
 			life->stop_reason = reason;
-		}
+		if (life->stop < stop)
+			WRITE_ONCE(life->stop, stop);
 		vmb_life_queue(channel);
 	}
 	spin_unlock_irqrestore(&life->lock, flags);
@@ -103,14 +113,15 @@ static void vmb_life_request_stop(struct vmb_channel *channel,
 void vmb_life_stop(struct vmb_channel *channel,
 		   enum vmb_channel_stop_reason reason)
 {
-	vmb_life_request_stop(channel, reason, reason == VMB_CHANNEL_STOP_DISABLED);
+	vmb_life_request_stop(channel, reason, reason == VMB_CHANNEL_STOP_DISABLED ?
+			      VMB_LIFE_STOP_DISABLE : VMB_LIFE_STOP_CLOSE);
 }
 
 /* The same, and disabled then, whatever the reason. */
 void vmb_life_stop_for_good(struct vmb_channel *channel,
 			    enum vmb_channel_stop_reason reason)
 {
-	vmb_life_request_stop(channel, reason, true);
+	vmb_life_request_stop(channel, reason, VMB_LIFE_STOP_DISABLE);
 }
 
 /**
@@ -129,7 +140,7 @@ void vmb_channel_peer_arrived(struct vmb_channel *channel)
 
 	spin_lock_irqsave(&life->lock, flags);
 	if (life->state == VMB_LIFE_ENABLED) {
-		life->peer = true;
+		life->peer = VMB_LIFE_PEER_PRESENT;
 		vmb_life_queue(channel);
 	}
 	spin_unlock_irqrestore(&life->lock, flags);

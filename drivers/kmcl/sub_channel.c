@@ -201,7 +201,7 @@ static bool vmb_sub_channel_is_loud(struct vmb_channel *channel)
 
 	spin_lock_irqsave(&life->lock, flags);
 	loud = life->state != VMB_LIFE_DISABLED && life->state != VMB_LIFE_ENABLED &&
-	       !life->quiet;
+	       life->transport == VMB_LIFE_TRANSPORT_CONNECTED;
 	spin_unlock_irqrestore(&life->lock, flags);
 	return loud;
 }
@@ -297,6 +297,11 @@ void vmb_sub_channel_wait_for_peer(struct vmb_channel *channel)
 				   VMB_SUB_CHANNEL_POLL);
 }
 
+static bool vmb_life_is_disconnected(const struct vmb_life *life)
+{
+	return READ_ONCE(life->transport) == VMB_LIFE_TRANSPORT_DISCONNECTED;
+}
+
 /*
  * The peer closes the sub-channel with its primary: if it may still touch
  * external data, wait for that. False: the primary stays open, or does not get
@@ -306,17 +311,17 @@ bool vmb_sub_channel_wait_for_primary(struct vmb_channel *channel)
 {
 	struct vmb_life *life = &channel->primary->life;
 	unsigned long begun = jiffies;
-	bool parted;
+	bool disconnected;
 
-	while (vmb_send_has_external(channel) && !READ_ONCE(life->parted) &&
+	while (vmb_send_has_external(channel) && !vmb_life_is_disconnected(life) &&
 	       vmb_channel_primary_is_closing(channel) &&
 	       time_before(jiffies, begun + VMB_SUB_CHANNEL_PATIENCE))
-		wait_event_timeout(life->changed, READ_ONCE(life->parted),
+		wait_event_timeout(life->changed, vmb_life_is_disconnected(life),
 				   VMB_SUB_CHANNEL_POLL);
 	spin_lock_irq(&life->lock);
-	parted = life->parted;
+	disconnected = vmb_life_is_disconnected(life);
 	spin_unlock_irq(&life->lock);
-	return parted;
+	return disconnected;
 }
 
 /* The primary is being cleaned up: the driver should have done so with them. */

@@ -141,7 +141,8 @@ static void is_disabled_when_closed(struct channel_fixture *fixture,
 		return;
 	vmb_channel_peer_gone(fixture->channel);
 	channel_help(fixture, channel_help_disable);
-	while (!READ_ONCE(fixture->channel->life.disable) && time_before(jiffies, end))
+	while (READ_ONCE(fixture->channel->life.stop) != VMB_LIFE_STOP_DISABLE &&
+	       time_before(jiffies, end))
 		msleep(20);
 }
 

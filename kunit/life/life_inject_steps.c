@@ -49,7 +49,8 @@ static void inject_expect_waiting(struct inject *inject, struct inject_end *end)
 {
 	INJECT_ASSERT_SOON(inject->test,
 			   READ_ONCE(end->channel->life.state) == VMB_LIFE_ENABLED &&
-			   READ_ONCE(end->channel->life.searched) && inject_is_idle(end),
+			   READ_ONCE(end->channel->life.peer) == VMB_LIFE_PEER_AWAITED &&
+			   inject_is_idle(end),
 			   "side %u does not wait", end->side);
 }
 
@@ -200,12 +201,12 @@ static bool inject_has_effect(struct inject_end *end, enum inject_kind kind)
 
 	switch (kind) {
 	case DISABLE:
-		return READ_ONCE(life->disable);
+		return READ_ONCE(life->stop) == VMB_LIFE_STOP_DISABLE;
 	case PAUSE:
 		return READ_ONCE(life->flow) == VMB_FLOW_PAUSING;
 	case HIBERNATE:
 	case SHUT_DOWN:
-		return READ_ONCE(life->hibernate);
+		return !vmb_pm_may_run(READ_ONCE(life->pm));
 	default:
 		return false;
 	}

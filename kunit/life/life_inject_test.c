@@ -429,7 +429,8 @@ static void enable_server(struct inject *inject)
 	struct inject_end *server = &inject->ends[SERVER];
 
 	KUNIT_ASSERT_EQ(inject->test, inject_enable(server), 0);
-	INJECT_ASSERT_SOON(inject->test, READ_ONCE(server->channel->life.searched) &&
+	INJECT_ASSERT_SOON(inject->test,
+			   READ_ONCE(server->channel->life.peer) == VMB_LIFE_PEER_AWAITED &&
 			   inject_is_idle(server), "the server does not wait");
 }
 

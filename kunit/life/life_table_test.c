@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The table of states and events, against what KMCL says of a channel's life:
- * written down here pair by pair, not taken from the table.
+ * The tables of states and events, against what KMCL says of a channel's life:
+ * written down here pair by pair, not taken from the tables.
  */
 #include <kunit/test.h>
 #include <linux/errno.h>
@@ -111,6 +111,62 @@ static const struct flow_pair flow_pairs[] = {
 	{ VMB_FLOW_PAUSING, VMB_FLOW_RESET_SERVER, -EINVAL },
 };
 
+struct pm_pair {
+	enum vmb_pm_state state;
+	enum vmb_pm_event event;
+	int next;
+};
+
+static const struct pm_pair pm_pairs[] = {
+	/* The VM runs: only quiesce is news, and a worker that comes late. */
+	{ VMB_PM_ACTIVE, VMB_PM_QUIESCE, VMB_PM_QUIESCING },
+	{ VMB_PM_ACTIVE, VMB_PM_CLOSE, VMB_PM_ACTIVE },
+	{ VMB_PM_ACTIVE, VMB_PM_RESUME, VMB_PM_ACTIVE },
+	{ VMB_PM_ACTIVE, VMB_PM_QUIESCED_NOW, VMB_PM_RESUMING },
+	{ VMB_PM_ACTIVE, VMB_PM_REFUSED, VMB_PM_ACTIVE },
+	{ VMB_PM_ACTIVE, VMB_PM_QUIESCE_OVER, VMB_PM_ACTIVE },
+
+	/* The worker does it, or refuses, or the VM runs on before it has. */
+	{ VMB_PM_QUIESCING, VMB_PM_QUIESCE, VMB_PM_QUIESCING },
+	{ VMB_PM_QUIESCING, VMB_PM_CLOSE, VMB_PM_CLOSED },
+	{ VMB_PM_QUIESCING, VMB_PM_RESUME, VMB_PM_ACTIVE },
+	{ VMB_PM_QUIESCING, VMB_PM_QUIESCED_NOW, VMB_PM_QUIESCED },
+	{ VMB_PM_QUIESCING, VMB_PM_REFUSED, VMB_PM_ACTIVE },
+	{ VMB_PM_QUIESCING, VMB_PM_QUIESCE_OVER, VMB_PM_QUIESCING },
+
+	/* Packets rest already: the worker does not do that again. */
+	{ VMB_PM_QUIESCED, VMB_PM_QUIESCE, VMB_PM_QUIESCED },
+	{ VMB_PM_QUIESCED, VMB_PM_CLOSE, VMB_PM_CLOSING },
+	{ VMB_PM_QUIESCED, VMB_PM_RESUME, VMB_PM_RESUMING },
+	{ VMB_PM_QUIESCED, VMB_PM_QUIESCED_NOW, -EINVAL },
+	{ VMB_PM_QUIESCED, VMB_PM_REFUSED, -EINVAL },
+	{ VMB_PM_QUIESCED, VMB_PM_QUIESCE_OVER, VMB_PM_QUIESCING },
+
+	/* Whatever is wanted now, they rest until the close is through. */
+	{ VMB_PM_CLOSING, VMB_PM_QUIESCE, VMB_PM_QUIESCED },
+	{ VMB_PM_CLOSING, VMB_PM_CLOSE, VMB_PM_CLOSING },
+	{ VMB_PM_CLOSING, VMB_PM_RESUME, VMB_PM_RESUMING },
+	{ VMB_PM_CLOSING, VMB_PM_QUIESCED_NOW, -EINVAL },
+	{ VMB_PM_CLOSING, VMB_PM_REFUSED, -EINVAL },
+	{ VMB_PM_CLOSING, VMB_PM_QUIESCE_OVER, VMB_PM_CLOSED },
+
+	/* One that is late may still do it, and is closed then, or refuse. */
+	{ VMB_PM_CLOSED, VMB_PM_QUIESCE, VMB_PM_QUIESCING },
+	{ VMB_PM_CLOSED, VMB_PM_CLOSE, VMB_PM_CLOSED },
+	{ VMB_PM_CLOSED, VMB_PM_RESUME, VMB_PM_ACTIVE },
+	{ VMB_PM_CLOSED, VMB_PM_QUIESCED_NOW, VMB_PM_CLOSING },
+	{ VMB_PM_CLOSED, VMB_PM_REFUSED, VMB_PM_ACTIVE },
+	{ VMB_PM_CLOSED, VMB_PM_QUIESCE_OVER, VMB_PM_CLOSED },
+
+	/* They rest, and flow again unless the VM hibernates once more. */
+	{ VMB_PM_RESUMING, VMB_PM_QUIESCE, VMB_PM_QUIESCED },
+	{ VMB_PM_RESUMING, VMB_PM_CLOSE, VMB_PM_RESUMING },
+	{ VMB_PM_RESUMING, VMB_PM_RESUME, VMB_PM_RESUMING },
+	{ VMB_PM_RESUMING, VMB_PM_QUIESCED_NOW, -EINVAL },
+	{ VMB_PM_RESUMING, VMB_PM_REFUSED, -EINVAL },
+	{ VMB_PM_RESUMING, VMB_PM_QUIESCE_OVER, VMB_PM_ACTIVE },
+};
+
 static void every_pair_of_life(struct kunit *test)
 {
 	bool seen[VMB_LIFE_STATES][VMB_LIFE_EVENTS] = {};
@@ -145,12 +201,30 @@ static void every_pair_of_flow(struct kunit *test)
 	}
 }
 
+static void every_pair_of_pm(struct kunit *test)
+{
+	bool seen[VMB_PM_STATES][VMB_PM_EVENTS] = {};
+	u32 i;
+
+	KUNIT_ASSERT_EQ(test, ARRAY_SIZE(pm_pairs), VMB_PM_STATES * VMB_PM_EVENTS);
+	for (i = 0; i < ARRAY_SIZE(pm_pairs); i++) {
+		const struct pm_pair *pair = &pm_pairs[i];
+
+		KUNIT_ASSERT_FALSE(test, seen[pair->state][pair->event]);
+		seen[pair->state][pair->event] = true;
+		KUNIT_EXPECT_EQ_MSG(test, vmb_pm_next(pair->state, pair->event),
+				    pair->next, "state %u, event %u", pair->state,
+				    pair->event);
+	}
+}
+
 /* Whatever happens in whatever order, and refusals change nothing. */
 static void no_sequence_leads_out(struct kunit *test)
 {
-	int life = VMB_LIFE_DISABLED, flow = VMB_FLOW_READY;
+	int life = VMB_LIFE_DISABLED, flow = VMB_FLOW_READY, pm = VMB_PM_ACTIVE;
 	bool life_seen[VMB_LIFE_STATES] = {};
 	bool flow_seen[VMB_FLOW_STATES] = {};
+	bool pm_seen[VMB_PM_STATES] = {};
 	u32 random = 1;
 	u32 i;
 
@@ -173,9 +247,17 @@ static void no_sequence_leads_out(struct kunit *test)
 			flow = next;
 		KUNIT_ASSERT_LT(test, flow, VMB_FLOW_STATES);
 		flow_seen[flow] = true;
+		next = vmb_pm_next(pm, (random >> 24) % VMB_PM_EVENTS);
+		if (next < 0)
+			KUNIT_ASSERT_EQ(test, next, -EINVAL);
+		else
+			pm = next;
+		KUNIT_ASSERT_LT(test, pm, VMB_PM_STATES);
+		pm_seen[pm] = true;
 	}
 	KUNIT_EXPECT_NULL(test, memchr_inv(life_seen, true, sizeof(life_seen)));
 	KUNIT_EXPECT_NULL(test, memchr_inv(flow_seen, true, sizeof(flow_seen)));
+	KUNIT_EXPECT_NULL(test, memchr_inv(pm_seen, true, sizeof(pm_seen)));
 }
 
 /* What the worker does about a stop leads to disabled from everywhere. */
@@ -204,6 +286,25 @@ static void every_state_ends(struct kunit *test)
 	}
 }
 
+/*
+ * A VM that resumes has nothing left of it when the worker is through, wherever
+ * that was; and nothing that happens before the next quiesce keeps it closed.
+ */
+static void every_resume_ends_it(struct kunit *test)
+{
+	int state;
+
+	for (state = 0; state < VMB_PM_STATES; state++) {
+		int next = vmb_pm_next(state, VMB_PM_RESUME);
+
+		KUNIT_EXPECT_TRUE(test, vmb_pm_may_run(next));
+		KUNIT_EXPECT_TRUE(test, vmb_pm_may_run(vmb_pm_next(next, VMB_PM_CLOSE)));
+		KUNIT_EXPECT_EQ(test, vmb_pm_next(next, VMB_PM_QUIESCE_OVER), VMB_PM_ACTIVE);
+		/* Until then, a quiesce does keep it. */
+		KUNIT_EXPECT_FALSE(test, vmb_pm_may_run(vmb_pm_next(state, VMB_PM_QUIESCE)));
+	}
+}
+
 static void names(struct kunit *test)
 {
 	KUNIT_EXPECT_STREQ(test, vmb_life_state_name(VMB_LIFE_DISABLED), "disabled");
@@ -215,13 +316,21 @@ static void names(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, vmb_flow_state_name(VMB_FLOW_READY), "ready");
 	KUNIT_EXPECT_STREQ(test, vmb_flow_state_name(VMB_FLOW_RUNNING), "running");
 	KUNIT_EXPECT_STREQ(test, vmb_flow_state_name(VMB_FLOW_PAUSING), "pausing");
+	KUNIT_EXPECT_STREQ(test, vmb_pm_state_name(VMB_PM_ACTIVE), "active");
+	KUNIT_EXPECT_STREQ(test, vmb_pm_state_name(VMB_PM_QUIESCING), "quiescing");
+	KUNIT_EXPECT_STREQ(test, vmb_pm_state_name(VMB_PM_QUIESCED), "quiesced");
+	KUNIT_EXPECT_STREQ(test, vmb_pm_state_name(VMB_PM_CLOSING), "closing");
+	KUNIT_EXPECT_STREQ(test, vmb_pm_state_name(VMB_PM_CLOSED), "closed");
+	KUNIT_EXPECT_STREQ(test, vmb_pm_state_name(VMB_PM_RESUMING), "resuming");
 }
 
 static struct kunit_case life_table_cases[] = {
 	KUNIT_CASE(every_pair_of_life),
 	KUNIT_CASE(every_pair_of_flow),
+	KUNIT_CASE(every_pair_of_pm),
 	KUNIT_CASE(no_sequence_leads_out),
 	KUNIT_CASE(every_state_ends),
+	KUNIT_CASE(every_resume_ends_it),
 	KUNIT_CASE(names),
 	{}
 };

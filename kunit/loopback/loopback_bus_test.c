@@ -193,11 +193,11 @@ static void bus_expect_searched(struct kunit *test)
 	unsigned long end_of_patience = jiffies + LOOPBACK_PATIENCE;
 
 	while ((!READ_ONCE(bus->client->channel) ||
-		!READ_ONCE(bus->client->channel->life.searched)) &&
+		READ_ONCE(bus->client->channel->life.peer) != VMB_LIFE_PEER_AWAITED) &&
 	       time_before(jiffies, end_of_patience))
 		usleep_range(100, 200);
 	KUNIT_ASSERT_NOT_NULL(test, bus->client->channel);
-	KUNIT_ASSERT_TRUE(test, bus->client->channel->life.searched);
+	KUNIT_ASSERT_EQ(test, bus->client->channel->life.peer, VMB_LIFE_PEER_AWAITED);
 	flush_work(&bus->client->channel->life.work);
 }
 

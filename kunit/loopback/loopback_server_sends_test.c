@@ -83,7 +83,7 @@ static void in_closed_and_disabled(struct kunit *test)
 	stop_in_closed(server, client);
 	KUNIT_EXPECT_EQ(test, vmb_packet_send(sent.packet, NULL, 0, NULL, 0, WAIT), 0);
 	loopback_disable_on_worker(server);
-	while (!READ_ONCE(server->channel->life.disable))
+	while (READ_ONCE(server->channel->life.stop) != VMB_LIFE_STOP_DISABLE)
 		usleep_range(100, 200);
 	complete_all(&server->go_on);
 	loopback_expect_helped(server);
