@@ -207,7 +207,7 @@ if begins kexec; then
 		--trace vmbus_gpadl_created --trace vmbus_gpadl_torndown
 	judge closed_first.py "$logs/kexec/host.log" 6
 	check "guest: kexec: no driver kept the machine up, and nothing was wrong" \
-		refute 'does not come to rest\|WARNING:\|BUG:' "$logs/kexec/guest.log"
+		refute 'does not quiesce\|WARNING:\|BUG:' "$logs/kexec/guest.log"
 	files=()
 fi
 rest=0

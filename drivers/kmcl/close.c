@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How packets come to rest: for a pause, and when a channel closes.
+ * How a channel quiesces: for a pause, and when it closes.
  *
  * In the order of a close: no packet is delivered any more; suspend; what the
  * client has sent ends; the client completes what it holds; the transport is
@@ -223,8 +223,8 @@ static void vmb_life_call_closed(struct vmb_channel *channel,
 	vmb_life_take_memory_back(channel);
 }
 
-/* Packets come to rest for a pause. False: the channel is to be closed. */
-bool vmb_life_rest(struct vmb_channel *channel)
+/* Quiesce for a pause. False: the channel is to be closed. */
+bool vmb_life_quiesce(struct vmb_channel *channel)
 {
 	vmb_life_call_suspend(channel, VMB_CHANNEL_STOP_PAUSED);
 	/* It takes the lock before the wait for the client, see vmb_inbound_stop(). */
@@ -237,7 +237,7 @@ bool vmb_life_rest(struct vmb_channel *channel)
  * client holds a packet whose memory cannot be taken back, so the channel stays
  * open. If the VM shuts down nobody needs that memory any more.
  */
-bool vmb_life_rest_to_hibernate(struct vmb_channel *channel)
+bool vmb_life_quiesce_for_pm(struct vmb_channel *channel)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
 

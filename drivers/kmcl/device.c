@@ -106,8 +106,8 @@ void vmb_transport_device_wake(struct vmb_transport_device *device)
 EXPORT_SYMBOL_GPL(vmb_transport_device_wake);
 
 /*
- * How long hibernation waits for channels to come to rest, and then for their
- * peers to close them. Their own limits are shorter.
+ * How long hibernation waits for channels to quiesce, and then for their peers to
+ * close them. Their own limits are shorter.
  */
 #define VMB_HIBERNATE_PATIENCE	(10 * HZ)
 
@@ -152,8 +152,8 @@ vmb_transport_device_wait(struct vmb_transport_device *device,
 }
 
 /*
- * Close all channels, which stay enabled; but not one before all have come to
- * rest, for a sub-channel that is closed cannot go on. 0 or -EBUSY.
+ * Close all channels, which stay enabled; but not one before all have quiesced,
+ * for a sub-channel that is closed cannot go on. 0 or -EBUSY.
  */
 static int vmb_transport_device_sleep(struct vmb_transport_device *device,
 				      enum vmb_channel_stop_reason reason)
@@ -165,7 +165,7 @@ static int vmb_transport_device_sleep(struct vmb_transport_device *device,
 	list_for_each_entry(channel, &device->channels, device_node)
 		vmb_life_hibernate(channel, reason);
 	spin_unlock_irq(&device->lock);
-	ret = vmb_transport_device_wait(device, vmb_life_is_restless);
+	ret = vmb_transport_device_wait(device, vmb_life_is_quiescing);
 	/* A VM that shuts down does so in any case: close the channels that can be. */
 	if (ret && reason != VMB_CHANNEL_STOP_SHUTDOWN)
 		return ret;

@@ -157,7 +157,7 @@ static void vmb_life_run(struct vmb_channel *channel)
 static void vmb_life_pause(struct vmb_channel *channel)
 {
 	/* If the channel is to be closed meanwhile, the close drains it. */
-	if (vmb_life_rest(channel))
+	if (vmb_life_quiesce(channel))
 		vmb_flow_advance(channel, VMB_FLOW_PAUSED_NOW);
 }
 
@@ -170,28 +170,28 @@ static void vmb_life_resume_flow(struct vmb_channel *channel, enum vmb_flow_stat
 		vmb_inbound_pause(channel);
 }
 
-/* The first half of going to sleep: packets come to rest, or it is refused. */
-static void vmb_life_do_rest(struct vmb_channel *channel)
+/* The first half of a hibernation: it quiesces, or refuses to. */
+static void vmb_life_do_pm_quiesce(struct vmb_channel *channel)
 {
 	struct vmb_life *life = &channel->life;
 	enum vmb_flow_state flow = vmb_life_flow(channel);
-	bool rested;
+	bool quiesced;
 
 	vmb_life_assert_worker(channel);
-	rested = vmb_life_rest_to_hibernate(channel);
-	if (!rested) {
+	quiesced = vmb_life_quiesce_for_pm(channel);
+	if (!quiesced) {
 		dev_err(channel->dev,
 			"%s: the driver holds packets with external data, no hibernation\n",
 			vmb_channel_label(channel));
 		vmb_life_resume_flow(channel, flow);
 	}
 	spin_lock_irq(&life->lock);
-	vmb_pm_step(channel, rested ? VMB_PM_QUIESCED_NOW : VMB_PM_REFUSED);
+	vmb_pm_step(channel, quiesced ? VMB_PM_QUIESCED_NOW : VMB_PM_REFUSED);
 	spin_unlock_irq(&life->lock);
 }
 
 /* Somebody else has refused: all goes on as before. */
-static void vmb_life_undo_rest(struct vmb_channel *channel)
+static void vmb_life_do_pm_undo(struct vmb_channel *channel)
 {
 	struct vmb_life *life = &channel->life;
 	enum vmb_flow_state flow;
@@ -262,7 +262,7 @@ static struct vmb_life_facts vmb_life_gather_facts(const struct vmb_channel *cha
 
 /*
  * What the action begins with. Taken with the decision: in between a pause, or
- * somebody who waits for the channel to come to rest, would find it at rest.
+ * somebody who waits for the channel to quiesce, would find nothing to wait for.
  */
 static void vmb_life_take_first_step(struct vmb_channel *channel,
 				     enum vmb_life_action action)
@@ -310,10 +310,10 @@ static void vmb_life_act(struct vmb_channel *channel, enum vmb_life_action actio
 		vmb_life_pause(channel);
 		break;
 	case VMB_LIFE_DO_PM_QUIESCE:
-		vmb_life_do_rest(channel);
+		vmb_life_do_pm_quiesce(channel);
 		break;
 	case VMB_LIFE_DO_PM_UNDO:
-		vmb_life_undo_rest(channel);
+		vmb_life_do_pm_undo(channel);
 		break;
 	case VMB_LIFE_DO_PM_CLOSE:
 		vmb_life_do_sleep(channel);

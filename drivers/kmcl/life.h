@@ -35,8 +35,8 @@ void vmb_sub_channels_end(struct vmb_channel *primary,
 void vmb_sub_channels_orphan(struct vmb_channel *primary);
 
 /* close.c */
-bool vmb_life_rest(struct vmb_channel *channel);
-bool vmb_life_rest_to_hibernate(struct vmb_channel *channel);
+bool vmb_life_quiesce(struct vmb_channel *channel);
+bool vmb_life_quiesce_for_pm(struct vmb_channel *channel);
 void vmb_life_close_transport(struct vmb_channel *channel, bool for_good);
 void vmb_life_accept_for_next(struct vmb_channel *channel);
 void vmb_life_take_memory_back(struct vmb_channel *channel);
@@ -51,7 +51,7 @@ void vmb_life_init(struct vmb_channel *channel);
 void vmb_life_hibernate(struct vmb_channel *channel,
 			enum vmb_channel_stop_reason reason);
 void vmb_life_sleep(struct vmb_channel *channel);
-bool vmb_life_is_restless(const struct vmb_channel *channel);
+bool vmb_life_is_quiescing(const struct vmb_channel *channel);
 bool vmb_life_is_awake(const struct vmb_channel *channel);
 bool vmb_life_refuses_to_sleep(const struct vmb_channel *channel);
 void vmb_life_is_stuck(struct vmb_channel *channel);

@@ -2,14 +2,14 @@
 /*
  * What a channel's life is told when the VM hibernates or shuts down, and what
  * its device asks of it meanwhile. The worker in life.c does it, in two halves:
- * first the packets of all of a device's channels come to rest, which any of them
- * may refuse; then all are closed.
+ * first all of a device's channels quiesce, which any of them may refuse; then all
+ * are closed.
  */
 #include "life.h"
 
 /*
- * The VM hibernates: the channel is to come to rest, and to stay so. These
- * three are called with the lock of all channels of the device, or without.
+ * The VM hibernates: the channel is to quiesce, and to stay so. This and the next
+ * two are called with the lock of all channels of the device, or without.
  */
 void vmb_life_hibernate(struct vmb_channel *channel,
 			enum vmb_channel_stop_reason reason)
@@ -19,7 +19,7 @@ void vmb_life_hibernate(struct vmb_channel *channel,
 
 	spin_lock_irqsave(&life->lock, flags);
 	WRITE_ONCE(life->pm_reason, reason);
-	/* One that is disabled has nothing to bring to rest. */
+	/* One that is disabled has nothing to quiesce. */
 	vmb_pm_step(channel, life->state == VMB_LIFE_DISABLED ?
 		    VMB_PM_RESUME : VMB_PM_QUIESCE);
 	vmb_life_queue(channel);
@@ -49,10 +49,10 @@ static bool vmb_life_is_closed(const struct vmb_channel *channel)
 }
 
 /*
- * Has it neither come to rest nor refused? A primary that is closing waits for its
- * sub-channels, which have come to rest and wait to be closed.
+ * Has it neither quiesced nor refused? A primary that is closing waits for its
+ * sub-channels, which have quiesced and wait to be closed.
  */
-bool vmb_life_is_restless(const struct vmb_channel *channel)
+bool vmb_life_is_quiescing(const struct vmb_channel *channel)
 {
 	enum vmb_pm_state pm = READ_ONCE(channel->life.pm);
 
@@ -81,7 +81,7 @@ bool vmb_life_refuses_to_sleep(const struct vmb_channel *channel)
  */
 void vmb_life_is_stuck(struct vmb_channel *channel)
 {
-	dev_err(channel->dev, "%s: the driver does not come to rest, %s\n",
+	dev_err(channel->dev, "%s: the driver does not quiesce, %s\n",
 		vmb_channel_label(channel), vmb_life_goes_down(channel) ?
 		"the VM shuts down nevertheless" : "no hibernation");
 	vmb_send_stop_overdue(channel);

@@ -94,15 +94,14 @@ enum vmb_flow_event {
 };
 
 /**
- * enum vmb_pm_state - what power management wants, and whether packets rest for it
+ * enum vmb_pm_state - what power management wants, and how far that is
  * @VMB_PM_ACTIVE: nothing; also of a channel that has refused.
- * @VMB_PM_QUIESCING: its packets are to come to rest; if it is not open, it is not
- *	to be opened.
- * @VMB_PM_QUIESCED: they rest, and it waits for the other channels of its device.
- * @VMB_PM_CLOSING: they rest, and it is to be closed, or is being closed.
- * @VMB_PM_CLOSED: it is to be closed, and no packets rest for that: it is closed,
- *	or was not open. One that is open still is late, and quiesces first.
- * @VMB_PM_RESUMING: they rest, and are to flow again.
+ * @VMB_PM_QUIESCING: it is to quiesce; if it is not open, it is not to be opened.
+ * @VMB_PM_QUIESCED: it has, and waits for the other channels of its device.
+ * @VMB_PM_CLOSING: it has, and is to be closed, or is being closed.
+ * @VMB_PM_CLOSED: it is to be closed, and is not quiesced: it is closed, or was not
+ *	open. One that is open still is late, and quiesces first.
+ * @VMB_PM_RESUMING: it is quiesced, and its packets are to flow again.
  * @VMB_PM_STATES: how many there are.
  */
 enum vmb_pm_state {
@@ -118,12 +117,12 @@ enum vmb_pm_state {
 /**
  * enum vmb_pm_event - what changes that
  * @VMB_PM_QUIESCE: the VM hibernates, or shuts down.
- * @VMB_PM_CLOSE: all channels of the device rest, or the VM shuts down whether
- *	they do or not.
+ * @VMB_PM_CLOSE: all channels of the device have quiesced, or the VM shuts down
+ *	whether they have or not.
  * @VMB_PM_RESUME: the VM has resumed, or does not hibernate after all.
- * @VMB_PM_QUIESCED_NOW: the worker has brought packets to rest.
+ * @VMB_PM_QUIESCED_NOW: the worker has quiesced it.
  * @VMB_PM_REFUSED: it could not, and they flow.
- * @VMB_PM_QUIESCE_OVER: packets do not rest for this any more: they flow again, or
+ * @VMB_PM_QUIESCE_OVER: it is not quiesced for this any more: packets flow again, or
  *	the channel is closed, for this or for another reason.
  * @VMB_PM_EVENTS: how many there are.
  */
@@ -183,9 +182,9 @@ enum vmb_life_transport {
  * @VMB_LIFE_DO_FIND_PEER: look for the peer.
  * @VMB_LIFE_DO_OPEN: open the channel.
  * @VMB_LIFE_DO_RUN: let packets flow: started.
- * @VMB_LIFE_DO_PAUSE: bring packets to rest for a pause.
- * @VMB_LIFE_DO_PM_QUIESCE: bring packets to rest for power management, or refuse.
- * @VMB_LIFE_DO_PM_UNDO: let packets flow again that rest for it.
+ * @VMB_LIFE_DO_PAUSE: quiesce for a pause.
+ * @VMB_LIFE_DO_PM_QUIESCE: quiesce for power management, or refuse.
+ * @VMB_LIFE_DO_PM_UNDO: let packets flow again after such a quiesce.
  * @VMB_LIFE_DO_PM_CLOSE: close the channel for it.
  * @VMB_LIFE_DO_CLOSE: close the channel.
  * @VMB_LIFE_DO_GIVE_UP: stop it before it was open.

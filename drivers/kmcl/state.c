@@ -53,7 +53,7 @@ int vmb_flow_step(struct vmb_channel *channel, enum vmb_flow_event event)
 	return 0;
 }
 
-/* What power management wants has changed, or packets rest for it, or do not. */
+/* What power management wants has changed, or how far that is. */
 void vmb_pm_step(struct vmb_channel *channel, enum vmb_pm_event event)
 {
 	struct vmb_life *life = &channel->life;

@@ -130,7 +130,7 @@ void vmb_sub_channel_follow(struct vmb_channel *channel)
 	WARN_ON_ONCE(vmb_flow_step(channel, event));
 }
 
-/* Does somebody still wait for one of them to come to rest? */
+/* Does somebody still wait for one of them to quiesce? */
 bool vmb_sub_channels_are_pausing(struct vmb_channel *primary)
 {
 	struct vmb_channel *channel;

@@ -155,7 +155,7 @@ static void test_call_lasts_until_the_open(struct kunit *test)
 	vmb_hv_sub_end_open(hv, true);
 	call_expect_return(test, &call);
 
-	/* Alone it only comes to rest. */
+	/* Alone it only quiesces. */
 	KUNIT_EXPECT_EQ(test, vmb_hv_sub_close(hv), -EBUSY);
 	/* hv_vmbus would free them. */
 	fixture->offered[0].channel.ringbuffer_page = hv->rings->pages;

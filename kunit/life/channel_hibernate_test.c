@@ -321,7 +321,7 @@ static void waits_for_its_packet(struct channel_fixture *fixture,
 
 /*
  * It would wait until the VM resumes, which does not hibernate before it has
- * come to rest: the packet ends, the VM does not hibernate, and all goes on.
+ * quiesced: the packet ends, the VM does not hibernate, and all goes on.
  */
 static void client_waits_for_a_held_packet(struct kunit *test)
 {

@@ -22,7 +22,7 @@
 #define YES		BIT(true)
 /* The VM does not want the channel closed, or not any more. */
 #define PM_MAY_RUN	(PM(ACTIVE) | PM(RESUMING))
-/* It does, whether or not packets rest for that. */
+/* It does, whether or not it has quiesced. */
 #define PM_MUST_NOT	(PM(QUIESCING) | PM(QUIESCED) | PM(CLOSING) | PM(CLOSED))
 
 /**
@@ -90,11 +90,11 @@ static const struct decide_rule rules[] = {
 	{ "and is closed for what it was suspended for",
 	  VMB_LIFE_DO_PM_CLOSE, STATE(OPEN),
 	  ALL, PM(CLOSING), ALL, ALL, ALL, ALL, ALL },
-	{ "a stop comes first where packets do not rest for the VM, or it runs on",
+	{ "a stop comes first where it has not quiesced for the VM, or the VM runs on",
 	  VMB_LIFE_DO_CLOSE, STATE(OPEN),
 	  ALL, PM(ACTIVE) | PM(QUIESCING) | PM(CLOSED) | PM(RESUMING), STOPPED,
 	  ALL, ALL, ALL, ALL },
-	{ "packets come to rest before a channel is closed, also where that is overdue",
+	{ "a channel quiesces before it is closed, also where that is overdue",
 	  VMB_LIFE_DO_PM_QUIESCE, STATE(OPEN),
 	  ALL, PM(QUIESCING) | PM(CLOSED), NOT_STOPPED, ALL, ALL, ALL, ALL },
 	{ "the VM runs on, and they flow as they did",

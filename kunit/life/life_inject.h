@@ -252,12 +252,12 @@ enum inject_begin {
 };
 
 /**
- * struct inject_rest - how an end is at a step
+ * struct inject_standing - how an end is at a step
  * @state: its life.
  * @phase: what its driver knows.
  * @holds: its driver holds a packet.
  */
-struct inject_rest {
+struct inject_standing {
 	enum vmb_life_state state;
 	enum inject_phase phase;
 	bool holds;
@@ -269,14 +269,14 @@ struct inject_rest {
  * @begin: what leads to it.
  * @side: who stands still.
  * @point: where.
- * @rest: how both are then.
+ * @standing: how both are then.
  */
 struct inject_step {
 	const char *name;
 	enum inject_begin begin;
 	enum inject_side side;
 	enum inject_point point;
-	struct inject_rest rest[SIDES];
+	struct inject_standing standing[SIDES];
 };
 
 /* What happens. */

@@ -272,7 +272,7 @@ int inject_start(struct inject_end *end)
 
 int inject_sleep(struct inject_end *end)
 {
-	int ret = loopback_rest(&end->channel, 1, VMB_CHANNEL_STOP_HIBERNATING);
+	int ret = loopback_pm_quiesce(&end->channel, 1, VMB_CHANNEL_STOP_HIBERNATING);
 
 	if (!ret)
 		ret = loopback_sleep(&end->channel, 1);
@@ -283,7 +283,7 @@ int inject_sleep(struct inject_end *end)
 
 int inject_shut_down(struct inject_end *end)
 {
-	return loopback_rest(&end->channel, 1, VMB_CHANNEL_STOP_SHUTDOWN) ?:
+	return loopback_pm_quiesce(&end->channel, 1, VMB_CHANNEL_STOP_SHUTDOWN) ?:
 	       loopback_sleep(&end->channel, 1);
 }
 

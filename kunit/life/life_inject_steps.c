@@ -19,29 +19,29 @@ static enum inject_side inject_beginner(const struct inject_step *step)
 	}
 }
 
-static bool inject_is_at_rest(struct inject_end *end, const struct inject_rest *rest)
+static bool inject_stands(struct inject_end *end, const struct inject_standing *standing)
 {
-	return READ_ONCE(end->channel->life.state) == rest->state &&
-	       READ_ONCE(end->phase) == rest->phase;
+	return READ_ONCE(end->channel->life.state) == standing->state &&
+	       READ_ONCE(end->phase) == standing->phase;
 }
 
 /* Both are as the step has it; who does not stand still has nothing left to do. */
-static void inject_expect_rest(struct inject *inject, const struct inject_step *step)
+static void inject_expect_standing(struct inject *inject, const struct inject_step *step)
 {
 	enum inject_side side;
 
 	for (side = CLIENT; side < SIDES; side++) {
 		struct inject_end *end = &inject->ends[side];
-		const struct inject_rest *rest = &step->rest[side];
-		bool waits = rest->state == VMB_LIFE_OPENING ||
-			     rest->state == VMB_LIFE_CLOSING ||
+		const struct inject_standing *standing = &step->standing[side];
+		bool waits = standing->state == VMB_LIFE_OPENING ||
+			     standing->state == VMB_LIFE_CLOSING ||
 			     (step->point != NOWHERE && step->side == side);
 
-		INJECT_ASSERT_SOON(inject->test, inject_is_at_rest(end, rest) &&
+		INJECT_ASSERT_SOON(inject->test, inject_stands(end, standing) &&
 				   (waits || inject_is_idle(end)),
 				   "side %u is in state %u, phase %u", side,
 				   end->channel->life.state, end->phase);
-		KUNIT_ASSERT_EQ(inject->test, end->held_count, rest->holds);
+		KUNIT_ASSERT_EQ(inject->test, end->held_count, standing->holds);
 	}
 }
 
@@ -70,7 +70,7 @@ static void inject_hold(struct inject *inject, const struct inject_step *step)
 	for (side = CLIENT; side < SIDES; side++) {
 		struct inject_end *end = &inject->ends[side];
 
-		if (!step->rest[side].holds)
+		if (!step->standing[side].holds)
 			continue;
 		WRITE_ONCE(end->holds, true);
 		KUNIT_ASSERT_EQ(inject->test,
@@ -121,11 +121,11 @@ void inject_go_to(struct inject *inject, const struct inject_step *step)
 
 	switch (step->begin) {
 	case NOTHING:
-		if (step->rest[CLIENT].state == VMB_LIFE_ENABLED) {
+		if (step->standing[CLIENT].state == VMB_LIFE_ENABLED) {
 			KUNIT_ASSERT_EQ(test, inject_enable(&ends[CLIENT]), 0);
 			inject_expect_waiting(inject, &ends[CLIENT]);
 		}
-		if (step->rest[SERVER].state == VMB_LIFE_ENABLED) {
+		if (step->standing[SERVER].state == VMB_LIFE_ENABLED) {
 			KUNIT_ASSERT_EQ(test, inject_enable(&ends[SERVER]), 0);
 			inject_expect_waiting(inject, &ends[SERVER]);
 		}
@@ -149,10 +149,10 @@ void inject_go_to(struct inject *inject, const struct inject_step *step)
 	else if (step->point != NOWHERE)
 		KUNIT_ASSERT_NE(test, wait_for_completion_timeout(&still->reached,
 								  INJECT_PATIENCE), 0);
-	inject_expect_rest(inject, step);
+	inject_expect_standing(inject, step);
 	/* A call that is through by now says so before anything else happens. */
-	if (step->rest[inject_beginner(step)].state == VMB_LIFE_DISABLED ||
-	    step->rest[inject_beginner(step)].state == VMB_LIFE_ENABLED)
+	if (step->standing[inject_beginner(step)].state == VMB_LIFE_DISABLED ||
+	    step->standing[inject_beginner(step)].state == VMB_LIFE_ENABLED)
 		inject_expect_return(inject, &inject->begin, 0, "what led to the step");
 }
 
@@ -216,7 +216,7 @@ static bool inject_has_effect(struct inject_end *end, enum inject_kind kind)
 static int inject_result(const struct inject_step *step, enum inject_kind kind,
 			 enum inject_side side)
 {
-	enum vmb_life_state state = step->rest[side].state;
+	enum vmb_life_state state = step->standing[side].state;
 	bool beginner = inject_beginner(step) == side;
 
 	switch (kind) {
@@ -247,7 +247,7 @@ static int inject_result(const struct inject_step *step, enum inject_kind kind,
 static bool inject_ends(const struct inject_step *step, enum inject_kind kind,
 			enum inject_side side)
 {
-	if (step->rest[side].state != VMB_LIFE_OPEN ||
+	if (step->standing[side].state != VMB_LIFE_OPEN ||
 	    (step->point != NOWHERE && step->side == side))
 		return false;
 	return kind == DISABLE || kind == HIBERNATE || kind == SHUT_DOWN ||
@@ -338,8 +338,8 @@ void inject_go_on(struct inject *inject, const struct inject_step *step,
 /* Has the client been given a server, for better or worse? */
 static bool inject_is_joined(const struct inject_step *step)
 {
-	enum vmb_life_state client = step->rest[CLIENT].state;
-	enum vmb_life_state server = step->rest[SERVER].state;
+	enum vmb_life_state client = step->standing[CLIENT].state;
+	enum vmb_life_state server = step->standing[SERVER].state;
 
 	return client == VMB_LIFE_OPEN ||
 	       (client == VMB_LIFE_OPENING &&
@@ -357,7 +357,7 @@ static void inject_predict_step(const struct inject_step *step,
 	switch (step->begin) {
 	case NOTHING:
 		for (side = CLIENT; side < SIDES; side++)
-			outcome[side].enabled = step->rest[side].state == VMB_LIFE_ENABLED;
+			outcome[side].enabled = step->standing[side].state == VMB_LIFE_ENABLED;
 		break;
 	case PAUSE_CLIENT:
 	case PAUSE_SERVER:
@@ -383,7 +383,7 @@ static void inject_predict_step(const struct inject_step *step,
 static bool inject_is_going_to_bed(const struct inject_step *step, enum inject_side side)
 {
 	return (step->begin == SLEEP_CLIENT || step->begin == SLEEP_SERVER) &&
-	       inject_beginner(step) == side && step->rest[side].state == VMB_LIFE_OPEN;
+	       inject_beginner(step) == side && step->standing[side].state == VMB_LIFE_OPEN;
 }
 
 /* The connection ends from this side. */
@@ -393,8 +393,8 @@ static void inject_predict_end(const struct inject_step *step, enum inject_side 
 {
 	/* The first reason stays; of who is about to sleep either will do. */
 	if (!inject_is_going_to_bed(step, side) &&
-	    (step->rest[side].state == VMB_LIFE_OPEN ||
-	     step->rest[side].state == VMB_LIFE_OPENING))
+	    (step->standing[side].state == VMB_LIFE_OPEN ||
+	     step->standing[side].state == VMB_LIFE_OPENING))
 		outcome[side].reason = reason;
 	if (!inject_is_joined(step))
 		return;
@@ -409,7 +409,7 @@ void inject_predict(const struct inject_step *step, enum inject_kind kind,
 		    enum inject_side side, struct inject_outcome outcome[SIDES])
 {
 	struct inject_outcome *mine = &outcome[side];
-	bool disabled = step->rest[side].state == VMB_LIFE_DISABLED;
+	bool disabled = step->standing[side].state == VMB_LIFE_DISABLED;
 
 	inject_predict_step(step, outcome);
 	switch (kind) {
@@ -428,10 +428,10 @@ void inject_predict(const struct inject_step *step, enum inject_kind kind,
 		mine->flows |= inject_result(step, kind, side) == 0;
 		break;
 	case HIBERNATE:
-		if (step->rest[side].state == VMB_LIFE_OPEN)
+		if (step->standing[side].state == VMB_LIFE_OPEN)
 			mine->reason = VMB_CHANNEL_STOP_HIBERNATING;
 		/* A client that a server leaves while it sleeps does not notice. */
-		if (side == CLIENT && step->rest[CLIENT].state == VMB_LIFE_OPEN)
+		if (side == CLIENT && step->standing[CLIENT].state == VMB_LIFE_OPEN)
 			mine->enabled = true;
 		/* It comes back, but not to a server that went before. */
 		if (side == SERVER && inject_is_joined(step))
@@ -440,11 +440,11 @@ void inject_predict(const struct inject_step *step, enum inject_kind kind,
 	case SHUT_DOWN:
 		inject_predict_end(step, side, VMB_CHANNEL_STOP_SHUTDOWN, outcome);
 		/* But not if its close is for another reason. */
-		mine->down = !disabled && step->rest[side].state != VMB_LIFE_CLOSING;
+		mine->down = !disabled && step->standing[side].state != VMB_LIFE_CLOSING;
 		mine->enabled = mine->down;
 		break;
 	case LOSE_FRAMING:
-		if (step->rest[side].phase == IS_SUSPENDED)
+		if (step->standing[side].phase == IS_SUSPENDED)
 			break;
 		inject_predict_end(step, side, VMB_CHANNEL_STOP_FRAMING_LOST, outcome);
 		break;

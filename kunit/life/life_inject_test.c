@@ -9,14 +9,14 @@
 #include "../../drivers/kmcl/loopback.h"
 
 /* Both ends at a step, client first, with or without a packet in hand. */
-#define REST(client_state, client_phase, server_state, server_phase)	\
-	.rest = {							\
+#define STAND(client_state, client_phase, server_state, server_phase)	\
+	.standing = {							\
 		{ VMB_LIFE_##client_state, IS_##client_phase },		\
 		{ VMB_LIFE_##server_state, IS_##server_phase },		\
 	}
-#define REST_HOLDING(client_state, client_phase, client_holds,		\
-		     server_state, server_phase, server_holds)		\
-	.rest = {							\
+#define STAND_HOLDING(client_state, client_phase, client_holds,		\
+		      server_state, server_phase, server_holds)		\
+	.standing = {							\
 		{ VMB_LIFE_##client_state, IS_##client_phase, client_holds }, \
 		{ VMB_LIFE_##server_state, IS_##server_phase, server_holds }, \
 	}
@@ -73,95 +73,95 @@ enum inject_step_number {
 
 static const struct inject_step steps[STEPS] = {
 	[NEITHER] = { "neither is enabled", NOTHING, CLIENT, NOWHERE,
-		      REST(DISABLED, CLOSED, DISABLED, CLOSED) },
+		      STAND(DISABLED, CLOSED, DISABLED, CLOSED) },
 	[CLIENT_WAITS] = { "client waits for an offer", NOTHING, CLIENT, NOWHERE,
-			   REST(ENABLED, CLOSED, DISABLED, CLOSED) },
+			   STAND(ENABLED, CLOSED, DISABLED, CLOSED) },
 	[SERVER_WAITS] = { "server waits for a client", NOTHING, CLIENT, NOWHERE,
-			   REST(DISABLED, CLOSED, ENABLED, CLOSED) },
+			   STAND(DISABLED, CLOSED, ENABLED, CLOSED) },
 	[CLIENT_ASKS] = { "client is about to ask", CONNECT, CLIENT, OPEN,
-			  REST(OPENING, CLOSED, ENABLED, CLOSED) },
+			  STAND(OPENING, CLOSED, ENABLED, CLOSED) },
 	[CLIENT_HAS_ASKED] = { "client has asked", CONNECT, SERVER, OPEN,
-			       REST(OPENING, CLOSED, OPENING, CLOSED) },
+			       STAND(OPENING, CLOSED, OPENING, CLOSED) },
 	[SERVER_OPENED] = { "server's opened", CONNECT, SERVER, OPENED,
-			    REST(OPENING, CLOSED, OPENING, CLOSED) },
+			    STAND(OPENING, CLOSED, OPENING, CLOSED) },
 	[SERVER_ANSWERS] = { "server is about to answer", CONNECT, SERVER, ANSWER,
-			     REST(OPENING, CLOSED, OPENING, OPENED) },
+			     STAND(OPENING, CLOSED, OPENING, OPENED) },
 	[CLIENT_OPENED] = { "client's opened", CONNECT, CLIENT, OPENED,
-			    REST(OPENING, CLOSED, OPEN, RUNNING) },
+			    STAND(OPENING, CLOSED, OPEN, RUNNING) },
 	[SERVER_STARTED] = { "server's started", CONNECT, SERVER, STARTED,
-			     REST(OPEN, RUNNING, OPEN, OPENED) },
+			     STAND(OPEN, RUNNING, OPEN, OPENED) },
 	[CLIENT_STARTED] = { "client's started", CONNECT, CLIENT, STARTED,
-			     REST(OPEN, OPENED, OPEN, RUNNING) },
+			     STAND(OPEN, OPENED, OPEN, RUNNING) },
 	[SERVER_POST_STARTED] = { "server's post_started", CONNECT, SERVER, POST_STARTED,
-				  REST(OPEN, RUNNING, OPEN, STARTED) },
+				  STAND(OPEN, RUNNING, OPEN, STARTED) },
 	[CLIENT_POST_STARTED] = { "client's post_started", CONNECT, CLIENT, POST_STARTED,
-				  REST(OPEN, STARTED, OPEN, RUNNING) },
+				  STAND(OPEN, STARTED, OPEN, RUNNING) },
 	[RUNNING] = { "running", STAY, CLIENT, NOWHERE,
-		      REST_HOLDING(OPEN, RUNNING, true, OPEN, RUNNING, true) },
+		      STAND_HOLDING(OPEN, RUNNING, true, OPEN, RUNNING, true) },
 	[CLIENT_PAUSING] = { "client is pausing", PAUSE_CLIENT, CLIENT, DRAIN,
-			     REST_HOLDING(OPEN, SUSPENDED, true, OPEN, RUNNING, true) },
+			     STAND_HOLDING(OPEN, SUSPENDED, true, OPEN, RUNNING, true) },
 	[SERVER_PAUSING] = { "server is pausing", PAUSE_SERVER, SERVER, DRAIN,
-			     REST_HOLDING(OPEN, RUNNING, true, OPEN, SUSPENDED, true) },
+			     STAND_HOLDING(OPEN, RUNNING, true, OPEN, SUSPENDED, true) },
 	[CLIENT_PAUSED] = { "client is paused", PAUSE_CLIENT, CLIENT, NOWHERE,
-			    REST_HOLDING(OPEN, SUSPENDED, false, OPEN, RUNNING, true) },
+			    STAND_HOLDING(OPEN, SUSPENDED, false, OPEN, RUNNING, true) },
 	[SERVER_PAUSED] = { "server is paused", PAUSE_SERVER, SERVER, NOWHERE,
-			    REST_HOLDING(OPEN, RUNNING, true, OPEN, SUSPENDED, false) },
+			    STAND_HOLDING(OPEN, RUNNING, true, OPEN, SUSPENDED, false) },
 
 	[C_CLIENT_SUSPEND] = { "client ends, its suspend", DISABLE_CLIENT, CLIENT, SUSPEND,
-			       REST_HOLDING(CLOSING, SUSPENDED, true, OPEN, RUNNING, true) },
+			       STAND_HOLDING(CLOSING, SUSPENDED, true, OPEN, RUNNING, true) },
 	[C_CLIENT_DRAIN] = { "client ends, it drains", DISABLE_CLIENT, CLIENT, DRAIN,
-			     REST_HOLDING(CLOSING, SUSPENDED, true, OPEN, RUNNING, true) },
+			     STAND_HOLDING(CLOSING, SUSPENDED, true, OPEN, RUNNING, true) },
 	[C_CLIENT_CLOSE] = { "client ends, it closes", DISABLE_CLIENT, CLIENT, CLOSE,
-			     REST_HOLDING(CLOSING, SUSPENDED, false, OPEN, RUNNING, true) },
+			     STAND_HOLDING(CLOSING, SUSPENDED, false, OPEN, RUNNING, true) },
 	[C_SERVER_SUSPEND] = { "client ends, server's suspend", DISABLE_CLIENT, SERVER, SUSPEND,
-			       REST_HOLDING(CLOSING, SUSPENDED, false,
-					    CLOSING, SUSPENDED, true) },
+			       STAND_HOLDING(CLOSING, SUSPENDED, false,
+					     CLOSING, SUSPENDED, true) },
 	[C_SERVER_DRAIN] = { "client ends, server drains", DISABLE_CLIENT, SERVER, DRAIN,
-			     REST_HOLDING(CLOSING, SUSPENDED, false, CLOSING, SUSPENDED, true) },
+			     STAND_HOLDING(CLOSING, SUSPENDED, false, CLOSING, SUSPENDED, true) },
 	[C_SERVER_CLOSE] = { "client ends, server closes", DISABLE_CLIENT, SERVER, CLOSE,
-			     REST(CLOSING, SUSPENDED, CLOSING, SUSPENDED) },
+			     STAND(CLOSING, SUSPENDED, CLOSING, SUSPENDED) },
 	[C_SERVER_CLOSED] = { "client ends, server's closed", DISABLE_CLIENT, SERVER, CLOSED,
-			      REST(DISABLED, CLOSED, CLOSING, CLOSED) },
+			      STAND(DISABLED, CLOSED, CLOSING, CLOSED) },
 	[C_SERVER_LOOKS] = { "client ends, server offers anew", DISABLE_CLIENT, SERVER, FIND_PEER,
-			     REST(DISABLED, CLOSED, ENABLED, CLOSED) },
+			     STAND(DISABLED, CLOSED, ENABLED, CLOSED) },
 	[C_CLIENT_CLOSED] = { "client ends, its closed", DISABLE_CLIENT, CLIENT, CLOSED,
-			      REST(CLOSING, CLOSED, ENABLED, CLOSED) },
+			      STAND(CLOSING, CLOSED, ENABLED, CLOSED) },
 	[C_CLIENT_LAST] = { "client ends, its last step", DISABLE_CLIENT, CLIENT, UNPREPARE,
-			    REST(CLOSING, CLOSED, ENABLED, CLOSED) },
+			    STAND(CLOSING, CLOSED, ENABLED, CLOSED) },
 
 	[S_SERVER_SUSPEND] = { "server ends, its suspend", DISABLE_SERVER, SERVER, SUSPEND,
-			       REST_HOLDING(OPEN, RUNNING, true, CLOSING, SUSPENDED, true) },
+			       STAND_HOLDING(OPEN, RUNNING, true, CLOSING, SUSPENDED, true) },
 	[S_SERVER_DRAIN] = { "server ends, it drains", DISABLE_SERVER, SERVER, DRAIN,
-			     REST_HOLDING(OPEN, RUNNING, true, CLOSING, SUSPENDED, true) },
+			     STAND_HOLDING(OPEN, RUNNING, true, CLOSING, SUSPENDED, true) },
 	[S_SERVER_CLOSE] = { "server ends, it closes", DISABLE_SERVER, SERVER, CLOSE,
-			     REST_HOLDING(OPEN, RUNNING, true, CLOSING, SUSPENDED, false) },
+			     STAND_HOLDING(OPEN, RUNNING, true, CLOSING, SUSPENDED, false) },
 	[S_CLIENT_SUSPEND] = { "server ends, client's suspend", DISABLE_SERVER, CLIENT, SUSPEND,
-			       REST_HOLDING(CLOSING, SUSPENDED, true, DISABLED, CLOSED, false) },
+			       STAND_HOLDING(CLOSING, SUSPENDED, true, DISABLED, CLOSED, false) },
 	[S_CLIENT_DRAIN] = { "server ends, client drains", DISABLE_SERVER, CLIENT, DRAIN,
-			     REST_HOLDING(CLOSING, SUSPENDED, true, DISABLED, CLOSED, false) },
+			     STAND_HOLDING(CLOSING, SUSPENDED, true, DISABLED, CLOSED, false) },
 	[S_CLIENT_CLOSE] = { "server ends, client closes", DISABLE_SERVER, CLIENT, CLOSE,
-			     REST(CLOSING, SUSPENDED, DISABLED, CLOSED) },
+			     STAND(CLOSING, SUSPENDED, DISABLED, CLOSED) },
 	[S_CLIENT_CLOSED] = { "server ends, client's closed", DISABLE_SERVER, CLIENT, CLOSED,
-			      REST(CLOSING, CLOSED, DISABLED, CLOSED) },
+			      STAND(CLOSING, CLOSED, DISABLED, CLOSED) },
 	[S_CLIENT_LAST] = { "server ends, client's last step", DISABLE_SERVER, CLIENT, UNPREPARE,
-			    REST(CLOSING, CLOSED, DISABLED, CLOSED) },
+			    STAND(CLOSING, CLOSED, DISABLED, CLOSED) },
 	[S_SERVER_CLOSED] = { "server ends, its closed", DISABLE_SERVER, SERVER, CLOSED,
-			      REST(DISABLED, CLOSED, CLOSING, CLOSED) },
+			      STAND(DISABLED, CLOSED, CLOSING, CLOSED) },
 	[S_SERVER_LAST] = { "server ends, its last step", DISABLE_SERVER, SERVER, UNPREPARE,
-			    REST(DISABLED, CLOSED, CLOSING, CLOSED) },
+			    STAND(DISABLED, CLOSED, CLOSING, CLOSED) },
 
 	[CLIENT_SLEEPS_SUSPEND] = { "client hibernates, its suspend", SLEEP_CLIENT, CLIENT, SUSPEND,
-				    REST(OPEN, SUSPENDED, OPEN, RUNNING) },
+				    STAND(OPEN, SUSPENDED, OPEN, RUNNING) },
 	[CLIENT_SLEEPS_CLOSED] = { "client hibernates, its closed", SLEEP_CLIENT, CLIENT, CLOSED,
-				   REST(CLOSING, CLOSED, ENABLED, CLOSED) },
+				   STAND(CLOSING, CLOSED, ENABLED, CLOSED) },
 	[CLIENT_SLEEPS] = { "client hibernates", SLEEP_CLIENT, CLIENT, NOWHERE,
-			    REST(ENABLED, CLOSED, ENABLED, CLOSED) },
+			    STAND(ENABLED, CLOSED, ENABLED, CLOSED) },
 	[SERVER_SLEEPS_SUSPEND] = { "server hibernates, its suspend", SLEEP_SERVER, SERVER, SUSPEND,
-				    REST(OPEN, RUNNING, OPEN, SUSPENDED) },
+				    STAND(OPEN, RUNNING, OPEN, SUSPENDED) },
 	[SERVER_SLEEPS_CLOSED] = { "server hibernates, its closed", SLEEP_SERVER, SERVER, CLOSED,
-				   REST(DISABLED, CLOSED, CLOSING, CLOSED) },
+				   STAND(DISABLED, CLOSED, CLOSING, CLOSED) },
 	[SERVER_SLEEPS] = { "server hibernates", SLEEP_SERVER, SERVER, NOWHERE,
-			    REST(DISABLED, CLOSED, ENABLED, CLOSED) },
+			    STAND(DISABLED, CLOSED, ENABLED, CLOSED) },
 };
 
 /**
@@ -353,7 +353,7 @@ static void disable_both(struct inject *inject, enum inject_side first)
 	}
 	for (side = CLIENT; side < SIDES; side++)
 		INJECT_ASSERT_SOON(inject->test, inject_is_idle(&inject->ends[side]),
-				   "side %u does not come to rest", side);
+				   "side %u does not become idle", side);
 	for (side = CLIENT; side < SIDES; side++)
 		inject_expect_sound(inject, &inject->ends[side]);
 	KUNIT_EXPECT_TRUE(inject->test, list_empty(&vmb_loopback_offers));
@@ -367,7 +367,7 @@ static void expect_send_succeeds(struct inject *inject, const struct inject_step
 
 	/* Its peer had it, and went to sleep. */
 	if (!send->accepted || (step->begin == SLEEP_CLIENT && side == SERVER &&
-				step->rest[SERVER].state == VMB_LIFE_OPEN))
+				step->standing[SERVER].state == VMB_LIFE_OPEN))
 		return;
 	INJECT_ASSERT_SOON(inject->test, READ_ONCE(send->ends), "nobody answers");
 	KUNIT_EXPECT_EQ(inject->test, send->status, 0);

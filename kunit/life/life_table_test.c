@@ -134,7 +134,7 @@ static const struct pm_pair pm_pairs[] = {
 	{ VMB_PM_QUIESCING, VMB_PM_REFUSED, VMB_PM_ACTIVE },
 	{ VMB_PM_QUIESCING, VMB_PM_QUIESCE_OVER, VMB_PM_QUIESCING },
 
-	/* Packets rest already: the worker does not do that again. */
+	/* It has quiesced: the worker does not do that again. */
 	{ VMB_PM_QUIESCED, VMB_PM_QUIESCE, VMB_PM_QUIESCED },
 	{ VMB_PM_QUIESCED, VMB_PM_CLOSE, VMB_PM_CLOSING },
 	{ VMB_PM_QUIESCED, VMB_PM_RESUME, VMB_PM_RESUMING },
@@ -142,7 +142,7 @@ static const struct pm_pair pm_pairs[] = {
 	{ VMB_PM_QUIESCED, VMB_PM_REFUSED, -EINVAL },
 	{ VMB_PM_QUIESCED, VMB_PM_QUIESCE_OVER, VMB_PM_QUIESCING },
 
-	/* Whatever is wanted now, they rest until the close is through. */
+	/* Whatever is wanted now, it is quiesced until the close is through. */
 	{ VMB_PM_CLOSING, VMB_PM_QUIESCE, VMB_PM_QUIESCED },
 	{ VMB_PM_CLOSING, VMB_PM_CLOSE, VMB_PM_CLOSING },
 	{ VMB_PM_CLOSING, VMB_PM_RESUME, VMB_PM_RESUMING },
@@ -158,7 +158,7 @@ static const struct pm_pair pm_pairs[] = {
 	{ VMB_PM_CLOSED, VMB_PM_REFUSED, VMB_PM_ACTIVE },
 	{ VMB_PM_CLOSED, VMB_PM_QUIESCE_OVER, VMB_PM_CLOSED },
 
-	/* They rest, and flow again unless the VM hibernates once more. */
+	/* It is quiesced, and runs again unless the VM hibernates once more. */
 	{ VMB_PM_RESUMING, VMB_PM_QUIESCE, VMB_PM_QUIESCED },
 	{ VMB_PM_RESUMING, VMB_PM_CLOSE, VMB_PM_RESUMING },
 	{ VMB_PM_RESUMING, VMB_PM_RESUME, VMB_PM_RESUMING },

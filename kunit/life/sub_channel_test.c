@@ -298,14 +298,14 @@ static void test_has_no_flow_of_its_own(struct kunit *test)
 /* Hibernation, of the client only: as a device's, whose peer is elsewhere. */
 #define SLEEPERS	3u
 
-static void rest(struct kunit *test, struct family *family,
-		 struct vmb_channel **channels)
+static void quiesce(struct kunit *test, struct family *family,
+		    struct vmb_channel **channels)
 {
 	channels[0] = family->client->channel;
 	channels[1] = family->clients[0]->channel;
 	channels[2] = family->clients[1]->channel;
-	KUNIT_EXPECT_EQ(test, loopback_rest(channels, SLEEPERS,
-					    VMB_CHANNEL_STOP_HIBERNATING), 0);
+	KUNIT_EXPECT_EQ(test, loopback_pm_quiesce(channels, SLEEPERS,
+						  VMB_CHANNEL_STOP_HIBERNATING), 0);
 }
 
 /* One of the device's channels has refused: nobody was closed for it. */
@@ -315,7 +315,7 @@ static void test_sleep_is_given_up(struct kunit *test)
 	struct vmb_channel *channels[SLEEPERS];
 	u32 i;
 
-	rest(test, family, channels);
+	quiesce(test, family, channels);
 	for (i = 0; i < SLEEPERS; i++)
 		vmb_life_wake(channels[i]);
 	loopback_expect(family->client, LOOPBACK_STARTED, 2);
@@ -335,7 +335,7 @@ static void test_sleeps_with_its_primary(struct kunit *test)
 	struct vmb_channel *channels[SLEEPERS];
 	u32 i;
 
-	rest(test, family, channels);
+	quiesce(test, family, channels);
 	KUNIT_EXPECT_EQ(test, loopback_sleep(channels, SLEEPERS), 0);
 	for (i = 0; i < 2; i++) {
 		KUNIT_EXPECT_EQ(test, family_reason_of(family->clients[i], LOOPBACK_CLOSED),

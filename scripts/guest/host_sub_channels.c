@@ -10,7 +10,7 @@
 #define PACKETS_BEFORE_RESCIND	200
 #define SUB_PACKETS_BEFORE_RESCIND 50
 #define CHANGE_PAUSE_MS		1000
-/* For so long there is a sub-channel fewer, once it has come to rest. */
+/* For so long there is a sub-channel fewer, once it has quiesced. */
 #define FEWER_MS		6000
 /* If sub-channels do not open, the report will say so. */
 #define RESCIND_AT_LAST_MS	20000
@@ -84,7 +84,7 @@ void echo_offers_closed(struct echo_channel *channel)
 }
 
 /* The guest has disabled it; only the host can close it before the primary. */
-static bool is_at_rest(const struct echo_channel *channel)
+static bool is_quiesced(const struct echo_channel *channel)
 {
 	return channel->chan && channel->page_count && !echo_memory_is_shared(channel);
 }
@@ -104,7 +104,7 @@ bool echo_answer_guest(struct echo_channel *channel)
 	vmbus_free_req(channel->asked);
 	channel->asked = NULL;
 	for (i = 1; i <= count; i++) {
-		if (is_at_rest(&host->channels[i]))
+		if (is_quiesced(&host->channels[i]))
 			rescind(&host->channels[i]);
 		if (!host->channels[i].offered)
 			offer(&host->channels[i]);
@@ -124,7 +124,7 @@ static bool any_is_being_opened(struct echo_host *host)
 
 /*
  * Every channel is open, has had traffic, and waits for completions now; and its
- * shared memory is known, which alone shows when it comes to rest. One that has
+ * shared memory is known, which alone shows when it quiesces. One that has
  * waits, too, but for ever.
  */
 static bool all_are_busy(const struct echo_host *host)
@@ -135,7 +135,7 @@ static bool all_are_busy(const struct echo_host *host)
 	for (i = 0; i <= host->sub_channels; i++) {
 		channel = &host->channels[i];
 		if (!channel->chan || !channel->outstanding || !channel->page_count ||
-		    is_at_rest(channel) ||
+		    is_quiesced(channel) ||
 		    channel->count.inband_completed < (channel->index ?
 						       SUB_PACKETS_BEFORE_RESCIND :
 						       PACKETS_BEFORE_RESCIND))
@@ -171,9 +171,9 @@ static void change_number(struct echo_host *host)
 		if (all_are_busy(host))
 			host->to_be_had = host->sub_channels - 1;
 		host->change_at = 0;
-	} else if (is_at_rest(last) && !host->change_at) {
+	} else if (is_quiesced(last) && !host->change_at) {
 		host->change_at = echo_now() + FEWER_MS;
-	} else if (is_at_rest(last)) {
+	} else if (is_quiesced(last)) {
 		host->to_be_had = host->sub_channels;
 		host->change_at = echo_now() + CHANGE_PAUSE_MS;
 	}

@@ -149,7 +149,7 @@ void echo_tick(void *opaque)
 	/* Receiving is for the worker alone: only there is the ring mapped. */
 	if (channel->hold_until || channel->rest_until)
 		vmbus_channel_notify_host(channel->chan);
-	/* A sub-channel that the guest has put to rest says no more. */
+	/* A sub-channel that the guest has quiesced says no more. */
 	if (!channel->finished && channel->page_count && !echo_memory_is_shared(channel))
 		channel->finished = true;
 	if (!channel->finished && now - channel->progress_at > channel->host->stall_ms) {

@@ -61,7 +61,7 @@ is_refused() {
 	before=$(dmesg | wc -l)
 	! echo disk >/sys/power/state 2>/dev/null || return 1
 	! log_since "$before" | grep 'Image created' &&
-		log_since "$before" | grep -q 'does not come to rest, no hibernation' &&
+		log_since "$before" | grep -q 'does not quiesce, no hibernation' &&
 		all_is_well
 }
 
@@ -89,7 +89,7 @@ storm_flows() {
 keeps_what_is_sent() {
 	local cut_off
 
-	echo rest >"$device/storm/rounds" || return 1
+	echo park >"$device/storm/rounds" || return 1
 	cut_off=$(counted cut_off)
 	if [ -e /sys/power/pm_test ]; then
 		echo platform >/sys/power/pm_test && echo disk >/sys/power/state || return 1
@@ -100,7 +100,7 @@ keeps_what_is_sent() {
 	wait_for 60 all_have_ended || return 1
 	echo "kept $(counted kept), $(($(counted cut_off) - cut_off)) of them cut off"
 	[ "$(counted kept)" -eq 64 ] && [ "$(counted cut_off)" -eq "$cut_off" ] &&
-		[ "$(counted wrong)" -eq 0 ] && echo wake >"$device/storm/rounds" && storm_flows
+		[ "$(counted wrong)" -eq 0 ] && echo unpark >"$device/storm/rounds" && storm_flows
 }
 
 storm_loads() {

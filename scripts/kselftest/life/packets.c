@@ -187,13 +187,13 @@ static bool storm_has_all(struct storm *storm)
 	return count == STORM_WINDOW;
 }
 
-int storm_packets_rest(struct storm *storm)
+int storm_packets_park(struct storm *storm)
 {
 	int ret = kthread_park(storm->sender);
 
 	if (ret)
 		return ret;
-	WRITE_ONCE(storm->resting, true);
+	WRITE_ONCE(storm->parked, true);
 	return wait_event_interruptible_timeout(storm->freed, storm_has_all(storm),
 						STORM_PATIENCE) > 0 ? 0 : -ETIMEDOUT;
 }
@@ -218,7 +218,7 @@ void storm_packets_keep(struct storm *storm)
 
 void storm_packets_go_on(struct storm *storm)
 {
-	WRITE_ONCE(storm->resting, false);
+	WRITE_ONCE(storm->parked, false);
 	kthread_unpark(storm->sender);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The channel's life, round after round, and what the library's header promises
- * of it: the order of the callbacks, what has come to rest when a call returns,
+ * of it: the order of the callbacks, what has ended when a call returns,
  * that each packet ends once.
  */
 #include <linux/delay.h>
@@ -68,7 +68,7 @@ static void storm_suspend(struct vmb_channel *channel, void *callback_context,
 	if (atomic64_read(&count->accepted) != atomic64_read(&count->ended))
 		atomic64_inc(&count->suspends_sending);
 	storm_step(storm, STORM_SUSPENDED, BIT(STORM_RUNNING));
-	if (reason == VMB_CHANNEL_STOP_HIBERNATING && READ_ONCE(storm->resting))
+	if (reason == VMB_CHANNEL_STOP_HIBERNATING && READ_ONCE(storm->parked))
 		storm_packets_keep(storm);
 }
 
@@ -103,7 +103,7 @@ int storm_set_callbacks(struct storm *storm)
 }
 
 /* Pause or disable has returned: nothing is in our hands, nothing comes. */
-static void storm_check_rest(struct storm *storm)
+static void storm_check_idle(struct storm *storm)
 {
 	u64 delivered = atomic64_read(&storm->count.delivered);
 
@@ -133,10 +133,10 @@ static int storm_pause(struct storm *storm, enum vmb_channel_stop_reason expecte
 	/* Answers to our packets are read in a pause, too, up to the first packet. */
 	if (expected && storm->phase != STORM_SUSPENDED)
 		storm_wrong(storm, "paused in phase", storm->phase);
-	storm_check_rest(storm);
+	storm_check_idle(storm);
 	/* What must not happen now has the time to. */
 	usleep_range(500, 1000);
-	storm_check_rest(storm);
+	storm_check_idle(storm);
 	storm_wake(storm);
 	return vmb_channel_start(storm->channel);
 }
@@ -154,7 +154,7 @@ int storm_disable(struct storm *storm, enum vmb_channel_stop_reason expected)
 	WRITE_ONCE(storm->quiet, true);
 	if (storm->phase != STORM_CLOSED)
 		storm_wrong(storm, "disabled in phase", storm->phase);
-	storm_check_rest(storm);
+	storm_check_idle(storm);
 	mutex_lock(&storm->sending);
 	if (atomic64_read(&count->accepted) != atomic64_read(&count->ended))
 		storm_wrong(storm, "packets of our own have not ended",
@@ -270,9 +270,9 @@ int storm_do(struct storm *storm, const char *what)
 		ret = storm_stop(storm);
 	else if (sysfs_streq(what, "go"))
 		ret = storm_enable(storm);
-	else if (sysfs_streq(what, "rest"))
-		ret = storm_packets_rest(storm);
-	else if (sysfs_streq(what, "wake"))
+	else if (sysfs_streq(what, "park"))
+		ret = storm_packets_park(storm);
+	else if (sysfs_streq(what, "unpark"))
 		storm_packets_go_on(storm);
 	else
 		ret = -EINVAL;

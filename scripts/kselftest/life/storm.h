@@ -97,7 +97,7 @@ struct storm_packet {
  *	holds @rounds, before the call that brings them. 0: any.
  * @quiet: disable has returned; cleared before enable.
  * @enabled: sends are taken; likewise.
- * @resting: the sender is parked; suspend sends if the machine falls asleep.
+ * @parked: the sender is; suspend sends if the machine falls asleep.
  * @delivered_at_suspend: nothing more may come until started.
  * @delivered_before: when @quiet was cleared.
  * @answered_before: likewise.
@@ -123,7 +123,7 @@ struct storm {
 	enum vmb_channel_stop_reason expected;
 	bool quiet;
 	bool enabled;
-	bool resting;
+	bool parked;
 	u64 delivered_at_suspend;
 	u64 delivered_before;
 	u64 answered_before;
@@ -150,7 +150,7 @@ u32 storm_inbound_size(void);
 int storm_packets_allocate(struct storm *storm);
 void storm_packets_free(struct storm *storm);
 int storm_packets_start(struct storm *storm);
-int storm_packets_rest(struct storm *storm);
+int storm_packets_park(struct storm *storm);
 void storm_packets_keep(struct storm *storm);
 void storm_packets_go_on(struct storm *storm);
 void storm_packets_stop(struct storm *storm);
