@@ -331,9 +331,9 @@ clients_see_no_channel() {
 seldom=(
 	# said at most once in ten seconds by who waits
 	'drivers/kmcl/(close|gpadl|loopback_connection)\.c: .*(waits for the driver to complete|is deleted when|waiting for the server)'
-	# once a remove, once a sleep of the machine, once a life of the channel
+	# once a remove, once a hibernation, once a life of the channel
 	'drivers/kmcl/close\.c: .*going on without them'
-	'drivers/kmcl/life(_sleep)?\.c: .*(no hibernation|does not quiesce)'
+	'drivers/kmcl/life(_pm)?\.c: .*(no hibernation|does not quiesce)'
 	'drivers/kmcl/watchdog\.c: .*further times are only counted'
 	# what a module of this kernel does wrong when it registers, or enables
 	'drivers/kmcl/registry\.c: .*(build it again|needs name|cannot be registered)'

@@ -69,12 +69,12 @@ for _ in {1..10}; do
 	offered_opens+=(rescind)
 done
 offered_opens+=(rescind-sub fewer)
-# And in that of kselftest/hibernation.sh: once, and after each sleep.
+# And in that of kselftest/hibernation.sh: once, and after each hibernation.
 # shellcheck disable=SC2034
-sleeper_opens=(endless endless endless)
-# And of the client that keeps the machine awake.
+resumed_opens=(endless endless endless)
+# And of the client that keeps the machine from hibernating.
 # shellcheck disable=SC2034
-waker_opens=(endless endless)
+refusing_opens=(endless endless)
 # And of kselftest/kexec.sh, for each kernel one.
 # shellcheck disable=SC2034
 kexec_opens=(endless endless)
@@ -95,9 +95,9 @@ no_opens=()
 files=()
 hold_every=1000
 rest=0
-# That kernel sleeps once more. And two of the storm's client, which sleeps, too.
-[ "$version" != debug ] || sleeper_opens+=(endless)
-sleeper_opens+=(exchange exchange)
+# That kernel hibernates once more. And two of the storm's client, which does, too.
+[ "$version" != debug ] || resumed_opens+=(endless)
+resumed_opens+=(exchange exchange)
 
 stage "Linux $version, our modules, clients from outside of the tree"
 need_packages python3 gcc libc6-dev
@@ -191,7 +191,7 @@ fi
 # millisecond and packets all the time.
 [ "$version" != debug ] || rest=200
 if begins hibernation; then
-	run_guest "$logs/hibernation" hibernation.sh sleeper_opens 4 waker_opens --timer local
+	run_guest "$logs/hibernation" hibernation.sh resumed_opens 4 refusing_opens --timer local
 fi
 
 if begins kexec; then

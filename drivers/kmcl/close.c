@@ -253,10 +253,10 @@ bool vmb_life_quiesce_for_pm(struct vmb_channel *channel)
 }
 
 /*
- * And then: the client's packets that the peer has not seen are kept, if somebody
- * will wake.
+ * Close for power management, quiesced: the client's packets that the peer has not
+ * seen are kept, if the VM will resume.
  */
-void vmb_life_close_to_hibernate(struct vmb_channel *channel)
+void vmb_life_close_for_pm(struct vmb_channel *channel)
 {
 	vmb_outbound_orphan_packets(channel);
 	vmb_inbound_drop_deferred(channel);

@@ -89,21 +89,21 @@ void vmb_transport_device_removing(struct vmb_transport_device *device)
 EXPORT_SYMBOL_GPL(vmb_transport_device_removing);
 
 /**
- * vmb_transport_device_wake() - the VM has resumed
+ * vmb_transport_device_pm_resume() - the VM has resumed
  * @device: the device; its channels are opened again.
  *
  * Context: process context.
  */
-void vmb_transport_device_wake(struct vmb_transport_device *device)
+void vmb_transport_device_pm_resume(struct vmb_transport_device *device)
 {
 	struct vmb_channel *channel;
 
 	spin_lock_irq(&device->lock);
 	list_for_each_entry(channel, &device->channels, device_node)
-		vmb_life_wake(channel);
+		vmb_life_pm_resume(channel);
 	spin_unlock_irq(&device->lock);
 }
-EXPORT_SYMBOL_GPL(vmb_transport_device_wake);
+EXPORT_SYMBOL_GPL(vmb_transport_device_pm_resume);
 
 /*
  * How long hibernation waits for channels to quiesce, and then for their peers to
@@ -145,7 +145,7 @@ vmb_transport_device_wait(struct vmb_transport_device *device,
 			vmb_life_is_stuck(channel);
 		kobject_put(&channel->kobject);
 	}
-	channel = vmb_transport_device_find(device, vmb_life_refuses_to_sleep);
+	channel = vmb_transport_device_find(device, vmb_life_pm_has_refused);
 	if (channel)
 		kobject_put(&channel->kobject);
 	return left && !channel ? 0 : -EBUSY;
@@ -155,29 +155,29 @@ vmb_transport_device_wait(struct vmb_transport_device *device,
  * Close all channels, which stay enabled; but not one before all have quiesced,
  * for a sub-channel that is closed cannot go on. 0 or -EBUSY.
  */
-static int vmb_transport_device_sleep(struct vmb_transport_device *device,
-				      enum vmb_channel_stop_reason reason)
+static int vmb_transport_device_close_all(struct vmb_transport_device *device,
+					  enum vmb_channel_stop_reason reason)
 {
 	struct vmb_channel *channel;
 	int ret;
 
 	spin_lock_irq(&device->lock);
 	list_for_each_entry(channel, &device->channels, device_node)
-		vmb_life_hibernate(channel, reason);
+		vmb_life_pm_quiesce(channel, reason);
 	spin_unlock_irq(&device->lock);
-	ret = vmb_transport_device_wait(device, vmb_life_is_quiescing);
+	ret = vmb_transport_device_wait(device, vmb_life_pm_is_quiescing);
 	/* A VM that shuts down does so in any case: close the channels that can be. */
 	if (ret && reason != VMB_CHANNEL_STOP_SHUTDOWN)
 		return ret;
 	spin_lock_irq(&device->lock);
 	list_for_each_entry(channel, &device->channels, device_node)
-		vmb_life_sleep(channel);
+		vmb_life_pm_close(channel);
 	spin_unlock_irq(&device->lock);
-	return vmb_transport_device_wait(device, vmb_life_is_awake);
+	return vmb_transport_device_wait(device, vmb_life_pm_is_closing);
 }
 
 /**
- * vmb_transport_device_hibernate() - the VM is about to hibernate
+ * vmb_transport_device_pm_close() - the VM is about to hibernate
  * @device: the device; its channels are closed, and stay enabled. Nobody
  *	allocates channels on it or gives them back meanwhile.
  *
@@ -186,16 +186,16 @@ static int vmb_transport_device_sleep(struct vmb_transport_device *device,
  * Return: 0; -EBUSY: a driver holds packets that cannot be taken from it; then
  * every channel is open again, or about to be.
  */
-int vmb_transport_device_hibernate(struct vmb_transport_device *device)
+int vmb_transport_device_pm_close(struct vmb_transport_device *device)
 {
 	int ret;
 
-	ret = vmb_transport_device_sleep(device, VMB_CHANNEL_STOP_HIBERNATING);
+	ret = vmb_transport_device_close_all(device, VMB_CHANNEL_STOP_HIBERNATING);
 	if (ret)
-		vmb_transport_device_wake(device);
+		vmb_transport_device_pm_resume(device);
 	return ret;
 }
-EXPORT_SYMBOL_GPL(vmb_transport_device_hibernate);
+EXPORT_SYMBOL_GPL(vmb_transport_device_pm_close);
 
 /**
  * vmb_transport_device_shutdown() - the VM shuts down
@@ -212,7 +212,7 @@ void vmb_transport_device_shutdown(struct vmb_transport_device *device)
 	spin_lock_irq(&device->lock);
 	device->down = true;
 	spin_unlock_irq(&device->lock);
-	vmb_transport_device_sleep(device, VMB_CHANNEL_STOP_SHUTDOWN);
+	vmb_transport_device_close_all(device, VMB_CHANNEL_STOP_SHUTDOWN);
 }
 EXPORT_SYMBOL_GPL(vmb_transport_device_shutdown);
 

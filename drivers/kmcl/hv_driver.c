@@ -108,13 +108,13 @@ static int vmb_hv_suspend(struct hv_device *hv)
 						    transport);
 	int ret;
 
-	ret = vmb_transport_device_hibernate(transport);
+	ret = vmb_transport_device_pm_close(transport);
 	if (ret)
 		return ret;
 	ret = vmb_hv_sub_wait_until_gone(device);
 	if (ret) {
 		dev_err_ratelimited(&hv->device, "the host does not take back its sub-channels\n");
-		vmb_transport_device_wake(transport);
+		vmb_transport_device_pm_resume(transport);
 		return ret;
 	}
 	vmb_hv_sub_invalidate_offers(device);
@@ -128,7 +128,7 @@ static void vmb_hv_shutdown(struct hv_device *hv)
 
 static int vmb_hv_resume(struct hv_device *hv)
 {
-	vmb_transport_device_wake(vmb_hv_transport_device(hv));
+	vmb_transport_device_pm_resume(vmb_hv_transport_device(hv));
 	return 0;
 }
 

@@ -317,7 +317,7 @@ void vmb_hv_sub_end_close_all(struct vmb_hv_device *device)
 
 /*
  * The host takes back the sub-channels of a primary that has closed. Once hv_vmbus
- * begins to sleep itself it does not listen to that any more, but waits for it,
+ * is suspended itself it does not listen to that any more, but waits for it,
  * for ever. So we have to wait first. 0, or -ETIMEDOUT.
  */
 int vmb_hv_sub_wait_until_gone(struct vmb_hv_device *device)

@@ -205,7 +205,7 @@ static void vmb_life_do_pm_undo(struct vmb_channel *channel)
 }
 
 /* The second half, when all channels of the device have done the first. */
-static void vmb_life_do_sleep(struct vmb_channel *channel)
+static void vmb_life_do_pm_close(struct vmb_channel *channel)
 {
 	struct vmb_life *life = &channel->life;
 	/*
@@ -215,7 +215,7 @@ static void vmb_life_do_sleep(struct vmb_channel *channel)
 	enum vmb_life_stop stop = READ_ONCE(life->stop);
 
 	vmb_life_assert_worker(channel);
-	vmb_life_close_to_hibernate(channel);
+	vmb_life_close_for_pm(channel);
 	vmb_flow_advance(channel, VMB_FLOW_CLOSE);
 	spin_lock_irq(&life->lock);
 	vmb_pm_step(channel, VMB_PM_QUIESCE_OVER);
@@ -316,7 +316,7 @@ static void vmb_life_act(struct vmb_channel *channel, enum vmb_life_action actio
 		vmb_life_do_pm_undo(channel);
 		break;
 	case VMB_LIFE_DO_PM_CLOSE:
-		vmb_life_do_sleep(channel);
+		vmb_life_do_pm_close(channel);
 		break;
 	case VMB_LIFE_DO_CLOSE:
 		vmb_life_close(channel);

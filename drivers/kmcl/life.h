@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The life of a channel: watchdog, sub-channels, open, close, sleep. What this
- * floor offers to those above it.
+ * The life of a channel: watchdog, sub-channels, open, close, power management.
+ * What this floor offers to those above it.
  */
 #ifndef VMB_LIFE_H
 #define VMB_LIFE_H
@@ -42,19 +42,19 @@ void vmb_life_accept_for_next(struct vmb_channel *channel);
 void vmb_life_take_memory_back(struct vmb_channel *channel);
 void vmb_life_close(struct vmb_channel *channel);
 void vmb_life_wait_for_client(struct vmb_channel *channel);
-void vmb_life_close_to_hibernate(struct vmb_channel *channel);
+void vmb_life_close_for_pm(struct vmb_channel *channel);
 
 /* life.c */
 void vmb_life_init(struct vmb_channel *channel);
 
-/* life_sleep.c */
-void vmb_life_hibernate(struct vmb_channel *channel,
-			enum vmb_channel_stop_reason reason);
-void vmb_life_sleep(struct vmb_channel *channel);
-bool vmb_life_is_quiescing(const struct vmb_channel *channel);
-bool vmb_life_is_awake(const struct vmb_channel *channel);
-bool vmb_life_refuses_to_sleep(const struct vmb_channel *channel);
+/* life_pm.c */
+void vmb_life_pm_quiesce(struct vmb_channel *channel,
+			 enum vmb_channel_stop_reason reason);
+void vmb_life_pm_close(struct vmb_channel *channel);
+bool vmb_life_pm_is_quiescing(const struct vmb_channel *channel);
+bool vmb_life_pm_is_closing(const struct vmb_channel *channel);
+bool vmb_life_pm_has_refused(const struct vmb_channel *channel);
 void vmb_life_is_stuck(struct vmb_channel *channel);
-void vmb_life_wake(struct vmb_channel *channel);
+void vmb_life_pm_resume(struct vmb_channel *channel);
 
 #endif

@@ -153,7 +153,7 @@ bool vmb_send_has_external(struct vmb_channel *channel)
 }
 
 /*
- * The VM hibernates: what the peer has never seen is held until it wakes,
+ * The VM hibernates: what the peer has never seen is held until it resumes,
  * in its order. Completions in the queue are for a peer that will not know them.
  */
 void vmb_send_keep(struct vmb_channel *channel)

@@ -140,9 +140,9 @@ void vmb_transport_device_set_dma_device(struct vmb_transport_device *device,
 					 struct device *dma_device);
 void vmb_transport_device_peer_gone(struct vmb_transport_device *device);
 void vmb_transport_device_removing(struct vmb_transport_device *device);
-int vmb_transport_device_hibernate(struct vmb_transport_device *device);
+int vmb_transport_device_pm_close(struct vmb_transport_device *device);
 void vmb_transport_device_shutdown(struct vmb_transport_device *device);
-void vmb_transport_device_wake(struct vmb_transport_device *device);
+void vmb_transport_device_pm_resume(struct vmb_transport_device *device);
 void vmb_transport_device_release(struct vmb_transport_device *device);
 
 static inline struct vmb_transport_device *

@@ -14,7 +14,7 @@
  * @VMB_CHANNEL_STOP_PAUSED: vmb_channel_pause() was called; given to suspend
  *	only, the channel stays open.
  * @VMB_CHANNEL_STOP_HIBERNATING: the VM hibernates; the channel stays
- *	enabled, and opened is called again when it wakes, as for a new connection:
+ *	enabled, and opened is called again when it resumes, as for a new connection:
  *	the peer remembers nothing, and GPADLs are made anew. If it cannot be opened
  *	then, &vmb_channel_pnp_failure_fn is called. Freezable threads and
  *	workqueues stand still: packets that such a one holds are not waited for
@@ -23,7 +23,7 @@
  *	a client that waits for them in closed keeps the VM from hibernating, and
  *	after 10 seconds they end with -ENODEV.
  * @VMB_CHANNEL_STOP_SHUTDOWN: the VM shuts down, or another kernel is about
- *	to take it over. As VMB_CHANNEL_STOP_HIBERNATING, without a wake: what the
+ *	to take it over. As VMB_CHANNEL_STOP_HIBERNATING, without a resume: what the
  *	client has sent ends, with -ENODEV, before closed, and it can send no more.
  *
  * KMCL has no such argument; here enable is asynchronous and has no other way

@@ -339,7 +339,7 @@ static void test_somebody_looks(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&fixture->device.poll));
 }
 
-/* After the wake the host offers the same numbers again: no name may be taken. */
+/* After the resume the host offers the same numbers again: no name may be taken. */
 static void test_sleep_invalidates_all(struct kunit *test)
 {
 	struct hv_fixture *fixture = test->priv;

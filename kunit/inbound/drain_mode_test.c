@@ -105,8 +105,8 @@ static void packet_of_a_connection_that_is_over_fails(struct kunit *test)
 	peer_send_inband(fixture, 2, 8);
 	held[0] = fixture->packets[0].packet;
 	held[1] = fixture->packets[1].packet;
-	KUNIT_ASSERT_EQ(test, vmb_transport_device_hibernate(device), 0);
-	vmb_transport_device_wake(device);
+	KUNIT_ASSERT_EQ(test, vmb_transport_device_pm_close(device), 0);
+	vmb_transport_device_pm_resume(device);
 	channel_settle(fixture);
 	vmb_watchdog_stop(fixture->channel);
 	memory_transport_run(&fixture->transport, fixture->channel);

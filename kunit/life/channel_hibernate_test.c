@@ -22,18 +22,18 @@ static int hibernate_init(struct kunit *test)
 
 static int hibernate(struct channel_fixture *fixture)
 {
-	return vmb_transport_device_hibernate(&fixture->transport.device);
+	return vmb_transport_device_pm_close(&fixture->transport.device);
 }
 
-static void wake(struct channel_fixture *fixture)
+static void resume(struct channel_fixture *fixture)
 {
-	vmb_transport_device_wake(&fixture->transport.device);
+	vmb_transport_device_pm_resume(&fixture->transport.device);
 	channel_settle(fixture);
 	vmb_watchdog_stop(fixture->channel);
 	memory_transport_run(&fixture->transport, fixture->channel);
 }
 
-static void sleeps_and_wakes(struct kunit *test)
+static void hibernates_and_resumes(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
 	static const struct channel_entry expected[] = {
@@ -59,7 +59,7 @@ static void sleeps_and_wakes(struct kunit *test)
 	channel_enable(fixture);
 	KUNIT_EXPECT_EQ(test, hibernate(fixture), 0);
 	KUNIT_EXPECT_EQ(test, fixture->transport.closes, 1);
-	wake(fixture);
+	resume(fixture);
 	peer_send_inband(fixture, 1, 8);
 	peer_expect_completion(fixture, 1, 0);
 	channel_disable(fixture);
@@ -74,7 +74,7 @@ static void paused_before(struct kunit *test)
 	channel_enable(fixture);
 	KUNIT_EXPECT_EQ(test, vmb_channel_pause(fixture->channel), 0);
 	KUNIT_EXPECT_EQ(test, hibernate(fixture), 0);
-	wake(fixture);
+	resume(fixture);
 	KUNIT_EXPECT_EQ(test, fixture->transport.opens, 2);
 	peer_send_inband(fixture, 1, 8);
 	KUNIT_EXPECT_EQ(test, fixture->packet_count, 0);
@@ -91,7 +91,7 @@ static void disabled_before(struct kunit *test)
 	struct channel_fixture *fixture = test->priv;
 
 	KUNIT_EXPECT_EQ(test, hibernate(fixture), 0);
-	wake(fixture);
+	resume(fixture);
 	KUNIT_EXPECT_EQ(test, fixture->transport.opens, 0);
 	channel_enable(fixture);
 	KUNIT_EXPECT_EQ(test, fixture->transport.opens, 1);
@@ -128,7 +128,7 @@ static void peer_goes_meanwhile(struct kunit *test)
 	fixture->on_state = NULL;
 	channel_settle(fixture);
 	KUNIT_EXPECT_FALSE(test, vmb_channel_is_configurable(fixture->channel));
-	wake(fixture);
+	resume(fixture);
 	channel_expect_log(fixture, expected, ARRAY_SIZE(expected));
 }
 
@@ -157,7 +157,7 @@ static void disabled_meanwhile(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, channel_wait_for_help(fixture), 0);
 	fixture->on_state = NULL;
 	KUNIT_EXPECT_TRUE(test, vmb_channel_is_configurable(fixture->channel));
-	wake(fixture);
+	resume(fixture);
 	KUNIT_EXPECT_EQ(test, fixture->transport.opens, 1);
 }
 
@@ -171,7 +171,7 @@ static void client_holds_a_packet(struct kunit *test)
 	peer_send_inband(fixture, 1, 8);
 	held = fixture->packets[0].packet;
 	KUNIT_EXPECT_EQ(test, hibernate(fixture), 0);
-	wake(fixture);
+	resume(fixture);
 	KUNIT_EXPECT_EQ(test, vmb_channel_packet_complete(held, NULL, 0), 0);
 	peer_expect_nothing(fixture);
 	peer_send_inband(fixture, 2, 8);
@@ -195,7 +195,7 @@ static void completion_is_under_way(struct kunit *test)
 	held = fixture->packets[0].packet;
 	atomic_set(&held->state, VMB_PACKET_COMPLETED);
 	KUNIT_EXPECT_EQ(test, hibernate(fixture), 0);
-	wake(fixture);
+	resume(fixture);
 	KUNIT_EXPECT_EQ(test, vmb_outbound_complete(held, NULL, 0,
 						    &fixture->channel->counters.completed), 0);
 	peer_expect_nothing(fixture);
@@ -215,7 +215,7 @@ static void what_the_client_sends(struct kunit *test)
 	send_one(fixture, 1, 16, 0);
 	send_one(fixture, 2, 24, 0);
 	send_expect_ends(fixture, 1);
-	wake(fixture);
+	resume(fixture);
 	peer_expect_sent(fixture, 1, 16, 0);
 	peer_expect_sent(fixture, 2, 24, 0);
 	send_expect_ends(fixture, 3);
@@ -232,7 +232,7 @@ static void opened_refuses_again(struct kunit *test)
 	peer_send_inband(fixture, 1, 8);
 	KUNIT_EXPECT_EQ(test, hibernate(fixture), 0);
 	fixture->opened_error = -EPERM;
-	vmb_transport_device_wake(&fixture->transport.device);
+	vmb_transport_device_pm_resume(&fixture->transport.device);
 	channel_help(fixture, channel_help_disable);
 	ASSERT_SOON(test, wq_has_sleeper(&fixture->channel->outbound.drained));
 	KUNIT_EXPECT_EQ(test, fixture->transport.closes, 2);
@@ -253,7 +253,7 @@ static void cannot_be_opened_again(struct kunit *test)
 	peer_send_inband(fixture, 1, 8);
 	KUNIT_EXPECT_EQ(test, hibernate(fixture), 0);
 	fixture->transport.open_error = -EIO;
-	vmb_transport_device_wake(&fixture->transport.device);
+	vmb_transport_device_pm_resume(&fixture->transport.device);
 	msleep(300);
 	KUNIT_EXPECT_EQ(test, READ_ONCE(life->state), VMB_LIFE_CLOSING);
 	KUNIT_EXPECT_NE(test, fixture->channel->pool.count, 0);
@@ -284,7 +284,7 @@ static void client_stands_still_while_pausing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture->transport.closes, 1);
 	KUNIT_EXPECT_EQ(test, channel_wait_for_help(fixture), 0);
 	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, NULL, 0), 0);
-	wake(fixture);
+	resume(fixture);
 	KUNIT_EXPECT_EQ(test, fixture->transport.opens, 2);
 }
 
@@ -343,7 +343,7 @@ static void client_waits_for_a_held_packet(struct kunit *test)
 	send_expect_answered(fixture, 1, 1, 8);
 }
 
-/* The same, and nothing wakes it: what the peer knows of is gone for good. */
+/* The same, and it does not resume: what the peer knows of is gone for good. */
 static void vm_shuts_down(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
@@ -363,7 +363,7 @@ static void vm_shuts_down(struct kunit *test)
 	channel_expect_log(fixture, expected, ARRAY_SIZE(expected));
 }
 
-/* Sends in suspend, which is held; and wants to when nobody will wake. */
+/* Sends in suspend, which is held; and wants to when nobody will resume. */
 static void sends_to_the_end(struct channel_fixture *fixture, enum channel_event event)
 {
 	if (event == SUSPEND)
@@ -453,7 +453,7 @@ static void goes_down_with_a_driver_that_is_stuck(struct kunit *test)
 }
 
 static struct kunit_case hibernate_cases[] = {
-	KUNIT_CASE(sleeps_and_wakes),
+	KUNIT_CASE(hibernates_and_resumes),
 	KUNIT_CASE(paused_before),
 	KUNIT_CASE(disabled_before),
 	KUNIT_CASE(peer_goes_meanwhile),

@@ -230,7 +230,7 @@ static void closed_waits(struct channel_fixture *fixture, enum channel_event eve
 
 static int hibernate(struct channel_fixture *fixture)
 {
-	return vmb_transport_device_hibernate(&fixture->transport.device);
+	return vmb_transport_device_pm_close(&fixture->transport.device);
 }
 
 static int takes_too_long(struct channel_fixture *fixture)
@@ -263,7 +263,7 @@ static void close_ends_when_it_is_overdue(struct kunit *test)
 	fixture->on_state = NULL;
 	/* What is sent now goes out when the VM has resumed. */
 	send_one(fixture, 0, 8, 0);
-	vmb_transport_device_wake(&fixture->transport.device);
+	vmb_transport_device_pm_resume(&fixture->transport.device);
 	channel_settle(fixture);
 	peer_expect_sent(fixture, 0, 8, 0);
 }

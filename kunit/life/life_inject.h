@@ -217,7 +217,7 @@ int inject_enable(struct inject_end *end);
 int inject_disable(struct inject_end *end);
 int inject_pause(struct inject_end *end);
 int inject_start(struct inject_end *end);
-int inject_sleep(struct inject_end *end);
+int inject_pm_close(struct inject_end *end);
 int inject_shut_down(struct inject_end *end);
 int inject_complete(struct inject_end *end);
 int inject_send(struct inject_end *end, enum inject_send_number number);
@@ -236,8 +236,8 @@ void inject_expect_sound(struct inject *inject, struct inject_end *end);
  * @PAUSE_SERVER: likewise.
  * @DISABLE_CLIENT: the client ends the connection.
  * @DISABLE_SERVER: the server does.
- * @SLEEP_CLIENT: the client's VM hibernates, so to speak.
- * @SLEEP_SERVER: likewise.
+ * @HIBERNATE_CLIENT: the client's VM hibernates, so to speak.
+ * @HIBERNATE_SERVER: likewise.
  */
 enum inject_begin {
 	NOTHING,
@@ -247,8 +247,8 @@ enum inject_begin {
 	PAUSE_SERVER,
 	DISABLE_CLIENT,
 	DISABLE_SERVER,
-	SLEEP_CLIENT,
-	SLEEP_SERVER,
+	HIBERNATE_CLIENT,
+	HIBERNATE_SERVER,
 };
 
 /**

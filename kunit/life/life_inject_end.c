@@ -117,7 +117,7 @@ static void end_closed(struct vmb_channel *channel, void *context,
 	inject_enter(end, BIT(IS_OPENED) | BIT(IS_SUSPENDED), "closed out of turn");
 	if (reason == VMB_CHANNEL_STOP_PAUSED)
 		inject_wrong(end, "closed with a reason of suspend");
-	/* Who was paused, or about to sleep, may be closed for what came then. */
+	/* Who was paused, or about to hibernate, may be closed for what came then. */
 	if (end->phase == IS_SUSPENDED && end->suspended != reason &&
 	    end->suspended != VMB_CHANNEL_STOP_PAUSED &&
 	    end->suspended != VMB_CHANNEL_STOP_HIBERNATING)
@@ -270,21 +270,21 @@ int inject_start(struct inject_end *end)
 	return vmb_channel_start(end->channel);
 }
 
-int inject_sleep(struct inject_end *end)
+int inject_pm_close(struct inject_end *end)
 {
 	int ret = loopback_pm_quiesce(&end->channel, 1, VMB_CHANNEL_STOP_HIBERNATING);
 
 	if (!ret)
-		ret = loopback_sleep(&end->channel, 1);
+		ret = loopback_pm_close(&end->channel, 1);
 	if (ret)
-		vmb_life_wake(end->channel);
+		vmb_life_pm_resume(end->channel);
 	return ret;
 }
 
 int inject_shut_down(struct inject_end *end)
 {
 	return loopback_pm_quiesce(&end->channel, 1, VMB_CHANNEL_STOP_SHUTDOWN) ?:
-	       loopback_sleep(&end->channel, 1);
+	       loopback_pm_close(&end->channel, 1);
 }
 
 /* All that the driver holds; it holds nothing any more from here on. */
@@ -450,7 +450,7 @@ static void inject_let_go(struct inject_end *end)
 	complete_all(&end->go_on);
 	if (!vmb_channel_is_configurable(end->channel))
 		inject_complete(end);
-	vmb_life_wake(end->channel);
+	vmb_life_pm_resume(end->channel);
 }
 
 static void inject_clean_up(struct inject_end *end)

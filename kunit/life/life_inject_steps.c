@@ -12,11 +12,17 @@ static enum inject_side inject_beginner(const struct inject_step *step)
 	switch (step->begin) {
 	case PAUSE_SERVER:
 	case DISABLE_SERVER:
-	case SLEEP_SERVER:
+	case HIBERNATE_SERVER:
 		return SERVER;
 	default:
 		return CLIENT;
 	}
+}
+
+/* Does the step's VM hibernate, so to speak? */
+static bool inject_hibernates(const struct inject_step *step)
+{
+	return step->begin == HIBERNATE_CLIENT || step->begin == HIBERNATE_SERVER;
 }
 
 static bool inject_stands(struct inject_end *end, const struct inject_standing *standing)
@@ -97,8 +103,8 @@ static void inject_begin(struct inject *inject, const struct inject_step *step)
 		[PAUSE_SERVER] = inject_pause,
 		[DISABLE_CLIENT] = inject_disable,
 		[DISABLE_SERVER] = inject_disable,
-		[SLEEP_CLIENT] = inject_sleep,
-		[SLEEP_SERVER] = inject_sleep,
+		[HIBERNATE_CLIENT] = inject_pm_close,
+		[HIBERNATE_SERVER] = inject_pm_close,
 	};
 
 	if (calls[step->begin])
@@ -160,9 +166,9 @@ void inject_go_to(struct inject *inject, const struct inject_step *step)
 
 static int inject_hibernate(struct inject_end *end)
 {
-	int ret = inject_sleep(end);
+	int ret = inject_pm_close(end);
 
-	vmb_life_wake(end->channel);
+	vmb_life_pm_resume(end->channel);
 	return ret;
 }
 
@@ -230,8 +236,8 @@ static int inject_result(const struct inject_step *step, enum inject_kind kind,
 		       (step->begin == PAUSE_CLIENT || step->begin == PAUSE_SERVER) ?
 		       -EBUSY : 0;
 	case SEND:
-		/* The packets of a VM that hibernates go out when it is awake. */
-		if (beginner && (step->begin == SLEEP_CLIENT || step->begin == SLEEP_SERVER))
+		/* The packets of a VM that hibernates go out when it resumes. */
+		if (beginner && inject_hibernates(step))
 			return 0;
 		/* A server that lives on sends for its next client. */
 		if (side == SERVER && step->side == SERVER && step->point == CLOSED &&
@@ -322,8 +328,8 @@ void inject_go_on(struct inject *inject, const struct inject_step *step,
 		inject_complete(&inject->ends[side]);
 	complete(&still->go_on);
 	inject_expect_return(inject, &inject->begin, 0, "what led to the step");
-	if (step->begin == SLEEP_CLIENT || step->begin == SLEEP_SERVER)
-		vmb_life_wake(inject->ends[inject_beginner(step)].channel);
+	if (inject_hibernates(step))
+		vmb_life_pm_resume(inject->ends[inject_beginner(step)].channel);
 	inject_expect_return(inject, &inject->event, 0, "the event");
 	if (kind == CALL_INSIDE) {
 		/* pairs with the release in inject_pass() */
@@ -370,7 +376,7 @@ static void inject_predict_step(const struct inject_step *step,
 		outcome[beginner].reason = VMB_CHANNEL_STOP_DISABLED;
 		outcome[!beginner].reason = VMB_CHANNEL_STOP_PEER_GONE;
 		break;
-	case SLEEP_SERVER:
+	case HIBERNATE_SERVER:
 		/* To the client it is a server that went. */
 		outcome[CLIENT].enabled = false;
 		break;
@@ -379,10 +385,10 @@ static void inject_predict_step(const struct inject_step *step,
 	}
 }
 
-/* Is it, at this step, in the middle of going to sleep? */
-static bool inject_is_going_to_bed(const struct inject_step *step, enum inject_side side)
+/* Is it, at this step, quiescing for its VM? */
+static bool inject_is_quiescing_for_pm(const struct inject_step *step, enum inject_side side)
 {
-	return (step->begin == SLEEP_CLIENT || step->begin == SLEEP_SERVER) &&
+	return inject_hibernates(step) &&
 	       inject_beginner(step) == side && step->standing[side].state == VMB_LIFE_OPEN;
 }
 
@@ -391,8 +397,8 @@ static void inject_predict_end(const struct inject_step *step, enum inject_side 
 			       enum vmb_channel_stop_reason reason,
 			       struct inject_outcome outcome[SIDES])
 {
-	/* The first reason stays; of who is about to sleep either will do. */
-	if (!inject_is_going_to_bed(step, side) &&
+	/* The first reason stays; of who is about to hibernate either will do. */
+	if (!inject_is_quiescing_for_pm(step, side) &&
 	    (step->standing[side].state == VMB_LIFE_OPEN ||
 	     step->standing[side].state == VMB_LIFE_OPENING))
 		outcome[side].reason = reason;
@@ -400,7 +406,7 @@ static void inject_predict_end(const struct inject_step *step, enum inject_side 
 		return;
 	/* A client does not look for another server by itself. */
 	outcome[CLIENT].enabled = false;
-	if (!inject_is_going_to_bed(step, !side) &&
+	if (!inject_is_quiescing_for_pm(step, !side) &&
 	    step->begin != DISABLE_CLIENT && step->begin != DISABLE_SERVER)
 		outcome[!side].reason = VMB_CHANNEL_STOP_PEER_GONE;
 }
@@ -430,7 +436,7 @@ void inject_predict(const struct inject_step *step, enum inject_kind kind,
 	case HIBERNATE:
 		if (step->standing[side].state == VMB_LIFE_OPEN)
 			mine->reason = VMB_CHANNEL_STOP_HIBERNATING;
-		/* A client that a server leaves while it sleeps does not notice. */
+		/* A client that a server leaves while it hibernates does not notice. */
 		if (side == CLIENT && step->standing[CLIENT].state == VMB_LIFE_OPEN)
 			mine->enabled = true;
 		/* It comes back, but not to a server that went before. */

@@ -62,12 +62,12 @@ enum inject_step_number {
 	S_SERVER_CLOSED,
 	S_SERVER_LAST,
 	/* One of them hibernates. */
-	CLIENT_SLEEPS_SUSPEND,
-	CLIENT_SLEEPS_CLOSED,
-	CLIENT_SLEEPS,
-	SERVER_SLEEPS_SUSPEND,
-	SERVER_SLEEPS_CLOSED,
-	SERVER_SLEEPS,
+	CLIENT_HIBERNATES_SUSPEND,
+	CLIENT_HIBERNATES_CLOSED,
+	CLIENT_HIBERNATES,
+	SERVER_HIBERNATES_SUSPEND,
+	SERVER_HIBERNATES_CLOSED,
+	SERVER_HIBERNATES,
 	STEPS
 };
 
@@ -150,18 +150,24 @@ static const struct inject_step steps[STEPS] = {
 	[S_SERVER_LAST] = { "server ends, its last step", DISABLE_SERVER, SERVER, UNPREPARE,
 			    STAND(DISABLED, CLOSED, CLOSING, CLOSED) },
 
-	[CLIENT_SLEEPS_SUSPEND] = { "client hibernates, its suspend", SLEEP_CLIENT, CLIENT, SUSPEND,
-				    STAND(OPEN, SUSPENDED, OPEN, RUNNING) },
-	[CLIENT_SLEEPS_CLOSED] = { "client hibernates, its closed", SLEEP_CLIENT, CLIENT, CLOSED,
-				   STAND(CLOSING, CLOSED, ENABLED, CLOSED) },
-	[CLIENT_SLEEPS] = { "client hibernates", SLEEP_CLIENT, CLIENT, NOWHERE,
-			    STAND(ENABLED, CLOSED, ENABLED, CLOSED) },
-	[SERVER_SLEEPS_SUSPEND] = { "server hibernates, its suspend", SLEEP_SERVER, SERVER, SUSPEND,
-				    STAND(OPEN, RUNNING, OPEN, SUSPENDED) },
-	[SERVER_SLEEPS_CLOSED] = { "server hibernates, its closed", SLEEP_SERVER, SERVER, CLOSED,
-				   STAND(DISABLED, CLOSED, CLOSING, CLOSED) },
-	[SERVER_SLEEPS] = { "server hibernates", SLEEP_SERVER, SERVER, NOWHERE,
-			    STAND(DISABLED, CLOSED, ENABLED, CLOSED) },
+	[CLIENT_HIBERNATES_SUSPEND] = { "client hibernates, its suspend",
+					HIBERNATE_CLIENT, CLIENT, SUSPEND,
+					STAND(OPEN, SUSPENDED, OPEN, RUNNING) },
+	[CLIENT_HIBERNATES_CLOSED] = { "client hibernates, its closed",
+				       HIBERNATE_CLIENT, CLIENT, CLOSED,
+				       STAND(CLOSING, CLOSED, ENABLED, CLOSED) },
+	[CLIENT_HIBERNATES] = { "client hibernates",
+				HIBERNATE_CLIENT, CLIENT, NOWHERE,
+				STAND(ENABLED, CLOSED, ENABLED, CLOSED) },
+	[SERVER_HIBERNATES_SUSPEND] = { "server hibernates, its suspend",
+					HIBERNATE_SERVER, SERVER, SUSPEND,
+					STAND(OPEN, RUNNING, OPEN, SUSPENDED) },
+	[SERVER_HIBERNATES_CLOSED] = { "server hibernates, its closed",
+				       HIBERNATE_SERVER, SERVER, CLOSED,
+				       STAND(DISABLED, CLOSED, CLOSING, CLOSED) },
+	[SERVER_HIBERNATES] = { "server hibernates",
+				HIBERNATE_SERVER, SERVER, NOWHERE,
+				STAND(DISABLED, CLOSED, ENABLED, CLOSED) },
 };
 
 /**
@@ -184,16 +190,16 @@ struct inject_case {
 #define LIFE_OF(step, side)	{ step, DISABLE, side }, { step, ENABLE, side }
 #define LIFE(step)		LIFE_OF(step, CLIENT), LIFE_OF(step, SERVER)
 /* A VM that shuts down has clients only: servers are on loopback. */
-#define SLEEP(step)		BOTH(step, HIBERNATE), { step, SHUT_DOWN, CLIENT }
-#define ANYTHING(step)		ALWAYS(step), LIFE(step), SLEEP(step)
+#define PM(step)		BOTH(step, HIBERNATE), { step, SHUT_DOWN, CLIENT }
+#define ANYTHING(step)		ALWAYS(step), LIFE(step), PM(step)
 /* While the client, or the server, is in a call of disable. */
 #define CLIENT_ENDS(step)						\
-	ALWAYS(step), LIFE_OF(step, SERVER), SLEEP(step)
+	ALWAYS(step), LIFE_OF(step, SERVER), PM(step)
 #define SERVER_ENDS(step)						\
-	ALWAYS(step), LIFE_OF(step, CLIENT), SLEEP(step)
+	ALWAYS(step), LIFE_OF(step, CLIENT), PM(step)
 /* Or its VM is in a call of suspend. */
-#define CLIENT_IN_BED(step)	ALWAYS(step), LIFE(step), { step, HIBERNATE, SERVER }
-#define SERVER_IN_BED(step)						\
+#define CLIENT_IN_PM(step)	ALWAYS(step), LIFE(step), { step, HIBERNATE, SERVER }
+#define SERVER_IN_PM(step)						\
 	ALWAYS(step), LIFE(step), { step, HIBERNATE, CLIENT }, { step, SHUT_DOWN, CLIENT }
 /* Where there is a ring. */
 #define FRAMING_OF(step, side)	{ step, LOSE_FRAMING, side }
@@ -257,14 +263,14 @@ static struct inject_case cases[] = {
 	SERVER_ENDS(S_SERVER_CLOSED), INSIDE(S_SERVER_CLOSED, SERVER),
 	SERVER_ENDS(S_SERVER_LAST),
 
-	CLIENT_IN_BED(CLIENT_SLEEPS_SUSPEND), FRAMING(CLIENT_SLEEPS_SUSPEND),
-	INSIDE(CLIENT_SLEEPS_SUSPEND, CLIENT),
-	CLIENT_IN_BED(CLIENT_SLEEPS_CLOSED), INSIDE(CLIENT_SLEEPS_CLOSED, CLIENT),
-	CLIENT_IN_BED(CLIENT_SLEEPS),
-	SERVER_IN_BED(SERVER_SLEEPS_SUSPEND), FRAMING(SERVER_SLEEPS_SUSPEND),
-	INSIDE(SERVER_SLEEPS_SUSPEND, SERVER),
-	SERVER_IN_BED(SERVER_SLEEPS_CLOSED), INSIDE(SERVER_SLEEPS_CLOSED, SERVER),
-	SERVER_IN_BED(SERVER_SLEEPS),
+	CLIENT_IN_PM(CLIENT_HIBERNATES_SUSPEND), FRAMING(CLIENT_HIBERNATES_SUSPEND),
+	INSIDE(CLIENT_HIBERNATES_SUSPEND, CLIENT),
+	CLIENT_IN_PM(CLIENT_HIBERNATES_CLOSED), INSIDE(CLIENT_HIBERNATES_CLOSED, CLIENT),
+	CLIENT_IN_PM(CLIENT_HIBERNATES),
+	SERVER_IN_PM(SERVER_HIBERNATES_SUSPEND), FRAMING(SERVER_HIBERNATES_SUSPEND),
+	INSIDE(SERVER_HIBERNATES_SUSPEND, SERVER),
+	SERVER_IN_PM(SERVER_HIBERNATES_CLOSED), INSIDE(SERVER_HIBERNATES_CLOSED, SERVER),
+	SERVER_IN_PM(SERVER_HIBERNATES),
 };
 
 static void inject_describe(struct inject_case *this, char *description)
@@ -274,7 +280,7 @@ static void inject_describe(struct inject_case *this, char *description)
 		[ENABLE] = "is enabled",
 		[PAUSE] = "is paused",
 		[START] = "is started",
-		[HIBERNATE] = "hibernates and wakes",
+		[HIBERNATE] = "hibernates and resumes",
 		[SHUT_DOWN] = "goes down",
 		[LOSE_FRAMING] = "loses framing",
 		[SEND] = "sends",
@@ -365,8 +371,8 @@ static void expect_send_succeeds(struct inject *inject, const struct inject_step
 {
 	struct inject_send *send = &inject->ends[side].sends[SEND_OF_EVENT];
 
-	/* Its peer had it, and went to sleep. */
-	if (!send->accepted || (step->begin == SLEEP_CLIENT && side == SERVER &&
+	/* Its peer had it, and hibernates. */
+	if (!send->accepted || (step->begin == HIBERNATE_CLIENT && side == SERVER &&
 				step->standing[SERVER].state == VMB_LIFE_OPEN))
 		return;
 	INJECT_ASSERT_SOON(inject->test, READ_ONCE(send->ends), "nobody answers");

@@ -43,10 +43,10 @@ static void whatever_happens_to_the_device(struct kunit *test)
 	channel_enable(fixture);
 	channel_disable(fixture);
 	function = count_from_now_on(channel);
-	KUNIT_EXPECT_EQ(test, vmb_transport_device_hibernate(device), 0);
+	KUNIT_EXPECT_EQ(test, vmb_transport_device_pm_close(device), 0);
 	expect_not_queued(test, channel, "hibernate");
-	vmb_transport_device_wake(device);
-	expect_not_queued(test, channel, "wake");
+	vmb_transport_device_pm_resume(device);
+	expect_not_queued(test, channel, "resume");
 	vmb_transport_device_peer_gone(device);
 	vmb_channel_peer_gone(channel);
 	expect_not_queued(test, channel, "peer gone");

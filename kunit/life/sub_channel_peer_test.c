@@ -389,19 +389,19 @@ static void test_peer_comes_first(struct kunit *test)
 
 	open_primary(fixture);
 	channel_enable(fixture);
-	vmb_life_hibernate(fixture->channel, VMB_CHANNEL_STOP_HIBERNATING);
-	vmb_life_hibernate(family->primary, VMB_CHANNEL_STOP_HIBERNATING);
+	vmb_life_pm_quiesce(fixture->channel, VMB_CHANNEL_STOP_HIBERNATING);
+	vmb_life_pm_quiesce(family->primary, VMB_CHANNEL_STOP_HIBERNATING);
 	flush_work(&fixture->channel->life.work);
 	flush_work(&family->primary->life.work);
-	vmb_life_sleep(fixture->channel);
-	vmb_life_sleep(family->primary);
+	vmb_life_pm_close(fixture->channel);
+	vmb_life_pm_close(family->primary);
 	wait_for_state(test, family->primary, VMB_LIFE_ENABLED);
 	wait_for_state(test, fixture->channel, VMB_LIFE_ENABLED);
 
-	vmb_life_wake(fixture->channel);
+	vmb_life_pm_resume(fixture->channel);
 	flush_work(&fixture->channel->life.work);
 	KUNIT_EXPECT_EQ(test, fixture->channel->life.state, VMB_LIFE_ENABLED);
-	vmb_life_wake(family->primary);
+	vmb_life_pm_resume(family->primary);
 	wait_for_state(test, family->primary, VMB_LIFE_OPEN);
 	wait_for_state(test, fixture->channel, VMB_LIFE_OPEN);
 	KUNIT_EXPECT_FALSE(test, family->open_first);
@@ -416,12 +416,12 @@ static void test_primary_closes_meanwhile(struct kunit *test)
 
 	open_primary(fixture);
 	channel_enable(fixture);
-	vmb_life_hibernate(fixture->channel, VMB_CHANNEL_STOP_HIBERNATING);
+	vmb_life_pm_quiesce(fixture->channel, VMB_CHANNEL_STOP_HIBERNATING);
 	flush_work(&fixture->channel->life.work);
 	channel_help(fixture, disable_primary);
 	wait_for_state(test, family->primary, VMB_LIFE_CLOSING);
 	begun = jiffies;
-	KUNIT_EXPECT_EQ(test, vmb_transport_device_hibernate(&fixture->transport.device), 0);
+	KUNIT_EXPECT_EQ(test, vmb_transport_device_pm_close(&fixture->transport.device), 0);
 	KUNIT_EXPECT_LT(test, jiffies - begun, AT_ONCE);
 	expect_disabled(fixture);
 	KUNIT_EXPECT_EQ(test, family->closed, 1);

@@ -296,7 +296,7 @@ static void test_has_no_flow_of_its_own(struct kunit *test)
 }
 
 /* Hibernation, of the client only: as a device's, whose peer is elsewhere. */
-#define SLEEPERS	3u
+#define HIBERNATING	3u
 
 static void quiesce(struct kunit *test, struct family *family,
 		    struct vmb_channel **channels)
@@ -304,20 +304,20 @@ static void quiesce(struct kunit *test, struct family *family,
 	channels[0] = family->client->channel;
 	channels[1] = family->clients[0]->channel;
 	channels[2] = family->clients[1]->channel;
-	KUNIT_EXPECT_EQ(test, loopback_pm_quiesce(channels, SLEEPERS,
+	KUNIT_EXPECT_EQ(test, loopback_pm_quiesce(channels, HIBERNATING,
 						  VMB_CHANNEL_STOP_HIBERNATING), 0);
 }
 
 /* One of the device's channels has refused: nobody was closed for it. */
-static void test_sleep_is_given_up(struct kunit *test)
+static void test_hibernation_is_given_up(struct kunit *test)
 {
 	struct family *family = family_make_and_open(test, 2);
-	struct vmb_channel *channels[SLEEPERS];
+	struct vmb_channel *channels[HIBERNATING];
 	u32 i;
 
 	quiesce(test, family, channels);
-	for (i = 0; i < SLEEPERS; i++)
-		vmb_life_wake(channels[i]);
+	for (i = 0; i < HIBERNATING; i++)
+		vmb_life_pm_resume(channels[i]);
 	loopback_expect(family->client, LOOPBACK_STARTED, 2);
 	for (i = 0; i < 2; i++) {
 		loopback_expect(family->clients[i], LOOPBACK_STARTED, 2);
@@ -329,28 +329,28 @@ static void test_sleep_is_given_up(struct kunit *test)
 }
 
 /* The primary keeps its sub-channels, enabled. */
-static void test_sleeps_with_its_primary(struct kunit *test)
+static void test_hibernates_with_its_primary(struct kunit *test)
 {
 	struct family *family = family_make_and_open(test, 2);
-	struct vmb_channel *channels[SLEEPERS];
+	struct vmb_channel *channels[HIBERNATING];
 	u32 i;
 
 	quiesce(test, family, channels);
-	KUNIT_EXPECT_EQ(test, loopback_sleep(channels, SLEEPERS), 0);
+	KUNIT_EXPECT_EQ(test, loopback_pm_close(channels, HIBERNATING), 0);
 	for (i = 0; i < 2; i++) {
 		KUNIT_EXPECT_EQ(test, family_reason_of(family->clients[i], LOOPBACK_CLOSED),
 				VMB_CHANNEL_STOP_HIBERNATING);
 		KUNIT_EXPECT_FALSE(test,
 				   vmb_channel_is_configurable(channels[i + 1]));
-		/* The other end did not sleep: its primary has lost its peer. */
+		/* The other end did not hibernate: its primary has lost its peer. */
 		loopback_expect_disabled(family->servers[i]);
 		loopback_orphan(family->servers[i]);
 		loopback_orphan(family->clients[i]);
 	}
 	loopback_orphan(family->client);
 	loopback_orphan(family->server);
-	for (i = 0; i < SLEEPERS; i++)
-		vmb_life_wake(channels[i]);
+	for (i = 0; i < HIBERNATING; i++)
+		vmb_life_pm_resume(channels[i]);
 	loopback_expect(family->client, LOOPBACK_STARTED, 1);
 	loopback_expect(family->server, LOOPBACK_STARTED, 1);
 	for (i = 0; i < 2; i++) {
@@ -377,8 +377,8 @@ static struct kunit_case sub_channel_cases[] = {
 	KUNIT_CASE(test_comes_up_paused),
 	KUNIT_CASE(test_pause_waits),
 	KUNIT_CASE(test_has_no_flow_of_its_own),
-	KUNIT_CASE(test_sleep_is_given_up),
-	KUNIT_CASE(test_sleeps_with_its_primary),
+	KUNIT_CASE(test_hibernation_is_given_up),
+	KUNIT_CASE(test_hibernates_with_its_primary),
 	{}
 };
 

@@ -297,8 +297,8 @@ static void raw_page_of_before_a_hibernation(struct kunit *test)
 	references = page_ref_count(page);
 	allow_raw(fixture);
 	held = peer_send_direct(fixture, page_address(page), 100, 200);
-	KUNIT_ASSERT_EQ(test, vmb_transport_device_hibernate(&fixture->transport.device), 0);
-	vmb_transport_device_wake(&fixture->transport.device);
+	KUNIT_ASSERT_EQ(test, vmb_transport_device_pm_close(&fixture->transport.device), 0);
+	vmb_transport_device_pm_resume(&fixture->transport.device);
 	channel_settle(fixture);
 	vmb_watchdog_stop(fixture->channel);
 	KUNIT_EXPECT_EQ(test, get_external(fixture, held, 0), -EACCES);
@@ -308,7 +308,7 @@ static void raw_page_of_before_a_hibernation(struct kunit *test)
 }
 
 /* The same of one that the client uses: it cannot be taken from it. */
-static void raw_page_in_use_keeps_the_vm_awake(struct kunit *test)
+static void raw_page_in_use_keeps_the_vm_from_hibernating(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
 	struct page *page = alloc_page(GFP_KERNEL);
@@ -316,13 +316,13 @@ static void raw_page_in_use_keeps_the_vm_awake(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, page);
 	allow_raw(fixture);
 	get_all(fixture, peer_send_direct(fixture, page_address(page), 100, 200));
-	KUNIT_EXPECT_EQ(test, vmb_transport_device_hibernate(&fixture->transport.device),
+	KUNIT_EXPECT_EQ(test, vmb_transport_device_pm_close(&fixture->transport.device),
 			-EBUSY);
 	channel_settle(fixture);
 	vmb_watchdog_stop(fixture->channel);
 	KUNIT_EXPECT_EQ(test, fixture->transport.closes, 0);
 	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, NULL, 0), 0);
-	KUNIT_EXPECT_EQ(test, vmb_transport_device_hibernate(&fixture->transport.device), 0);
+	KUNIT_EXPECT_EQ(test, vmb_transport_device_pm_close(&fixture->transport.device), 0);
 	KUNIT_EXPECT_EQ(test, fixture->transport.closes, 1);
 	__free_page(page);
 }
@@ -628,7 +628,7 @@ static struct kunit_case external_data_cases[] = {
 	KUNIT_CASE(forbidden_to_a_local_peer),
 	KUNIT_CASE(raw_page_outlives_the_device),
 	KUNIT_CASE(raw_page_of_before_a_hibernation),
-	KUNIT_CASE(raw_page_in_use_keeps_the_vm_awake),
+	KUNIT_CASE(raw_page_in_use_keeps_the_vm_from_hibernating),
 	KUNIT_CASE(raw_page_in_use_while_the_vm_shuts_down),
 	KUNIT_CASE(shared_memory_in_use_while_the_vm_shuts_down),
 	KUNIT_CASE(shared_memory_is_waited_for_when_the_vm_shuts_down),

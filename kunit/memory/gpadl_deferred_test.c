@@ -130,7 +130,7 @@ static void deleted_in_suspend(struct kunit *test)
 
 static int help_hibernate(struct channel_fixture *fixture)
 {
-	return vmb_transport_device_hibernate(&fixture->transport.device);
+	return vmb_transport_device_pm_close(&fixture->transport.device);
 }
 
 static void deleted_before_hibernation(struct kunit *test)
@@ -145,7 +145,7 @@ static void deleted_before_hibernation(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, deleted, 0);
 	KUNIT_EXPECT_EQ(test, fixture->channel->counters.discarded, 1);
 	fixture->on_state = NULL;
-	vmb_transport_device_wake(&fixture->transport.device);
+	vmb_transport_device_pm_resume(&fixture->transport.device);
 	channel_settle(fixture);
 	vmb_watchdog_stop(fixture->channel);
 }

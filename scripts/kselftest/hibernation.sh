@@ -4,8 +4,8 @@
 #
 # Hibernation, under traffic on a primary channel and its sub-channels, which the
 # host takes back meanwhile. There is no swap, so the image that the kernel makes
-# cannot be written and the machine goes on: by then every device was put to
-# sleep, in the phase without interrupts, and woken again.
+# cannot be written and the machine goes on: by then every device was suspended, in
+# the phase without interrupts, and resumed again.
 
 # shellcheck source=scripts/guest/guest-lib.sh
 . ./guest-lib.sh
@@ -20,7 +20,7 @@ loads() {
 }
 
 # The kernel says that it has made an image, and that it cannot write it.
-sleeps_and_wakes() {
+hibernates_and_resumes() {
 	local before
 
 	before=$(dmesg | wc -l)
@@ -29,9 +29,9 @@ sleeps_and_wakes() {
 		log_since "$before" | grep -q 'PM: hibernation: hibernation exit'
 }
 
-# pm_test, where the kernel has it, ends a sleep on purpose: this one when the
+# pm_test, where the kernel has it, ends a hibernation on purpose: this one when the
 # devices have gone into the phase without interrupts, and as a success.
-sleeps_for_a_test() {
+hibernates_for_a_test() {
 	local before status=0
 
 	[ -e /sys/power/pm_test ] || return 4
@@ -53,7 +53,7 @@ all_is_well() {
 }
 
 # The source client waits, when its channel has closed, for packets that are held
-# until the machine wakes: it does not sleep, and all goes on.
+# until the machine resumes: it does not hibernate, and all goes on.
 is_refused() {
 	local before
 
@@ -83,8 +83,8 @@ storm_flows() {
 		wait_for 30 exceeds_count delivered $(($(counted delivered) + 100))
 }
 
-# What its client sends while the machine falls asleep is kept, and goes out when it
-# wakes, in its order, which the host looks at; nothing is cut off. With pm_test
+# What its client sends while the machine hibernates is kept, and goes out when it
+# resumes, in its order, which the host looks at; nothing is cut off. With pm_test
 # where the kernel has it.
 keeps_what_is_sent() {
 	local cut_off
@@ -95,7 +95,7 @@ keeps_what_is_sent() {
 		echo platform >/sys/power/pm_test && echo disk >/sys/power/state || return 1
 		echo none >/sys/power/pm_test
 	else
-		sleeps_and_wakes || return 1
+		hibernates_and_resumes || return 1
 	fi
 	wait_for 60 all_have_ended || return 1
 	echo "kept $(counted kept), $(($(counted cut_off) - cut_off)) of them cut off"
@@ -124,18 +124,18 @@ wait_for 30 use "$echo_type" vmb_echo || exit 1
 
 check "hibernation: the client loads, and its channels open" loads
 check "hibernation: packets flow on all" all_flow
-check "hibernation: the machine sleeps and wakes" sleeps_and_wakes
+check "hibernation: the machine hibernates and resumes" hibernates_and_resumes
 check "hibernation: all channels are open again" all_open
 check "hibernation: packets flow again on all" all_flow
-check "hibernation: a second time" sleeps_and_wakes
+check "hibernation: a second time" hibernates_and_resumes
 check "hibernation: all channels are open after that" all_open
 check "hibernation: packets flow after that on all" all_flow
-check "hibernation: as far as the platform, and packets flow again" sleeps_for_a_test
+check "hibernation: as far as the platform, and packets flow again" hibernates_for_a_test
 check "hibernation: refused while a client waits for its packets" is_refused
 check "hibernation: each packet of that client ended once" source_unloads
 rmmod vmb_echo
 check "hibernation: a client that sends and receives" storm_loads
-check "hibernation: what it sends while the machine falls asleep goes out later" keeps_what_is_sent
+check "hibernation: what it sends while the machine hibernates goes out later" keeps_what_is_sent
 check "hibernation: and that client unloads" storm_unloads
 check "hibernation: unload" rmmod vmbkmcl_hv vmbkmcl
 check "hibernation: nobody is stuck" nobody_is_stuck

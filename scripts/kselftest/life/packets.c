@@ -199,8 +199,8 @@ int storm_packets_park(struct storm *storm)
 }
 
 /*
- * The channel is suspended, for the machine falls asleep: nobody hears of these
- * before it wakes. The peer counts from 0 in each open.
+ * The channel is suspended, for the machine hibernates: nobody hears of these
+ * before it resumes. The peer counts from 0 in each open.
  */
 void storm_packets_keep(struct storm *storm)
 {

@@ -42,7 +42,7 @@ enum storm_phase {
  *  answered		of these, with the peer's completion, found right
  *  cut_off		of these, because the channel went
  *  refused		packets of our own that a disabled channel did not take
- *  kept		packets of our own that were sent while the machine fell asleep
+ *  kept		packets of our own that were sent while the machine hibernated
  *  suspends		calls of suspend
  *  suspends_holding	of these, with packets in our hands
  *  suspends_sending	of these, with packets of our own under way
@@ -97,7 +97,7 @@ struct storm_packet {
  *	holds @rounds, before the call that brings them. 0: any.
  * @quiet: disable has returned; cleared before enable.
  * @enabled: sends are taken; likewise.
- * @parked: the sender is; suspend sends if the machine falls asleep.
+ * @parked: the sender is; suspend sends if the machine hibernates.
  * @delivered_at_suspend: nothing more may come until started.
  * @delivered_before: when @quiet was cleared.
  * @answered_before: likewise.

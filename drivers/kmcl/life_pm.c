@@ -11,8 +11,8 @@
  * The VM hibernates: the channel is to quiesce, and to stay so. This and the next
  * two are called with the lock of all channels of the device, or without.
  */
-void vmb_life_hibernate(struct vmb_channel *channel,
-			enum vmb_channel_stop_reason reason)
+void vmb_life_pm_quiesce(struct vmb_channel *channel,
+			 enum vmb_channel_stop_reason reason)
 {
 	struct vmb_life *life = &channel->life;
 	unsigned long flags;
@@ -28,8 +28,8 @@ void vmb_life_hibernate(struct vmb_channel *channel,
 	wake_up(&channel->memory.unused);
 }
 
-/* It has: close it, and open it again when the VM resumes. */
-void vmb_life_sleep(struct vmb_channel *channel)
+/* The device has quiesced: close the channel, and open it again when the VM resumes. */
+void vmb_life_pm_close(struct vmb_channel *channel)
 {
 	struct vmb_life *life = &channel->life;
 	unsigned long flags;
@@ -49,10 +49,10 @@ static bool vmb_life_is_closed(const struct vmb_channel *channel)
 }
 
 /*
- * Has it neither quiesced nor refused? A primary that is closing waits for its
- * sub-channels, which have quiesced and wait to be closed.
+ * Is it still to quiesce, for it neither has nor has refused? Not a primary that is
+ * closing: it waits for its sub-channels, which have quiesced and wait to be closed.
  */
-bool vmb_life_is_quiescing(const struct vmb_channel *channel)
+bool vmb_life_pm_is_quiescing(const struct vmb_channel *channel)
 {
 	enum vmb_pm_state pm = READ_ONCE(channel->life.pm);
 
@@ -61,15 +61,15 @@ bool vmb_life_is_quiescing(const struct vmb_channel *channel)
 	       (channel->primary || vmb_life_state(channel) != VMB_LIFE_CLOSING);
 }
 
-/* Has it neither been closed nor refused? */
-bool vmb_life_is_awake(const struct vmb_channel *channel)
+/* Is it still to be closed, for it neither was nor has refused? */
+bool vmb_life_pm_is_closing(const struct vmb_channel *channel)
 {
 	return !vmb_life_is_closed(channel) &&
 	       !vmb_pm_may_run(READ_ONCE(channel->life.pm));
 }
 
-/* Has it refused? */
-bool vmb_life_refuses_to_sleep(const struct vmb_channel *channel)
+/* Has it refused to quiesce? */
+bool vmb_life_pm_has_refused(const struct vmb_channel *channel)
 {
 	return vmb_life_state(channel) != VMB_LIFE_DISABLED &&
 	       vmb_pm_may_run(READ_ONCE(channel->life.pm));
@@ -88,7 +88,7 @@ void vmb_life_is_stuck(struct vmb_channel *channel)
 }
 
 /* The VM has resumed: open the channel again, if it was to be open. */
-void vmb_life_wake(struct vmb_channel *channel)
+void vmb_life_pm_resume(struct vmb_channel *channel)
 {
 	struct vmb_life *life = &channel->life;
 	unsigned long flags;
