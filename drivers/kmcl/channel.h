@@ -323,7 +323,7 @@ static inline bool vmb_inbound_is_lost(const struct vmb_channel *channel)
 }
 
 /* Is the VM shutting down? */
-static inline bool vmb_life_goes_down(const struct vmb_channel *channel)
+static inline bool vmb_life_is_shutting_down(const struct vmb_channel *channel)
 {
 	return READ_ONCE(channel->life.pm_reason) == VMB_CHANNEL_STOP_SHUTDOWN;
 }

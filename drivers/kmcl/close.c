@@ -249,7 +249,7 @@ bool vmb_life_quiesce_for_pm(struct vmb_channel *channel)
 	wait_event_timeout(outbound->drained, vmb_outbound_client_is_done(channel),
 			   VMB_HIBERNATE_LIMIT);
 	vmb_life_flush(channel);
-	return vmb_life_goes_down(channel) || !vmb_outbound_client_has_external(channel);
+	return vmb_life_is_shutting_down(channel) || !vmb_outbound_client_has_external(channel);
 }
 
 /*
@@ -260,7 +260,7 @@ void vmb_life_close_for_pm(struct vmb_channel *channel)
 {
 	vmb_outbound_orphan_packets(channel);
 	vmb_inbound_drop_deferred(channel);
-	if (vmb_life_goes_down(channel))
+	if (vmb_life_is_shutting_down(channel))
 		vmb_send_stop(channel, false);
 	else
 		vmb_send_keep(channel);

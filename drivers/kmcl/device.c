@@ -210,7 +210,7 @@ EXPORT_SYMBOL_GPL(vmb_transport_device_pm_close);
 void vmb_transport_device_shutdown(struct vmb_transport_device *device)
 {
 	spin_lock_irq(&device->lock);
-	device->down = true;
+	device->shutting_down = true;
 	spin_unlock_irq(&device->lock);
 	vmb_transport_device_close_all(device, VMB_CHANNEL_STOP_SHUTDOWN);
 }

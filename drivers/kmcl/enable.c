@@ -89,7 +89,7 @@ static int vmb_life_begin(struct vmb_channel *channel)
 	int ret;
 
 	spin_lock_irq(&channel->device->lock);
-	ret = channel->device->down ? -ENODEV : vmb_sub_channel_check(channel);
+	ret = channel->device->shutting_down ? -ENODEV : vmb_sub_channel_check(channel);
 	if (ret)
 		goto unlock;
 	spin_lock(&life->lock);

@@ -180,7 +180,7 @@ static bool vmb_gpadl_is_busy(struct vmb_channel *channel,
 	lockdep_assert_held(&channel->memory.lock);
 	return gpadl->mapped ||
 	       (gpadl->users && !vmb_outbound_is_abandoned(channel) &&
-		!vmb_life_goes_down(channel));
+		!vmb_life_is_shutting_down(channel));
 }
 
 /*

@@ -227,7 +227,7 @@ static void vmb_life_do_pm_close(struct vmb_channel *channel)
 	 * If that took too long, nothing was accepted any more. After the step,
 	 * see vmb_send_stop_overdue().
 	 */
-	if (!vmb_life_goes_down(channel))
+	if (!vmb_life_is_shutting_down(channel))
 		vmb_send_accept(channel);
 }
 
@@ -256,7 +256,7 @@ static struct vmb_life_facts vmb_life_gather_facts(const struct vmb_channel *cha
 		.may_open = life->state == VMB_LIFE_ENABLED &&
 			    vmb_sub_channel_may_open(channel),
 		.accepting = vmb_send_is_accepting(channel),
-		.shutting_down = vmb_life_goes_down(channel),
+		.shutting_down = vmb_life_is_shutting_down(channel),
 	};
 }
 

@@ -82,7 +82,7 @@ bool vmb_life_pm_has_refused(const struct vmb_channel *channel)
 void vmb_life_is_stuck(struct vmb_channel *channel)
 {
 	dev_err(channel->dev, "%s: the driver does not quiesce, %s\n",
-		vmb_channel_label(channel), vmb_life_goes_down(channel) ?
+		vmb_channel_label(channel), vmb_life_is_shutting_down(channel) ?
 		"the VM shuts down nevertheless" : "no hibernation");
 	vmb_send_stop_overdue(channel);
 }

@@ -86,7 +86,7 @@ struct vmb_channel_transport_operations {
  * @channel_number: of the last that was not the only one.
  * @removing: set before the client's remove is called; waiting for the client
  *	is bounded from then on.
- * @down: the VM shuts down: no channel is enabled any more.
+ * @shutting_down: the VM shuts down: no channel is enabled any more.
  *
  * Embedded in the transport's own struct; made by vmb_transport_device_init(),
  * and gone after vmb_transport_device_release().
@@ -102,7 +102,7 @@ struct vmb_transport_device {
 	struct list_head channels;
 	u32 channel_number;
 	bool removing;
-	bool down;
+	bool shutting_down;
 };
 
 /**

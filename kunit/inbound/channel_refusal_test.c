@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What a channel makes of a peer that is wrong: one packet is refused and the
- * stream goes on, or framing is lost and the channel goes down in order.
+ * stream goes on, or framing is lost and the channel closes in order.
  */
 #include <kunit/test.h>
 #include <linux/string.h>
@@ -312,7 +312,7 @@ static void framing_lost_by_reason(struct kunit *test)
 				    "%s", vmb_refusal_name(i));
 }
 
-static void framing_lost_goes_down_in_order(struct kunit *test)
+static void framing_lost_closes_in_order(struct kunit *test)
 {
 	static const struct channel_entry expected[] = {
 		{ TRANSPORT_OPEN }, { OPENED }, { STARTED }, { POST_STARTED },
@@ -524,7 +524,7 @@ static struct kunit_case channel_refusal_cases[] = {
 	KUNIT_CASE(completion_too_large),
 	KUNIT_CASE(completion_with_ranges),
 	KUNIT_CASE_PARAM(framing_lost_by_reason, lost_gen_params),
-	KUNIT_CASE_PARAM(framing_lost_goes_down_in_order, lost_gen_params),
+	KUNIT_CASE_PARAM(framing_lost_closes_in_order, lost_gen_params),
 	KUNIT_CASE(malformed_packet_is_not_read_twice),
 	KUNIT_CASE(packets_in_front_are_delivered),
 	KUNIT_CASE(write_index_moves_back),

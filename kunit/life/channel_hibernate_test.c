@@ -375,7 +375,7 @@ static void sends_to_the_end(struct channel_fixture *fixture, enum channel_event
 }
 
 /* What it has sent ends, so that nobody waits for it in closed. */
-static void goes_down_with_packets(struct kunit *test)
+static void shuts_down_with_packets(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
 	u32 i;
@@ -396,7 +396,7 @@ static void goes_down_with_packets(struct kunit *test)
 }
 
 /* It was waiting for its peer: nobody will come. */
-static void goes_down_before_the_open(struct kunit *test)
+static void shuts_down_before_the_open(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
 	unsigned long end = jiffies + CHANNEL_FIXTURE_PATIENCE;
@@ -435,7 +435,7 @@ static void stands_still(struct channel_fixture *fixture, enum channel_event eve
 }
 
 /* A driver that never returns does not keep the VM running, or not for long. */
-static void goes_down_with_a_driver_that_is_stuck(struct kunit *test)
+static void shuts_down_with_a_driver_that_does_not_quiesce(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
 	unsigned long begun = jiffies;
@@ -464,10 +464,10 @@ static struct kunit_case hibernate_cases[] = {
 	KUNIT_CASE(opened_refuses_again),
 	KUNIT_CASE(cannot_be_opened_again),
 	KUNIT_CASE(vm_shuts_down),
-	KUNIT_CASE(goes_down_with_packets),
-	KUNIT_CASE(goes_down_before_the_open),
+	KUNIT_CASE(shuts_down_with_packets),
+	KUNIT_CASE(shuts_down_before_the_open),
 	KUNIT_CASE(nothing_is_enabled_after_that),
-	KUNIT_CASE_SLOW(goes_down_with_a_driver_that_is_stuck),
+	KUNIT_CASE_SLOW(shuts_down_with_a_driver_that_does_not_quiesce),
 	KUNIT_CASE(client_stands_still_while_pausing),
 	KUNIT_CASE_SLOW(client_stands_still_while_closing),
 	KUNIT_CASE_SLOW(client_waits_for_a_held_packet),

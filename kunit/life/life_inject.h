@@ -298,13 +298,13 @@ enum inject_kind {
  * struct inject_outcome - what has to become of an end
  * @enabled: it is enabled: open if both are, else waiting.
  * @flows: packets flow, if it is open.
- * @down: it is enabled, and will not open any more.
+ * @shut_down: it is enabled, and will not open any more.
  * @reason: of its last closed callback; 0: not said.
  */
 struct inject_outcome {
 	bool enabled;
 	bool flows;
-	bool down;
+	bool shut_down;
 	enum vmb_channel_stop_reason reason;
 };
 

@@ -446,8 +446,8 @@ void inject_predict(const struct inject_step *step, enum inject_kind kind,
 	case SHUT_DOWN:
 		inject_predict_end(step, side, VMB_CHANNEL_STOP_SHUTDOWN, outcome);
 		/* But not if its close is for another reason. */
-		mine->down = !disabled && step->standing[side].state != VMB_LIFE_CLOSING;
-		mine->enabled = mine->down;
+		mine->shut_down = !disabled && step->standing[side].state != VMB_LIFE_CLOSING;
+		mine->enabled = mine->shut_down;
 		break;
 	case LOSE_FRAMING:
 		if (step->standing[side].phase == IS_SUSPENDED)

@@ -281,7 +281,7 @@ static void inject_describe(struct inject_case *this, char *description)
 		[PAUSE] = "is paused",
 		[START] = "is started",
 		[HIBERNATE] = "hibernates and resumes",
-		[SHUT_DOWN] = "goes down",
+		[SHUT_DOWN] = "shuts down",
 		[LOSE_FRAMING] = "loses framing",
 		[SEND] = "sends",
 		[COMPLETE] = "completes",
@@ -297,7 +297,7 @@ KUNIT_ARRAY_PARAM(inject, cases, inject_describe);
 
 static bool will_be_open(const struct inject_outcome outcome[SIDES])
 {
-	return outcome[CLIENT].enabled && outcome[SERVER].enabled && !outcome[CLIENT].down;
+	return outcome[CLIENT].enabled && outcome[SERVER].enabled && !outcome[CLIENT].shut_down;
 }
 
 /* Both are what they have to be, and stay so. */
