@@ -142,7 +142,7 @@ vmb_transport_device_wait(struct vmb_transport_device *device,
 		left = wait_event_timeout(channel->life.changed, !is_true(channel),
 					  left);
 		if (!left)
-			vmb_life_is_stuck(channel);
+			vmb_life_pm_timed_out(channel);
 		kobject_put(&channel->kobject);
 	}
 	channel = vmb_transport_device_find(device, vmb_life_pm_has_refused);

@@ -54,7 +54,7 @@ void vmb_life_pm_close(struct vmb_channel *channel);
 bool vmb_life_pm_is_quiescing(const struct vmb_channel *channel);
 bool vmb_life_pm_is_closing(const struct vmb_channel *channel);
 bool vmb_life_pm_has_refused(const struct vmb_channel *channel);
-void vmb_life_is_stuck(struct vmb_channel *channel);
+void vmb_life_pm_timed_out(struct vmb_channel *channel);
 void vmb_life_pm_resume(struct vmb_channel *channel);
 
 #endif

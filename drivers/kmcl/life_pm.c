@@ -79,7 +79,7 @@ bool vmb_life_pm_has_refused(const struct vmb_channel *channel)
  * The worker, which no freezer stops, waits for a client that is frozen, or that
  * waits itself for packets which are held until the VM resumes.
  */
-void vmb_life_is_stuck(struct vmb_channel *channel)
+void vmb_life_pm_timed_out(struct vmb_channel *channel)
 {
 	dev_err(channel->dev, "%s: the driver does not quiesce, %s\n",
 		vmb_channel_label(channel), vmb_life_is_shutting_down(channel) ?

@@ -235,7 +235,7 @@ static int hibernate(struct channel_fixture *fixture)
 
 static int takes_too_long(struct channel_fixture *fixture)
 {
-	vmb_life_is_stuck(fixture->channel);
+	vmb_life_pm_timed_out(fixture->channel);
 	return 0;
 }
 
