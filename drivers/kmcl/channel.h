@@ -363,8 +363,8 @@ void vmb_life_advance(struct vmb_channel *channel, enum vmb_life_event event);
 void vmb_flow_advance(struct vmb_channel *channel, enum vmb_flow_event event);
 void vmb_life_stop(struct vmb_channel *channel,
 		   enum vmb_channel_stop_reason reason);
-void vmb_life_stop_for_good(struct vmb_channel *channel,
-			    enum vmb_channel_stop_reason reason);
+void vmb_life_request_disable(struct vmb_channel *channel,
+			      enum vmb_channel_stop_reason reason);
 void vmb_inbound_queue_work(struct vmb_channel *channel);
 
 /* transaction.c */

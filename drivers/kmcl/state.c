@@ -117,9 +117,9 @@ void vmb_life_stop(struct vmb_channel *channel,
 			      VMB_LIFE_STOP_DISABLE : VMB_LIFE_STOP_CLOSE);
 }
 
-/* The same, and disabled then, whatever the reason. */
-void vmb_life_stop_for_good(struct vmb_channel *channel,
-			    enum vmb_channel_stop_reason reason)
+/* The channel is to be closed and then disabled, whatever the reason. */
+void vmb_life_request_disable(struct vmb_channel *channel,
+			      enum vmb_channel_stop_reason reason)
 {
 	vmb_life_request_stop(channel, reason, VMB_LIFE_STOP_DISABLE);
 }

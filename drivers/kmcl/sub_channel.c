@@ -243,7 +243,7 @@ void vmb_sub_channels_stop(struct vmb_channel *primary,
 	spin_lock_irq(&primary->device->lock);
 	list_for_each_entry(channel, &primary->device->channels, device_node)
 		if (channel->primary == primary)
-			vmb_life_stop_for_good(channel, reason);
+			vmb_life_request_disable(channel, reason);
 	spin_unlock_irq(&primary->device->lock);
 }
 
