@@ -124,7 +124,7 @@ static void vmb_life_let_go(struct vmb_channel *channel,
 }
 
 /* Nothing of ours touches the transport any more. */
-static void vmb_life_set_quiet(struct vmb_channel *channel)
+static void vmb_life_set_quiesced(struct vmb_channel *channel)
 {
 	mutex_lock(&channel->memory.mutex);
 	/* From here on memory can be taken back, but no more be shared. */
@@ -145,8 +145,8 @@ void vmb_life_close_transport(struct vmb_channel *channel, bool for_good)
 
 	vmb_life_assert_worker(channel);
 	vmb_outbound_close(channel, for_good);
-	vmb_life_set_quiet(channel);
-	vmb_sub_channels_wait_for_quiet(channel);
+	vmb_life_set_quiesced(channel);
+	vmb_sub_channels_wait_until_quiesced(channel);
 	ret = channel->operations->close(channel);
 	vmb_life_let_go(channel, VMB_LIFE_TRANSPORT_DISCONNECTED);
 	if (for_good)

@@ -28,7 +28,7 @@ bool vmb_sub_channels_are_callers(struct vmb_channel *primary);
 void vmb_sub_channels_wait_for_pause(struct vmb_channel *primary);
 void vmb_sub_channels_stop(struct vmb_channel *primary,
 			   enum vmb_channel_stop_reason reason);
-void vmb_sub_channels_wait_for_quiet(struct vmb_channel *primary);
+void vmb_sub_channels_wait_until_quiesced(struct vmb_channel *primary);
 void vmb_sub_channels_wait_for_end(struct vmb_channel *primary);
 void vmb_sub_channels_end(struct vmb_channel *primary,
 			  enum vmb_channel_stop_reason reason);

@@ -75,10 +75,10 @@ struct vmb_loopback_side {
  * @joined: the server's answer was yes; written before @answered.
  * @error: what the client gets if the answer is no.
  * @answered: the server has answered, or let go without.
- * @parted: the server has let go: it touches nothing of this any more.
+ * @disconnected: the server has let go: it touches nothing of this any more.
  *
  * Part of struct vmb_loopback_client, which outlives the server's interest in
- * it: open and close return when @parted is complete, open also when it joined.
+ * it: open and close return when @disconnected is complete, open also when it joined.
  */
 struct vmb_loopback_connection {
 	struct vmb_loopback_side client;
@@ -89,7 +89,7 @@ struct vmb_loopback_connection {
 	bool joined;
 	int error;
 	struct completion answered;
-	struct completion parted;
+	struct completion disconnected;
 };
 
 /**
@@ -212,8 +212,8 @@ struct vmb_loopback_offer *
 vmb_loopback_find_offer(const struct vmb_channel *channel);
 void vmb_loopback_tell_clients(struct vmb_loopback_offer *offer);
 int vmb_loopback_ask(struct vmb_loopback_client *client);
-void vmb_loopback_client_part(struct vmb_loopback_client *client);
-void vmb_loopback_server_part(struct vmb_loopback_offer *offer);
+void vmb_loopback_client_disconnect(struct vmb_loopback_client *client);
+void vmb_loopback_server_disconnect(struct vmb_loopback_offer *offer);
 
 /* loopback_client.c */
 extern const struct vmb_channel_transport_operations vmb_loopback_client_operations;

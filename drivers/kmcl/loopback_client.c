@@ -42,7 +42,7 @@ static int vmb_loopback_client_prepare(struct vmb_channel *channel,
 	vmb_loopback_side_init(&client->connection.client);
 	vmb_loopback_side_init(&client->connection.server);
 	init_completion(&client->connection.answered);
-	init_completion(&client->connection.parted);
+	init_completion(&client->connection.disconnected);
 	vmb_channel_set_transport_private(channel, client);
 
 	mutex_lock(&vmb_loopback_lock);
@@ -90,13 +90,13 @@ static int vmb_loopback_client_open(struct vmb_channel *channel)
 	/* Each way that the server's worker can go from here ends with an answer. */
 	vmb_loopback_wait(channel, &connection->answered, "to open the channel");
 	if (!connection->joined) {
-		wait_for_completion(&connection->parted);
+		wait_for_completion(&connection->disconnected);
 		return connection->error;
 	}
 	ret = vmb_channel_attach_rings(channel, &connection->to_client,
 				       &connection->to_server);
 	if (ret) {
-		vmb_loopback_client_part(client);
+		vmb_loopback_client_disconnect(client);
 		return ret;
 	}
 	/*
@@ -109,7 +109,7 @@ static int vmb_loopback_client_open(struct vmb_channel *channel)
 
 static int vmb_loopback_client_close(struct vmb_channel *channel)
 {
-	vmb_loopback_client_part(vmb_channel_transport_private(channel));
+	vmb_loopback_client_disconnect(vmb_channel_transport_private(channel));
 	return 0;
 }
 

@@ -156,7 +156,7 @@ int vmb_loopback_ask(struct vmb_loopback_client *client)
 	vmb_loopback_ring(client->inbound, client->inbound_size,
 			  &connection->to_client);
 	reinit_completion(&connection->answered);
-	reinit_completion(&connection->parted);
+	reinit_completion(&connection->disconnected);
 	connection->joined = false;
 	/* Unless the server says otherwise it went before it could answer. */
 	connection->error = -EAGAIN;
@@ -171,7 +171,7 @@ int vmb_loopback_ask(struct vmb_loopback_client *client)
 }
 
 /* Give up a connection; afterwards all of it is the client's alone. */
-void vmb_loopback_client_part(struct vmb_loopback_client *client)
+void vmb_loopback_client_disconnect(struct vmb_loopback_client *client)
 {
 	struct vmb_loopback_connection *connection = &client->connection;
 	struct vmb_loopback_offer *offer;
@@ -184,7 +184,7 @@ void vmb_loopback_client_part(struct vmb_loopback_client *client)
 		vmb_channel_peer_gone(offer->channel);
 	}
 	mutex_unlock(&vmb_loopback_lock);
-	vmb_loopback_wait(client->channel, &connection->parted,
+	vmb_loopback_wait(client->channel, &connection->disconnected,
 			  "to complete its packets");
 	/* What was signalled in between has nobody left to run for. */
 	tasklet_kill(&connection->client.tasklet);
@@ -195,7 +195,7 @@ void vmb_loopback_client_part(struct vmb_loopback_client *client)
  * The server lets go of the client that asked or had joined. An answer that was
  * not given is no.
  */
-void vmb_loopback_server_part(struct vmb_loopback_offer *offer)
+void vmb_loopback_server_disconnect(struct vmb_loopback_offer *offer)
 {
 	struct vmb_loopback_connection *connection = offer->connection;
 	struct vmb_loopback_client *client;
@@ -212,5 +212,5 @@ void vmb_loopback_server_part(struct vmb_loopback_offer *offer)
 		complete_all(&connection->answered);
 	}
 	/* The client may be gone as soon as the lock is. */
-	complete_all(&connection->parted);
+	complete_all(&connection->disconnected);
 }

@@ -76,7 +76,7 @@ static void vmb_loopback_server_unprepare(struct vmb_channel *channel)
 	mutex_lock(&vmb_loopback_lock);
 	offer->available = false;
 	if (offer->connection)
-		vmb_loopback_server_part(offer);
+		vmb_loopback_server_disconnect(offer);
 	mutex_unlock(&vmb_loopback_lock);
 	vmb_loopback_orphan_memory(offer);
 	vmb_channel_set_transport_private(channel, NULL);
@@ -126,7 +126,7 @@ static int vmb_loopback_server_open(struct vmb_channel *channel)
 	mutex_lock(&vmb_loopback_lock);
 	if (ret) {
 		connection->error = ret;
-		vmb_loopback_server_part(offer);
+		vmb_loopback_server_disconnect(offer);
 	} else {
 		kobject_get(&client->channel->kobject);
 		offer->memory_owner = client->channel;
@@ -165,7 +165,7 @@ static int vmb_loopback_server_close(struct vmb_channel *channel)
 
 	vmb_loopback_side_detach(&offer->connection->server);
 	mutex_lock(&vmb_loopback_lock);
-	vmb_loopback_server_part(offer);
+	vmb_loopback_server_disconnect(offer);
 	mutex_unlock(&vmb_loopback_lock);
 	return 0;
 }

@@ -193,17 +193,17 @@ static bool vmb_sub_channel_is_enabled(struct vmb_channel *channel)
 }
 
 /* May it touch its transport, or the peer its rings? */
-static bool vmb_sub_channel_is_loud(struct vmb_channel *channel)
+static bool vmb_sub_channel_is_connected(struct vmb_channel *channel)
 {
 	struct vmb_life *life = &channel->life;
 	unsigned long flags;
-	bool loud;
+	bool connected;
 
 	spin_lock_irqsave(&life->lock, flags);
-	loud = life->state != VMB_LIFE_DISABLED && life->state != VMB_LIFE_ENABLED &&
-	       life->transport == VMB_LIFE_TRANSPORT_CONNECTED;
+	connected = life->state != VMB_LIFE_DISABLED && life->state != VMB_LIFE_ENABLED &&
+		    life->transport == VMB_LIFE_TRANSPORT_CONNECTED;
 	spin_unlock_irqrestore(&life->lock, flags);
-	return loud;
+	return connected;
 }
 
 static bool vmb_sub_channel_is_the_caller(struct vmb_channel *channel)
@@ -247,13 +247,13 @@ void vmb_sub_channels_stop(struct vmb_channel *primary,
 	spin_unlock_irq(&primary->device->lock);
 }
 
-/* And the primary's transport may be closed only after this has returned. */
-void vmb_sub_channels_wait_for_quiet(struct vmb_channel *primary)
+/* The primary's transport may be closed only after this has returned. */
+void vmb_sub_channels_wait_until_quiesced(struct vmb_channel *primary)
 {
 	struct vmb_channel *channel;
 
-	while ((channel = vmb_sub_channel_find(primary, vmb_sub_channel_is_loud))) {
-		wait_event(channel->life.changed, !vmb_sub_channel_is_loud(channel));
+	while ((channel = vmb_sub_channel_find(primary, vmb_sub_channel_is_connected))) {
+		wait_event(channel->life.changed, !vmb_sub_channel_is_connected(channel));
 		kobject_put(&channel->kobject);
 	}
 }
