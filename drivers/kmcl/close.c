@@ -204,6 +204,7 @@ void vmb_life_take_memory_back(struct vmb_channel *channel)
  */
 void vmb_life_accept_for_next(struct vmb_channel *channel)
 {
+	vmb_life_assert_worker(channel);
 	if (channel->is_server &&
 	    READ_ONCE(channel->life.stop) != VMB_LIFE_STOP_DISABLE)
 		vmb_send_accept(channel);
@@ -226,6 +227,7 @@ static void vmb_life_call_closed(struct vmb_channel *channel,
 /* Quiesce for a pause. False: the channel is to be closed. */
 bool vmb_life_quiesce(struct vmb_channel *channel)
 {
+	vmb_life_assert_worker(channel);
 	vmb_life_call_suspend(channel, VMB_CHANNEL_STOP_PAUSED);
 	/* It takes the lock before the wait for the client, see vmb_inbound_stop(). */
 	vmb_send_hold(channel);
@@ -241,6 +243,7 @@ bool vmb_life_quiesce_for_pm(struct vmb_channel *channel)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
 
+	vmb_life_assert_worker(channel);
 	/* What is sent from suspend on goes out when the VM has resumed. */
 	vmb_send_hold(channel);
 	vmb_life_call_suspend(channel, READ_ONCE(channel->life.pm_reason));
@@ -258,6 +261,7 @@ bool vmb_life_quiesce_for_pm(struct vmb_channel *channel)
  */
 void vmb_life_close_for_pm(struct vmb_channel *channel)
 {
+	vmb_life_assert_worker(channel);
 	vmb_outbound_orphan_packets(channel);
 	vmb_inbound_drop_deferred(channel);
 	if (vmb_life_is_shutting_down(channel))
@@ -275,6 +279,7 @@ void vmb_life_close_for_pm(struct vmb_channel *channel)
  */
 static void vmb_life_close_early(struct vmb_channel *channel)
 {
+	vmb_life_assert_worker(channel);
 	vmb_inbound_stop(channel);
 	vmb_life_flush(channel);
 	vmb_life_close_transport(channel, false);
@@ -285,6 +290,7 @@ static void vmb_life_close_early(struct vmb_channel *channel)
 
 static void vmb_life_close_late(struct vmb_channel *channel, bool left)
 {
+	vmb_life_assert_worker(channel);
 	vmb_life_flush(channel);
 	if (left && channel->primary && channel->operations->sub_channels_stay_open)
 		vmb_sub_channel_wait_for_peer(channel);
@@ -299,6 +305,7 @@ static void vmb_life_close_late(struct vmb_channel *channel, bool left)
  */
 void vmb_life_wait_for_client(struct vmb_channel *channel)
 {
+	vmb_life_assert_worker(channel);
 	if (vmb_outbound_is_abandoned(channel))
 		return;
 	vmb_life_drain(channel, true);
@@ -311,6 +318,7 @@ void vmb_life_close(struct vmb_channel *channel)
 	enum vmb_channel_stop_reason reason = READ_ONCE(channel->life.stop_reason);
 	bool left;
 
+	vmb_life_assert_worker(channel);
 	vmb_sub_channels_stop(channel, reason);
 	vmb_life_call_suspend(channel, reason);
 	vmb_inbound_drop_deferred(channel);

@@ -156,6 +156,7 @@ static void vmb_life_run(struct vmb_channel *channel)
 
 static void vmb_life_pause(struct vmb_channel *channel)
 {
+	vmb_life_assert_worker(channel);
 	/* If the channel is to be closed meanwhile, the close drains it. */
 	if (vmb_life_quiesce(channel))
 		vmb_flow_advance(channel, VMB_FLOW_PAUSED_NOW);
@@ -164,6 +165,7 @@ static void vmb_life_pause(struct vmb_channel *channel)
 /* The client's packets flow again, or are read as far as a pause reads them. */
 static void vmb_life_resume_flow(struct vmb_channel *channel, enum vmb_flow_state flow)
 {
+	vmb_life_assert_worker(channel);
 	if (flow == VMB_FLOW_RUNNING)
 		vmb_life_run(channel);
 	else if (flow == VMB_FLOW_PAUSED)
@@ -236,6 +238,7 @@ static void vmb_life_find_peer(struct vmb_channel *channel)
 	bool found = !channel->operations->find_peer ||
 		     channel->operations->find_peer(channel);
 
+	vmb_life_assert_worker(channel);
 	if (found)
 		vmb_channel_peer_arrived(channel);
 }

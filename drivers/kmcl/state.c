@@ -71,6 +71,7 @@ void vmb_life_advance(struct vmb_channel *channel, enum vmb_life_event event)
 {
 	int ret;
 
+	vmb_life_assert_worker(channel);
 	spin_lock_irq(&channel->life.lock);
 	ret = vmb_life_step(channel, event);
 	spin_unlock_irq(&channel->life.lock);
@@ -81,6 +82,7 @@ void vmb_flow_advance(struct vmb_channel *channel, enum vmb_flow_event event)
 {
 	int ret;
 
+	vmb_life_assert_worker(channel);
 	spin_lock_irq(&channel->life.lock);
 	ret = vmb_flow_step(channel, event);
 	spin_unlock_irq(&channel->life.lock);

@@ -103,6 +103,7 @@ void vmb_sub_channels_primary_is_open(struct vmb_channel *primary)
 {
 	struct vmb_channel *channel;
 
+	vmb_life_assert_worker(primary);
 	spin_lock_irq(&primary->device->lock);
 	list_for_each_entry(channel, &primary->device->channels, device_node) {
 		if (channel->primary != primary)
@@ -240,6 +241,7 @@ void vmb_sub_channels_stop(struct vmb_channel *primary,
 {
 	struct vmb_channel *channel;
 
+	vmb_life_assert_worker(primary);
 	spin_lock_irq(&primary->device->lock);
 	list_for_each_entry(channel, &primary->device->channels, device_node)
 		if (channel->primary == primary)
@@ -252,6 +254,7 @@ void vmb_sub_channels_wait_until_quiesced(struct vmb_channel *primary)
 {
 	struct vmb_channel *channel;
 
+	vmb_life_assert_worker(primary);
 	while ((channel = vmb_sub_channel_find(primary, vmb_sub_channel_is_connected))) {
 		wait_event(channel->life.changed, !vmb_sub_channel_is_connected(channel));
 		kobject_put(&channel->kobject);
@@ -263,6 +266,7 @@ void vmb_sub_channels_wait_for_end(struct vmb_channel *primary)
 {
 	struct vmb_channel *channel;
 
+	vmb_life_assert_worker(primary);
 	while ((channel = vmb_sub_channel_find(primary, vmb_sub_channel_is_enabled))) {
 		wait_for_completion(&channel->life.disabled);
 		kobject_put(&channel->kobject);
@@ -287,6 +291,7 @@ void vmb_sub_channel_wait_for_peer(struct vmb_channel *channel)
 	unsigned long end = jiffies + (READ_ONCE(channel->device->removing) ?
 				       HZ : VMB_SUB_CHANNEL_PATIENCE);
 
+	vmb_life_assert_worker(channel);
 	while (vmb_send_has_external(channel) &&
 	       !channel->operations->peer_gone(channel) &&
 	       !vmb_channel_primary_is_closing(channel) &&
@@ -313,6 +318,7 @@ bool vmb_sub_channel_wait_for_primary(struct vmb_channel *channel)
 	unsigned long begun = jiffies;
 	bool disconnected;
 
+	vmb_life_assert_worker(channel);
 	while (vmb_send_has_external(channel) && !vmb_life_is_disconnected(life) &&
 	       vmb_channel_primary_is_closing(channel) &&
 	       time_before(jiffies, begun + VMB_SUB_CHANNEL_PATIENCE))
