@@ -79,7 +79,7 @@ static const struct kobj_type vmb_channel_kobj_type = {
 static void vmb_channel_remove(struct vmb_channel *channel)
 {
 	spin_lock_irq(&channel->device->lock);
-	list_del(&channel->device_node);
+	list_del_init(&channel->device_node);
 	spin_unlock_irq(&channel->device->lock);
 }
 

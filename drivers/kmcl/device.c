@@ -111,23 +111,50 @@ EXPORT_SYMBOL_GPL(vmb_transport_device_pm_resume);
  */
 #define VMB_HIBERNATE_PATIENCE	(10 * HZ)
 
-/* A channel of which it is true, with a reference; NULL: there is none. */
+/*
+ * The first channel behind @previous of which it is true, or of all if that is NULL
+ * or was given back; with a reference. NULL: there is none.
+ */
 static struct vmb_channel *
 vmb_transport_device_find(struct vmb_transport_device *device,
+			  const struct vmb_channel *previous,
 			  bool (*is_true)(const struct vmb_channel *channel))
 {
 	struct vmb_channel *channel, *found = NULL;
+	bool behind;
 
 	spin_lock_irq(&device->lock);
+	behind = !previous || list_empty(&previous->device_node);
 	list_for_each_entry(channel, &device->channels, device_node) {
-		if (is_true(channel)) {
+		if (behind && is_true(channel)) {
 			found = channel;
 			kobject_get(&found->kobject);
 			break;
 		}
+		behind |= channel == previous;
 	}
 	spin_unlock_irq(&device->lock);
 	return found;
+}
+
+/*
+ * The time is up. It is for all of them: each may wait for what only this ends, and
+ * they wait for each other.
+ */
+static void
+vmb_transport_device_time_out(struct vmb_transport_device *device,
+			      bool (*is_true)(const struct vmb_channel *channel))
+{
+	struct vmb_channel *channel, *previous = NULL;
+
+	while ((channel = vmb_transport_device_find(device, previous, is_true))) {
+		vmb_life_pm_timed_out(channel);
+		if (previous)
+			kobject_put(&previous->kobject);
+		previous = channel;
+	}
+	if (previous)
+		kobject_put(&previous->kobject);
 }
 
 /* Until it is true of none. 0; -EBUSY: that took too long, or one has refused. */
@@ -138,14 +165,14 @@ vmb_transport_device_wait(struct vmb_transport_device *device,
 	long left = VMB_HIBERNATE_PATIENCE;
 	struct vmb_channel *channel;
 
-	while (left && (channel = vmb_transport_device_find(device, is_true))) {
+	while (left && (channel = vmb_transport_device_find(device, NULL, is_true))) {
 		left = wait_event_timeout(channel->life.changed, !is_true(channel),
 					  left);
-		if (!left)
-			vmb_life_pm_timed_out(channel);
 		kobject_put(&channel->kobject);
 	}
-	channel = vmb_transport_device_find(device, vmb_life_pm_has_refused);
+	if (!left)
+		vmb_transport_device_time_out(device, is_true);
+	channel = vmb_transport_device_find(device, NULL, vmb_life_pm_has_refused);
 	if (channel)
 		kobject_put(&channel->kobject);
 	return left && !channel ? 0 : -EBUSY;

@@ -427,6 +427,87 @@ static void test_primary_closes_meanwhile(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, family->closed, 1);
 }
 
+/**
+ * struct held_send - a packet that the primary's driver waits for in closed
+ * @packet: it.
+ * @ended: its routine was called.
+ * @status: what that was told.
+ */
+struct held_send {
+	struct vmb_packet *packet;
+	struct completion ended;
+	int status;
+};
+
+static void held_send_ended(struct vmb_packet *packet, void *context, int status,
+			    const void *buffer, u32 length)
+{
+	struct held_send *held = context;
+
+	held->status = status;
+	complete_all(&held->ended);
+}
+
+static void primary_waits_in_closed(struct vmb_channel *channel, void *context,
+				    enum vmb_channel_stop_reason reason)
+{
+	struct held_send *held = context;
+
+	if (reason != VMB_CHANNEL_STOP_HIBERNATING)
+		return;
+	vmb_packet_send(held->packet, NULL, 0, NULL, 0, WAIT);
+	wait_for_completion_timeout(&held->ended, 3 * CHANNEL_FIXTURE_PATIENCE);
+}
+
+static void sub_channel_waits_in_closed(struct channel_fixture *fixture,
+					enum channel_event event)
+{
+	struct sender *sender = sender_of(fixture);
+
+	if (event != CLOSED)
+		return;
+	send_try(fixture, 0, 8, WAIT);
+	wait_event_timeout(sender->ended, READ_ONCE(sender->end_count),
+			   3 * CHANNEL_FIXTURE_PATIENCE);
+}
+
+/*
+ * Each waits in closed for a packet that is held until the VM resumes, which does
+ * not hibernate before they are closed. Both packets end, and both channels open
+ * again.
+ */
+static void test_both_take_too_long(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_channel *primary = family_of_fixture(fixture)->primary;
+	struct vmb_channel_state_change_callbacks callbacks;
+	struct held_send held;
+
+	init_completion(&held.ended);
+	vmb_channel_state_change_callbacks_init(&callbacks);
+	callbacks.callback_context = &held;
+	callbacks.closed = primary_waits_in_closed;
+	vmb_channel_init_set_state_change_callbacks(primary, &callbacks);
+	held.packet = vmb_packet_allocate(primary);
+	KUNIT_ASSERT_NOT_NULL(test, held.packet);
+	vmb_packet_set_completion_routine(held.packet, &held, held_send_ended);
+	open_primary(fixture);
+	channel_enable(fixture);
+	send_make(fixture, 0);
+	fixture->on_state = sub_channel_waits_in_closed;
+	KUNIT_EXPECT_EQ(test, vmb_transport_device_pm_close(&fixture->transport.device), -EBUSY);
+	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&held.ended, AT_ONCE), 0);
+	wait_for_state(test, primary, VMB_LIFE_OPEN);
+	wait_for_state(test, fixture->channel, VMB_LIFE_OPEN);
+	fixture->on_state = NULL;
+	KUNIT_EXPECT_EQ(test, held.status, -ENODEV);
+	send_expect_ends(fixture, 1);
+	send_expect_end(fixture, 0, 0, -ENODEV);
+	/* Its context is ours. */
+	vmb_channel_disable(primary);
+	vmb_packet_free(held.packet);
+}
+
 static struct kunit_case sub_channel_peer_cases[] = {
 	KUNIT_CASE(test_peer_completes_it),
 	KUNIT_CASE(test_patience_ends),
@@ -437,6 +518,7 @@ static struct kunit_case sub_channel_peer_cases[] = {
 	KUNIT_CASE(test_peer_goes),
 	KUNIT_CASE(test_peer_comes_first),
 	KUNIT_CASE(test_primary_closes_meanwhile),
+	KUNIT_CASE_SLOW(test_both_take_too_long),
 	{}
 };
 
