@@ -174,7 +174,9 @@ static void vmb_life_call_suspend(struct vmb_channel *channel,
 	const struct vmb_channel_state_change_callbacks *callbacks;
 
 	vmb_life_assert_worker(channel);
-	vmb_watchdog_stop(channel);
+	/* What is in the queue of a paused channel still goes out, see vmb_send_hold(). */
+	if (reason != VMB_CHANNEL_STOP_PAUSED)
+		vmb_watchdog_stop(channel);
 	vmb_inbound_stop(channel);
 	/* To complete what it holds the client may need what it has sent to end. */
 	if (reason == VMB_CHANNEL_STOP_PAUSED)

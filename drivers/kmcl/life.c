@@ -166,10 +166,12 @@ static void vmb_life_pause(struct vmb_channel *channel)
 static void vmb_life_resume_flow(struct vmb_channel *channel, enum vmb_flow_state flow)
 {
 	vmb_life_assert_worker(channel);
-	if (flow == VMB_FLOW_RUNNING)
+	if (flow == VMB_FLOW_RUNNING) {
 		vmb_life_run(channel);
-	else if (flow == VMB_FLOW_PAUSED)
+	} else if (flow == VMB_FLOW_PAUSED) {
 		vmb_inbound_pause(channel);
+		vmb_watchdog_start(channel);
+	}
 }
 
 /* The first half of a hibernation: it quiesces, or refuses to. */

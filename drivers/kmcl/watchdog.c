@@ -196,6 +196,7 @@ static void vmb_watchdog_idle(struct work_struct *work)
 
 	spin_lock_irq(&channel->outbound.lock);
 	if (channel->outbound.watch == VMB_WATCH_NOTHING &&
+	    vmb_inbound_mode(inbound) & VMB_DRAIN_READS &&
 	    vmb_ring_reader_has_data(&inbound->reader)) {
 		watchdog->seen_read_index = READ_ONCE(inbound->reader.read_index);
 		watchdog->seen_delivered = READ_ONCE(inbound->delivered);
@@ -219,11 +220,32 @@ void vmb_watchdog_init(struct vmb_channel *channel)
 	INIT_DEFERRABLE_WORK(&watchdog->idle, vmb_watchdog_idle);
 }
 
-/* Rings are attached and packets may flow. */
+/*
+ * The rings are about to go. This takes no lock: a call that is just starting the timer
+ * under the lock starts it for nothing, since @stopped is set. Process context.
+ */
+void vmb_watchdog_stop(struct vmb_channel *channel)
+{
+	struct vmb_watchdog *watchdog = &channel->watchdog;
+
+	WRITE_ONCE(watchdog->stopped, true);
+	cancel_delayed_work_sync(&watchdog->idle);
+	hrtimer_cancel(&watchdog->timer);
+}
+
+/*
+ * Rings are attached and packets may flow. If it runs, for a pause does not stop it,
+ * it begins anew.
+ */
 void vmb_watchdog_start(struct vmb_channel *channel)
 {
 	struct vmb_watchdog *watchdog = &channel->watchdog;
 
+	vmb_watchdog_stop(channel);
+	/* A call that found it running before that has started the timer by now. */
+	spin_lock_irq(&channel->outbound.lock);
+	spin_unlock_irq(&channel->outbound.lock);
+	hrtimer_cancel(&watchdog->timer);
 	spin_lock_irq(&channel->outbound.lock);
 	watchdog->seen_delivered = 0;
 	watchdog->seen_read_index = 0;
@@ -237,19 +259,6 @@ void vmb_watchdog_start(struct vmb_channel *channel)
 	spin_unlock_irq(&channel->outbound.lock);
 	queue_delayed_work(vmb_workqueue, &watchdog->idle,
 			   msecs_to_jiffies(VMB_WATCHDOG_IDLE_MS));
-}
-
-/*
- * The rings are about to go. This takes no lock: a call that is just starting the timer
- * under the lock starts it for nothing, since @stopped is set. Process context.
- */
-void vmb_watchdog_stop(struct vmb_channel *channel)
-{
-	struct vmb_watchdog *watchdog = &channel->watchdog;
-
-	WRITE_ONCE(watchdog->stopped, true);
-	cancel_delayed_work_sync(&watchdog->idle);
-	hrtimer_cancel(&watchdog->timer);
 }
 
 /* The channel is about to be freed. */

@@ -240,6 +240,51 @@ static void stopped_timer_is_not_started(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&fixture->channel->watchdog.idle));
 }
 
+/* A pause stops what is delivered, not what is on its way out. */
+static void paused_channel_is_looked_after(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_channel *channel = fixture->channel;
+	unsigned long end = jiffies + CHANNEL_FIXTURE_PATIENCE;
+
+	vmb_watchdog_start(channel);
+	fill(fixture);
+	KUNIT_EXPECT_EQ(test, vmb_channel_pause(channel), 0);
+	peer_expect_completion(fixture, 0, LARGE);
+	peer_release(fixture);
+	while (!vmb_outbound_queue_is_empty(channel) && time_before(jiffies, end))
+		usleep_range(100, 200);
+	peer_expect_completion(fixture, 1, LARGE);
+	while (watched(fixture) != VMB_WATCH_NOTHING && time_before(jiffies, end))
+		usleep_range(100, 200);
+	/* What is not to be delivered before the start is no reason to look often. */
+	peer_send_inband(fixture, 2, 8);
+	channel->watchdog.idle.work.func(&channel->watchdog.idle.work);
+	KUNIT_EXPECT_EQ(test, watched(fixture), VMB_WATCH_NOTHING);
+	/* And it is looked after once it runs again. */
+	KUNIT_EXPECT_EQ(test, vmb_channel_start(channel), 0);
+	flush_work(&channel->life.work);
+	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&channel->watchdog.idle));
+}
+
+/* The VM wanted to hibernate, and does not. */
+static void paused_channel_is_looked_after_again(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_channel *channel = fixture->channel;
+	struct delayed_work *idle = &channel->watchdog.idle;
+
+	vmb_watchdog_start(channel);
+	KUNIT_EXPECT_EQ(test, vmb_channel_pause(channel), 0);
+	KUNIT_EXPECT_TRUE(test, delayed_work_pending(idle));
+	vmb_life_pm_quiesce(channel, VMB_CHANNEL_STOP_HIBERNATING);
+	flush_work(&channel->life.work);
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(idle));
+	vmb_life_pm_resume(channel);
+	flush_work(&channel->life.work);
+	KUNIT_EXPECT_TRUE(test, delayed_work_pending(idle));
+}
+
 static struct kunit_case channel_watchdog_cases[] = {
 	KUNIT_CASE(room_without_a_signal),
 	KUNIT_CASE(room_of_just_now_is_no_stall),
@@ -254,6 +299,8 @@ static struct kunit_case channel_watchdog_cases[] = {
 	KUNIT_CASE(timer_finds_room_without_a_signal),
 	KUNIT_CASE(timer_finds_packets_without_a_signal),
 	KUNIT_CASE(stopped_timer_is_not_started),
+	KUNIT_CASE(paused_channel_is_looked_after),
+	KUNIT_CASE(paused_channel_is_looked_after_again),
 	{}
 };
 
