@@ -35,6 +35,7 @@ typedef u64 __le64;
 
 #define __packed		__attribute__((packed))
 #define noinline		__attribute__((__noinline__))
+#define fallthrough		__attribute__((__fallthrough__))
 #define likely(condition)	__builtin_expect(!!(condition), 1)
 #define unlikely(condition)	__builtin_expect(!!(condition), 0)
 
