@@ -53,6 +53,7 @@ static void vmb_inbound_refuse(struct vmb_packet_completion *packet,
 {
 	struct vmb_channel *channel = packet->channel;
 
+	vmb_packet_cache_callbacks_over(&channel->inbound.cache);
 	vmb_refuse(channel, &packet->wire, refusal);
 	/* But it ends what it completes: it would never be completed again. */
 	if (packet->wire.type == VMB_WIRE_TYPE_COMPLETION) {
@@ -251,6 +252,7 @@ static noinline enum vmb_batch_end vmb_inbound_starved(struct vmb_channel *chann
 	u32 budget = VMB_INBOUND_BUDGET;
 	enum vmb_batch_end why;
 
+	vmb_packet_cache_callbacks_over(&inbound->cache);
 	while (budget--) {
 		u32 read_index = inbound->reader.read_index;
 		enum vmb_ring_status status;
@@ -352,6 +354,7 @@ static enum vmb_batch_end vmb_inbound_completion_batch(struct vmb_channel *chann
 	enum vmb_batch_end why;
 
 	vmb_inbound_assert_reader(&channel->inbound);
+	vmb_packet_cache_callbacks_over(&inbound->cache);
 	while (budget--) {
 		u32 read_index = inbound->reader.read_index;
 		enum vmb_ring_status status;

@@ -28,9 +28,10 @@ static bool vmb_inbound_defer(struct vmb_packet_completion *packet, bool pending
 {
 	struct vmb_inbound *inbound = &packet->channel->inbound;
 
-	/* What was delivered last is what the callback runs for. */
+	/* A routine may run inside of the callback, and is none of it. */
 	if (!vmb_inbound_is_reader(inbound) || inbound->deferred ||
-	    vmb_packet_cache_last_taken(&inbound->cache) != packet)
+	    vmb_packet_cache_in_callback(&inbound->cache) != packet ||
+	    vmb_send_is_in_routine(packet->channel))
 		return false;
 	if (atomic_cmpxchg(&packet->state, VMB_PACKET_DELIVERED,
 			   VMB_PACKET_DEFERRED) != VMB_PACKET_DELIVERED)

@@ -9,6 +9,7 @@
 #include <linux/atomic.h>
 #include <linux/bitops.h>
 #include <linux/lockdep.h>
+#include <linux/preempt.h>
 #include <linux/sched.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -125,6 +126,8 @@ enum vmb_inbound_flag {
  * @mask: a power of two less one.
  * @head: the next to take, modulo places.
  * @tail: the next place to put, modulo places.
+ * @over: @head when something that no packet object was taken for was read last;
+ *	not of completions in DELIVERING, which can be told without.
  *
  * Made and freed with the pool. The drain's alone, so it needs no lock, and
  * nothing of it is in the packet objects.
@@ -134,6 +137,7 @@ struct vmb_packet_cache {
 	u32 mask;
 	u32 head;
 	u32 tail;
+	u32 over;
 };
 
 static inline bool vmb_packet_cache_is_empty(const struct vmb_packet_cache *cache)
@@ -152,10 +156,25 @@ static inline void vmb_packet_cache_take(struct vmb_packet_cache *cache)
 	cache->head++;
 }
 
-/* The last one taken; its place is another's only if all have come back. */
-static inline struct vmb_packet_completion *
-vmb_packet_cache_last_taken(const struct vmb_packet_cache *cache)
+/* The callback of what was taken is over: the drain is at something else. */
+static inline void vmb_packet_cache_callbacks_over(struct vmb_packet_cache *cache)
 {
+	cache->over = cache->head;
+}
+
+/*
+ * The one that was taken last, whose place is another's only if all have come back;
+ * NULL: the drain has gone on since. It reads into the first, so there is where a
+ * completion stands that it has gone on to: whatever else comes into the cache was
+ * taken before, as no completion ever is.
+ */
+static inline const struct vmb_packet_completion *
+vmb_packet_cache_in_callback(const struct vmb_packet_cache *cache)
+{
+	if (cache->over == cache->head ||
+	    (!vmb_packet_cache_is_empty(cache) &&
+	     vmb_packet_cache_first(cache)->wire.type == VMB_WIRE_TYPE_COMPLETION))
+		return NULL;
 	return cache->packets[(cache->head - 1) & cache->mask];
 }
 
@@ -256,11 +275,16 @@ static inline bool vmb_inbound_is_drain_task(const struct vmb_inbound *inbound)
 	return READ_ONCE(inbound->drain_task) == current;
 }
 
-/* Is this call made from inside process_packet, wherever that runs? */
+/*
+ * Is this call made from inside the drain, or from inside the worker, where
+ * process_packet may sleep? There may be a softirq on top of that, which has the
+ * same current.
+ */
 static inline bool vmb_inbound_is_reader(const struct vmb_inbound *inbound)
 {
 	return vmb_inbound_is_drain_task(inbound) ||
-	       READ_ONCE(inbound->passive_task) == current;
+	       (READ_ONCE(inbound->passive_task) == current &&
+		!in_serving_softirq());
 }
 
 /* Only the owner of the drain comes here. */

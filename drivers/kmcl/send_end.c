@@ -108,6 +108,23 @@ static bool vmb_send_is_caller(const struct vmb_outbound *outbound,
 	return false;
 }
 
+/* Is this call made from inside a routine, other than of a completion just read? */
+bool vmb_send_is_in_routine(struct vmb_channel *channel)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+	const struct vmb_routine_caller self = {
+		.task = current,
+		.softirq = in_serving_softirq(),
+	};
+	unsigned long flags;
+	bool is;
+
+	spin_lock_irqsave(&outbound->lock, flags);
+	is = vmb_send_is_caller(outbound, &self);
+	spin_unlock_irqrestore(&outbound->lock, flags);
+	return is;
+}
+
 /*
  * Give back the lock, with which something has ended, and call the routines. A
  * routine that sends comes by here again and leaves it to the call that it is in,
