@@ -32,6 +32,26 @@ void vmb_memory_destroy(struct vmb_memory *memory)
 	xa_destroy(&memory->mapped);
 }
 
+/*
+ * A call of the client's, during which another thread may disable the channel. The
+ * close waits for its end, which is the last that it touches: once the lock is given
+ * back the channel may be freed.
+ */
+void vmb_memory_begin_call(struct vmb_memory *memory)
+{
+	spin_lock_irq(&memory->lock);
+	memory->calls++;
+	spin_unlock_irq(&memory->lock);
+}
+
+void vmb_memory_end_call(struct vmb_memory *memory)
+{
+	spin_lock_irq(&memory->lock);
+	if (!--memory->calls)
+		wake_up(&memory->unused);
+	spin_unlock_irq(&memory->lock);
+}
+
 /* The number of the 4 KiB frame @index of a GPADL. */
 static unsigned long vmb_gpadl_frame(const struct vmb_gpadl *gpadl, u32 index)
 {
@@ -125,7 +145,6 @@ static void vmb_gpadl_unlink(struct vmb_memory *memory, struct vmb_gpadl *gpadl)
 {
 	spin_lock_irq(&memory->lock);
 	list_del(&gpadl->node);
-	wake_up(&memory->unused);
 	spin_unlock_irq(&memory->lock);
 }
 
@@ -159,17 +178,18 @@ int vmb_gpadl_create(struct vmb_channel *channel, struct vmb_gpadl *gpadl,
 	struct vmb_memory *memory = &channel->memory;
 	int ret;
 
+	vmb_memory_begin_call(memory);
 	vmb_gpadl_pin(gpadl);
 	mutex_lock(&memory->mutex);
 	ret = vmb_gpadl_share(channel, gpadl);
 	if (!ret)
 		*gpadl_handle = gpadl->handle;
 	mutex_unlock(&memory->mutex);
-	if (!ret)
-		return 0;
 	if (ret == -EIO)
 		vmb_outbound_count_leak(channel);
-	vmb_gpadl_free(gpadl, ret == -EIO);
+	if (ret)
+		vmb_gpadl_free(gpadl, ret == -EIO);
+	vmb_memory_end_call(memory);
 	return ret;
 }
 
@@ -287,6 +307,7 @@ int vmb_channel_delete_gpadl(struct vmb_channel *channel, u32 gpadl_handle)
 	int ret;
 
 	might_sleep();
+	vmb_memory_begin_call(memory);
 	mutex_lock(&memory->mutex);
 	gpadl = vmb_gpadl_find(memory, gpadl_handle);
 	if (!gpadl)
@@ -296,6 +317,7 @@ int vmb_channel_delete_gpadl(struct vmb_channel *channel, u32 gpadl_handle)
 	else
 		ret = vmb_gpadl_delete(channel, gpadl);
 	mutex_unlock(&memory->mutex);
+	vmb_memory_end_call(memory);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(vmb_channel_delete_gpadl);
@@ -314,9 +336,9 @@ static struct vmb_gpadl *vmb_gpadl_find_leftover(struct vmb_memory *memory)
 
 /*
  * The closed callback has returned: what the client forgot is undone. Its
- * memory may be freed already, so this is the client's fault, and said. What
- * another thread of the client's is deleting is waited for: it needs the
- * transport.
+ * memory may be freed already, so this is the client's fault, and said. Another
+ * thread of the client's that is still in a call is waited for: it may need the
+ * transport, and the channel.
  */
 void vmb_memory_delete_leftovers(struct vmb_channel *channel)
 {
@@ -332,6 +354,6 @@ void vmb_memory_delete_leftovers(struct vmb_channel *channel)
 		vmb_gpadl_delete(channel, gpadl);
 	mutex_unlock(&memory->mutex);
 	spin_lock_irq(&memory->lock);
-	wait_event_lock_irq(memory->unused, list_empty(&memory->gpadls), memory->lock);
+	wait_event_lock_irq(memory->unused, !memory->calls, memory->lock);
 	spin_unlock_irq(&memory->lock);
 }

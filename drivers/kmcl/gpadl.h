@@ -16,6 +16,8 @@ void vmb_gpadl_free(struct vmb_gpadl *gpadl, bool leaked);
 /* gpadl.c */
 void vmb_memory_init(struct vmb_memory *memory);
 void vmb_memory_destroy(struct vmb_memory *memory);
+void vmb_memory_begin_call(struct vmb_memory *memory);
+void vmb_memory_end_call(struct vmb_memory *memory);
 void vmb_memory_delete_leftovers(struct vmb_channel *channel);
 struct vmb_gpadl *vmb_gpadl_find(struct vmb_memory *memory, u32 handle);
 int vmb_gpadl_create(struct vmb_channel *channel, struct vmb_gpadl *gpadl,

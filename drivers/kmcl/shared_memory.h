@@ -101,8 +101,8 @@ struct vmb_gpadl {
  * struct vmb_memory - what the channel may touch for its peer
  * @mutex: makes create and delete take turns. The peer is waited for under it,
  *	a client never.
- * @lock: protects @awaited, @state, @users, @mapped and @vectors of each GPADL,
- *	and look-ups in the list and the arrays against deletion.
+ * @lock: protects @calls, @awaited, @state, @users, @mapped and @vectors of each
+ *	GPADL, and look-ups in the list and the arrays against deletion.
  * @gpadls: those that the peer has, or had to the last; changed under @mutex and
  *	@lock.
  * @frames: 4 KiB page frame number to struct vmb_gpadl_frame.
@@ -110,7 +110,8 @@ struct vmb_gpadl {
  * @mapped: of a server: handles of its client's GPADLs that it has mapped;
  *	changed under the array's own lock.
  * @unused: woken when a GPADL's @users falls to 0, when it is unmapped, and when
- *	it is gone.
+ *	@calls falls to 0.
+ * @calls: of the client's that are under way, and that the close waits for.
  * @awaited: a packet has named memory that is being shared, and may wait for it.
  * @accepting: the channel is open enough for GPADLs; under @mutex.
  */
@@ -122,6 +123,7 @@ struct vmb_memory {
 	struct xarray sets;
 	struct xarray mapped;
 	wait_queue_head_t unused;
+	u32 calls;
 	bool awaited;
 	bool accepting;
 };

@@ -8,6 +8,8 @@
 #include <linux/gfp.h>
 #include <linux/jiffies.h>
 #include <linux/mm.h>
+#include <linux/vmalloc.h>
+#include <linux/wait.h>
 
 #include "../fixtures/external_fixture.h"
 
@@ -209,12 +211,85 @@ static void transport_opens_and_closes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture->help_result, -ENOENT);
 }
 
+/**
+ * struct last_wake - what was so when a wait for the GPADLs was last woken
+ * @entry: in the queue.
+ * @fixture: the rest.
+ * @count: how often it was woken.
+ * @locked: the mutex was somebody's.
+ * @references: to the first page.
+ */
+struct last_wake {
+	struct wait_queue_entry entry;
+	struct channel_fixture *fixture;
+	u32 count;
+	bool locked;
+	int references;
+};
+
+static struct page *first_page(struct channel_fixture *fixture)
+{
+	return vmalloc_to_page(shared_of(fixture)->memory);
+}
+
+static int note_wake(struct wait_queue_entry *entry, unsigned int mode, int flags, void *key)
+{
+	struct last_wake *last = container_of(entry, struct last_wake, entry);
+
+	last->count++;
+	last->locked = mutex_is_locked(&last->fixture->channel->memory.mutex);
+	last->references = page_count(first_page(last->fixture));
+	return 0;
+}
+
+static void expect_last_wake(struct channel_fixture *fixture, int references,
+			     int (*call)(struct channel_fixture *fixture), int result)
+{
+	struct wait_queue_head *queue = &fixture->channel->memory.unused;
+	struct last_wake last = { .fixture = fixture };
+
+	init_waitqueue_func_entry(&last.entry, note_wake);
+	add_wait_queue(queue, &last.entry);
+	KUNIT_EXPECT_EQ(fixture->test, call(fixture), result);
+	remove_wait_queue(queue, &last.entry);
+	KUNIT_EXPECT_GT(fixture->test, last.count, 0);
+	KUNIT_EXPECT_FALSE(fixture->test, last.locked);
+	KUNIT_EXPECT_EQ(fixture->test, last.references, references);
+}
+
+static int create(struct channel_fixture *fixture)
+{
+	struct external_memory *shared = shared_of(fixture);
+
+	return vmb_channel_create_gpadl_from_buffer(fixture->channel, 0, shared->memory,
+						    BYTES, &shared->handle);
+}
+
+/*
+ * A close waits for calls that are under way: from when it is told that there are
+ * none they touch nothing of the channel, which may be freed, nor of the memory.
+ */
+static void close_is_told_last(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	int references = page_count(first_page(fixture));
+
+	channel_enable(fixture);
+	expect_last_wake(fixture, references + 1, create, 0);
+	expect_last_wake(fixture, references, help_delete, 0);
+	shared_of(fixture)->handle = 0;
+	expect_last_wake(fixture, references, help_delete_unknown, -ENOENT);
+	fixture->transport.create_gpadl_error = -EPROTO;
+	expect_last_wake(fixture, references, create, -EPROTO);
+}
+
 static struct kunit_case delete_cases[] = {
 	KUNIT_CASE(other_calls_go_on),
 	KUNIT_CASE(cannot_be_named),
 	KUNIT_CASE(framing_lost_meanwhile),
 	KUNIT_CASE(channel_closes_meanwhile),
 	KUNIT_CASE(transport_opens_and_closes),
+	KUNIT_CASE(close_is_told_last),
 	{}
 };
 
