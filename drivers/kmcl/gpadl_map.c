@@ -148,6 +148,7 @@ int vmb_channel_map_gpadl(struct vmb_channel *channel, u32 flags,
 	might_sleep();
 	if (!channel->is_server || flags & ~VMB_CHANNEL_GPADL_FLAG_READ_ONLY)
 		return -EINVAL;
+	vmb_memory_begin_call(memory);
 	mutex_lock(&memory->mutex);
 	if (!memory->accepting)
 		ret = -ENODEV;
@@ -157,25 +158,33 @@ int vmb_channel_map_gpadl(struct vmb_channel *channel, u32 flags,
 		ret = vmb_channel_map_and_record(channel, flags, gpadl_handle,
 						 vectors, vector_count);
 	mutex_unlock(&memory->mutex);
+	vmb_memory_end_call(memory);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(vmb_channel_map_gpadl);
 
 void vmb_channel_unmap_gpadl(struct vmb_channel *channel, u32 gpadl_handle)
 {
+	struct vmb_memory *memory = &channel->memory;
+
 	might_sleep();
+	/* The close does not find what is erased here, and waits for the call instead. */
+	vmb_memory_begin_call(memory);
 	/* No mutex: what another call waits for may be this. */
-	if (xa_erase(&channel->memory.mapped, gpadl_handle))
+	if (xa_erase(&memory->mapped, gpadl_handle))
 		channel->operations->unmap_gpadl(channel, gpadl_handle);
 	else
 		WARN_ONCE(1, "vmbkmcl: %s: %s() of GPADL %#x, which it has not mapped\n",
 			  channel->name, __func__, gpadl_handle);
+	vmb_memory_end_call(memory);
 }
 EXPORT_SYMBOL_GPL(vmb_channel_unmap_gpadl);
 
 /*
  * The server's closed callback has returned: what it forgot is undone. It may
- * still be using the memory, so this is the server's fault, and said.
+ * still be using the memory, so this is the server's fault, and said. What a thread
+ * of its own has begun to unmap is not found any more: that call is waited for by
+ * vmb_memory_delete_leftovers(), which comes next.
  */
 void vmb_memory_unmap_leftovers(struct vmb_channel *server)
 {
@@ -184,8 +193,10 @@ void vmb_memory_unmap_leftovers(struct vmb_channel *server)
 	void *entry;
 
 	xa_for_each(&memory->mapped, handle, entry) {
+		if (!xa_erase(&memory->mapped, handle))
+			continue;
 		WARN_ONCE(1, "vmbkmcl: %s: the driver left GPADL %#lx mapped when the channel closed\n",
 			  server->name, handle);
-		vmb_channel_unmap_gpadl(server, handle);
+		server->operations->unmap_gpadl(server, handle);
 	}
 }

@@ -8,7 +8,10 @@
 #include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/vmalloc.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
 
+#include "../../drivers/kmcl/compat.h"
 #include "../fixtures/external_fixture.h"
 
 /* The server's channel; the client's is the fixture's. */
@@ -21,6 +24,9 @@ static struct {
 	u32 unmaps;
 	const struct bio_vec *vectors;
 	u32 vector_count;
+	bool holds;
+	struct completion arrived;
+	struct completion go_on;
 } server;
 
 static int server_map_gpadl(struct vmb_channel *channel, u32 flags, u32 gpadl_handle,
@@ -33,6 +39,10 @@ static int server_map_gpadl(struct vmb_channel *channel, u32 flags, u32 gpadl_ha
 static void server_unmap_gpadl(struct vmb_channel *channel, u32 gpadl_handle)
 {
 	server.unmaps++;
+	if (server.holds) {
+		complete(&server.arrived);
+		wait_for_completion_timeout(&server.go_on, CHANNEL_FIXTURE_PATIENCE);
+	}
 	vmb_gpadl_unmap(server.owner, gpadl_handle);
 }
 
@@ -490,6 +500,46 @@ static void left_mapped(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, server.unmaps, 2);
 }
 
+static void take_back(struct work_struct *work)
+{
+	WRITE_ONCE(server.channel->life.worker, current);
+	vmb_memory_unmap_leftovers(server.channel);
+	vmb_memory_delete_leftovers(server.channel);
+	WRITE_ONCE(server.channel->life.worker, NULL);
+}
+
+/*
+ * A thread of the server's is about to unmap what the close then does not find any
+ * more: the close waits for it, for it needs the transport.
+ */
+static void unmap_is_under_way(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct work_struct work;
+
+	init_completion(&server.arrived);
+	init_completion(&server.go_on);
+	share_and_open(test, 0);
+	KUNIT_ASSERT_EQ(test, map(fixture, 0), 0);
+	server.holds = true;
+	channel_help(fixture, help_unmap);
+	KUNIT_ASSERT_NE(test, wait_for_completion_timeout(&server.arrived,
+							  CHANNEL_FIXTURE_PATIENCE), 0);
+	INIT_WORK_ONSTACK(&work, take_back);
+	queue_work(system_dfl_wq, &work);
+	while (work_busy(&work) && !wq_has_sleeper(&server.channel->memory.unused))
+		usleep_range(1000, 2000);
+	KUNIT_EXPECT_NE(test, work_busy(&work), 0);
+	server.holds = false;
+	complete(&server.go_on);
+	flush_work(&work);
+	destroy_work_on_stack(&work);
+	KUNIT_EXPECT_EQ(test, channel_wait_for_help(fixture), 0);
+	KUNIT_EXPECT_EQ(test, server.unmaps, 1);
+	KUNIT_EXPECT_EQ(test, delete(fixture), 0);
+	close_server(test);
+}
+
 static struct kunit_case gpadl_map_cases[] = {
 	KUNIT_CASE(the_clients_pages),
 	KUNIT_CASE(memory_of_the_librarys),
@@ -514,6 +564,7 @@ static struct kunit_case gpadl_map_cases[] = {
 	KUNIT_CASE(unmap_what_is_not_mapped),
 	KUNIT_CASE(unmap_of_another),
 	KUNIT_CASE(left_mapped),
+	KUNIT_CASE(unmap_is_under_way),
 	{}
 };
 
