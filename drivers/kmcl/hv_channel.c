@@ -115,9 +115,13 @@ static int vmb_hv_close(struct vmb_channel *channel)
 /* Lend hv_vmbus the rings, and have the host open the channel. */
 static int vmb_hv_connect(struct vmb_hv_channel *hv, struct vmb_channel *channel)
 {
-	const struct vmb_hv_rings *rings = hv->rings;
+	const struct vmb_hv_rings *rings;
 	int ret;
 
+	ret = vmb_hv_rings_renew(hv);
+	if (ret)
+		return ret;
+	rings = hv->rings;
 	/* They may have been open before. */
 	memset(page_address(rings->pages), 0, PAGE_SIZE);
 	memset(page_address(rings->pages) + rings->outbound_size, 0, PAGE_SIZE);

@@ -128,6 +128,26 @@ int vmb_hv_rings_get(struct vmb_hv_channel *hv, u32 inbound_size,
 	return 0;
 }
 
+/*
+ * The channel is to be opened again without having been disabled. What the host may
+ * still reach stays where it is, for good, and other rings are got. 0 or -ENOMEM.
+ */
+int vmb_hv_rings_renew(struct vmb_hv_channel *hv)
+{
+	struct vmb_hv_rings *rings = hv->rings;
+	int ret;
+
+	if (!hv->leaked)
+		return 0;
+	ret = vmb_hv_rings_get(hv, rings->inbound_wanted, rings->outbound_wanted,
+			       min(rings->inbound_size, rings->outbound_size));
+	if (ret)
+		return ret;
+	hv->leaked = false;
+	kfree(rings);
+	return 0;
+}
+
 /* The channel is disabled: keep its rings, unless the host may have them. */
 void vmb_hv_rings_put(struct vmb_hv_channel *hv)
 {

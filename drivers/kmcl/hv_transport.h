@@ -116,6 +116,7 @@ bool vmb_hv_gpadl_is_alive(const struct vmbus_channel *channel,
 /* hv_rings.c */
 int vmb_hv_rings_get(struct vmb_hv_channel *hv, u32 inbound_size,
 		     u32 outbound_size, u32 minimum_size);
+int vmb_hv_rings_renew(struct vmb_hv_channel *hv);
 void vmb_hv_rings_put(struct vmb_hv_channel *hv);
 void vmb_hv_rings_free_kept(struct vmb_hv_device *device);
 

@@ -148,6 +148,57 @@ static void test_leaked(struct kunit *test)
 	__free_pages(pages, order);
 }
 
+/* Nor the channel itself, when it is opened again after the VM was to hibernate. */
+static void test_leaked_and_opened_again(struct kunit *test)
+{
+	struct hv_fixture *fixture = test->priv;
+	struct vmb_hv_channel hv = channel_of(fixture);
+	unsigned int order;
+	struct page *pages;
+
+	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&hv, SZ_64K, SZ_32K, SZ_8K), 0);
+	pages = hv.rings->pages;
+	order = hv.rings->order;
+	KUNIT_EXPECT_EQ(test, vmb_hv_rings_renew(&hv), 0);
+	KUNIT_EXPECT_PTR_EQ(test, hv.rings->pages, pages);
+	hv.leaked = true;
+	KUNIT_EXPECT_EQ(test, vmb_hv_rings_renew(&hv), 0);
+	KUNIT_EXPECT_FALSE(test, hv.leaked);
+	KUNIT_EXPECT_PTR_NE(test, hv.rings->pages, pages);
+	KUNIT_EXPECT_EQ(test, page_count(pages), 1);
+	KUNIT_EXPECT_EQ(test, hv.rings->inbound_size, SZ_64K);
+	KUNIT_EXPECT_EQ(test, hv.rings->outbound_size, SZ_32K);
+	vmb_hv_rings_put(&hv);
+	/* They are as good as any from then on. */
+	KUNIT_EXPECT_FALSE(test, list_empty(&fixture->device.kept));
+	__free_pages(pages, order);
+}
+
+static void test_leaked_and_no_memory(struct kunit *test)
+{
+	struct hv_fixture *fixture = test->priv;
+	struct vmb_hv_channel hv = channel_of(fixture);
+	struct vmb_hv_rings *rings;
+	unsigned int order;
+	struct page *pages;
+
+	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&hv, SZ_64K, SZ_64K, SZ_8K), 0);
+	rings = hv.rings;
+	pages = rings->pages;
+	order = rings->order;
+	rings->inbound_size = LARGEST;
+	rings->outbound_size = LARGEST;
+	rings->inbound_wanted = LARGEST;
+	rings->outbound_wanted = LARGEST;
+	hv.leaked = true;
+	KUNIT_EXPECT_EQ(test, vmb_hv_rings_renew(&hv), -ENOMEM);
+	KUNIT_EXPECT_TRUE(test, hv.leaked);
+	KUNIT_EXPECT_PTR_EQ(test, hv.rings, rings);
+	vmb_hv_rings_put(&hv);
+	KUNIT_EXPECT_TRUE(test, list_empty(&fixture->device.kept));
+	__free_pages(pages, order);
+}
+
 static struct kunit_case hv_rings_cases[] = {
 	KUNIT_CASE(test_as_wanted),
 	KUNIT_CASE(test_down_the_ladder),
@@ -156,6 +207,8 @@ static struct kunit_case hv_rings_cases[] = {
 	KUNIT_CASE(test_kept),
 	KUNIT_CASE(test_kept_for_several),
 	KUNIT_CASE(test_leaked),
+	KUNIT_CASE(test_leaked_and_opened_again),
+	KUNIT_CASE(test_leaked_and_no_memory),
 	{}
 };
 
