@@ -301,8 +301,11 @@ void vmb_hv_sub_end_close_all(struct vmb_hv_device *device)
 	list_for_each_entry_safe(offer, next_offer, &device->offers, node)
 		vmb_hv_offer_free(offer);
 	list_for_each_entry_safe(hv, next, &device->sub_channels, node) {
-		if (!hv->open_to_host)
+		/* What it was given and has not opened, the host takes back, too. */
+		if (!hv->open_to_host) {
+			hv->used = hv->channel;
 			continue;
+		}
 		hv->open_to_host = false;
 		hv->leaked |= vmb_hv_gpadl_is_alive(hv->channel,
 						    &hv->channel->ringbuffer_gpadlhandle);

@@ -82,7 +82,7 @@ struct vmb_hv_device {
  * @owner: our channel; NULL: unprepare was called.
  * @index: which sub-channel.
  * @open_to_host: it was opened, and hv_vmbus has not closed it yet.
- * @used: it was opened, so that the offer is not for another one.
+ * @used: it was opened, or its primary was closed: the offer is for nobody else.
  * @waiting: for an offer; only then it is given one.
  * @open_done: the open was tried, or will not be.
  *

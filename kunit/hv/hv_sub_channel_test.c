@@ -376,6 +376,26 @@ static void test_call_comes_too_late(struct kunit *test)
 	vmb_hv_sub_device_add(&fixture->device);
 }
 
+/* It was given to a sub-channel that had not opened it when its primary was closed. */
+static void test_primary_closes_before_the_open(struct kunit *test)
+{
+	struct hv_fixture *fixture = test->priv;
+	struct vmb_channel *owner = fixture->sub_channel;
+	struct vmb_hv_channel *hv;
+
+	vmb_hv_sub_allow(&fixture->device);
+	offer(fixture, 0);
+	hv = waiting(test, owner);
+	KUNIT_ASSERT_TRUE(test, vmb_hv_sub_find_offer(hv));
+	vmb_hv_sub_begin_close_all(&fixture->device);
+	vmb_hv_sub_end_close_all(&fixture->device);
+	stop_waiting(owner, hv);
+	KUNIT_EXPECT_TRUE(test, list_empty(&fixture->device.offers));
+	hv = waiting(test, owner);
+	KUNIT_EXPECT_FALSE(test, vmb_hv_sub_find_offer(hv));
+	stop_waiting(owner, hv);
+}
+
 static struct kunit_case hv_sub_channel_cases[] = {
 	KUNIT_CASE(test_offer_is_kept),
 	KUNIT_CASE(test_call_lasts_until_the_open),
@@ -387,6 +407,7 @@ static struct kunit_case hv_sub_channel_cases[] = {
 	KUNIT_CASE(test_somebody_looks),
 	KUNIT_CASE(test_sleep_invalidates_all),
 	KUNIT_CASE(test_call_comes_too_late),
+	KUNIT_CASE(test_primary_closes_before_the_open),
 	{}
 };
 
