@@ -54,8 +54,6 @@ static void vmb_hv_unprepare(struct vmb_channel *channel)
 		vmb_hv_sub_unprepare(hv);
 		return;
 	}
-	/* As it was found, for the device's next driver may be another's. */
-	set_channel_read_mode(hv->channel, HV_CALL_BATCHED);
 	vmb_hv_rings_put(hv);
 	kfree_rcu(hv, rcu);
 }
@@ -80,9 +78,14 @@ static void vmb_hv_ring(const struct hv_ring_buffer_info *info,
 	ring->size = info->ring_datasize;
 }
 
-/* The ring memory is ours again, unless the host may still reach it. */
-static void vmb_hv_take_pages_back(struct vmb_hv_channel *hv)
+/*
+ * The ring memory is ours again, unless the host may still reach it. The mode is as
+ * it was found, for the device's next driver may be another's; not before, for of
+ * two channels that are prepared at once only one is opened.
+ */
+static void vmb_hv_take_back(struct vmb_hv_channel *hv)
 {
+	set_channel_read_mode(hv->channel, HV_CALL_BATCHED);
 	hv->channel->ringbuffer_page = NULL;
 	hv->leaked |= vmb_hv_gpadl_is_alive(hv->channel,
 					    &hv->channel->ringbuffer_gpadlhandle);
@@ -101,7 +104,7 @@ static int vmb_hv_close(struct vmb_channel *channel)
 	ret = vmbus_disconnect_ring(hv->channel);
 	vmb_hv_sub_end_close_all(hv->device);
 	mutex_unlock(&hv->device->gpadl_lock);
-	vmb_hv_take_pages_back(hv);
+	vmb_hv_take_back(hv);
 	/* The host did not give up the pages; the mappings are ours in any case. */
 	if (ret)
 		hv->leaked = true;
@@ -135,7 +138,7 @@ static int vmb_hv_connect(struct vmb_hv_channel *hv, struct vmb_channel *channel
 		return 0;
 	/* It leaves our callback set. */
 	vmb_hv_silence(hv->channel);
-	vmb_hv_take_pages_back(hv);
+	vmb_hv_take_back(hv);
 	/* What the host has refused it would refuse again. */
 	return ret == -EAGAIN ? -ECONNREFUSED : ret;
 }

@@ -396,6 +396,23 @@ static void test_primary_closes_before_the_open(struct kunit *test)
 	stop_waiting(owner, hv);
 }
 
+/* Two channels of a device are made ready, and one of them is opened. */
+static void test_loser_leaves_the_mode_alone(struct kunit *test)
+{
+	struct hv_fixture *fixture = test->priv;
+	const struct vmb_channel_transport_operations *operations = &vmb_hv_channel_operations;
+	struct vmb_channel *other;
+	u32 inbound = SZ_16K, outbound = SZ_16K;
+
+	KUNIT_ASSERT_EQ(test, vmb_channel_allocate(&fixture->device.transport.device, false,
+						   &other), 0);
+	KUNIT_ASSERT_EQ(test, operations->prepare(other, &inbound, &outbound, SZ_8K), 0);
+	fixture->primary.callback_mode = HV_CALL_DIRECT;
+	operations->unprepare(other);
+	KUNIT_EXPECT_EQ(test, fixture->primary.callback_mode, HV_CALL_DIRECT);
+	vmb_channel_cleanup(other);
+}
+
 static struct kunit_case hv_sub_channel_cases[] = {
 	KUNIT_CASE(test_offer_is_kept),
 	KUNIT_CASE(test_call_lasts_until_the_open),
@@ -408,6 +425,7 @@ static struct kunit_case hv_sub_channel_cases[] = {
 	KUNIT_CASE(test_sleep_invalidates_all),
 	KUNIT_CASE(test_call_comes_too_late),
 	KUNIT_CASE(test_primary_closes_before_the_open),
+	KUNIT_CASE(test_loser_leaves_the_mode_alone),
 	{}
 };
 
