@@ -229,7 +229,8 @@ static void vmb_hv_sub_offered(struct vmbus_channel *channel)
 
 /*
  * The module goes. No device is left, so a call finds none and returns; one that
- * hv_vmbus is just about to make it alone could wait for.
+ * hv_vmbus is just about to make it alone could wait for, and so it is with the few
+ * instructions between the wake-up and the return of one that is over.
  */
 void vmb_hv_sub_exit(void)
 {
