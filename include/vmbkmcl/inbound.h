@@ -37,9 +37,12 @@ int vmb_channel_packet_complete(struct vmb_packet_completion *packet,
  * @packet: a packet that was delivered and not completed; gone afterwards.
  *
  * The peer gets no completion, and the inbound queue stops: nothing more is
- * delivered, nor are completions of our own packets read, until the channel is
- * started the next time, after a pause or an enable. The channel stays open, and
- * packets that were delivered before can and must be completed.
+ * delivered until the channel's started callback has been called the next time,
+ * after a pause, an enable, or a hibernation that came to nothing. Until then, or
+ * until a pause begins, completions of our own packets are not read either; in a
+ * pause they are, as always, for the client may need them to complete what it
+ * holds. The channel stays open, and packets that were delivered before can and
+ * must be completed.
  *
  * Context: any but hard interrupt.
  *

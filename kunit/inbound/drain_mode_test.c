@@ -94,6 +94,32 @@ static void packet_fails(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mode_of(fixture), VMB_DRAIN_STOPPED);
 }
 
+/* The pause hears of completions all the same, and nothing is delivered in it. */
+static void packet_fails_before_a_pause(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	u64 id;
+
+	channel_enable(fixture);
+	send_one(fixture, 0, 8, WAIT);
+	id = peer_expect_sent(fixture, 0, 8, WAIT);
+	peer_send_inband(fixture, 1, 8);
+	fail_packet(fixture, 0);
+	peer_answer(fixture, id, 16);
+	send_expect_ends(fixture, 0);
+	KUNIT_EXPECT_EQ(test, vmb_channel_pause(fixture->channel), 0);
+	memory_transport_run(&fixture->transport, fixture->channel);
+	send_expect_ends(fixture, 1);
+	send_expect_answered(fixture, 0, 0, 16);
+	peer_send_inband(fixture, 2, 8);
+	KUNIT_EXPECT_EQ(test, fixture->packet_count, 1);
+	KUNIT_EXPECT_EQ(test, vmb_channel_start(fixture->channel), 0);
+	channel_settle(fixture);
+	vmb_watchdog_stop(fixture->channel);
+	memory_transport_run(&fixture->transport, fixture->channel);
+	KUNIT_EXPECT_EQ(test, fixture->packet_count, 2);
+}
+
 static void packet_of_a_connection_that_is_over_fails(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
@@ -304,6 +330,7 @@ static void ring_breaks_while_paused(struct kunit *test)
 static struct kunit_case drain_mode_cases[] = {
 	KUNIT_CASE(packet_fails_while_closing),
 	KUNIT_CASE(packet_fails),
+	KUNIT_CASE(packet_fails_before_a_pause),
 	KUNIT_CASE(packet_of_a_connection_that_is_over_fails),
 	KUNIT_CASE(ring_breaks_while_closing),
 	KUNIT_CASE(what_was_sent_ends_while_paused),
