@@ -564,6 +564,7 @@ static void vmb_inbound_poll(struct vmb_channel *channel, bool passive)
 		break;
 	case VMB_BATCH_STARVED:
 		/* The next completion schedules us. */
+		WRITE_ONCE(inbound->batch.starved, true);
 		channel->counters.starved++;
 		break;
 	case VMB_BATCH_QUOTA:

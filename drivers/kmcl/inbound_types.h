@@ -193,6 +193,7 @@ static inline void vmb_packet_cache_put(struct vmb_packet_cache *cache,
  * @sent: of these, completions written.
  * @answered: packets refused, and completed in the client's place.
  * @signal: the peer is to be signalled.
+ * @starved: it ended with data that there was no packet object for.
  * @refusal: where vmb_ring_read() says why.
  *
  * The drain's alone. Reset when a batch begins.
@@ -204,6 +205,7 @@ struct vmb_batch {
 	u32 sent;
 	u32 answered;
 	bool signal;
+	bool starved;
 	enum vmb_refusal refusal;
 };
 

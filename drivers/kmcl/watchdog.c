@@ -45,7 +45,8 @@ static void vmb_watchdog_stalled(struct vmb_channel *channel, bool outbound)
 
 /*
  * Packets in the ring, packet objects to read them into, and the reader has not
- * moved: kick it, once until it moves.
+ * moved: kick it, once until it moves. Completions need no packet object: a drain
+ * that had none has left none of them, unless data is in front.
  */
 static void vmb_watchdog_poll_inbound(struct vmb_channel *channel)
 {
@@ -61,7 +62,7 @@ static void vmb_watchdog_poll_inbound(struct vmb_channel *channel)
 	    !(vmb_inbound_mode(inbound) & VMB_DRAIN_READS) ||
 	    test_bit(VMB_INBOUND_DRAINING, &inbound->flags) ||
 	    test_bit(VMB_INBOUND_BLOCKED, &inbound->flags) ||
-	    READ_ONCE(channel->outbound.starved)) {
+	    READ_ONCE(inbound->batch.starved)) {
 		watchdog->inbound_seen_waiting = false;
 		watchdog->inbound_kicked = false;
 		return;

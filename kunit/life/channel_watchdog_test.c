@@ -285,6 +285,46 @@ static void paused_channel_is_looked_after_again(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, delayed_work_pending(idle));
 }
 
+static void nothing_to_do(struct vmb_packet *packet, void *context, int status,
+			  const void *buffer, u32 length)
+{
+	complete(context);
+}
+
+/*
+ * The same, and the ring was found empty then: what came since is a completion, and
+ * the client may need it to give a packet back.
+ */
+static void starved_ring_that_was_empty(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_packet *packet = vmb_packet_allocate(fixture->channel);
+	DECLARE_COMPLETION_ONSTACK(ended);
+	struct peer_completion sent;
+	u32 i;
+
+	KUNIT_ASSERT_NOT_NULL(test, packet);
+	vmb_packet_set_completion_routine(packet, &ended, nothing_to_do);
+	KUNIT_ASSERT_EQ(test, vmb_packet_send(packet, NULL, 0, NULL, 0,
+					      VMB_CHANNEL_FORMAT_FLAG_WAIT_FOR_COMPLETION), 0);
+	KUNIT_ASSERT_TRUE(test, peer_receive(fixture, &sent));
+	for (i = 0; i < fixture->channel->pool.count; i++)
+		peer_put(fixture, &(struct peer_packet) { .type = 6, .transaction_id = i });
+	peer_publish(fixture);
+	peer_signal(fixture);
+	KUNIT_ASSERT_EQ(test, fixture->packet_count, fixture->channel->pool.count);
+	KUNIT_ASSERT_NE(test, fixture->channel->outbound.starved, 0);
+	peer_put(fixture, &(struct peer_packet) {
+		.type = 11, .transaction_id = sent.transaction_id });
+	peer_publish(fixture);
+	look(fixture, 3);
+	KUNIT_EXPECT_TRUE(test, completion_done(&ended));
+	KUNIT_EXPECT_EQ(test, fixture->channel->counters.stalls, 1);
+	for (i = 0; i < fixture->packet_count; i++)
+		channel_complete(fixture, i, NULL, 0);
+	vmb_packet_free(packet);
+}
+
 static struct kunit_case channel_watchdog_cases[] = {
 	KUNIT_CASE(room_without_a_signal),
 	KUNIT_CASE(room_of_just_now_is_no_stall),
@@ -293,6 +333,7 @@ static struct kunit_case channel_watchdog_cases[] = {
 	KUNIT_CASE(one_look_is_no_stall),
 	KUNIT_CASE(every_lost_signal_is_found),
 	KUNIT_CASE(starved_ring_is_no_stall),
+	KUNIT_CASE(starved_ring_that_was_empty),
 	KUNIT_CASE(failed_queue_is_no_stall),
 	KUNIT_CASE(idle_channel_is_no_stall),
 	KUNIT_CASE(nothing_runs_while_nothing_waits),
