@@ -142,10 +142,25 @@ vmb_external_data_add_transfer(struct vmb_packet_completion *packet,
 	return VMB_REFUSAL_NONE;
 }
 
+static int vmb_external_data_errno(enum vmb_refusal refusal)
+{
+	switch (refusal) {
+	case VMB_REFUSAL_NONE:
+		return 0;
+	case VMB_REFUSAL_TRANSFER_SET_UNKNOWN:
+		return -ENOENT;
+	case VMB_REFUSAL_TRANSFER_RANGE_BEYOND_SET:
+		return -ERANGE;
+	default:
+		return -EACCES;
+	}
+}
+
 /*
- * Find the pages that the ranges of a packet name. @pending: some of it is being
- * shared at this moment, so it is too early to say. What was found is released by
- * vmb_external_data_release(), also if the answer is a refusal.
+ * Find the pages that the ranges of a packet name, and keep the answer. @pending:
+ * some of it is being shared at this moment, or the VM is about to hibernate, so it
+ * is too early to say. What was found is released by vmb_external_data_release(),
+ * also if the answer is a refusal.
  */
 enum vmb_refusal
 vmb_external_data_resolve(struct vmb_packet_completion *packet, bool *pending)
@@ -160,6 +175,14 @@ vmb_external_data_resolve(struct vmb_packet_completion *packet, bool *pending)
 
 	vmb_range_walk_init(&walk, &packet->ranges, PAGE_SHIFT);
 	spin_lock_irqsave(&memory->lock, flags);
+	/* It has hibernated since, or is about to. */
+	if (unlikely(packet->external_known))
+		goto unlock;
+	if (unlikely(memory->quiesced)) {
+		*pending = true;
+		refusal = VMB_REFUSAL_PAGE_NOT_SHARED;
+		goto unlock;
+	}
 	if (packet->ranges.type == VMB_WIRE_TYPE_DATA_TRANSFER_PAGES) {
 		set = xa_load(&memory->sets, packet->ranges.set_id);
 		if (!set)
@@ -174,6 +197,11 @@ vmb_external_data_resolve(struct vmb_packet_completion *packet, bool *pending)
 			refusal = vmb_external_data_add_gpa(packet, &segment,
 							    &frame, pending);
 	}
+	if (likely(refusal == VMB_REFUSAL_NONE || !*pending)) {
+		packet->external_result = vmb_external_data_errno(refusal);
+		packet->external_known = true;
+	}
+unlock:
 	spin_unlock_irqrestore(&memory->lock, flags);
 	return refusal;
 }

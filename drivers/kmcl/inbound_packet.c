@@ -5,20 +5,6 @@
  */
 #include "inbound.h"
 
-static int vmb_external_data_errno(enum vmb_refusal refusal)
-{
-	switch (refusal) {
-	case VMB_REFUSAL_NONE:
-		return 0;
-	case VMB_REFUSAL_TRANSFER_SET_UNKNOWN:
-		return -ENOENT;
-	case VMB_REFUSAL_TRANSFER_RANGE_BEYOND_SET:
-		return -ERANGE;
-	default:
-		return -EACCES;
-	}
-}
-
 /*
  * The callback is over for now, and called again for the same packet. False: it is
  * not running for this one, or the client does not have it. @pending: not before
@@ -52,28 +38,27 @@ static bool vmb_inbound_defer(struct vmb_packet_completion *packet, bool pending
 	return true;
 }
 
-/* The first answer but "pending" is kept for the packet's life. */
+/* The first answer but "pending" is kept for the packet's life, or until hibernation. */
 static int vmb_external_data_know(struct vmb_packet_completion *packet)
 {
 	struct vmb_channel *channel = packet->channel;
 	enum vmb_refusal refusal;
 	bool pending = false;
 
-	if (packet->external_known)
+	/* Pairs with vmb_outbound_orphan_packets(). */
+	if (smp_load_acquire(&packet->external_known))
 		return packet->external_result;
 	packet->external_read_only = false;
 	packet->external_writable = false;
 	refusal = vmb_external_data_resolve(packet, &pending);
-	if (refusal != VMB_REFUSAL_NONE)
-		vmb_external_data_release(packet);
+	if (likely(refusal == VMB_REFUSAL_NONE))
+		return packet->external_result;
+	vmb_external_data_release(packet);
 	if (pending) {
 		vmb_inbound_defer(packet, true);
 		return -EINPROGRESS;
 	}
-	if (refusal != VMB_REFUSAL_NONE)
-		vmb_refuse(channel, &packet->wire, refusal);
-	packet->external_result = vmb_external_data_errno(refusal);
-	packet->external_known = true;
+	vmb_refuse(channel, &packet->wire, refusal);
 	return packet->external_result;
 }
 

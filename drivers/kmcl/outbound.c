@@ -349,17 +349,24 @@ bool vmb_outbound_close(struct vmb_channel *channel, bool for_good)
 	return abandoned;
 }
 
-/* Does the client hold packets with memory that it may be using? */
+/*
+ * Does the client hold packets with memory that it may be using? If not, it gets
+ * none until the VM resumes, or does not hibernate.
+ */
 bool vmb_outbound_client_has_external(struct vmb_channel *channel)
 {
 	struct vmb_packet_pool *pool = &channel->pool;
+	struct vmb_memory *memory = &channel->memory;
 	bool has = false;
 	u32 i;
 
 	spin_lock_irq(&channel->outbound.lock);
+	spin_lock(&memory->lock);
 	for (i = 0; i < pool->count; i++)
 		has |= vmb_packet_is_with_client(pool->memory[i]) &&
 		       pool->memory[i]->vector_count;
+	memory->quiesced = !has;
+	spin_unlock(&memory->lock);
 	spin_unlock_irq(&channel->outbound.lock);
 	return has;
 }
@@ -372,6 +379,8 @@ void vmb_outbound_orphan_packets(struct vmb_channel *channel)
 
 	vmb_life_assert_worker(channel);
 	spin_lock_irq(&channel->outbound.lock);
+	/* Who is looking for what a packet names keeps to what is found out first. */
+	spin_lock(&channel->memory.lock);
 	for (i = 0; i < pool->count; i++) {
 		struct vmb_packet_completion *packet = pool->memory[i];
 
@@ -383,9 +392,11 @@ void vmb_outbound_orphan_packets(struct vmb_channel *channel)
 			       VMB_PACKET_ORPHANED);
 		packet->wire.flags = 0;
 		/* What it names may be anybody's when the VM resumes. */
-		packet->external_known = true;
 		packet->external_result = -EACCES;
+		/* Pairs with vmb_external_data_know(). */
+		smp_store_release(&packet->external_known, true);
 	}
+	spin_unlock(&channel->memory.lock);
 	spin_unlock_irq(&channel->outbound.lock);
 }
 

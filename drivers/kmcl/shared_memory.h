@@ -112,6 +112,7 @@ struct vmb_gpadl {
  * @unused: woken when a GPADL's @users falls to 0, when it is unmapped, and when
  *	@calls falls to 0.
  * @calls: of the client's that are under way, and that the close waits for.
+ * @quiesced: the VM is about to hibernate: no pages are handed out; under @lock.
  * @awaited: a packet has named memory that is being shared, and may wait for it.
  * @accepting: the channel is open enough for GPADLs; under @mutex.
  */
@@ -124,6 +125,7 @@ struct vmb_memory {
 	struct xarray mapped;
 	wait_queue_head_t unused;
 	u32 calls;
+	bool quiesced;
 	bool awaited;
 	bool accepting;
 };

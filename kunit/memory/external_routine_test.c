@@ -16,7 +16,7 @@
  * struct routine_case - what happens while memory is being shared
  * @shared: the memory; first, since it is the fixture's private.
  * @observe: the fixture's own.
- * @during: what happens.
+ * @during: what happens; NULL: nothing.
  * @between: what happens in the middle of that; NULL: nothing.
  * @answer: what the client got.
  * @count: how often it has asked.
@@ -47,7 +47,7 @@ static void observe(void *observer, enum memory_transport_operation operation)
 	struct routine_case *mine = case_of(observer);
 
 	mine->observe(observer, operation);
-	if (operation == MEMORY_TRANSPORT_CREATE_GPADL)
+	if (operation == MEMORY_TRANSPORT_CREATE_GPADL && mine->during)
 		mine->during(observer);
 }
 
@@ -331,6 +331,71 @@ static void asked_on_top_of_the_callback(struct kunit *test)
 	expect_had_later(fixture);
 }
 
+/* The client holds a packet, and is quiesced so that the VM can hibernate. */
+static struct vmb_packet_completion *hold_and_quiesce(struct channel_fixture *fixture)
+{
+	struct vmb_packet_completion *packet;
+
+	share_memory(fixture, 0);
+	packet = peer_send_direct(fixture, shared_of(fixture)->memory, 0, BYTES);
+	vmb_life_pm_quiesce(fixture->channel, VMB_CHANNEL_STOP_HIBERNATING);
+	channel_settle(fixture);
+	KUNIT_ASSERT_TRUE(fixture->test, fixture->channel->memory.quiesced);
+	KUNIT_EXPECT_EQ(fixture->test, ask(fixture, packet), -EINPROGRESS);
+	KUNIT_EXPECT_EQ(fixture->test, packet->vector_count, 0);
+	return packet;
+}
+
+static void wake(struct channel_fixture *fixture)
+{
+	vmb_transport_device_pm_resume(&fixture->transport.device);
+	channel_settle(fixture);
+	vmb_watchdog_stop(fixture->channel);
+	memory_transport_run(&fixture->transport, fixture->channel);
+}
+
+/* Nobody looks again whether it holds memory, so it gets none before the VM goes on. */
+static void asked_when_quiesced(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_packet_completion *packet = hold_and_quiesce(fixture);
+
+	wake(fixture);
+	KUNIT_EXPECT_EQ(test, ask(fixture, packet), 0);
+	expect_memory(fixture, shared_of(fixture)->memory, BYTES);
+	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, NULL, 0), 0);
+}
+
+static void delete_in_closed(struct channel_fixture *fixture, enum channel_event event)
+{
+	if (event != CLOSED)
+		return;
+	KUNIT_EXPECT_EQ(fixture->test,
+			vmb_channel_delete_gpadl(fixture->channel,
+						 shared_of(fixture)->handle), 0);
+	shared_of(fixture)->handle = 0;
+}
+
+/* And then what the packet names may be anybody's. */
+static void asked_when_quiesced_and_after(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_packet_completion *packet = hold_and_quiesce(fixture);
+
+	fixture->on_state = delete_in_closed;
+	vmb_life_pm_close(fixture->channel);
+	channel_settle(fixture);
+	fixture->on_state = NULL;
+	KUNIT_EXPECT_EQ(test, ask(fixture, packet), -EACCES);
+	wake(fixture);
+	KUNIT_EXPECT_EQ(test, ask(fixture, packet), -EACCES);
+	KUNIT_EXPECT_EQ(test, vmb_channel_packet_complete(packet, NULL, 0), 0);
+	KUNIT_ASSERT_EQ(test, share(fixture), 0);
+	KUNIT_EXPECT_EQ(test, ask(fixture, peer_send_direct(fixture, shared_of(fixture)->memory,
+							    0, BYTES)), 0);
+	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, NULL, 0), 0);
+}
+
 static struct kunit_case routine_cases[] = {
 	KUNIT_CASE(asked_in_a_routine_of_the_drain),
 	KUNIT_CASE(asked_in_a_routine_that_is_told_of_an_error),
@@ -338,6 +403,8 @@ static struct kunit_case routine_cases[] = {
 	KUNIT_CASE(asked_in_a_routine_in_a_pause),
 	KUNIT_CASE(asked_in_a_routine_in_the_callback),
 	KUNIT_CASE(asked_on_top_of_the_callback),
+	KUNIT_CASE_SLOW(asked_when_quiesced),
+	KUNIT_CASE_SLOW(asked_when_quiesced_and_after),
 	{}
 };
 
