@@ -122,6 +122,9 @@ static int vmb_driver_bind_all(struct vmb_driver *driver)
 	lockdep_assert_held(&vmb_registry_lock);
 	list_for_each_entry(transport, &vmb_transports, node) {
 		binding = vmb_driver_claim(driver, transport);
+		/* It goes, and will say so in a moment. */
+		if (binding == ERR_PTR(-ENODEV))
+			continue;
 		if (IS_ERR(binding))
 			return PTR_ERR(binding);
 	}

@@ -4,6 +4,7 @@
  * driver has to bring to be registered.
  */
 #include <kunit/test.h>
+#include <linux/module.h>
 
 #include "../fixtures/channel_fixture.h"
 
@@ -296,6 +297,27 @@ static void transport_refuses_driver(struct kunit *test)
 	vmb_transport_unregister(&transport);
 }
 
+/* It is being unloaded, and has not said so yet: it is as good as gone. */
+static void transport_that_goes(struct kunit *test)
+{
+	static struct module module = { .state = MODULE_STATE_GOING };
+	struct vmb_driver driver = test_driver();
+	struct vmb_transport going = transport;
+	int ret;
+
+	going.owner = &module;
+	KUNIT_EXPECT_EQ(test, vmb_transport_register(&going), 0);
+	KUNIT_EXPECT_EQ(test, vmb_transport_register(&transport), 0);
+	ret = vmb_driver_register(&driver);
+	KUNIT_EXPECT_EQ(test, ret, 0);
+	KUNIT_EXPECT_EQ(test, bus.registered, 1);
+	if (!ret)
+		vmb_driver_unregister(&driver);
+	KUNIT_EXPECT_EQ(test, bus.registered, 0);
+	vmb_transport_unregister(&transport);
+	vmb_transport_unregister(&going);
+}
+
 static struct kunit_case channel_enable_cases[] = {
 	KUNIT_CASE(without_process_packet),
 	KUNIT_CASE(inbound_ring_too_small),
@@ -327,6 +349,7 @@ static struct kunit_case driver_registration_cases[] = {
 	KUNIT_CASE(driver_before_transport),
 	KUNIT_CASE(transport_before_driver),
 	KUNIT_CASE(transport_refuses_driver),
+	KUNIT_CASE(transport_that_goes),
 	{}
 };
 
