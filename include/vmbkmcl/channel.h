@@ -303,6 +303,9 @@ int vmb_channel_init_set_maximum_packet_count(struct vmb_channel *channel,
  * @packet_count: packets delivered and not completed at which delivery stops for
  *	want of memory; at least 1.
  *
+ * A server has one more, to read with. It may get that one, too, of packets that
+ * ask for no completion, of which a peer may have any number in flight.
+ *
  * Memory for them is allocated by enable. More than the inbound ring can hold of
  * the smallest packets there are not. Without this call there is one for each 256
  * bytes of the ring, so 256 with the default ring, or fewer, but no less than 32, if
