@@ -13,6 +13,8 @@
 #include "block_protocol.h"
 
 #define BLOCK_SECTOR_SIZE	512u
+/* Packets that are sent by block_control_ask(), one at a time. */
+#define BLOCK_CONTROL_PACKETS	1u
 
 /**
  * struct block_counters - what the client counts; sysfs has files of these names
@@ -131,11 +133,6 @@ static inline void block_client_count(struct block_client *client, u64 *counter,
 	spin_unlock_irqrestore(&client->lock, flags);
 }
 
-/* block_client.c */
-int block_client_ask(struct block_client *client,
-		     struct vmb_block_request *request, u32 request_length,
-		     const struct bio_vec *vector, void *answer, u32 answer_length);
-
 /* block_data.c */
 u32 block_random(struct rnd_state *random, u32 limit);
 int block_buffer_init(struct block_buffer *buffer);
@@ -145,6 +142,13 @@ void block_buffer_shape(struct block_buffer *buffer, struct rnd_state *random,
 void block_buffer_iter(const struct block_buffer *buffer, unsigned int direction,
 		       struct iov_iter *iter);
 bool block_buffer_clear(struct block_buffer *buffer);
+
+/* block_control.c */
+int block_control_ask(struct block_client *client,
+		      struct vmb_block_request *request, u32 request_length,
+		      const struct bio_vec *vector, void *answer, u32 answer_length);
+int block_control_identify(struct block_client *client);
+int block_control_share_status(struct block_client *client);
 
 /* block_provoke.c */
 int block_provoke(struct block_client *client);

@@ -146,10 +146,10 @@ static int block_provoke_one(struct block_client *client,
 
 	if (provocation->from_end)
 		le64_add_cpu(&request.sector, client->capacity);
-	ret = block_client_ask(client, &request,
-			       provocation->length ?: sizeof(request),
-			       vector.bv_len ? &vector : NULL,
-			       &answer, sizeof(answer));
+	ret = block_control_ask(client, &request,
+				provocation->length ?: sizeof(request),
+				vector.bv_len ? &vector : NULL,
+				&answer, sizeof(answer));
 	return block_provoke_judge(client, provocation->name, ret,
 				   ret == provocation->error);
 }

@@ -2,11 +2,14 @@
 /*
  * The source client: what its files share.
  *
- *   source.c		the device's life, and what sysfs shows
- *   run.c		what is done in which order
- *   send.c		packets by the thousand, from several threads
- *   external.c		packets with external data
+ *   common.c		how a request begins, and the account of what is wrong
  *   requests.c		synchronous requests, and the shared memory
+ *   external.c		packets with external data
+ *   send.c		packets by the thousand, from several threads
+ *   run.c		what is done in which order
+ *   source.c		the device's life, and what sysfs shows
+ *
+ * A file calls only those above it in this list.
  */
 #ifndef SOURCE_H
 #define SOURCE_H
@@ -149,24 +152,11 @@ struct source_device {
 	struct source_counters count;
 };
 
-/* run.c */
+/* common.c */
 u32 source_checksum(u32 crc, const void *data, size_t length);
 void source_make_request(struct vmb_source_request *request, u32 command,
 			 u32 stream, u64 sequence, u32 body_length);
 void source_wrong(struct source_device *source, const char *what, int error);
-void source_run(struct work_struct *work);
-
-/* send.c */
-u32 source_packet_context_size(void);
-void source_senders_init(struct source_device *source);
-int source_senders_start(struct source_device *source);
-void source_senders_wait(struct source_device *source);
-
-/* external.c */
-struct source_slots;
-struct source_slots *source_slots_create(struct source_device *source);
-int source_slots_send(struct source_slots *slots, u32 number);
-void source_slots_destroy(struct source_slots *slots);
 
 /* requests.c */
 int source_begin(struct source_device *source);
@@ -175,5 +165,20 @@ int source_try(struct source_device *source);
 int source_fill(struct source_device *source, u32 number);
 int source_time_out(struct source_device *source);
 int source_finished(struct source_device *source);
+
+/* external.c */
+struct source_slots;
+struct source_slots *source_slots_create(struct source_device *source);
+int source_slots_send(struct source_slots *slots, u32 number);
+void source_slots_destroy(struct source_slots *slots);
+
+/* send.c */
+u32 source_packet_context_size(void);
+void source_senders_init(struct source_device *source);
+int source_senders_start(struct source_device *source);
+void source_senders_wait(struct source_device *source);
+
+/* run.c */
+void source_run(struct work_struct *work);
 
 #endif
