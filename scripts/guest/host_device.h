@@ -2,15 +2,19 @@
 /*
  * The host's end of the echo client's channels: what its files share.
  *
- *   host_device.c        the device type, opening and closing
- *   host_sub_channels.c  offering sub-channels, taking channels back
- *   host_worker.c        what a channel does whenever either side has news
- *   host_plan.c          which packet comes next
+ *   host_report.c        what is said on standard error: what is wrong, the verdict
+ *   host_packet.c        the packets that all others are made of
  *   host_external.c      packets with external data, and checking that memory
  *   host_malformed.c     packets that are wrong on purpose
  *   host_framing.c       packets written byte by byte, and broken framing
  *   host_exchange.c      packets that the guest sends by itself
- *   host_check.c         transactions, completions and the verdict
+ *   host_check.c         transactions and completions
+ *   host_plan.c          which packet comes next
+ *   host_sub_channels.c  offering sub-channels, taking channels back
+ *   host_worker.c        what a channel does whenever either side has news
+ *   host_device.c        the device type, opening and closing
+ *
+ * A file calls only those above it in this list.
  *
  * Everything runs in QEMU's main loop under its big lock.
  */
@@ -169,29 +173,13 @@ static inline int64_t echo_now(void)	/* milliseconds */
 	return qemu_clock_get_ms(QEMU_CLOCK_REALTIME);
 }
 
-/* host_sub_channels.c */
-void echo_offers_init(struct echo_host *host, Error **errp);
-void echo_offers_destroy(struct echo_host *host);
-void echo_offers_reset(struct echo_host *host);
-void echo_offers_opened(struct echo_channel *channel);
-void echo_offers_closed(struct echo_channel *channel);
-void echo_offers_tick(struct echo_host *host);
-bool echo_answer_guest(struct echo_channel *channel);
+/* host_report.c */
+void echo_wrong(struct echo_channel *channel, const char *format, ...) G_GNUC_PRINTF(2, 3);
+bool echo_content(struct echo_channel *channel);
+void echo_report(struct echo_channel *channel, const char *tag);
 
-/* host_worker.c */
-void echo_worker_start(struct echo_channel *channel);
-void echo_worker_stop(struct echo_channel *channel);
-void echo_work(struct echo_channel *channel);
-void echo_tick(void *channel);
+/* host_packet.c */
 uint64_t echo_random(struct echo_channel *channel);
-
-/* host_plan.c */
-enum echo_next {
-	ECHO_NEXT_PACKET,		/* channel->packet is to be sent */
-	ECHO_NEXT_WAIT,			/* nothing until a completion comes */
-};
-void echo_plan_start(struct echo_channel *channel);
-enum echo_next echo_plan_next(struct echo_channel *channel);
 void echo_make_inband(struct echo_channel *channel, struct echo_packet *packet,
 		      uint32_t length, bool need_completion);
 void echo_make_control(struct echo_channel *channel, struct echo_packet *packet,
@@ -230,8 +218,28 @@ void echo_invalidate_exchanged(struct echo_channel *channel);
 void echo_begin_txn(struct echo_channel *channel, struct echo_packet *packet);
 /* True: the request is kept. */
 bool echo_check(struct echo_channel *channel, VMBusChanReq *req);
-void echo_wrong(struct echo_channel *channel, const char *format, ...) G_GNUC_PRINTF(2, 3);
-bool echo_content(struct echo_channel *channel);
-void echo_report(struct echo_channel *channel, const char *tag);
+
+/* host_plan.c */
+enum echo_next {
+	ECHO_NEXT_PACKET,		/* channel->packet is to be sent */
+	ECHO_NEXT_WAIT,			/* nothing until a completion comes */
+};
+void echo_plan_start(struct echo_channel *channel);
+enum echo_next echo_plan_next(struct echo_channel *channel);
+
+/* host_sub_channels.c */
+void echo_offers_init(struct echo_host *host, Error **errp);
+void echo_offers_destroy(struct echo_host *host);
+void echo_offers_reset(struct echo_host *host);
+void echo_offers_opened(struct echo_channel *channel);
+void echo_offers_closed(struct echo_channel *channel);
+void echo_offers_tick(struct echo_host *host);
+bool echo_answer_guest(struct echo_channel *channel);
+
+/* host_worker.c */
+void echo_worker_start(struct echo_channel *channel);
+void echo_worker_stop(struct echo_channel *channel);
+void echo_work(struct echo_channel *channel);
+void echo_tick(void *channel);
 
 #endif

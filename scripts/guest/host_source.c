@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The host's end of the source client's channel, as a QEMU device: its type, its
- * opening and closing, and the verdict. The guest sends; this end reads as it
- * pleases, checks, and answers.
+ * opening and closing. The guest sends; this end reads as it pleases, checks, and
+ * answers.
  *
  * modes=A:B:C says what the first, second, and every later open is for:
  *   finite          so many of each kind, then a verdict
@@ -21,58 +21,6 @@
 DECLARE_INSTANCE_CHECKER(struct source_host, SOURCE_HOST, TYPE_SOURCE_HOST)
 
 #define TICK_MS		2
-/* The first few say what happened; the counters have the rest. */
-#define COMPLAINTS	20
-
-int64_t source_now(void)
-{
-	return qemu_clock_get_ms(QEMU_CLOCK_REALTIME);
-}
-
-void source_wrong(struct source_host *host, const char *format, ...)
-{
-	va_list arguments;
-
-	if (++host->count.wrong > COMPLAINTS)
-		return;
-	va_start(arguments, format);
-	fprintf(stderr, "VMBHOST-SOURCE-WRONG ");
-	vfprintf(stderr, format, arguments);
-	fprintf(stderr, "\n");
-	va_end(arguments);
-}
-
-void source_report(struct source_host *host, const char *tag)
-{
-	struct source_counters *c = &host->count;
-
-	/* One call: the line must not be torn. */
-	fprintf(stderr, "%s {\"mode\": \"%s\", \"open\": %u, \"finished\": %s, "
-		"\"content\": %s, \"sends_received\": %" PRIu64 ", "
-		"\"tries_received\": %" PRIu64 ", \"externals_received\": %" PRIu64 ", "
-		"\"external_out_bytes\": %" PRIu64 ", "
-		"\"external_in_bytes\": %" PRIu64 ", \"gpadl_bytes\": %" PRIu64 ", "
-		"\"requests\": %" PRIu64 ", \"late_answers\": %" PRIu64 ", "
-		"\"completions\": %" PRIu64 ", "
-		"\"completions_out_of_order\": %" PRIu64 ", "
-		"\"completions_withheld\": %" PRIu64 ", "
-		"\"lost\": %" PRIu64 ", \"duplicated\": %" PRIu64 ", "
-		"\"reordered\": %" PRIu64 ", \"wrong\": %" PRIu64 ", "
-		"\"unexpected\": %" PRIu64 ", \"guest_ring_errors\": %" PRIu64 ", "
-		"\"slow_packets\": %" PRIu64 ", \"bursts\": %" PRIu64 ", "
-		"\"holds\": %" PRIu64 ", \"holds_that_blocked_guest\": %" PRIu64 ", "
-		"\"no_room_for_answer\": %" PRIu64 ", \"seconds\": %.3f}\n",
-		tag, host->mode_name, host->opens, host->finished ? "true" : "false",
-		host->content ? "true" : "false", c->sends_received, c->tries_received,
-		c->externals_received, c->external_out_bytes, c->external_in_bytes,
-		c->gpadl_bytes, c->requests, c->late_answers, c->completions,
-		c->completions_out_of_order, c->completions_withheld, c->lost,
-		c->duplicated, c->reordered, c->wrong, c->unexpected,
-		c->guest_ring_errors, c->slow_packets, c->bursts, c->holds,
-		c->holds_that_blocked_guest, c->no_room_for_answer,
-		(source_now() - host->opened_at) / 1000.0);
-	fflush(stderr);
-}
 
 static void source_notify(VMBusChannel *chan)
 {
@@ -137,6 +85,7 @@ static int source_open(VMBusChannel *chan)
 	host->content = false;
 	host->opened_at = source_now();
 	host->progress_at = host->opened_at;
+	source_answers_start(host);
 	source_pace_start(host);
 	timer_mod(host->timer, host->opened_at + TICK_MS);
 	vmbus_channel_notify_host(chan);
@@ -150,7 +99,7 @@ static void source_close(VMBusChannel *chan)
 
 	timer_del(host->timer);
 	source_report(host, "VMBHOST-SOURCE-CLOSED");
-	source_pace_stop(host);
+	source_answers_drop(host);
 	for (i = 0; i < SOURCE_STREAMS; i++)
 		g_hash_table_destroy(host->streams[i].missing);
 	vmbus_put_gpadl(host->gpadl);

@@ -2,9 +2,13 @@
 /*
  * The host's end of the source client's channel: what its files share.
  *
- *   host_source.c           the device type, opening, closing, the verdict
- *   host_source_pace.c      how fast the host reads, and what it answers when
+ *   host_source_report.c    what is said on standard error
+ *   host_source_answers.c   what the host answers when
  *   host_source_requests.c  what it makes of each request
+ *   host_source_pace.c      how fast it reads
+ *   host_source.c           the device type, opening, closing
+ *
+ * A file calls only those above it in this list.
  */
 #ifndef VMB_HOST_SOURCE_H
 #define VMB_HOST_SOURCE_H
@@ -87,22 +91,31 @@ struct source_host {
 	GQueue withheld;		/* until the guest says so */
 };
 
-/* host_source.c */
-int64_t source_now(void);		/* milliseconds */
+static inline int64_t source_now(void)	/* milliseconds */
+{
+	return qemu_clock_get_ms(QEMU_CLOCK_REALTIME);
+}
+
+/* host_source_report.c */
 void source_wrong(struct source_host *host, const char *format, ...) G_GNUC_PRINTF(2, 3);
 void source_report(struct source_host *host, const char *tag);
 
-/* host_source_pace.c */
-void source_pace_start(struct source_host *host);
-void source_pace_stop(struct source_host *host);
-void source_work(struct source_host *host);
-bool source_tick_is_needed(const struct source_host *host);
-void source_tick_allowance(struct source_host *host);
+/* host_source_answers.c */
 void source_answer(struct source_host *host, struct source_answer *answer);
 void source_answer_in_batch(struct source_host *host, struct source_answer *answer);
 bool source_owes_answers(const struct source_host *host);
+void source_answers_take_late(struct source_host *host);
+void source_answers_send(struct source_host *host);
+void source_answers_start(struct source_host *host);
+void source_answers_drop(struct source_host *host);
 
 /* host_source_requests.c: what is not kept for an answer is freed. */
 void source_handle(struct source_host *host, VMBusChanReq *req);
+
+/* host_source_pace.c */
+void source_pace_start(struct source_host *host);
+void source_work(struct source_host *host);
+bool source_tick_is_needed(const struct source_host *host);
+void source_tick_allowance(struct source_host *host);
 
 #endif

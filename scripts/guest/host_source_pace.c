@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How fast the host reads, and what it answers when. A guest's ring runs full
- * when its host is slow; so this one is, now and then, in every way that a host
- * can be. It never waits: what it does not want to do now it leaves to the next
- * tick.
+ * How fast the host reads. A guest's ring runs full when its host is slow; so
+ * this one is, now and then, in every way that a host can be. It never waits:
+ * what it does not want to do now it leaves to the next tick.
  */
 #include "host_source.h"
 
@@ -13,9 +12,6 @@
 #define SLOW_PACKETS_PER_TICK	4
 #define BURST_PACKETS		150
 #define BURST_PAUSE_MS		10
-/* One answer of so many comes late. */
-#define LATE_EVERY		61
-#define LATE_MS			30
 /* An endless run goes through the phases again and again. */
 #define ENDLESS_CYCLE		20000
 /* When a deaf host stops reading. */
@@ -116,83 +112,6 @@ static void was_read(struct source_host *host)
 	next_phase(host);
 }
 
-/* Every second batch the other way round. */
-static void flush_batch(struct source_host *host)
-{
-	bool turned = host->batches++ % 2;
-	uint32_t i;
-
-	for (i = 0; i < host->batched; i++)
-		source_answer(host, host->batch[turned ? host->batched - 1 - i : i]);
-	if (turned && host->batched > 1)
-		host->count.completions_out_of_order += host->batched;
-	host->batched = 0;
-}
-
-static void free_answer(struct source_answer *answer)
-{
-	vmbus_free_req(answer->req);
-	g_free(answer);
-}
-
-static void free_answers(GQueue *queue)
-{
-	struct source_answer *answer;
-
-	while ((answer = g_queue_pop_head(queue)))
-		free_answer(answer);
-}
-
-/* Behind all that are waiting. */
-void source_answer(struct source_host *host, struct source_answer *answer)
-{
-	g_queue_push_tail(&host->answers, answer);
-}
-
-/* When it pleases the host, and in what order. */
-void source_answer_in_batch(struct source_host *host, struct source_answer *answer)
-{
-	if (++host->deferrable % LATE_EVERY == 0) {
-		answer->due = source_now() + LATE_MS;
-		host->count.completions_withheld++;
-		g_queue_push_tail(&host->late, answer);
-		return;
-	}
-	host->batch[host->batched++] = answer;
-	if (host->batched == SOURCE_BATCH)
-		flush_batch(host);
-}
-
-static void take_late_answers(struct source_host *host)
-{
-	struct source_answer *answer;
-	int64_t now = source_now();
-
-	while ((answer = g_queue_peek_head(&host->late)) && answer->due <= now)
-		source_answer(host, g_queue_pop_head(&host->late));
-}
-
-static void send_answers(struct source_host *host)
-{
-	struct source_answer *answer;
-	ssize_t sent;
-
-	while ((answer = g_queue_peek_head(&host->answers))) {
-		/* The guest says when there is room again. */
-		if (vmbus_channel_reserve(host->chan, 0, answer->length)) {
-			host->count.no_room_for_answer++;
-			return;
-		}
-		sent = vmbus_channel_send_completion(answer->req, &answer->payload,
-						     answer->length);
-		if (sent < 0)
-			source_wrong(host, "cannot answer: %zd", sent);
-		host->count.completions++;
-		g_queue_pop_head(&host->answers);
-		free_answer(answer);
-	}
-}
-
 /*
  * One packet at a time: emptying a full ring at once loses a wake-up. True if
  * there may be more that may be read.
@@ -231,10 +150,9 @@ void source_work(struct source_host *host)
 {
 	bool more;
 
-	take_late_answers(host);
+	source_answers_take_late(host);
 	more = read_packets(host);
-	flush_batch(host);
-	send_answers(host);
+	source_answers_send(host);
 	if (more)
 		vmbus_channel_notify_host(host->chan);
 }
@@ -255,27 +173,11 @@ void source_tick_allowance(struct source_host *host)
 		host->allowance = SLOW_PACKETS_PER_TICK;
 }
 
-bool source_owes_answers(const struct source_host *host)
-{
-	return host->batched || host->answers.length || host->late.length ||
-	       host->withheld.length;
-}
-
 void source_pace_start(struct source_host *host)
 {
 	host->phase = 0;
 	host->cycle = 0;
-	host->batches = 0;
-	host->deferrable = 0;
 	host->turn = 0;
 	host->rest_until = 0;
 	begin_phase(host);
-}
-
-void source_pace_stop(struct source_host *host)
-{
-	flush_batch(host);
-	free_answers(&host->answers);
-	free_answers(&host->late);
-	free_answers(&host->withheld);
 }

@@ -10,15 +10,6 @@
 #define HOLD_QUIET_MS 100
 #define TICK_MS 20
 
-/* xorshift64: the same run again for the same seed. */
-uint64_t echo_random(struct echo_channel *channel)
-{
-	channel->random ^= channel->random << 13;
-	channel->random ^= channel->random >> 7;
-	channel->random ^= channel->random << 17;
-	return channel->random;
-}
-
 /* Read one packet at a time: emptying a full ring at once loses a wake-up. */
 static bool read_batch(struct echo_channel *channel)
 {
