@@ -118,17 +118,19 @@ extern u32 kernel_warnings_announced;
 #define DECLARE_STATIC_KEY_FALSE(name)	extern struct static_key_false name
 #define static_branch_unlikely(key)	((void)(key), false)
 
-/* Tracepoints take their arguments and do nothing. */
+/* Tracepoints take their arguments and do nothing: nobody has enabled one. */
 #define TP_PROTO(...)		__VA_ARGS__
 #define TP_ARGS(...)
 #define TP_STRUCT__entry(...)
 #define TP_fast_assign(...)
 #define TP_printk(...)
+#define TRACEPOINT(name, ...)						\
+	static inline bool trace_##name##_enabled(void) { return false; } \
+	static inline void trace_##name(__VA_ARGS__) {}
 #define DECLARE_EVENT_CLASS(...)
-#define DEFINE_EVENT(class, name, proto, args) \
-	static inline void trace_##name(proto) {}
+#define DEFINE_EVENT(class, name, proto, args)	TRACEPOINT(name, proto)
 #define TRACE_EVENT(name, proto, args, entry, assign, print) \
-	static inline void trace_##name(proto) {}
+	TRACEPOINT(name, proto)
 
 #include "locks.h"
 #include "objects.h"

@@ -111,6 +111,14 @@ static inline int atomic_cmpxchg(atomic_t *atomic, int old, int new)
 	return found;
 }
 
+static inline bool atomic_try_cmpxchg(atomic_t *atomic, int *old, int new)
+{
+	int expected = *old;
+
+	*old = atomic_cmpxchg(atomic, expected, new);
+	return *old == expected;
+}
+
 static inline bool test_bit(unsigned int bit, const unsigned long *bits)
 {
 	return *bits >> bit & 1;
@@ -166,6 +174,7 @@ static inline bool try_cmpxchg(unsigned long *word, unsigned long *old,
 #endif
 #define time_after(a, b)	((long)((b) - (a)) < 0)
 #define time_before(a, b)	time_after(b, a)
+#define time_after_eq(a, b)	(!time_before(a, b))
 #define msecs_to_jiffies(ms)	((unsigned long)(ms) * HZ / 1000)
 
 extern unsigned long jiffies;
@@ -177,6 +186,8 @@ typedef struct {
 
 #define init_waitqueue_head(queue)	((queue)->wakes = 0)
 #define wake_up(queue)			((void)(queue)->wakes++)
+/* Nobody is in a queue before he sleeps, so there may always be one. */
+#define wq_has_sleeper(queue)		((void)(queue), true)
 
 /* True: woken since @wakes. False: @deadline has come. */
 bool kernel_wait(const wait_queue_head_t *queue, u32 wakes,
