@@ -83,8 +83,9 @@ void peer_set(enum peer_field field, u32 value);
 u8 peer_peek(u32 index);
 void peer_poke(u32 index, u8 value);
 
-/* main.c */
+/* reached.c */
 void fuzz_count_refusal(enum vmb_refusal refusal);
+void fuzz_print_reached(void);
 
 /* The parts. */
 void fuzz_reader(struct fuzz_input *input);

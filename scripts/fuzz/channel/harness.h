@@ -98,8 +98,11 @@ enum outcome {
 	OUTCOME_COUNT
 };
 
-/* main.c */
+/* reached.c, with what fuzz.h has of it */
 void reached(enum outcome outcome);
+
+/* input.c */
+void input_begin(const u8 *bytes, size_t size);
 u8 take(void);
 u8 take_from_end(void);
 bool input_is_over(void);
@@ -115,10 +118,6 @@ struct pieces {
 	u32 count;
 	struct piece piece[PIECES];
 };
-
-/* Add memory, to the last piece if it goes on there. */
-void pieces_add(struct pieces *pieces, u64 address, u32 length);
-bool pieces_are_equal(const struct pieces *one, const struct pieces *other);
 
 /* A packet in the client's hands. */
 struct held {
@@ -222,6 +221,37 @@ struct end {
 	bool gave_up;
 };
 
+/* sent.c */
+u8 pattern(u32 sequence, u32 position);
+/* Add memory, to the last piece if it goes on there. */
+void pieces_add(struct pieces *pieces, u64 address, u32 length);
+bool pieces_are_equal(const struct pieces *one, const struct pieces *other);
+void check_order(const struct end *from, u32 begun, bool is_answer);
+
+/* packets_out.c */
+void slot_make(struct end *end, u8 how);
+void slot_free(struct slot *slot);
+void slot_send(struct slot *slot, bool plain);
+void slot_abandon(struct slot *slot);
+struct slot *slot_of_transaction(struct end *end, u64 id);
+void client_request(struct end *end);
+void slots_free_all(struct end *end);
+
+/* packets_in.c */
+void process_packet(struct vmb_channel *channel, void *context,
+		    struct vmb_packet_completion *packet, void *buffer,
+		    u32 length, u32 flags);
+void held_complete(struct end *end, u32 index, u32 length);
+void held_fail(struct end *end, u32 index);
+void held_fetch(struct end *end, u32 index);
+void held_misuse(struct end *end, u32 index);
+void held_complete_all(struct end *end);
+
+/* peer.c */
+void peer_opened(bool meddles);
+void peer_act(struct end *end);
+void peer_read(struct end *end, u32 most);
+
 /* end.c */
 void end_make(struct end *end, bool is_server);
 void end_enable(struct end *end);
@@ -232,32 +262,6 @@ void end_check_counters(struct end *end);
 void end_check_pages(struct end *end);
 void end_share(struct end *end, u32 page, u32 count, bool read_only);
 void end_unshare(struct end *end, u32 index);
-
-/* packets_in.c */
-void check_order(const struct end *from, u32 begun, bool is_answer);
-void process_packet(struct vmb_channel *channel, void *context,
-		    struct vmb_packet_completion *packet, void *buffer,
-		    u32 length, u32 flags);
-void held_complete(struct end *end, u32 index, u32 length);
-void held_fail(struct end *end, u32 index);
-void held_fetch(struct end *end, u32 index);
-void held_misuse(struct end *end, u32 index);
-void held_complete_all(struct end *end);
-
-/* packets_out.c */
-u8 pattern(u32 sequence, u32 position);
-void slot_make(struct end *end, u8 how);
-void slot_free(struct slot *slot);
-void slot_send(struct slot *slot, bool plain);
-void slot_abandon(struct slot *slot);
-struct slot *slot_of_transaction(struct end *end, u64 id);
-void client_request(struct end *end);
-void slots_free_all(struct end *end);
-
-/* peer.c */
-void peer_opened(bool meddles);
-void peer_act(struct end *end);
-void peer_read(struct end *end, u32 most);
 
 /* acts.c: what does not wait, so it may be done anywhere. */
 void acts_reset(void);

@@ -224,28 +224,6 @@ void held_fetch(struct end *end, u32 index)
 	end->fetching = NULL;
 }
 
-/*
- * Something that @from began to send then has come: so has all that it had sent
- * before, packets and completions.
- */
-void check_order(const struct end *from, u32 begun, bool is_answer)
-{
-	u32 i;
-
-	for (i = 0; i < from->sequence; i++) {
-		const struct sent *sent = &from->sent[i];
-
-		FUZZ_CHECK(!sent->accepted || sent->delivered || !sent->done ||
-			   sent->done > begun || (is_answer && sent->held));
-	}
-	for (i = 0; i < from->other->sequence; i++) {
-		const struct sent *sent = &from->other->sent[i];
-
-		FUZZ_CHECK(sent->answered || !sent->answer_done ||
-			   sent->answer_done > begun);
-	}
-}
-
 /* In the order in which it was sent, as it was sent. */
 static void check_fair(struct end *end, struct held *held)
 {

@@ -8,36 +8,6 @@
 
 #define WAITS	VMB_CHANNEL_FORMAT_FLAG_WAIT_FOR_COMPLETION
 
-u8 pattern(u32 sequence, u32 position)
-{
-	return sequence * 7 + position * 13 + position / 256 + 1;
-}
-
-void pieces_add(struct pieces *pieces, u64 address, u32 length)
-{
-	if (pieces->count) {
-		struct piece *last = &pieces->piece[pieces->count - 1];
-
-		if (last->address + last->length == address) {
-			last->length += length;
-			return;
-		}
-	}
-	FUZZ_CHECK(pieces->count < PIECES);
-	pieces->piece[pieces->count++] = (struct piece) { address, length };
-}
-
-bool pieces_are_equal(const struct pieces *one, const struct pieces *other)
-{
-	u32 i;
-
-	for (i = 0; i < one->count && i < other->count; i++)
-		if (one->piece[i].address != other->piece[i].address ||
-		    one->piece[i].length != other->piece[i].length)
-			return false;
-	return one->count == other->count;
-}
-
 /* How it ended. */
 static void count_end(const struct slot *slot, int status, u32 length)
 {
