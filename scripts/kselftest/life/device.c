@@ -24,12 +24,6 @@
 
 #include "storm.h"
 
-void storm_wrong(struct storm *storm, const char *what, s64 value)
-{
-	atomic64_inc(&storm->count.wrong);
-	dev_err_ratelimited(storm->device->dev, "storm: wrong: %s (%lld)\n", what, value);
-}
-
 static ssize_t rounds_store(struct device *dev, struct device_attribute *attribute,
 			    const char *buffer, size_t length)
 {

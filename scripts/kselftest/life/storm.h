@@ -2,9 +2,12 @@
 /*
  * The storm's client: what its files share.
  *
- *   device.c	the device, and what sysfs shows
+ *   wrong.c	what must not be, counted and logged
  *   packets.c	what comes in, and what the client sends
  *   rounds.c	the channel's life, and what is looked at in it
+ *   device.c	the device, and what sysfs shows
+ *
+ * A file calls only those above it in this list.
  */
 #ifndef STORM_H
 #define STORM_H
@@ -141,7 +144,7 @@ struct storm {
 	struct storm_counters count;
 };
 
-/* device.c */
+/* wrong.c */
 void storm_wrong(struct storm *storm, const char *what, s64 value);
 
 /* packets.c */
