@@ -17,7 +17,8 @@
 #   source      SPDX lines, where kernel versions may be asked for, file sizes,
 #               log lines that nobody limits or explains, what the documents show
 #               of the sources
-#   floors      no include and no call of the library goes up
+#   floors      no include and no call of the library goes up; files of clients, of
+#               the hosts' ends and of the fuzzer do not call in circles
 #
 # Without PART all of them. Each is a numbered result; the last line counts.
 set -eu
@@ -640,5 +641,8 @@ if wants floors; then
 	check "floors: a planted call upwards is seen" floors_see
 	check "floors: no include and no call goes up" \
 		scripts/static/floors.py --check "$scratch/6.12/drivers/kmcl"
+	check "floors: clients have no circle, hosts' ends and the fuzzer no large one" \
+		scripts/static/circles.py
+	check "floors: planted circles are found" scripts/static/circles.py --self-test
 fi
 checks_end
