@@ -19,7 +19,7 @@ SHARES, KEEPS, SLAB, RESERVED = 8, 1, 2, 4
 # Both rings of 64 KiB; packets of up to 64 bytes; 20,000 bytes in 2 ranges.
 LARGE, SIXTY_FOUR, EXTERNAL = 24, 3, 5
 # Acts of the top level; those of a client and of a peer are arguments.
-CLIENT, PEER, WORK, REQUEST, ENABLE, PAUSE, ARRANGE = 0, 5, 10, 11, 12, 13, 15
+CLIENT, PEER, WORK, REQUEST, ENABLE, PAUSE, LATER, ARRANGE = 0, 5, 10, 11, 12, 13, 14, 15
 INTERRUPT = bytes([CLIENT, 13, 0])
 # Others let 31 chances pass, many times.
 TAIL = bytes([0x1F] * 64)
@@ -56,6 +56,8 @@ def crafted():
     yield "starved", start() + burst(255) + burst(255) + hold + hold
     yield "quota", start() + bytes([ARRANGE, 0xA1]) + burst(9) + INTERRUPT + b"\7\7\7"
     yield "overtime", start() + bytes([ARRANGE, 0xC1]) + burst(99) + INTERRUPT * 3
+    # No signal tells of them; the watchdog runs since an answer is waited for.
+    yield "stalled", start() + send(1, 1) + burst(9) + bytes([LATER, 0x40]) * 70
     yield "deferred", start() + burst(9) + INTERRUPT + b"\x86" + bytes([WORK])
     yield "deferred-closed", start() + burst(9) + INTERRUPT + b"\x86" + \
         bytes([ENABLE, 0])

@@ -468,6 +468,7 @@ void hrtimer_start(struct hrtimer *timer, u64 delay, int mode)
 		FUZZ_CHECK(i + 1 < ARRAY_SIZE(timers));
 	timers[i] = timer;
 	timer->armed = true;
+	timer->delay = delay;
 }
 
 int hrtimer_cancel(struct hrtimer *timer)
@@ -494,6 +495,7 @@ static void run_timers(void)
 			continue;
 		timers[i] = NULL;
 		timer->armed = false;
+		jiffies += msecs_to_jiffies(timer->delay);
 		timer->function(timer);
 	}
 }

@@ -314,7 +314,7 @@ bool queue_delayed_work(struct workqueue_struct *queue,
 			struct delayed_work *delayed, unsigned long delay);
 bool cancel_delayed_work_sync(struct delayed_work *delayed);
 
-/* A timer is due whenever delayed work is. */
+/* A timer is due whenever delayed work is: its delay, in milliseconds, has passed then. */
 enum hrtimer_restart {
 	HRTIMER_NORESTART,
 };
@@ -322,6 +322,7 @@ enum hrtimer_restart {
 struct hrtimer {
 	enum hrtimer_restart (*function)(struct hrtimer *timer);
 	bool armed;
+	u64 delay;
 };
 
 #define VMB_HAVE_HRTIMER_SETUP
