@@ -31,6 +31,7 @@
 	X(held_at_the_limit)			\
 	X(send_not_mapped)			\
 	X(send_server_external)			\
+	X(send_pipe_waits)			\
 	X(ended_in_ring)			\
 	X(ended_by_completion)			\
 	X(ended_with_payload)			\
@@ -60,6 +61,7 @@
 	X(completion_dropped)			\
 	X(completion_empty)			\
 	X(packet_failed)			\
+	X(message_in)				\
 	X(packet_held_over_close)		\
 	X(external_given)			\
 	X(external_given_raw)			\
@@ -175,6 +177,7 @@ struct end {
 	bool fair;
 	bool is_server;
 	bool meddles;
+	bool is_pipe;
 	u8 in_class;
 	u8 out_class;
 	struct vmb_ring in;

@@ -46,6 +46,9 @@ static void configure(void)
 	if (kind & 2)
 		vmb_transport_device_set_dma_device(&end.device, &end.dev);
 	end.device.isolated = kind & 8;
+	end.is_pipe = limits & 0x40;
+	FUZZ_CHECK(!vmb_channel_init_set_flags(end.channel, end.is_pipe ?
+					       VMB_CHANNEL_INIT_FLAG_IS_PIPE : 0));
 	FUZZ_CHECK(!vmb_channel_init_set_maximum_packet_size(end.channel,
 							     sizes[packets % ARRAY_SIZE(sizes)]));
 	if (limits & 3)

@@ -336,8 +336,9 @@ static void count_send(const struct slot *slot, int ret)
 		reached(OUTCOME_send_not_mapped);
 		break;
 	case -EOPNOTSUPP:
-		FUZZ_CHECK(slot->end->is_server);
-		reached(OUTCOME_send_server_external);
+		FUZZ_CHECK(slot->end->is_server || slot->end->is_pipe);
+		reached(slot->end->is_pipe ? OUTCOME_send_pipe_waits :
+					     OUTCOME_send_server_external);
 		break;
 	default:
 		FUZZ_CHECK(!"an errno that no send has");
@@ -379,6 +380,9 @@ static bool is_allowed(const struct slot *slot, const struct shape *shape,
 	u32 i;
 
 	if (flags & ~0x1fu || length > slot->end->channel->maximum_packet_size)
+		return false;
+	/* A message has neither completion nor memory. */
+	if (slot->end->is_pipe && (flags & WAITS || slot->external))
 		return false;
 	for (i = 0; i < slot->pieces.count; i++)
 		bytes += slot->pieces.piece[i].length;

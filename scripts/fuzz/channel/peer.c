@@ -55,6 +55,12 @@ static void put_packet(struct end *end, u16 type, u16 flags, u64 id,
 	put(trailer, sizeof(trailer), size);
 }
 
+/* What begins a message of so many bytes: the header of a pipe. */
+static u64 message(u8 size)
+{
+	return (u64)size << 32 | VMB_WIRE_PIPE_DATA;
+}
+
 static void show(struct end *end)
 {
 	peer_choose(IN);
@@ -244,7 +250,8 @@ void peer_act(struct end *end)
 	peer_choose(IN);
 	switch (act % 16) {
 	case 0:
-		put_packet(end, VMB_WIRE_TYPE_DATA_INBAND, how & 1, how, NULL, 0,
+		put_packet(end, VMB_WIRE_TYPE_DATA_INBAND, how & 1,
+			   end->is_pipe ? message(act) : how, NULL, 0,
 			   (how >> 1) * 8, 0);
 		show(end);
 		break;

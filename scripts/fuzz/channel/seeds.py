@@ -18,6 +18,8 @@ SERVER, DMA, RAW, ISOLATED, MEDDLES, MERGE, CONTEXT, SHORT = (1 << n for n in ra
 SHARES, KEEPS, SLAB, RESERVED = 8, 1, 2, 4
 # Both rings of 64 KiB; packets of up to 64 bytes; 20,000 bytes in 2 ranges.
 LARGE, SIXTY_FOUR, EXTERNAL = 24, 3, 5
+# Without external data; the channel is a pipe.
+PIPE = 0x40
 # Acts of the top level; those of a client and of a peer are arguments.
 CLIENT, PEER, WORK, REQUEST, ENABLE, PAUSE, LATER, ARRANGE = 0, 5, 10, 11, 12, 13, 14, 15
 INTERRUPT = bytes([CLIENT, 13, 0])
@@ -84,6 +86,9 @@ def crafted():
         yield f"stale-id-{chances}", start() + send(1, 3, 1, 0, 4, 0, 9) + \
             bytes([PEER, 4, 0, 0x20, 0xE0]) + INTERRUPT + bytes([0]) + \
             send(1, 3, 1, 0, 7, 0, 9) + b"\xA7" + bytes([0] * chances)
+    # Messages of 64 bytes and of none, and what is no message.
+    yield "pipe", start(limits=PIPE) + bytes([PEER, 0x40, 0x12, PEER, 0, 8]) + INTERRUPT * 2 + \
+        bytes([PEER, 0, 8]) + INTERRUPT + send(1, 0) + send(2, 1) + burst(3) + INTERRUPT
     yield "failed", start() + burst(1) + INTERRUPT + b"\x84"
     # It says that it has read more than there was.
     yield "backwards", start(rings=6) + send(1, 0xF0) + bytes([PEER, 11, 3, 31]) + \
