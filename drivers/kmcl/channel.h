@@ -366,6 +366,7 @@ void vmb_life_stop(struct vmb_channel *channel,
 void vmb_life_request_disable(struct vmb_channel *channel,
 			      enum vmb_channel_stop_reason reason);
 void vmb_inbound_queue_work(struct vmb_channel *channel);
+struct vmb_channel *vmb_life_caller(struct vmb_channel *channel);
 
 /* transaction.c */
 int vmb_transactions_create(struct vmb_transactions *transactions, u32 limit);

@@ -172,3 +172,25 @@ void vmb_inbound_queue_work(struct vmb_channel *channel)
 	else
 		queue_work(channel->inbound.queue, &channel->inbound.work);
 }
+
+/*
+ * Is this call made from inside a state or packet callback of a channel of this
+ * device? Returns that channel, which is there as long as the callback runs, or NULL.
+ * Process context.
+ */
+struct vmb_channel *vmb_life_caller(struct vmb_channel *channel)
+{
+	struct vmb_transport_device *device = channel->device;
+	struct vmb_channel *other, *caller = NULL;
+
+	spin_lock_irq(&device->lock);
+	list_for_each_entry(other, &device->channels, device_node) {
+		if (vmb_life_is_callback(other) ||
+		    vmb_inbound_is_callback(&other->inbound)) {
+			caller = other;
+			break;
+		}
+	}
+	spin_unlock_irq(&device->lock);
+	return caller;
+}

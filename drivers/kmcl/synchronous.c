@@ -89,16 +89,51 @@ static struct vmb_synchronous *vmb_synchronous_make(struct vmb_channel *channel,
 	return request;
 }
 
+/* Does the request move only when the channel starts? */
+static bool vmb_synchronous_stands_still(const struct vmb_synchronous *request,
+					 bool in_own_callback)
+{
+	const struct vmb_packet *packet = request->packet;
+	const struct vmb_channel *channel = packet->channel;
+
+	if (READ_ONCE(packet->state) == VMB_SEND_HELD)
+		return !READ_ONCE(channel->outbound.sending);
+	/* Another channel's worker may be about to have completions read. */
+	return vmb_inbound_mode(&channel->inbound) == VMB_DRAIN_STOPPED &&
+	       (in_own_callback || READ_ONCE(channel->life.suspended));
+}
+
 /*
- * Wait in short steps, for a peer that has gone may have nobody who says so; and
- * nobody but the worker ends the request of a channel that is to be closed, so
- * if that waits itself, it has to give up. 0: it is done; -ETIMEDOUT; -ENODEV.
+ * A request in a callback of the channel, or of another one of the device: that
+ * channel's worker cannot go on, and the workers of one device wait for each other. If
+ * it is to close its channel, perhaps nobody else can end the request, which is given
+ * up then. Likewise if it is to pause the channel, and the request moves only after a
+ * start, which waits for the pause. 0: wait on; or an errno.
+ */
+static int vmb_synchronous_is_waited_for(const struct vmb_synchronous *request)
+{
+	struct vmb_channel *channel = request->packet->channel;
+	struct vmb_channel *caller = vmb_life_caller(channel);
+
+	if (!caller)
+		return 0;
+	if (vmb_life_has_to_end(caller))
+		return -ENODEV;
+	return vmb_life_flow(caller) == VMB_FLOW_PAUSING &&
+	       vmb_synchronous_stands_still(request, caller == channel) ?
+	       -EDEADLK : 0;
+}
+
+/*
+ * Wait in short steps: the peer may go without a word, and a worker that waits for this
+ * callback cannot say so. 0: the request is done; or an errno: give up.
  */
 static int vmb_synchronous_wait(struct vmb_channel *channel,
 				struct vmb_synchronous *request, long timeout)
 {
 	while (timeout) {
 		long step = min_t(long, timeout, VMB_SYNCHRONOUS_POLL);
+		int ret;
 
 		if (wait_for_completion_timeout(&request->done, step))
 			return 0;
@@ -106,8 +141,9 @@ static int vmb_synchronous_wait(struct vmb_channel *channel,
 			vmb_life_stop(channel, VMB_CHANNEL_STOP_PEER_GONE);
 			return -ENODEV;
 		}
-		if (vmb_life_is_callback(channel) && vmb_life_has_to_end(channel))
-			return -ENODEV;
+		ret = vmb_synchronous_is_waited_for(request);
+		if (ret)
+			return ret;
 		if (timeout != MAX_SCHEDULE_TIMEOUT)
 			timeout -= step;
 	}
@@ -187,8 +223,7 @@ static int vmb_synchronous_describe(struct vmb_synchronous *request,
 				    u32 vector_count, u32 flags, long timeout)
 {
 	struct vmb_channel *channel = request->packet->channel;
-	bool gives_up = timeout != MAX_SCHEDULE_TIMEOUT ||
-			vmb_life_is_callback(channel);
+	bool gives_up = timeout != MAX_SCHEDULE_TIMEOUT || vmb_life_caller(channel);
 	struct vmb_bounce *bounce;
 
 	if (gives_up && vmb_bounce_is_needed(vectors, vector_count)) {

@@ -259,7 +259,7 @@ int __must_check vmb_packet_send_with_external_pfns(struct vmb_packet *packet,
  * @buffer_size: bytes of @buffer, at most the channel's maximum packet size.
  * @vectors: external data, or NULL. Any memory, the caller's again when the
  *	call returns; if it may return before the peer has answered (it has a
- *	time-out, or is called from post_started) and the memory is one that
+ *	time-out, or is called from a callback) and the memory is one that
  *	cannot be kept from being freed, such as kmalloc's, it is copied.
  * @vector_count: entries of @vectors.
  * @flags: VMB_CHANNEL_FORMAT_FLAG_*. With WAIT_FOR_COMPLETION it waits for the
@@ -284,6 +284,11 @@ int __must_check vmb_packet_send_with_external_pfns(struct vmb_packet *packet,
  * Context: process context; any but hard interrupt for a time-out of 0 without
  * WAIT_FOR_COMPLETION. Not from opened, started, suspend and closed, nor from
  * the packet callbacks, processing_complete among them, where no answer can come.
+ * From a callback of another channel of the device it may wait, but not for longer
+ * than that channel can: if that is to be closed the request is given up (-ENODEV),
+ * and if it is to be paused, and the answer cannot come before a start (-EDEADLK);
+ * likewise from post_started. What was sent stays in flight then, as after a
+ * time-out.
  * Return: 0; -EAGAIN: with a time-out of 0: no room, or the channel does not
  * run; -ETIMEDOUT: the time is
  * over, with WAIT_FOR_COMPLETION and a time-out of 0 always unless the answer is

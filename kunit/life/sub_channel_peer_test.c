@@ -2,208 +2,15 @@
 /*
  * A sub-channel whose peer closes it only together with its primary, as hv_vmbus
  * has it, and packets of its own that name memory.
- *
- * The sub-channel is the fixture's channel, of which the test is the peer. Its
- * primary has a transport of its own here, with rings that nobody uses.
  */
 #include <kunit/test.h>
 #include <linux/delay.h>
 #include <linux/jiffies.h>
-#include <linux/vmalloc.h>
 
-#include "../fixtures/send_fixture.h"
+#include "../fixtures/peer_family_fixture.h"
 
 /* What a sub-channel gives a peer that does not complete a packet. */
 #define PATIENCE	(10 * HZ)
-/* And what is no longer "at once", on a VM that does other things, too. */
-#define AT_ONCE		(5 * HZ)
-
-/**
- * struct family - a primary beside the fixture's channel
- * @primary: it.
- * @operations: its transport's.
- * @rings: memory of both.
- * @size: bytes of each.
- * @closed: times it was closed.
- * @sub_closes: closes of the sub-channel; -EBUSY while @closed is 0.
- * @open_first: the sub-channel was to be opened before its primary was.
- *
- * In &sender.private.
- */
-struct family {
-	struct vmb_channel *primary;
-	struct vmb_channel_transport_operations operations;
-	u8 *rings;
-	u32 size;
-	u32 closed;
-	u32 sub_closes;
-	bool open_first;
-};
-
-static struct family *family_of(struct vmb_channel *channel)
-{
-	return vmb_channel_get_pointer(channel);
-}
-
-static struct family *family_of_fixture(struct channel_fixture *fixture)
-{
-	return sender_of(fixture)->private;
-}
-
-static int primary_prepare(struct vmb_channel *channel, u32 *inbound_size,
-			   u32 *outbound_size, u32 minimum_size)
-{
-	struct family *family = family_of(channel);
-
-	family->size = min(*inbound_size, *outbound_size);
-	*inbound_size = family->size;
-	*outbound_size = family->size;
-	family->rings = vzalloc(2 * family->size);
-	return family->rings ? 0 : -ENOMEM;
-}
-
-static void primary_unprepare(struct vmb_channel *channel)
-{
-	vfree(family_of(channel)->rings);
-}
-
-static struct vmb_ring ring_at(u8 *memory, u32 size)
-{
-	memset(memory, 0, size);
-	return (struct vmb_ring) {
-		.control = (void *)memory,
-		.data = memory + PAGE_SIZE,
-		.size = size - PAGE_SIZE,
-	};
-}
-
-static int primary_open(struct vmb_channel *channel)
-{
-	struct family *family = family_of(channel);
-	struct vmb_ring inbound = ring_at(family->rings, family->size);
-	struct vmb_ring outbound = ring_at(family->rings + family->size, family->size);
-
-	return vmb_channel_attach_rings(channel, &inbound, &outbound);
-}
-
-static int primary_close(struct vmb_channel *channel)
-{
-	family_of(channel)->closed++;
-	return 0;
-}
-
-static void primary_silent(struct vmb_channel *channel)
-{
-}
-
-static void primary_no_packet(struct vmb_channel *channel, void *context,
-			      struct vmb_packet_completion *packet, void *buffer,
-			      u32 length, u32 flags)
-{
-}
-
-static bool primary_peer_stays(struct vmb_channel *channel)
-{
-	return false;
-}
-
-/* The sub-channel's: its host closes it with its primary. */
-static int sub_close(struct vmb_channel *channel)
-{
-	struct channel_fixture *fixture = vmb_channel_get_pointer(channel);
-	struct family *family = family_of_fixture(fixture);
-
-	family->sub_closes++;
-	if (!family->closed && !fixture->transport.gone) {
-		channel_log(fixture, TRANSPORT_CLOSE, -EBUSY);
-		return -EBUSY;
-	}
-	return sender_of(fixture)->original->close(channel);
-}
-
-static int sub_open(struct vmb_channel *channel)
-{
-	struct channel_fixture *fixture = vmb_channel_get_pointer(channel);
-	struct family *family = family_of_fixture(fixture);
-
-	if (READ_ONCE(family->primary->life.state) != VMB_LIFE_OPEN)
-		family->open_first = true;
-	return sender_of(fixture)->original->open(channel);
-}
-
-static int peer_test_init(struct kunit *test)
-{
-	struct vmb_channel_transport_operations *operations;
-	struct channel_fixture *fixture;
-	struct family *family;
-	int ret;
-
-	ret = send_fixture_init(test);
-	if (ret)
-		return ret;
-	fixture = test->priv;
-	family = kunit_kzalloc(test, sizeof(*family), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, family);
-	sender_of(fixture)->private = family;
-	KUNIT_ASSERT_EQ(test, vmb_channel_allocate(&fixture->transport.device.device, false,
-						   &family->primary), 0);
-	family->operations = (struct vmb_channel_transport_operations) {
-		.prepare = primary_prepare,
-		.unprepare = primary_unprepare,
-		.open = primary_open,
-		.close = primary_close,
-		.signal = primary_silent,
-		.schedule = primary_silent,
-		.peer_gone = primary_peer_stays,
-	};
-	family->primary->operations = &family->operations;
-	vmb_channel_set_pointer(family->primary, family);
-	vmb_channel_init_set_process_packet_callbacks(family->primary, NULL,
-						      primary_no_packet, NULL);
-	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_primary_channel(fixture->channel,
-								   family->primary, 1), 0);
-	operations = send_change_transport(fixture);
-	operations->sub_channels_stay_open = true;
-	operations->close = sub_close;
-	operations->open = sub_open;
-	send_allow_external(fixture);
-	return 0;
-}
-
-static void peer_test_exit(struct kunit *test)
-{
-	struct channel_fixture *fixture = test->priv;
-	struct vmb_channel *primary = NULL;
-	u32 i;
-
-	if (!fixture || !fixture->private)
-		return;
-	fixture->transport.gone = true;
-	if (family_of_fixture(fixture))
-		primary = family_of_fixture(fixture)->primary;
-	if (primary) {
-		vmb_channel_disable(primary);
-		vmb_channel_disable(fixture->channel);
-		flush_work(&fixture->helper);
-		for (i = 0; i < SEND_FIXTURE_PACKETS; i++)
-			send_free(fixture, i);
-		vmb_channel_cleanup(fixture->channel);
-		fixture->channel = NULL;
-		vmb_channel_cleanup(primary);
-	}
-	send_fixture_exit(test);
-}
-
-/* The primary runs. */
-static void open_primary(struct channel_fixture *fixture)
-{
-	struct vmb_channel *primary = family_of_fixture(fixture)->primary;
-
-	KUNIT_ASSERT_EQ(fixture->test, vmb_channel_enable(primary), 0);
-	flush_work(&primary->life.work);
-	vmb_watchdog_stop(primary);
-	KUNIT_ASSERT_EQ(fixture->test, primary->life.state, VMB_LIFE_OPEN);
-}
 
 /* Both run, and the peer has a packet with a page of ours. Returns its id. */
 static u64 open_and_send(struct channel_fixture *fixture)
@@ -211,7 +18,7 @@ static u64 open_and_send(struct channel_fixture *fixture)
 	struct sent_packet sent;
 	struct bio_vec vector;
 
-	open_primary(fixture);
+	peer_family_open_primary(fixture);
 	channel_enable(fixture);
 	KUNIT_ASSERT_EQ(fixture->test, fixture->channel->life.state, VMB_LIFE_OPEN);
 	bvec_set_page(&vector, send_pages(fixture, 0), PAGE_SIZE, 0);
@@ -228,11 +35,6 @@ static void begin_to_disable(struct channel_fixture *fixture)
 								   CHANNEL_FIXTURE_PATIENCE), 0);
 }
 
-static int disable_primary(struct channel_fixture *fixture)
-{
-	return vmb_channel_disable(family_of_fixture(fixture)->primary);
-}
-
 static void expect_disabled(struct channel_fixture *fixture)
 {
 	KUNIT_EXPECT_EQ(fixture->test, channel_wait_for_help(fixture), 0);
@@ -243,7 +45,7 @@ static void expect_disabled(struct channel_fixture *fixture)
 static void test_peer_completes_it(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
-	struct family *family = family_of_fixture(fixture);
+	struct peer_family *family = peer_family_of(fixture);
 	u64 id = open_and_send(fixture);
 
 	begin_to_disable(fixture);
@@ -263,7 +65,7 @@ static void test_peer_completes_it(struct kunit *test)
 static void test_patience_ends(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
-	struct family *family = family_of_fixture(fixture);
+	struct peer_family *family = peer_family_of(fixture);
 	unsigned long begun;
 
 	open_and_send(fixture);
@@ -271,7 +73,7 @@ static void test_patience_ends(struct kunit *test)
 	begin_to_disable(fixture);
 	expect_disabled(fixture);
 	KUNIT_EXPECT_GE(test, jiffies - begun, PATIENCE);
-	KUNIT_EXPECT_LT(test, jiffies - begun, PATIENCE + AT_ONCE);
+	KUNIT_EXPECT_LT(test, jiffies - begun, PATIENCE + PEER_FAMILY_AT_ONCE);
 	send_expect_end(fixture, 0, 0, -EIO);
 	send_expect_ends(fixture, 1);
 	KUNIT_EXPECT_EQ(test, family->sub_closes, 1);
@@ -290,7 +92,7 @@ static void test_remove_has_less(struct kunit *test)
 	begin_to_disable(fixture);
 	expect_disabled(fixture);
 	KUNIT_EXPECT_GE(test, jiffies - begun, HZ);
-	KUNIT_EXPECT_LT(test, jiffies - begun, HZ + AT_ONCE);
+	KUNIT_EXPECT_LT(test, jiffies - begun, HZ + PEER_FAMILY_AT_ONCE);
 	send_expect_end(fixture, 0, 0, -EIO);
 }
 
@@ -307,12 +109,12 @@ static void test_nothing_to_wait_for(struct kunit *test)
 	begun = jiffies;
 	begin_to_disable(fixture);
 	expect_disabled(fixture);
-	KUNIT_EXPECT_LT(test, jiffies - begun, AT_ONCE);
-	KUNIT_EXPECT_EQ(test, family_of_fixture(fixture)->sub_closes, 1);
+	KUNIT_EXPECT_LT(test, jiffies - begun, PEER_FAMILY_AT_ONCE);
+	KUNIT_EXPECT_EQ(test, peer_family_of(fixture)->sub_closes, 1);
 }
 
 /* Once it waits no more it tries, and again if that was before the primary closed. */
-static void expect_closed_with_primary(struct kunit *test, struct family *family)
+static void expect_closed_with_primary(struct kunit *test, struct peer_family *family)
 {
 	KUNIT_EXPECT_GE(test, family->sub_closes, 1);
 	KUNIT_EXPECT_LE(test, family->sub_closes, 2);
@@ -322,14 +124,14 @@ static void expect_closed_with_primary(struct kunit *test, struct family *family
 static void test_primary_closes_it(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
-	struct family *family = family_of_fixture(fixture);
+	struct peer_family *family = peer_family_of(fixture);
 	unsigned long begun;
 
 	open_and_send(fixture);
 	begun = jiffies;
-	channel_help(fixture, disable_primary);
+	channel_help(fixture, peer_family_disable_primary);
 	expect_disabled(fixture);
-	KUNIT_EXPECT_LT(test, jiffies - begun, AT_ONCE);
+	KUNIT_EXPECT_LT(test, jiffies - begun, PEER_FAMILY_AT_ONCE);
 	KUNIT_EXPECT_EQ(test, family->closed, 1);
 	expect_closed_with_primary(test, family);
 	send_expect_end(fixture, 0, 0, -ENODEV);
@@ -340,15 +142,15 @@ static void test_primary_closes_it(struct kunit *test)
 static void test_primary_comes_after(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
-	struct family *family = family_of_fixture(fixture);
+	struct peer_family *family = peer_family_of(fixture);
 	unsigned long begun;
 
 	open_and_send(fixture);
 	begin_to_disable(fixture);
 	begun = jiffies;
-	KUNIT_EXPECT_EQ(test, disable_primary(fixture), 0);
+	KUNIT_EXPECT_EQ(test, peer_family_disable_primary(fixture), 0);
 	expect_disabled(fixture);
-	KUNIT_EXPECT_LT(test, jiffies - begun, AT_ONCE);
+	KUNIT_EXPECT_LT(test, jiffies - begun, PEER_FAMILY_AT_ONCE);
 	expect_closed_with_primary(test, family);
 	send_expect_end(fixture, 0, 0, -ENODEV);
 }
@@ -364,7 +166,7 @@ static void test_peer_goes(struct kunit *test)
 	begun = jiffies;
 	WRITE_ONCE(fixture->transport.gone, true);
 	expect_disabled(fixture);
-	KUNIT_EXPECT_LT(test, jiffies - begun, AT_ONCE);
+	KUNIT_EXPECT_LT(test, jiffies - begun, PEER_FAMILY_AT_ONCE);
 	send_expect_end(fixture, 0, 0, -ENODEV);
 }
 
@@ -385,9 +187,9 @@ static void wait_for_state(struct kunit *test, struct vmb_channel *channel,
 static void test_peer_comes_first(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
-	struct family *family = family_of_fixture(fixture);
+	struct peer_family *family = peer_family_of(fixture);
 
-	open_primary(fixture);
+	peer_family_open_primary(fixture);
 	channel_enable(fixture);
 	vmb_life_pm_quiesce(fixture->channel, VMB_CHANNEL_STOP_HIBERNATING);
 	vmb_life_pm_quiesce(family->primary, VMB_CHANNEL_STOP_HIBERNATING);
@@ -411,18 +213,18 @@ static void test_peer_comes_first(struct kunit *test)
 static void test_primary_closes_meanwhile(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
-	struct family *family = family_of_fixture(fixture);
+	struct peer_family *family = peer_family_of(fixture);
 	unsigned long begun;
 
-	open_primary(fixture);
+	peer_family_open_primary(fixture);
 	channel_enable(fixture);
 	vmb_life_pm_quiesce(fixture->channel, VMB_CHANNEL_STOP_HIBERNATING);
 	flush_work(&fixture->channel->life.work);
-	channel_help(fixture, disable_primary);
+	channel_help(fixture, peer_family_disable_primary);
 	wait_for_state(test, family->primary, VMB_LIFE_CLOSING);
 	begun = jiffies;
 	KUNIT_EXPECT_EQ(test, vmb_transport_device_pm_close(&fixture->transport.device), 0);
-	KUNIT_EXPECT_LT(test, jiffies - begun, AT_ONCE);
+	KUNIT_EXPECT_LT(test, jiffies - begun, PEER_FAMILY_AT_ONCE);
 	expect_disabled(fixture);
 	KUNIT_EXPECT_EQ(test, family->closed, 1);
 }
@@ -479,7 +281,7 @@ static void sub_channel_waits_in_closed(struct channel_fixture *fixture,
 static void test_both_take_too_long(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
-	struct vmb_channel *primary = family_of_fixture(fixture)->primary;
+	struct vmb_channel *primary = peer_family_of(fixture)->primary;
 	struct vmb_channel_state_change_callbacks callbacks;
 	struct held_send held;
 
@@ -491,12 +293,12 @@ static void test_both_take_too_long(struct kunit *test)
 	held.packet = vmb_packet_allocate(primary);
 	KUNIT_ASSERT_NOT_NULL(test, held.packet);
 	vmb_packet_set_completion_routine(held.packet, &held, held_send_ended);
-	open_primary(fixture);
+	peer_family_open_primary(fixture);
 	channel_enable(fixture);
 	send_make(fixture, 0);
 	fixture->on_state = sub_channel_waits_in_closed;
 	KUNIT_EXPECT_EQ(test, vmb_transport_device_pm_close(&fixture->transport.device), -EBUSY);
-	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&held.ended, AT_ONCE), 0);
+	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&held.ended, PEER_FAMILY_AT_ONCE), 0);
 	wait_for_state(test, primary, VMB_LIFE_OPEN);
 	wait_for_state(test, fixture->channel, VMB_LIFE_OPEN);
 	fixture->on_state = NULL;
@@ -524,8 +326,8 @@ static struct kunit_case sub_channel_peer_cases[] = {
 
 static struct kunit_suite sub_channel_peer_suite = {
 	.name = "vmbkmcl_sub_channel_peer",
-	.init = peer_test_init,
-	.exit = peer_test_exit,
+	.init = peer_family_init,
+	.exit = peer_family_exit,
 	.test_cases = sub_channel_peer_cases,
 };
 

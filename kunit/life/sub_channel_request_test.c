@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Requests that wait for their answer, made in callbacks of a primary and of its
+ * sub-channel. Their workers wait for each other, and so do pause and disable: if
+ * the request waited longer than they can, it would be for ever.
+ */
+#include <kunit/test.h>
+#include <linux/delay.h>
+#include <linux/jiffies.h>
+
+#include "../fixtures/peer_family_fixture.h"
+
+static int ask(struct vmb_channel *channel, const struct bio_vec *vectors)
+{
+	return vmb_channel_send_synchronous_request(channel, NULL, 0, vectors, !!vectors,
+						    WAIT, NULL, NULL,
+						    MAX_SCHEDULE_TIMEOUT);
+}
+
+static int ask_sub_channel(struct peer_family *family)
+{
+	return ask(family->sub_channel, NULL);
+}
+
+static int ask_primary(struct peer_family *family)
+{
+	return ask(family->primary, NULL);
+}
+
+/* The page is the caller's again when the request returns. */
+static int ask_primary_with_page(struct peer_family *family)
+{
+	struct bio_vec vector;
+
+	bvec_set_page(&vector, family->page, PAGE_SIZE, 0);
+	return ask(family->primary, &vector);
+}
+
+static void sub_channel_asks(struct channel_fixture *fixture, enum channel_event event)
+{
+	struct peer_family *family = peer_family_of(fixture);
+
+	if (event != POST_STARTED)
+		return;
+	wait_for_completion(&family->go_on);
+	family->answer = family->ask(family);
+}
+
+static void sub_channel_asks_in_packet(struct channel_fixture *fixture,
+				       struct channel_packet *packet)
+{
+	struct peer_family *family = peer_family_of(fixture);
+
+	channel_complete_inline(fixture, packet);
+	family->answer = family->ask(family);
+}
+
+static int pause_primary(struct channel_fixture *fixture)
+{
+	return vmb_channel_pause(peer_family_of(fixture)->primary);
+}
+
+static void wait_for_request(struct kunit *test, struct vmb_channel *channel)
+{
+	unsigned long end = jiffies + CHANNEL_FIXTURE_PATIENCE;
+
+	while (!READ_ONCE(channel->counters.sends) && time_before(jiffies, end))
+		usleep_range(100, 200);
+	KUNIT_ASSERT_EQ(test, READ_ONCE(channel->counters.sends), 1);
+}
+
+/* The primary asks in post_started, and waits until it may. */
+static void open_primary_that_asks(struct channel_fixture *fixture)
+{
+	struct peer_family *family = peer_family_of(fixture);
+
+	family->ask = ask_sub_channel;
+	KUNIT_ASSERT_EQ(fixture->test, vmb_channel_enable(family->primary), 0);
+	peer_family_wait_for_flow(fixture->test, family->primary, VMB_FLOW_RUNNING);
+	channel_enable(fixture);
+	complete_all(&family->go_on);
+	wait_for_request(fixture->test, fixture->channel);
+}
+
+/* The sub-channel does. */
+static void open_sub_channel_that_asks(struct channel_fixture *fixture,
+				       int (*what)(struct peer_family *family))
+{
+	struct peer_family *family = peer_family_of(fixture);
+
+	peer_family_open_primary(fixture);
+	family->ask = what;
+	family->page = send_pages(fixture, 0);
+	fixture->on_state = sub_channel_asks;
+	KUNIT_ASSERT_EQ(fixture->test, vmb_channel_enable(fixture->channel), 0);
+	peer_family_wait_for_flow(fixture->test, fixture->channel, VMB_FLOW_RUNNING);
+}
+
+/* Whoever helps returns, and the request has said why. */
+static void expect_given_up(struct channel_fixture *fixture, int why)
+{
+	struct peer_family *family = peer_family_of(fixture);
+	bool hangs = !wait_for_completion_timeout(&fixture->helped, PEER_FAMILY_AT_ONCE);
+
+	if (hangs) {
+		KUNIT_FAIL(fixture->test, "the request is not given up");
+		WRITE_ONCE(family->gone, true);
+		WRITE_ONCE(fixture->transport.gone, true);
+		wait_for_completion(&fixture->helped);
+	}
+	KUNIT_EXPECT_EQ(fixture->test, fixture->help_result, 0);
+	KUNIT_EXPECT_EQ(fixture->test, family->answer, why);
+}
+
+/* Nobody else stops the sub-channel. */
+static void test_primary_asks_and_is_disabled(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	open_primary_that_asks(fixture);
+	channel_help(fixture, peer_family_disable_primary);
+	expect_given_up(fixture, -ENODEV);
+}
+
+/* Its worker waits for the sub-channel's, and only it could end the packet. */
+static void test_sub_channel_asks_and_primary_is_disabled(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct peer_family *family = peer_family_of(fixture);
+
+	open_sub_channel_that_asks(fixture, ask_primary_with_page);
+	complete_all(&family->go_on);
+	wait_for_request(test, family->primary);
+	channel_help(fixture, peer_family_disable_primary);
+	expect_given_up(fixture, -ENODEV);
+	KUNIT_EXPECT_EQ(test, page_ref_count(family->page), 1);
+}
+
+/* In a packet callback that sleeps. */
+static void test_packet_asks_and_sub_channel_is_disabled(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct peer_family *family = peer_family_of(fixture);
+
+	peer_family_open_primary(fixture);
+	family->ask = ask_primary;
+	fixture->process = sub_channel_asks_in_packet;
+	vmb_channel_set_incoming_processing_at_passive(fixture->channel, true);
+	channel_enable(fixture);
+	peer_send_inband(fixture, 1, 8);
+	wait_for_request(test, family->primary);
+	channel_help(fixture, channel_help_disable);
+	expect_given_up(fixture, -ENODEV);
+}
+
+/* The answer lies behind a packet that is delivered after the start. */
+static void test_primary_asks_and_is_paused(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct peer_family *family = peer_family_of(fixture);
+	u64 id;
+
+	open_primary_that_asks(fixture);
+	id = peer_expect_sent(fixture, 0, 0, WAIT);
+	channel_help(fixture, pause_primary);
+	peer_family_wait_for_flow(test, fixture->channel, VMB_FLOW_PAUSED);
+	peer_put(fixture, &(struct peer_packet) { .type = 6, .transaction_id = 1 });
+	peer_answer(fixture, id, 0);
+	expect_given_up(fixture, -EDEADLK);
+	KUNIT_EXPECT_EQ(test, vmb_channel_start(family->primary), 0);
+}
+
+/* But one that comes is waited for. */
+static void test_primary_is_paused_and_answered(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	u64 id;
+
+	open_primary_that_asks(fixture);
+	id = peer_expect_sent(fixture, 0, 0, WAIT);
+	channel_help(fixture, pause_primary);
+	peer_family_wait_for_flow(test, fixture->channel, VMB_FLOW_PAUSED);
+	/* Longer than any of its looks. */
+	msleep(500);
+	peer_answer(fixture, id, 0);
+	expect_given_up(fixture, 0);
+}
+
+/* It is held until a start, which waits for the pause. */
+static void test_primary_is_paused_and_sub_channel_asks(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct peer_family *family = peer_family_of(fixture);
+
+	open_sub_channel_that_asks(fixture, ask_primary);
+	channel_help(fixture, pause_primary);
+	peer_family_wait_for_flow(test, family->primary, VMB_FLOW_PAUSED);
+	complete_all(&family->go_on);
+	expect_given_up(fixture, -EDEADLK);
+	KUNIT_EXPECT_EQ(test, vmb_channel_start(family->primary), 0);
+}
+
+static struct kunit_case sub_channel_request_cases[] = {
+	KUNIT_CASE(test_primary_asks_and_is_disabled),
+	KUNIT_CASE(test_sub_channel_asks_and_primary_is_disabled),
+	KUNIT_CASE(test_packet_asks_and_sub_channel_is_disabled),
+	KUNIT_CASE(test_primary_asks_and_is_paused),
+	KUNIT_CASE(test_primary_is_paused_and_answered),
+	KUNIT_CASE(test_primary_is_paused_and_sub_channel_asks),
+	{}
+};
+
+static struct kunit_suite sub_channel_request_suite = {
+	.name = "vmbkmcl_sub_channel_request",
+	.init = peer_family_init,
+	.exit = peer_family_exit,
+	.test_cases = sub_channel_request_cases,
+};
+
+kunit_test_suite(sub_channel_request_suite);
