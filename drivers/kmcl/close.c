@@ -68,6 +68,9 @@ static enum vmb_drained vmb_life_drain(struct vmb_channel *channel, bool closing
 				   VMB_PEER_GONE_POLL)) {
 		if (closing && channel->operations->peer_gone(channel))
 			vmb_send_stop(channel, true);
+		/* The watchdog is stopped: nobody else hears of room. */
+		if (closing)
+			vmb_outbound_flush(channel);
 		if (!closing && vmb_life_has_to_end(channel))
 			return VMB_DRAINED_BY_CLOSE;
 		if (time_after(jiffies, warned + VMB_DRAIN_WARN_PERIOD)) {

@@ -325,6 +325,28 @@ static void starved_ring_that_was_empty(struct kunit *test)
 	vmb_packet_free(packet);
 }
 
+/* A close that waits for the client looks after what waits for room. */
+static void close_finds_room_without_a_signal(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_channel *channel = fixture->channel;
+	unsigned long end = jiffies + CHANNEL_FIXTURE_PATIENCE;
+
+	fill(fixture);
+	peer_send_inband(fixture, 2, 8);
+	channel_help(fixture, channel_help_disable);
+	KUNIT_ASSERT_NE(test, wait_for_completion_timeout(&fixture->suspended,
+							  CHANNEL_FIXTURE_PATIENCE), 0);
+	peer_expect_completion(fixture, 0, LARGE);
+	peer_release(fixture);
+	while (!vmb_outbound_queue_is_empty(channel) && time_before(jiffies, end))
+		usleep_range(100, 200);
+	peer_expect_completion(fixture, 1, LARGE);
+	KUNIT_EXPECT_FALSE(test, completion_done(&fixture->helped));
+	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 2, NULL, 0), 0);
+	KUNIT_EXPECT_EQ(test, channel_wait_for_help(fixture), 0);
+}
+
 static struct kunit_case channel_watchdog_cases[] = {
 	KUNIT_CASE(room_without_a_signal),
 	KUNIT_CASE(room_of_just_now_is_no_stall),
@@ -340,6 +362,7 @@ static struct kunit_case channel_watchdog_cases[] = {
 	KUNIT_CASE(timer_finds_room_without_a_signal),
 	KUNIT_CASE(timer_finds_packets_without_a_signal),
 	KUNIT_CASE(stopped_timer_is_not_started),
+	KUNIT_CASE(close_finds_room_without_a_signal),
 	KUNIT_CASE(paused_channel_is_looked_after),
 	KUNIT_CASE(paused_channel_is_looked_after_again),
 	{}
