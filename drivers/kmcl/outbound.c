@@ -17,8 +17,6 @@
 
 #include <trace/events/vmbkmcl.h>
 
-/* What is written at a time, with interrupts off. */
-#define VMB_OUTBOUND_BUDGET	32u
 /* Packet objects that the drain takes at a time, likewise. */
 #define VMB_OUTBOUND_TAKEN	64u
 /* So many are enough for a drain that had none, or a quarter of all. */

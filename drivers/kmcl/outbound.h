@@ -49,6 +49,9 @@ bool vmb_send_completed(struct vmb_channel *channel, u64 transaction_id,
 void vmb_packets_empty_free_list(struct vmb_channel *channel);
 
 /* outbound.c */
+/* What of the queue is written at a time, with interrupts off. */
+#define VMB_OUTBOUND_BUDGET	32u
+
 void vmb_outbound_init(struct vmb_outbound *outbound);
 void vmb_outbound_open(struct vmb_channel *channel);
 bool vmb_outbound_close(struct vmb_channel *channel, bool for_good);

@@ -89,10 +89,30 @@ static noinline int vmb_send_queue(struct vmb_channel *channel,
 	return 0;
 }
 
+/* Bytes of the ring that something in the queue will take. */
+static u32 vmb_send_size_of_entry(const struct vmb_queue_entry *entry)
+{
+	u32 ranges_length = 0, payload_length, size;
+
+	if (entry->kind == VMB_QUEUE_COMPLETION) {
+		payload_length = container_of(entry, struct vmb_packet_completion,
+					      queue)->completion_length;
+	} else {
+		const struct vmb_packet *packet = container_of(entry, struct vmb_packet,
+							       queue);
+
+		payload_length = packet->payload_length;
+		if (packet->external.count)
+			ranges_length = packet->external.ranges_length;
+	}
+	return vmb_ring_packet_size(ranges_length, payload_length, &size) ? 0 : size;
+}
+
 /*
  * Another CPU delivers packets and has the writer: it writes what waits
- * when its batch ends. Is the packet's turn then, and room for it? As far as can
- * be told now; if the batch takes the room, the packet is the next that gets some.
+ * when its batch ends. Is the packet's turn then, and room for it behind what is in
+ * the queue? As far as can be told now; if the batch takes the room, the packet
+ * waits for some like others.
  */
 static noinline bool vmb_send_is_next(const struct vmb_channel *channel,
 				      const struct vmb_packet *packet, u32 length)
@@ -100,13 +120,22 @@ static noinline bool vmb_send_is_next(const struct vmb_channel *channel,
 	const struct vmb_outbound *outbound = &channel->outbound;
 	u32 ranges_length = packet->external.count ?
 			    packet->external.ranges_length : 0;
+	const struct vmb_queue_entry *entry;
+	u32 ahead = 0;
 	u32 size;
 
 	lockdep_assert_held(&outbound->lock);
-	return outbound->sending && !vmb_outbound_may_write(channel) &&
-	       !outbound->writer.pending_send_size &&
-	       !vmb_ring_packet_size(ranges_length, length, &size) &&
-	       vmb_ring_writer_has_room(&outbound->writer, size);
+	if (!outbound->sending || vmb_outbound_may_write(channel) ||
+	    outbound->writer.pending_send_size ||
+	    vmb_ring_packet_size(ranges_length, length, &size))
+		return false;
+	list_for_each_entry(entry, &outbound->queue, node) {
+		/* More than are written when the batch ends. */
+		if (++ahead == VMB_OUTBOUND_BUDGET)
+			return false;
+		size += vmb_send_size_of_entry(entry);
+	}
+	return vmb_ring_writer_has_room(&outbound->writer, size);
 }
 
 /* Ring, queue, or an errno, after which nothing was done. */
