@@ -416,6 +416,8 @@ static enum vmb_batch_end vmb_inbound_drain_atomic(struct vmb_channel *channel,
 	 */
 	if (vmb_outbound_end_batch(channel))
 		channel->operations->signal(channel);
+	/* The peer need not wait for what they do. */
+	vmb_outbound_call_ended(channel);
 	local_bh_enable();
 	return end;
 }
@@ -545,7 +547,7 @@ static void vmb_inbound_poll(struct vmb_channel *channel, bool passive)
 
 	if (mode == VMB_DRAIN_STOPPED) {
 		/* Stopped or not, there may be room for what waits. */
-		if (!vmb_outbound_queue_is_empty(channel))
+		if (vmb_outbound_has_work(channel))
 			vmb_outbound_flush(channel);
 		return;
 	}
@@ -603,7 +605,7 @@ void vmb_channel_interrupt(struct vmb_channel *channel)
 		return;
 	}
 	/* The worker may sleep in a callback, or be cancelled before it runs. */
-	if (!vmb_outbound_queue_is_empty(channel))
+	if (vmb_outbound_has_work(channel))
 		vmb_outbound_flush(channel);
 	vmb_inbound_queue_work(channel);
 }

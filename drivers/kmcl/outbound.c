@@ -273,7 +273,8 @@ void vmb_outbound_begin_batch(struct vmb_channel *channel)
 /*
  * The drain gives the writer back: publish what was completed meanwhile, by it
  * and by others. Returns whether the peer is to be signalled, for the drain's
- * own reasons too: it looks at both rings.
+ * own reasons too: it looks at both rings. Routines of what has ended are to be
+ * called after that.
  */
 bool vmb_outbound_end_batch(struct vmb_channel *channel)
 {
@@ -293,7 +294,7 @@ bool vmb_outbound_end_batch(struct vmb_channel *channel)
 	signal |= vmb_ring_writer_commit(&outbound->writer);
 	if (signal)
 		channel->counters.signals++;
-	vmb_outbound_unlock(channel, flags);
+	spin_unlock_irqrestore(&outbound->lock, flags);
 	return signal;
 }
 

@@ -186,6 +186,25 @@ static inline void vmb_outbound_unlock(struct vmb_channel *channel,
 		spin_unlock_irqrestore(&outbound->lock, flags);
 }
 
+/* Call the routines of packets that have ended, if some are left to call. */
+static inline void vmb_outbound_call_ended(struct vmb_channel *channel)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+	unsigned long flags;
+
+	if (likely(list_empty_careful(&outbound->ended)))
+		return;
+	spin_lock_irqsave(&outbound->lock, flags);
+	vmb_outbound_unlock(channel, flags);
+}
+
+/* Does something wait for room, or for its routine to be called? */
+static inline bool vmb_outbound_has_work(struct vmb_channel *channel)
+{
+	return !vmb_outbound_queue_is_empty(channel) ||
+	       !list_empty_careful(&channel->outbound.ended);
+}
+
 static inline void vmb_send_in_ring(struct vmb_channel *channel,
 				    struct vmb_packet *packet)
 {

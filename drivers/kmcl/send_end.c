@@ -15,6 +15,12 @@
 #include <trace/events/vmbkmcl.h>
 
 /*
+ * Routines that one call runs. A client may send again in each; with a quick peer
+ * there would be no end of it.
+ */
+#define VMB_SEND_CALL_BUDGET	64u
+
+/*
  * What was held goes into the queue, as long as it may be sent: the channel runs,
  * and there are places in the transaction table. Returns whether something did.
  */
@@ -128,8 +134,9 @@ bool vmb_send_is_in_routine(struct vmb_channel *channel)
 /*
  * Give back the lock, with which something has ended, and call the routines. A
  * routine that sends comes by here again and leaves it to the call that it is in,
- * so it is not called inside itself, however often it does. A channel is not gone
- * before its callers are: nothing touches it after the last unlock.
+ * so it is not called inside itself, however often it does. If there are too many,
+ * the transport's next interrupt goes on. A channel is not gone before its callers
+ * are: nothing touches it after the last unlock.
  */
 void vmb_send_unlock_and_call(struct vmb_channel *channel, unsigned long flags)
 	__releases(&channel->outbound.lock)
@@ -140,11 +147,17 @@ void vmb_send_unlock_and_call(struct vmb_channel *channel, unsigned long flags)
 		.softirq = in_serving_softirq(),
 	};
 	struct vmb_packet *packet;
+	u32 called = 0;
 
 	if (vmb_send_is_caller(outbound, &self))
 		goto unlock;
 	list_add(&self.node, &outbound->callers);
 	while (!list_empty(&outbound->ended)) {
+		/* A closed channel has no interrupt, and sends nothing more. */
+		if (unlikely(called++ >= VMB_SEND_CALL_BUDGET && outbound->open)) {
+			channel->operations->schedule(channel);
+			break;
+		}
 		packet = list_first_entry(&outbound->ended, struct vmb_packet,
 					  queue.node);
 		list_del_init(&packet->queue.node);
