@@ -89,14 +89,13 @@ void vmb_flow_advance(struct vmb_channel *channel, enum vmb_flow_event event)
 	WARN_ON_ONCE(ret);
 }
 
-static void vmb_life_request_stop(struct vmb_channel *channel,
-				  enum vmb_channel_stop_reason reason,
-				  enum vmb_life_stop stop)
+static void vmb_life_request_stop_locked(struct vmb_channel *channel,
+					 enum vmb_channel_stop_reason reason,
+					 enum vmb_life_stop stop)
 {
 	struct vmb_life *life = &channel->life;
-	unsigned long flags;
 
-	spin_lock_irqsave(&life->lock, flags);
+	lockdep_assert_held(&life->lock);
 	if (!vmb_life_step(channel, VMB_LIFE_STOP) &&
 	    life->state != VMB_LIFE_DISABLED) {
 		if (life->stop == VMB_LIFE_STOP_NONE)
@@ -105,6 +104,17 @@ static void vmb_life_request_stop(struct vmb_channel *channel,
 			WRITE_ONCE(life->stop, stop);
 		vmb_life_queue(channel);
 	}
+}
+
+static void vmb_life_request_stop(struct vmb_channel *channel,
+				  enum vmb_channel_stop_reason reason,
+				  enum vmb_life_stop stop)
+{
+	struct vmb_life *life = &channel->life;
+	unsigned long flags;
+
+	spin_lock_irqsave(&life->lock, flags);
+	vmb_life_request_stop_locked(channel, reason, stop);
 	spin_unlock_irqrestore(&life->lock, flags);
 }
 
@@ -117,6 +127,23 @@ void vmb_life_stop(struct vmb_channel *channel,
 {
 	vmb_life_request_stop(channel, reason, reason == VMB_CHANNEL_STOP_DISABLED ?
 			      VMB_LIFE_STOP_DISABLE : VMB_LIFE_STOP_CLOSE);
+}
+
+/*
+ * The same, if the peer is gone. For callers outside of the channel's life: since they
+ * looked the channel may have been enabled anew, with another peer, but that takes the
+ * lock.
+ */
+void vmb_life_stop_if_gone(struct vmb_channel *channel)
+{
+	struct vmb_life *life = &channel->life;
+	unsigned long flags;
+
+	spin_lock_irqsave(&life->lock, flags);
+	if (channel->operations->peer_gone(channel))
+		vmb_life_request_stop_locked(channel, VMB_CHANNEL_STOP_PEER_GONE,
+					     VMB_LIFE_STOP_CLOSE);
+	spin_unlock_irqrestore(&life->lock, flags);
 }
 
 /* The channel is to be closed and then disabled, whatever the reason. */

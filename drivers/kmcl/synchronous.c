@@ -138,7 +138,7 @@ static int vmb_synchronous_wait(struct vmb_channel *channel,
 		if (wait_for_completion_timeout(&request->done, step))
 			return 0;
 		if (channel->operations->peer_gone(channel)) {
-			vmb_life_stop(channel, VMB_CHANNEL_STOP_PEER_GONE);
+			vmb_life_stop_if_gone(channel);
 			return -ENODEV;
 		}
 		ret = vmb_synchronous_is_waited_for(request);

@@ -253,6 +253,54 @@ static void peer_goes_while_post_started_waits(struct kunit *test)
 	expect_nothing_left(fixture);
 }
 
+/**
+ * struct late - somebody who finds out that the peer has gone, and is late
+ * @asked: it has, in the connection that was.
+ * @go_on: there is a new one.
+ * @first: it has not asked yet.
+ */
+struct late {
+	struct completion asked;
+	struct completion go_on;
+	bool first;
+};
+
+static bool peer_gone_for_who_is_late(struct vmb_channel *channel)
+{
+	struct channel_fixture *fixture = vmb_channel_get_pointer(channel);
+	struct late *late = sender_of(fixture)->private;
+
+	if (current_work() != &fixture->helper || !late->first)
+		return READ_ONCE(fixture->transport.gone);
+	late->first = false;
+	complete(&late->asked);
+	wait_for_completion(&late->go_on);
+	return true;
+}
+
+/* What it knows is of the connection that was. */
+static void late_waiter_leaves_the_next_peer_alone(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct late late = { .first = true };
+
+	init_completion(&late.asked);
+	init_completion(&late.go_on);
+	sender_of(fixture)->private = &late;
+	send_change_transport(fixture)->peer_gone = peer_gone_for_who_is_late;
+	channel_enable(fixture);
+	channel_help(fixture, ask_forever);
+	KUNIT_ASSERT_NE(test, wait_for_completion_timeout(&late.asked,
+							  CHANNEL_FIXTURE_PATIENCE), 0);
+	channel_disable(fixture);
+	channel_enable(fixture);
+	complete(&late.go_on);
+	KUNIT_EXPECT_EQ(test, channel_wait_for_help(fixture), -ENODEV);
+	channel_settle(fixture);
+	KUNIT_EXPECT_EQ(test, fixture->channel->life.state, VMB_LIFE_OPEN);
+	channel_disable(fixture);
+}
+
 static struct kunit_case synchronous_life_cases[] = {
 	KUNIT_CASE(disable_wakes),
 	KUNIT_CASE(disable_wakes_who_waits_for_the_open),
@@ -264,6 +312,7 @@ static struct kunit_case synchronous_life_cases[] = {
 	KUNIT_CASE(disabled_while_post_started_waits),
 	KUNIT_CASE(framing_lost_while_post_started_waits),
 	KUNIT_CASE(peer_goes_while_post_started_waits),
+	KUNIT_CASE(late_waiter_leaves_the_next_peer_alone),
 	{}
 };
 
