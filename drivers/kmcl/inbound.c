@@ -472,6 +472,9 @@ static enum vmb_batch_end vmb_inbound_drain(struct vmb_channel *channel,
 		end = vmb_inbound_drain_passive(channel, mode);
 	else
 		end = vmb_inbound_drain_atomic(channel, mode);
+	/* What the worker waits for may have happened: nobody else knows. */
+	if (unlikely(mode != VMB_DRAIN_DELIVERING))
+		wake_up(&channel->outbound.drained);
 	/* Without what was deferred, or answered in the client's place. */
 	delivered = inbound->delivered - before - inbound->batch.answered;
 	if (delivered) {

@@ -230,8 +230,8 @@ struct vmb_routine_caller {
  * @finished: packets the client is done with since open.
  * @progress: goes up with everything written; the watchdog's.
  * @watch: what its timer runs for.
- * @drained: woken when the client holds no packet, the queue is empty, or
- *	the last of @callers is done.
+ * @drained: woken when the client holds no packet, the queue is empty, the last of
+ *	@callers is done, or answers were read that a close or a pause may wait for.
  */
 struct vmb_outbound {
 	spinlock_t lock;

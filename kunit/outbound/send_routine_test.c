@@ -5,6 +5,7 @@
  */
 #include <kunit/test.h>
 #include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/interrupt.h>
 
 #include "../fixtures/send_fixture.h"
@@ -199,11 +200,91 @@ static void softirq_on_top_of_a_routine(struct kunit *test)
 	send_expect_balance(fixture, 2, 0);
 }
 
+/**
+ * struct woken - whether this thread has woken who waits for the drain's end
+ * @entry: among those who wait.
+ * @by: this thread.
+ * @times: how often.
+ */
+struct woken {
+	struct wait_queue_entry entry;
+	struct task_struct *by;
+	u32 times;
+};
+
+static int note_wake(struct wait_queue_entry *entry, unsigned int mode, int flags, void *key)
+{
+	struct woken *woken = container_of(entry, struct woken, entry);
+
+	if (current == woken->by)
+		woken->times++;
+	return 0;
+}
+
+static void complete_inbound(struct sender *sender, struct vmb_packet *packet,
+			     const struct send_end *end)
+{
+	if (sender->fixture->packet_count)
+		channel_complete(sender->fixture, 0, NULL, 0);
+}
+
+/* The channel is disabled while the peer has packet 0, and then answers it. */
+static void expect_answer_wakes(struct channel_fixture *fixture)
+{
+	struct vmb_outbound *outbound = &fixture->channel->outbound;
+	struct woken woken = { .by = current };
+	struct kunit *test = fixture->test;
+	struct sent_packet sent = {};
+	struct bio_vec vector;
+
+	bvec_set_page(&vector, send_pages(fixture, 0), PAGE_SIZE, 0);
+	KUNIT_ASSERT_EQ(test, send_external(fixture, 0, &vector, 1, WAIT), 0);
+	KUNIT_ASSERT_TRUE(test, peer_take(fixture, &sent));
+	channel_help(fixture, channel_help_disable);
+	KUNIT_ASSERT_NE(test, wait_for_completion_timeout(&fixture->suspended,
+							  CHANNEL_FIXTURE_PATIENCE), 0);
+	while (vmb_inbound_mode(&fixture->channel->inbound) != VMB_DRAIN_DISCARDING)
+		usleep_range(100, 200);
+	init_waitqueue_func_entry(&woken.entry, note_wake);
+	add_wait_queue(&outbound->drained, &woken.entry);
+	peer_answer(fixture, sent.transaction_id, 0);
+	remove_wait_queue(&outbound->drained, &woken.entry);
+	KUNIT_EXPECT_GT(test, woken.times, 0);
+	channel_complete(fixture, 0, NULL, 0);
+	KUNIT_EXPECT_EQ(test, channel_wait_for_help(fixture), 0);
+	send_expect_end(fixture, 0, 0, 0);
+}
+
+/* A close waits for the client, which completes its last packet in a routine. */
+static void last_completion_in_a_routine_wakes(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	send_allow_external(fixture);
+	sender_of(fixture)->on_end = complete_inbound;
+	channel_enable(fixture);
+	peer_send_inband(fixture, 1, 8);
+	expect_answer_wakes(fixture);
+}
+
+/* A sub-channel's waits for that, whatever the client holds. */
+static void last_answer_wakes(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	send_allow_external(fixture);
+	channel_enable(fixture);
+	peer_send_inband(fixture, 1, 8);
+	expect_answer_wakes(fixture);
+}
+
 static struct kunit_case send_routine_cases[] = {
 	KUNIT_CASE(others_are_not_stopped),
 	KUNIT_CASE(what_it_had_yet_to_call_is_called),
 	KUNIT_CASE(disable_waits_for_that_one),
 	KUNIT_CASE(softirq_on_top_of_a_routine),
+	KUNIT_CASE(last_completion_in_a_routine_wakes),
+	KUNIT_CASE(last_answer_wakes),
 	{}
 };
 
