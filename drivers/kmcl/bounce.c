@@ -64,6 +64,8 @@ static struct vmb_bounce *vmb_bounce_allocate(const struct vmb_channel *channel,
 	u32 i;
 
 	for (i = 0; i < vector_count; i++) {
+		if (!vectors[i].bv_len)
+			continue;
 		bytes += vectors[i].bv_len;
 		pieces += DIV_ROUND_UP((u64)offset_in_page(vectors[i].bv_offset) +
 				       vectors[i].bv_len, PAGE_SIZE);

@@ -230,8 +230,12 @@ vmb_outbound_data_cut(struct vmb_packet *packet, const struct bio_vec *vector,
 
 		if (more && vector == last)
 			bytes += more;
-		if (unlikely(!bytes))
+		/* It takes no entry. */
+		if (unlikely(!bytes)) {
+			if (stop != end)
+				stop++;
 			continue;
+		}
 		/* What the DMA API puts there was cleared by it, or overwritten. */
 		entry->page_link = 0;
 		sg_set_page(entry, vector->bv_page, bytes, vector->bv_offset);
@@ -244,8 +248,12 @@ vmb_outbound_data_cut(struct vmb_packet *packet, const struct bio_vec *vector,
 		if (unlikely(total >= wanted))
 			break;
 	}
-	if (unlikely(total < wanted && stop != end))
-		return -EMSGSIZE;
+	if (unlikely(stop != end && total < wanted)) {
+		while (stop != end && !stop->bv_len)
+			stop++;
+		if (stop != end)
+			return -EMSGSIZE;
+	}
 	if (unlikely(!total || (length && total < wanted)))
 		return -EINVAL;
 	if (offset)

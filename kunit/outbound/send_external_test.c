@@ -45,7 +45,7 @@ struct expected_range {
  */
 struct shape {
 	const char *name;
-	struct piece pieces[20];
+	struct piece pieces[34];
 	u32 piece_count;
 	u32 offset;
 	u32 length;
@@ -86,6 +86,16 @@ static const struct shape shapes[] = {
 	  .range_count = 2, .ranges = { { 16, 16, 1, { 0 } }, { 8, 0, 1, { 1 } } } },
 	{ "an empty vector at a seam", { { 0, 0, 4096 }, { 3, 9, 0 }, { 7, 0, 96 } }, 3,
 	  .range_count = 1, .ranges = { { 4192, 0, 2, { 0, 7 } } } },
+
+	{ "more empty vectors than entries",
+	  { { 0, 0, 4096 }, [32] = { 7, 0, 96 } }, 33,
+	  .range_count = 1, .ranges = { { 4192, 0, 2, { 0, 7 } } } },
+	{ "empty vectors at the end", { { 0, 0, 4096 }, { 7, 0, 96 } }, 34,
+	  .range_count = 1, .ranges = { { 4192, 0, 2, { 0, 7 } } } },
+	{ "empty vectors at the end, with a length", { { 0, 0, 4096 }, { 7, 0, 96 } }, 34,
+	  .length = 4192, .range_count = 1, .ranges = { { 4192, 0, 2, { 0, 7 } } } },
+	{ "more empty vectors, and less than the length", { { 0, 0, 4096 } }, 34,
+	  .length = 4097, .error = -EINVAL },
 
 	{ "from an offset", { { 0, 0, 100 }, { 1, 0, 100 } }, 2, .offset = 50,
 	  .range_count = 2, .ranges = { { 50, 50, 1, { 0 } }, { 100, 0, 1, { 1 } } } },

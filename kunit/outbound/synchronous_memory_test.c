@@ -338,6 +338,25 @@ static void over_the_limits(struct kunit *test)
 	expect_nothing_left(fixture);
 }
 
+/* Vectors of no length are no pages, wherever they say that they lie. */
+static void empty_vectors_take_no_room(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct request *request = request_of(fixture);
+	struct bio_vec vectors[40];
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(vectors); i++)
+		bvec_set_virt(&vectors[i], request->object + OFFSET, 0);
+	vectors[20] = request->vector;
+	channel_enable(fixture);
+	KUNIT_EXPECT_EQ(test,
+			vmb_channel_send_synchronous_request(fixture->channel, NULL, 0, vectors,
+							     ARRAY_SIZE(vectors), WAIT, NULL,
+							     NULL, 1), -ETIMEDOUT);
+	KUNIT_EXPECT_EQ(test, fixture->channel->counters.sends, 1);
+}
+
 /* A time-out of 0 while another CPU delivers packets. */
 
 static int ask_twice_without_time(struct channel_fixture *fixture)
@@ -410,25 +429,6 @@ static void the_ring_is_a_drains_and_full(struct kunit *test)
 	fixture->process = NULL;
 }
 
-static struct kunit_case synchronous_memory_cases[] = {
-	KUNIT_CASE(answered_in_time),
-	KUNIT_CASE(only_to_be_read),
-	KUNIT_CASE(timed_out),
-	KUNIT_CASE(no_time_at_all),
-	KUNIT_CASE(from_post_started),
-	KUNIT_CASE(leaked),
-	KUNIT_CASE(over_the_limits),
-	KUNIT_CASE(the_ring_is_a_drains),
-	KUNIT_CASE(the_ring_is_a_drains_and_full),
-	{}
-};
-
-static struct kunit_suite synchronous_memory_suite = {
-	.name = "vmbkmcl_synchronous_memory",
-	.init = synchronous_memory_init,
-	.exit = send_fixture_exit,
-	.test_cases = synchronous_memory_cases,
-};
 /* What was queued since the drain began has its room: the second finds none. */
 static void the_ring_is_a_drains_with_room_for_one(struct kunit *test)
 {
@@ -450,6 +450,26 @@ static void the_ring_is_a_drains_with_room_for_one(struct kunit *test)
 	fixture->process = NULL;
 }
 
+static struct kunit_case synchronous_memory_cases[] = {
+	KUNIT_CASE(answered_in_time),
+	KUNIT_CASE(only_to_be_read),
+	KUNIT_CASE(timed_out),
+	KUNIT_CASE(no_time_at_all),
+	KUNIT_CASE(from_post_started),
+	KUNIT_CASE(leaked),
+	KUNIT_CASE(over_the_limits),
+	KUNIT_CASE(empty_vectors_take_no_room),
+	KUNIT_CASE(the_ring_is_a_drains),
+	KUNIT_CASE(the_ring_is_a_drains_and_full),
+	KUNIT_CASE(the_ring_is_a_drains_with_room_for_one),
+	{}
+};
+
+static struct kunit_suite synchronous_memory_suite = {
+	.name = "vmbkmcl_synchronous_memory",
+	.init = synchronous_memory_init,
+	.exit = send_fixture_exit,
+	.test_cases = synchronous_memory_cases,
+};
 
 kunit_test_suite(synchronous_memory_suite);
-	KUNIT_CASE(the_ring_is_a_drains_with_room_for_one),
