@@ -205,6 +205,10 @@ static int vmb_synchronous_check(struct vmb_channel *channel, u32 flags,
 		return 0;
 	if (channel->is_server)
 		return -EOPNOTSUPP;
+	/* In post_started. The fault is the peer's, and the channel about to close. */
+	if (vmb_life_is_callback(channel) && vmb_inbound_is_lost(channel) &&
+	    !channel->life.suspended)
+		return -ENODEV;
 	/* Where nothing is read from the ring, no answer would ever come. */
 	if (vmb_inbound_is_callback(&channel->inbound) ||
 	    (vmb_life_is_callback(channel) &&

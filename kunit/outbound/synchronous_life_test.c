@@ -253,6 +253,35 @@ static void peer_goes_while_post_started_waits(struct kunit *test)
 	expect_nothing_left(fixture);
 }
 
+static void ask_twice_when_started(struct channel_fixture *fixture,
+				   enum channel_event event)
+{
+	int *results = sender_of(fixture)->private;
+
+	if (event != POST_STARTED)
+		return;
+	results[0] = ask_forever(fixture);
+	results[1] = ask_forever(fixture);
+}
+
+/* Which of several the peer's fault comes upon is nothing that the client did. */
+static void framing_lost_before_post_started_asks(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	int results[2] = { 1, 1 };
+
+	sender_of(fixture)->private = results;
+	fixture->on_state = ask_twice_when_started;
+	KUNIT_ASSERT_EQ(fixture->test, vmb_channel_enable(fixture->channel), 0);
+	wait_for_request(fixture);
+	peer_send(fixture, &(struct peer_packet) {
+		.type = 6, .lie = true, .offset8 = 2, .length8 = 1000 });
+	channel_settle(fixture);
+	KUNIT_EXPECT_EQ(test, results[0], -ENODEV);
+	KUNIT_EXPECT_EQ(test, results[1], -ENODEV);
+	expect_nothing_left(fixture);
+}
+
 /**
  * struct late - somebody who finds out that the peer has gone, and is late
  * @asked: it has, in the connection that was.
@@ -312,6 +341,7 @@ static struct kunit_case synchronous_life_cases[] = {
 	KUNIT_CASE(disabled_while_post_started_waits),
 	KUNIT_CASE(framing_lost_while_post_started_waits),
 	KUNIT_CASE(peer_goes_while_post_started_waits),
+	KUNIT_CASE(framing_lost_before_post_started_asks),
 	KUNIT_CASE(late_waiter_leaves_the_next_peer_alone),
 	{}
 };
