@@ -132,8 +132,19 @@ bool vmb_send_is_in_routine(struct vmb_channel *channel)
 }
 
 /*
+ * Is this call made from inside a routine that the drain calls, for a completion? The
+ * drain notes nothing of it, which would cost each completion something; but what it
+ * read last tells.
+ */
+static bool vmb_send_is_answered(const struct vmb_inbound *inbound)
+{
+	return vmb_inbound_is_reader(inbound) &&
+	       !vmb_packet_cache_in_callback(&inbound->cache);
+}
+
+/*
  * Give back the lock, with which something has ended, and call the routines. A
- * routine that sends comes by here again and leaves it to the call that it is in,
+ * routine that sends comes by here again and leaves it to the caller that it is in,
  * so it is not called inside itself, however often it does. If there are too many,
  * the transport's next interrupt goes on. A channel is not gone before its callers
  * are: nothing touches it after the last unlock.
@@ -151,6 +162,12 @@ void vmb_send_unlock_and_call(struct vmb_channel *channel, unsigned long flags)
 
 	if (vmb_send_is_caller(outbound, &self))
 		goto unlock;
+	if (vmb_send_is_answered(&channel->inbound)) {
+		/* The end of the batch calls them; but the worker may sleep before. */
+		if (!vmb_inbound_is_drain_task(&channel->inbound))
+			channel->operations->schedule(channel);
+		goto unlock;
+	}
 	list_add(&self.node, &outbound->callers);
 	while (!list_empty(&outbound->ended)) {
 		/* A closed channel has no interrupt, and sends nothing more. */

@@ -159,6 +159,40 @@ static void routines_are_not_nested(struct kunit *test)
 	send_expect_balance(fixture, 9 + 2001, 0);
 }
 
+/* Nor is one inside that of an answer, which the drain calls. */
+static void routines_of_answers_are_not_nested(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct depth depth = { .left = 8 };
+
+	sender_of(fixture)->private = &depth;
+	sender_of(fixture)->on_end = send_next;
+	channel_enable(fixture);
+	send_one(fixture, 0, 0, WAIT);
+	peer_answer(fixture, peer_expect_sent(fixture, 0, 0, WAIT), 0);
+	KUNIT_EXPECT_EQ(test, depth.most, 1);
+	send_expect_ends(fixture, 9);
+	send_expect_balance(fixture, 9, 0);
+}
+
+/* The same where the drain may sleep. */
+static void routines_of_answers_are_not_nested_on_the_worker(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct depth depth = { .left = 8 };
+
+	sender_of(fixture)->private = &depth;
+	sender_of(fixture)->on_end = send_next;
+	vmb_channel_set_incoming_processing_at_passive(fixture->channel, true);
+	channel_enable(fixture);
+	send_one(fixture, 0, 0, WAIT);
+	peer_answer(fixture, peer_expect_sent(fixture, 0, 0, WAIT), 0);
+	channel_settle_packets(fixture);
+	KUNIT_EXPECT_EQ(test, depth.most, 1);
+	send_expect_ends(fixture, 9);
+	send_expect_balance(fixture, 9, 0);
+}
+
 static int help_send_two(struct channel_fixture *fixture)
 {
 	send_one(fixture, 1, 24, 0);
@@ -216,6 +250,14 @@ static void another_sends(struct channel_fixture *fixture, struct channel_packet
 		cpu_relax();
 }
 
+static void see_signals(struct sender *sender, struct vmb_packet *packet,
+			const struct send_end *end)
+{
+	u32 *seen = sender->private;
+
+	*seen = sender->fixture->transport.signals;
+}
+
 /* Nobody writes after it: the drain's end has to bring it out, with a signal. */
 static void last_in_a_drain(struct kunit *test)
 {
@@ -227,9 +269,13 @@ static void last_in_a_drain(struct kunit *test)
 	channel_enable(fixture);
 	signals = fixture->transport.signals;
 	fixture->process = another_sends;
+	sender_of(fixture)->private = &seen;
+	sender_of(fixture)->on_end = see_signals;
 	peer_send_inband(fixture, 1, 8);
 	KUNIT_EXPECT_EQ(test, channel_wait_for_help(fixture), 0);
 	KUNIT_EXPECT_EQ(test, fixture->transport.signals, signals + 1);
+	/* Before the routine, which may take its time, and send more. */
+	KUNIT_EXPECT_EQ(test, seen, signals + 1);
 	peer_expect_sent(fixture, 0, 24, 0);
 	send_expect_end(fixture, 0, 0, 0);
 }
@@ -250,14 +296,6 @@ static void send_in_states(struct channel_fixture *fixture, enum channel_event e
 		send_one(fixture, 4, 32, 0);
 		break;
 	default:
-static void see_signals(struct sender *sender, struct vmb_packet *packet,
-			const struct send_end *end)
-{
-	u32 *seen = sender->private;
-
-	*seen = sender->fixture->transport.signals;
-}
-
 		break;
 	}
 }
@@ -269,13 +307,9 @@ static void send_before_open(void *observer, enum memory_transport_operation ope
 	fixture->transport.observe = sender_of(fixture)->private;
 	fixture->transport.observe(observer, operation);
 	if (operation == MEMORY_TRANSPORT_OPEN)
-	sender_of(fixture)->private = &seen;
-	sender_of(fixture)->on_end = see_signals;
 		send_one(fixture, 0, 40, WAIT);
 }
 
-	/* Before the routine, which may take its time, and send more. */
-	KUNIT_EXPECT_EQ(test, seen, signals + 1);
 /* Held, and sent in their order when the channel starts. */
 static void before_it_runs(struct kunit *test)
 {
@@ -354,6 +388,8 @@ static struct kunit_case send_order_cases[] = {
 	KUNIT_CASE(from_process_packet),
 	KUNIT_CASE(from_the_routine),
 	KUNIT_CASE(routines_are_not_nested),
+	KUNIT_CASE(routines_of_answers_are_not_nested),
+	KUNIT_CASE(routines_of_answers_are_not_nested_on_the_worker),
 	KUNIT_CASE(from_another_thread_during_a_drain),
 	KUNIT_CASE(last_in_a_drain),
 	KUNIT_CASE(before_it_runs),
