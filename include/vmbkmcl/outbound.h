@@ -26,9 +26,12 @@
  *
  * Nothing here waits until one is free. A client that has to wait sets a completion
  * routine of its own, which frees the packet, or keeps it for the next, and then wakes
- * a wait queue; it waits with wait_event(queue, (packet = vmb_packet_allocate(channel)))
- * where it may sleep, but not in the channel's own callbacks. Every packet that was
- * sent ends, at the latest when the channel closes, so the wait does.
+ * a wait queue; where it may sleep, but not in the channel's own callbacks, it calls
+ * wait_event_timeout(queue, (packet = vmb_packet_allocate(channel)), timeout) until it
+ * has one. Every packet that was sent ends, at the latest when the channel closes. But
+ * if memory is short while no packet is in flight, nobody wakes the queue: so the wait
+ * needs a time-out. A client that keeps a packet of its own, and waits for that, needs
+ * none.
  *
  * Context: any but hard interrupt.
  * Return: the packet; NULL: no memory.
