@@ -71,9 +71,12 @@ static struct vmb_synchronous *vmb_synchronous_make(struct vmb_channel *channel,
 {
 	struct vmb_synchronous *request;
 
-	/* A caller that wants an answer may sleep. */
+	/*
+	 * A caller that wants an answer may sleep. But a disk that memory is to be
+	 * written to may be behind the channel.
+	 */
 	request = kzalloc(struct_size(request, answer, room),
-			  room ? GFP_KERNEL : GFP_ATOMIC);
+			  room ? GFP_NOIO : GFP_ATOMIC);
 	if (!request)
 		return NULL;
 	request->room = room;

@@ -8,6 +8,8 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/tracepoint.h>
+#include <trace/events/kmem.h>
 
 #include "../fixtures/send_fixture.h"
 
@@ -357,6 +359,50 @@ static void empty_vectors_take_no_room(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture->channel->counters.sends, 1);
 }
 
+/**
+ * struct allocations - what this thread has allocated
+ * @by: this thread.
+ * @least: so many bytes count.
+ * @count: how often.
+ * @flags: of all of them.
+ */
+struct allocations {
+	struct task_struct *by;
+	size_t least;
+	u32 count;
+	gfp_t flags;
+};
+
+static void on_kmalloc(void *data, unsigned long call_site, const void *pointer,
+		       size_t requested, size_t allocated, gfp_t flags, int node)
+{
+	struct allocations *allocations = data;
+
+	if (current != allocations->by || requested < allocations->least)
+		return;
+	allocations->count++;
+	allocations->flags |= flags;
+}
+
+/* Nothing may be written to a disk to make room: it may be this one. */
+static void memory_is_not_waited_for_with_io(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct allocations allocations = { .by = current, .least = LENGTH };
+	u32 room = OBJECT;
+
+	channel_enable(fixture);
+	KUNIT_ASSERT_EQ(test, register_trace_kmalloc(on_kmalloc, &allocations), 0);
+	KUNIT_EXPECT_EQ(test,
+			vmb_channel_send_synchronous_request(fixture->channel, NULL, 0, NULL, 0,
+							     WAIT, request_of(fixture)->object,
+							     &room, 1), -ETIMEDOUT);
+	unregister_trace_kmalloc(on_kmalloc, &allocations);
+	tracepoint_synchronize_unregister();
+	KUNIT_EXPECT_GT(test, allocations.count, 0);
+	KUNIT_EXPECT_EQ(test, (__force u32)(allocations.flags & (__GFP_IO | __GFP_FS)), 0);
+}
+
 /* A time-out of 0 while another CPU delivers packets. */
 
 static int ask_twice_without_time(struct channel_fixture *fixture)
@@ -373,7 +419,7 @@ static int ask_twice_without_time(struct channel_fixture *fixture)
 }
 
 static void ask_on_the_other_cpu(struct channel_fixture *fixture,
-				       struct channel_packet *packet)
+				 struct channel_packet *packet)
 {
 	channel_help(fixture, ask_twice_without_time);
 	while (!completion_done(&fixture->helped))
@@ -459,6 +505,7 @@ static struct kunit_case synchronous_memory_cases[] = {
 	KUNIT_CASE(leaked),
 	KUNIT_CASE(over_the_limits),
 	KUNIT_CASE(empty_vectors_take_no_room),
+	KUNIT_CASE(memory_is_not_waited_for_with_io),
 	KUNIT_CASE(the_ring_is_a_drains),
 	KUNIT_CASE(the_ring_is_a_drains_and_full),
 	KUNIT_CASE(the_ring_is_a_drains_with_room_for_one),
