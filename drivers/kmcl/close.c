@@ -148,6 +148,7 @@ void vmb_life_close_transport(struct vmb_channel *channel, bool for_good)
 
 	vmb_life_assert_worker(channel);
 	vmb_outbound_close(channel, for_good);
+	vmb_outbound_say_lost(channel);
 	vmb_life_set_quiesced(channel);
 	vmb_sub_channels_wait_until_quiesced(channel);
 	ret = channel->operations->close(channel);
@@ -180,6 +181,7 @@ static void vmb_life_call_suspend(struct vmb_channel *channel,
 	/* What is in the queue of a paused channel still goes out, see vmb_send_hold(). */
 	if (reason != VMB_CHANNEL_STOP_PAUSED)
 		vmb_watchdog_stop(channel);
+	vmb_outbound_say_lost(channel);
 	vmb_inbound_stop(channel);
 	/* To complete what it holds the client may need what it has sent to end. */
 	if (reason == VMB_CHANNEL_STOP_PAUSED)

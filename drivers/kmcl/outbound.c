@@ -204,7 +204,8 @@ bool vmb_outbound_flush_queue(struct vmb_channel *channel)
 
 /*
  * The peer broke the outbound ring. Nothing more can be written. Found out by
- * whoever writes, in the drain without the lock; said once.
+ * whoever writes, in the drain without the lock; counted once. It is for the worker
+ * to say so: the console may be a client that sends, and takes this very lock.
  */
 void vmb_outbound_lost(struct vmb_channel *channel)
 {
@@ -214,15 +215,28 @@ void vmb_outbound_lost(struct vmb_channel *channel)
 	lockdep_assert_held(&outbound->lock);
 	if (outbound->lost)
 		return;
-	outbound->lost = true;
+	/* Pairs with vmb_outbound_say_lost(). */
+	smp_store_release(&outbound->lost, true);
 	channel->refusals[refusal]++;
 	channel->counters.refused++;
 	trace_vmb_refuse(channel->name, 0, 0, refusal);
+	vmb_life_stop(channel, VMB_CHANNEL_STOP_FRAMING_LOST);
+}
+
+/* The channel comes to rest, or closes: say it now, if the ring was lost. */
+void vmb_outbound_say_lost(struct vmb_channel *channel)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+
+	vmb_life_assert_worker(channel);
+	/* Pairs with vmb_outbound_lost(): the writer does not change any more. */
+	if (!smp_load_acquire(&outbound->lost) || outbound->lost_said)
+		return;
+	outbound->lost_said = true;
 	dev_err_ratelimited(channel->dev,
 			    "%s: framing of the outbound ring lost at offset %u: %s\n",
 			    vmb_channel_label(channel), outbound->writer.write_index,
-			    vmb_refusal_name(refusal));
-	vmb_life_stop(channel, VMB_CHANNEL_STOP_FRAMING_LOST);
+			    vmb_refusal_name(outbound->writer.lost));
 }
 
 /*
@@ -307,6 +321,7 @@ void vmb_outbound_open(struct vmb_channel *channel)
 	spin_lock_irq(&outbound->lock);
 	outbound->open = true;
 	outbound->lost = false;
+	outbound->lost_said = false;
 	outbound->starved = 0;
 	outbound->fed = false;
 	/* What the client holds from before the VM hibernated still counts. */

@@ -59,6 +59,7 @@ bool vmb_outbound_client_has_external(struct vmb_channel *channel);
 void vmb_outbound_orphan_packets(struct vmb_channel *channel);
 bool vmb_outbound_flush_queue(struct vmb_channel *channel);
 void vmb_outbound_lost(struct vmb_channel *channel);
+void vmb_outbound_say_lost(struct vmb_channel *channel);
 void vmb_outbound_flush(struct vmb_channel *channel);
 void vmb_outbound_begin_batch(struct vmb_channel *channel);
 bool vmb_outbound_end_batch(struct vmb_channel *channel);

@@ -209,7 +209,8 @@ struct vmb_routine_caller {
  * @sending: what it sends goes to the ring; else it is held.
  * @direct: it is accepted, @sending, and nothing is held: a packet that has its
  *	place in the transaction table goes to the ring, or into the queue.
- * @lost: framing is lost, and that was said.
+ * @lost: framing is lost, and that was counted.
+ * @lost_said: and the worker has said so; the worker's.
  * @batching: a drain is running: the writer is its own, not the lock's.
  * @starved: the drain ended for want of a packet object; schedule it when so many
  *	more have come back.
@@ -243,6 +244,7 @@ struct vmb_outbound {
 	bool sending;
 	bool direct;
 	bool lost;
+	bool lost_said;
 	bool batching;
 	u32 starved;
 	bool fed;

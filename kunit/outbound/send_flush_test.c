@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A long queue and a quick peer: no more is written in one go, with interrupts
- * off, than a bound allows, and the order is kept.
+ * What happens with interrupts off is bounded: of a long queue, with a quick peer,
+ * no more is written in one go, in its order; and nothing is said in the log.
  */
 #include <kunit/test.h>
+#include <linux/console.h>
+#include <linux/string.h>
 
 #include "../fixtures/send_fixture.h"
 
@@ -136,11 +138,63 @@ static void paused_channel_goes_on(struct kunit *test)
 	expect_line(fixture, 0);
 }
 
+/**
+ * struct listener - a console that hears of the ring
+ * @console: among all others.
+ * @lock: who holds it may send through a console that is a client.
+ * @heard: it did.
+ * @locked: somebody held the lock then.
+ */
+struct listener {
+	struct console console;
+	spinlock_t *lock; /* another one's */
+	bool heard;
+	bool locked;
+};
+
+static void listen(struct console *console, const char *line, unsigned int length)
+{
+	struct listener *listener = container_of(console, struct listener, console);
+
+	if (!strnstr(line, "framing of the outbound ring", length))
+		return;
+	listener->heard = true;
+	listener->locked = !spin_trylock(listener->lock);
+	if (!listener->locked)
+		spin_unlock(listener->lock);
+}
+
+static void framing_lost_is_said_without_the_lock(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct listener listener = {
+		.console = {
+			.name = "vmbtest",
+			.write = listen,
+			.flags = CON_ENABLED,
+			.index = -1,
+		},
+		.lock = &fixture->channel->outbound.lock,
+	};
+
+	channel_enable(fixture);
+	send_one(fixture, 0, 8, WAIT);
+	register_console(&listener.console);
+	peer_set(&fixture->outbound, RING_IMAGE_READ_INDEX, U32_MAX);
+	vmb_ring_writer_free(&fixture->channel->outbound.writer);
+	KUNIT_EXPECT_EQ(test, send_try(fixture, 1, LARGE, WAIT), -ENODEV);
+	channel_settle(fixture);
+	unregister_console(&listener.console);
+	KUNIT_EXPECT_TRUE(test, listener.heard);
+	KUNIT_EXPECT_FALSE(test, listener.locked);
+}
+
 static struct kunit_case send_flush_cases[] = {
 	KUNIT_CASE(flush_is_bounded),
 	KUNIT_CASE(sender_behind_a_long_queue),
 	KUNIT_CASE(packets_come_in_between),
 	KUNIT_CASE(paused_channel_goes_on),
+	KUNIT_CASE(framing_lost_is_said_without_the_lock),
 	{}
 };
 
