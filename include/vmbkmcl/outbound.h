@@ -284,6 +284,11 @@ int __must_check vmb_packet_send_with_external_pfns(struct vmb_packet *packet,
  *
  * A server may only use a time-out of 0, without WAIT_FOR_COMPLETION.
  *
+ * The wait is no interruptible one, and not left when tasks are frozen: its caller
+ * may hold what the driver needs to suspend. So a task that waits here keeps the VM
+ * from hibernating, as one that waits for a disk does; if the peer may take long,
+ * let it wait with a time-out, or in a worker.
+ *
  * Context: process context; any but hard interrupt for a time-out of 0 without
  * WAIT_FOR_COMPLETION. Not from opened, started, suspend and closed, nor from
  * the packet callbacks, processing_complete among them, where no answer can come.
