@@ -193,7 +193,8 @@ static inline void vmb_outbound_call_ended(struct vmb_channel *channel)
 	struct vmb_outbound *outbound = &channel->outbound;
 	unsigned long flags;
 
-	if (likely(list_empty_careful(&outbound->ended)))
+	/* What others add meanwhile they have called themselves. */
+	if (likely(list_empty(&outbound->ended)))
 		return;
 	spin_lock_irqsave(&outbound->lock, flags);
 	vmb_outbound_unlock(channel, flags);
