@@ -33,6 +33,24 @@ int vmb_outbound_complete(struct vmb_packet_completion *packet,
 /* pipe.c */
 void vmb_pipe_set_receiver(struct vmb_channel *channel);
 
+/* Why a batch ended. */
+enum vmb_batch_end {
+	VMB_BATCH_EMPTY,	/* nothing left to read */
+	VMB_BATCH_BUDGET,	/* budget used up */
+	VMB_BATCH_STARVED,	/* no packet object is free */
+	VMB_BATCH_QUOTA,	/* the client holds as many as it wants to */
+	VMB_BATCH_OVERTIME,	/* softirq time used up, go on in the worker */
+	VMB_BATCH_DEFERRED,	/* a packet waits for the worker */
+	VMB_BATCH_PENDING,	/* it waits for memory that is being shared */
+	VMB_BATCH_STOPPED,	/* the mode changed, or a packet must not be read */
+	VMB_BATCH_LOST,		/* the peer broke the ring */
+};
+
+/* inbound_batch.c */
+enum vmb_batch_end vmb_inbound_batch(struct vmb_channel *channel,
+				     enum vmb_drain_mode mode);
+void vmb_inbound_deliver_again(struct vmb_channel *channel);
+
 /* inbound.c */
 void vmb_inbound_init(struct vmb_inbound *inbound);
 
