@@ -67,6 +67,7 @@ struct vmb_packet_completion;
 #include <vmbkmcl/driver.h>
 #include <vmbkmcl/callbacks.h>
 #include <vmbkmcl/channel.h>
+#include <vmbkmcl/configure.h>
 #include <vmbkmcl/inbound.h>
 #include <vmbkmcl/outbound.h>
 #include <vmbkmcl/gpadl.h>

@@ -308,7 +308,8 @@ spdx() {
 	local name bad=0
 
 	while read -r name; do
-		case $name in COPYING) continue ;; esac
+		# JSON has no comments.
+		case $name in COPYING | *.json) continue ;; esac
 		[ -s "$name" ] || continue
 		head -n 3 "$name" | grep -aq 'SPDX-License-Identifier: GPL-2.0' || {
 			echo "$name has no SPDX line"
@@ -408,7 +409,7 @@ sizes() {
 
 	while read -r name; do
 		lines=$(wc -l <"$name")
-		[ "$lines" -le 800 ] || {
+		[ "$lines" -le 600 ] || {
 			echo "$name has $lines lines"
 			bad=1
 		}
@@ -617,7 +618,7 @@ if wants source; then
 	check "source: every file has an SPDX line" spdx
 	check "source: the kernel's version is asked for in one header" version_asked_in_one_place
 	check "source: clients know nothing of hv_vmbus" clients_see_no_channel
-	check "source: no file is over 800 lines" sizes
+	check "source: no file is over 600 lines" sizes
 	check "source: no TODO" no_marker
 	check "source: a planted log line without a limit is found" unlimited_sees
 	check "source: no log line that a peer can cause is without a limit" log_is_limited
