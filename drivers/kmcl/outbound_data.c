@@ -212,8 +212,8 @@ vmb_outbound_data_cut(struct vmb_packet *packet, const struct bio_vec *vector,
 	struct vmb_packet_external *external = &packet->external;
 	struct scatterlist *entry = external->table;
 	const struct bio_vec *stop;
-	/* Of an entry's pages: it is one, or lies on two, as long as it is short. */
-	u32 longest = 2 * PAGE_SIZE;
+	/* All their bits: no entry is longer than this number. */
+	u32 longest = 0;
 	u64 wanted, total = 0;
 
 	while (vector != end && offset >= vector->bv_len) {
@@ -239,10 +239,9 @@ vmb_outbound_data_cut(struct vmb_packet *packet, const struct bio_vec *vector,
 		/* What the DMA API puts there was cleared by it, or overwritten. */
 		entry->page_link = 0;
 		sg_set_page(entry, vector->bv_page, bytes, vector->bv_offset);
-		if (unlikely(((bytes - 1) | vector->bv_offset) >= PAGE_SIZE)) {
+		if (unlikely(vector->bv_offset >= PAGE_SIZE))
 			vmb_outbound_data_skip(entry, 0);
-			longest = max(longest, entry->offset + bytes);
-		}
+		longest |= bytes;
 		entry++;
 		total += bytes;
 		if (unlikely(total >= wanted))
@@ -266,7 +265,8 @@ vmb_outbound_data_cut(struct vmb_packet *packet, const struct bio_vec *vector,
 	total -= offset;
 	if (unlikely(total > packet->channel->external.bytes))
 		return -EMSGSIZE;
-	if (unlikely(longest > packet->channel->device->dma_most))
+	/* With what of a page is in front of it. */
+	if (unlikely((u64)longest + PAGE_SIZE > packet->channel->device->dma_most))
 		return vmb_outbound_data_split(external,
 					       packet->channel->device->dma_most);
 	return 0;

@@ -257,8 +257,8 @@ static void primary_waits_in_closed(struct vmb_channel *channel, void *context,
 
 	if (reason != VMB_CHANNEL_STOP_HIBERNATING)
 		return;
-	vmb_packet_send(held->packet, NULL, 0, NULL, 0, WAIT);
-	wait_for_completion_timeout(&held->ended, 3 * CHANNEL_FIXTURE_PATIENCE);
+	if (!vmb_packet_send(held->packet, NULL, 0, NULL, 0, WAIT))
+		wait_for_completion_timeout(&held->ended, 3 * CHANNEL_FIXTURE_PATIENCE);
 }
 
 static void sub_channel_waits_in_closed(struct channel_fixture *fixture,
