@@ -52,7 +52,7 @@ case ${1:-} in
 esac
 
 need_packages python3 qemu-system-x86
-kernel=$("$VMB_TOP/scripts/kunit.sh" --kernel)
+kernel=$("$VMB_TOP/scripts/kunit.sh" --bench)
 log=$VMB_BUILD/bench.log
 
 stage "counting instructions"

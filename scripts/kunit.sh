@@ -4,7 +4,7 @@
 # Builds a small kernel with our suites in it and runs them in QEMU, by the
 # kernel's own kunit.py. The kernel is kept: later runs build our objects only.
 #
-# usage: kunit.sh [--filter GLOB] [--bounce] [--debug] [--kernel]
+# usage: kunit.sh [--filter GLOB] [--bounce] [--debug] [--kernel] [--bench]
 #
 #   --filter GLOB  only the suites, or suite.case, that match (default: vmbkmcl*,
 #                  and then what has to do with memory, with swiotlb=force)
@@ -14,6 +14,7 @@
 #                  report fails
 #   --kernel       only build; prints the path of the build folder, which
 #                  holds arch/x86/boot/bzImage and Module.symvers
+#   --bench        likewise, of the kernel that make bench counts on
 #
 # Leaves build/kunit.ktap, build/kunit.json and build/kunit.log, and the same of a
 # run with swiotlb=force under kunit-bounce. Ends with 'N passed, N failed, N
@@ -49,6 +50,10 @@ while [ $# -gt 0 ]; do
 		;;
 	--bounce) bounce=1 ;;
 	--kernel) only_build=1 ;;
+	--bench)
+		only_build=1
+		configs+=("$VMB_TOP/kunit/bench.config")
+		;;
 	*) die "unknown option $1" "scripts/kunit.sh --help" ;;
 	esac
 	shift
