@@ -25,8 +25,10 @@ static unsigned long vmb_raw_pages_leaving_end;
 /* The page of RAM with a number that a peer chose; NULL: none has it. */
 struct page *vmb_page_of_frame(u64 frame)
 {
-	const unsigned long frames = (unsigned long)NR_MEM_SECTIONS << PFN_SECTION_SHIFT;
+	unsigned long frames = (unsigned long)NR_MEM_SECTIONS << PFN_SECTION_SHIFT;
 
+	/* Without five levels of page tables it is a constant that x86 cannot compare. */
+	OPTIMIZER_HIDE_VAR(frames);
 	if (frame >= frames)
 		return NULL;
 	/* The kernel's tables of memory are indexed with it. */
