@@ -25,6 +25,20 @@ void vmb_memory_init(struct vmb_memory *memory)
 	init_waitqueue_head(&memory->unused);
 }
 
+/*
+ * The client may have external data again. Said by the worker, which has said that it
+ * may not: whoever resumes the VM does not know how far that was.
+ */
+void vmb_memory_resume(struct vmb_channel *channel)
+{
+	struct vmb_memory *memory = &channel->memory;
+
+	vmb_life_assert_worker(channel);
+	spin_lock_irq(&memory->lock);
+	memory->quiesced = false;
+	spin_unlock_irq(&memory->lock);
+}
+
 void vmb_memory_destroy(struct vmb_memory *memory)
 {
 	xa_destroy(&memory->frames);
@@ -279,6 +293,9 @@ static int vmb_gpadl_end_delete(struct vmb_channel *channel, struct vmb_gpadl *g
 		vmb_gpadl_free(gpadl, ret);
 	} else {
 		vmb_gpadl_leak_memory(gpadl);
+		/* No frame leads here any more. */
+		kvfree(gpadl->frames);
+		gpadl->frames = NULL;
 		kmemleak_ignore(gpadl);
 		kmemleak_ignore(gpadl->pages);
 	}

@@ -14,6 +14,7 @@ void vmb_gpadl_leak_memory(struct vmb_gpadl *gpadl);
 void vmb_gpadl_free(struct vmb_gpadl *gpadl, bool leaked);
 
 /* gpadl.c */
+void vmb_memory_resume(struct vmb_channel *channel);
 void vmb_memory_init(struct vmb_memory *memory);
 void vmb_memory_destroy(struct vmb_memory *memory);
 void vmb_memory_begin_call(struct vmb_memory *memory);

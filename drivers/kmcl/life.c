@@ -122,6 +122,7 @@ static void vmb_life_open(struct vmb_channel *channel)
 		vmb_life_open_failed(channel, error);
 		return;
 	}
+	vmb_memory_resume(channel);
 	vmb_outbound_open(channel);
 	trace_vmb_life(channel->name, "opened", 0);
 	if (callbacks->opened)
@@ -168,7 +169,7 @@ static void vmb_life_resume_flow(struct vmb_channel *channel, enum vmb_flow_stat
 	vmb_life_assert_worker(channel);
 	if (flow == VMB_FLOW_RUNNING) {
 		vmb_life_run(channel);
-	} else if (flow == VMB_FLOW_PAUSED) {
+	} else if (flow == VMB_FLOW_PAUSED || flow == VMB_FLOW_PAUSING) {
 		vmb_inbound_pause(channel);
 		vmb_watchdog_start(channel);
 	}
@@ -205,7 +206,10 @@ static void vmb_life_do_pm_undo(struct vmb_channel *channel)
 	vmb_pm_step(channel, VMB_PM_QUIESCE_OVER);
 	flow = life->flow;
 	spin_unlock_irq(&life->lock);
+	vmb_memory_resume(channel);
 	vmb_life_resume_flow(channel, flow);
+	/* They may have found it quiesced. */
+	vmb_sub_channels_primary_is_open(channel);
 }
 
 /* The second half, when all channels of the device have done the first. */

@@ -90,13 +90,9 @@ void vmb_life_pm_timed_out(struct vmb_channel *channel)
 /* The VM has resumed: open the channel again, if it was to be open. */
 void vmb_life_pm_resume(struct vmb_channel *channel)
 {
-	struct vmb_memory *memory = &channel->memory;
 	struct vmb_life *life = &channel->life;
 	unsigned long flags;
 
-	spin_lock_irqsave(&memory->lock, flags);
-	memory->quiesced = false;
-	spin_unlock_irqrestore(&memory->lock, flags);
 	spin_lock_irqsave(&life->lock, flags);
 	vmb_pm_step(channel, VMB_PM_RESUME);
 	life->peer = VMB_LIFE_PEER_UNKNOWN;

@@ -98,7 +98,10 @@ bool vmb_sub_channel_may_open(const struct vmb_channel *channel)
 	return !channel->primary || !vmb_channel_primary_is_closing(channel);
 }
 
-/* Those that waited for that may open. */
+/*
+ * Those that waited for that may open. What the transport said while the primary
+ * was closing need not be so any more: they ask again for their peers.
+ */
 void vmb_sub_channels_primary_is_open(struct vmb_channel *primary)
 {
 	struct vmb_channel *channel;
@@ -109,6 +112,8 @@ void vmb_sub_channels_primary_is_open(struct vmb_channel *primary)
 		if (channel->primary != primary)
 			continue;
 		spin_lock(&channel->life.lock);
+		if (channel->life.peer == VMB_LIFE_PEER_AWAITED)
+			channel->life.peer = VMB_LIFE_PEER_UNKNOWN;
 		vmb_life_queue(channel);
 		spin_unlock(&channel->life.lock);
 	}

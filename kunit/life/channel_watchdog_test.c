@@ -285,6 +285,32 @@ static void paused_channel_is_looked_after_again(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, delayed_work_pending(idle));
 }
 
+static int help_pause(struct channel_fixture *fixture)
+{
+	return vmb_channel_pause(fixture->channel);
+}
+
+/* The VM wanted to hibernate in the middle of a pause, and does not. */
+static void pausing_channel_is_looked_after_again(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_channel *channel = fixture->channel;
+	struct delayed_work *idle = &channel->watchdog.idle;
+
+	vmb_watchdog_start(channel);
+	peer_send_inband(fixture, 0, 8);
+	channel_help(fixture, help_pause);
+	KUNIT_ASSERT_NE(test, wait_for_completion_timeout(&fixture->suspended,
+							  CHANNEL_FIXTURE_PATIENCE), 0);
+	vmb_life_pm_quiesce(channel, VMB_CHANNEL_STOP_HIBERNATING);
+	flush_work(&channel->life.work);
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(idle));
+	vmb_life_pm_resume(channel);
+	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, NULL, 0), 0);
+	KUNIT_EXPECT_EQ(test, channel_wait_for_help(fixture), 0);
+	KUNIT_EXPECT_TRUE(test, delayed_work_pending(idle));
+}
+
 static void nothing_to_do(struct vmb_packet *packet, void *context, int status,
 			  const void *buffer, u32 length)
 {
@@ -365,6 +391,7 @@ static struct kunit_case channel_watchdog_cases[] = {
 	KUNIT_CASE(close_finds_room_without_a_signal),
 	KUNIT_CASE(paused_channel_is_looked_after),
 	KUNIT_CASE(paused_channel_is_looked_after_again),
+	KUNIT_CASE(pausing_channel_is_looked_after_again),
 	{}
 };
 

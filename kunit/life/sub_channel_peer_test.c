@@ -209,6 +209,28 @@ static void test_peer_comes_first(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, family->open_first);
 }
 
+/* The VM does not hibernate after all, and the sub-channel hears of it first. */
+static void test_primary_is_quiesced(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct peer_family *family = peer_family_of(fixture);
+
+	peer_family_open_primary(fixture);
+	channel_enable(fixture);
+	vmb_life_pm_quiesce(fixture->channel, VMB_CHANNEL_STOP_HIBERNATING);
+	vmb_life_pm_quiesce(family->primary, VMB_CHANNEL_STOP_HIBERNATING);
+	flush_work(&fixture->channel->life.work);
+	flush_work(&family->primary->life.work);
+	vmb_life_pm_close(fixture->channel);
+	wait_for_state(test, fixture->channel, VMB_LIFE_ENABLED);
+
+	vmb_life_pm_resume(fixture->channel);
+	flush_work(&fixture->channel->life.work);
+	KUNIT_EXPECT_EQ(test, fixture->channel->life.state, VMB_LIFE_ENABLED);
+	vmb_life_pm_resume(family->primary);
+	wait_for_state(test, fixture->channel, VMB_LIFE_OPEN);
+}
+
 /* Somebody disables the primary just when the VM begins to hibernate. */
 static void test_primary_closes_meanwhile(struct kunit *test)
 {
@@ -319,6 +341,7 @@ static struct kunit_case sub_channel_peer_cases[] = {
 	KUNIT_CASE(test_primary_comes_after),
 	KUNIT_CASE(test_peer_goes),
 	KUNIT_CASE(test_peer_comes_first),
+	KUNIT_CASE(test_primary_is_quiesced),
 	KUNIT_CASE(test_primary_closes_meanwhile),
 	KUNIT_CASE_SLOW(test_both_take_too_long),
 	{}

@@ -396,6 +396,57 @@ static void asked_when_quiesced_and_after(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, NULL, 0), 0);
 }
 
+static DECLARE_COMPLETION(in_suspend);
+static DECLARE_COMPLETION(leave_suspend);
+
+static void stay_in_suspend(struct channel_fixture *fixture, enum channel_event event)
+{
+	if (event != SUSPEND)
+		return;
+	complete_all(&in_suspend);
+	wait_for_completion_timeout(&leave_suspend, CHANNEL_FIXTURE_PATIENCE);
+}
+
+/* The VM has given up to hibernate when the driver comes to say that it may. */
+static void asked_after_a_hibernation_that_timed_out(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_packet_completion *packet;
+
+	share_memory(fixture, 0);
+	reinit_completion(&in_suspend);
+	reinit_completion(&leave_suspend);
+	fixture->on_state = stay_in_suspend;
+	vmb_life_pm_quiesce(fixture->channel, VMB_CHANNEL_STOP_HIBERNATING);
+	KUNIT_ASSERT_NE(test, wait_for_completion_timeout(&in_suspend,
+							  CHANNEL_FIXTURE_PATIENCE), 0);
+	vmb_transport_device_pm_resume(&fixture->transport.device);
+	complete_all(&leave_suspend);
+	channel_settle(fixture);
+	vmb_watchdog_stop(fixture->channel);
+	memory_transport_run(&fixture->transport, fixture->channel);
+	fixture->on_state = NULL;
+	packet = peer_send_direct(fixture, shared_of(fixture)->memory, 0, BYTES);
+	KUNIT_EXPECT_EQ(test, ask(fixture, packet), 0);
+	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, NULL, 0), 0);
+}
+
+/* It hibernates again before the worker has undone what the first one needed. */
+static void asked_when_quiesced_twice(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_packet_completion *packet = hold_and_quiesce(fixture);
+
+	disable_work_sync(&fixture->channel->life.work);
+	vmb_transport_device_pm_resume(&fixture->transport.device);
+	vmb_life_pm_quiesce(fixture->channel, VMB_CHANNEL_STOP_HIBERNATING);
+	KUNIT_EXPECT_EQ(test, ask(fixture, packet), -EINPROGRESS);
+	enable_work(&fixture->channel->life.work);
+	wake(fixture);
+	KUNIT_EXPECT_EQ(test, ask(fixture, packet), 0);
+	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, NULL, 0), 0);
+}
+
 static struct kunit_case routine_cases[] = {
 	KUNIT_CASE(asked_in_a_routine_of_the_drain),
 	KUNIT_CASE(asked_in_a_routine_that_is_told_of_an_error),
@@ -405,6 +456,8 @@ static struct kunit_case routine_cases[] = {
 	KUNIT_CASE(asked_on_top_of_the_callback),
 	KUNIT_CASE_SLOW(asked_when_quiesced),
 	KUNIT_CASE_SLOW(asked_when_quiesced_and_after),
+	KUNIT_CASE(asked_after_a_hibernation_that_timed_out),
+	KUNIT_CASE_SLOW(asked_when_quiesced_twice),
 	{}
 };
 
