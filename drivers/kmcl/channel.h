@@ -365,7 +365,7 @@ void vmb_life_stop(struct vmb_channel *channel,
 		   enum vmb_channel_stop_reason reason);
 void vmb_life_request_disable(struct vmb_channel *channel,
 			      enum vmb_channel_stop_reason reason);
-void vmb_life_stop_if_gone(struct vmb_channel *channel);
+bool vmb_life_stop_if_gone(struct vmb_channel *channel);
 void vmb_inbound_queue_work(struct vmb_channel *channel);
 struct vmb_channel *vmb_life_caller(struct vmb_channel *channel);
 

@@ -130,20 +130,24 @@ void vmb_life_stop(struct vmb_channel *channel,
 }
 
 /*
- * The same, if the peer is gone. For callers outside of the channel's life: since they
- * looked the channel may have been enabled anew, with another peer, but that takes the
- * lock.
+ * The channel is to be closed if its peer is gone; returns whether it is. For callers
+ * outside of the channel's life: since they looked the channel may have been enabled
+ * anew, with another peer, but that takes the lock. A peer that goes while the VM
+ * hibernates goes because we do.
  */
-void vmb_life_stop_if_gone(struct vmb_channel *channel)
+bool vmb_life_stop_if_gone(struct vmb_channel *channel)
 {
 	struct vmb_life *life = &channel->life;
 	unsigned long flags;
+	bool gone;
 
 	spin_lock_irqsave(&life->lock, flags);
-	if (channel->operations->peer_gone(channel))
+	gone = vmb_pm_may_run(life->pm) && channel->operations->peer_gone(channel);
+	if (gone)
 		vmb_life_request_stop_locked(channel, VMB_CHANNEL_STOP_PEER_GONE,
 					     VMB_LIFE_STOP_CLOSE);
 	spin_unlock_irqrestore(&life->lock, flags);
+	return gone;
 }
 
 /* The channel is to be closed and then disabled, whatever the reason. */
@@ -201,9 +205,9 @@ void vmb_inbound_queue_work(struct vmb_channel *channel)
 }
 
 /*
- * Is this call made from inside a state or packet callback of a channel of this
- * device? Returns that channel, which is there as long as the callback runs, or NULL.
- * Process context.
+ * Is this call made from inside a state or packet callback of this channel, of its
+ * primary or of one of its siblings? Returns that channel, which is there as long as
+ * the callback runs, or NULL. Process context.
  */
 struct vmb_channel *vmb_life_caller(struct vmb_channel *channel)
 {
@@ -212,6 +216,9 @@ struct vmb_channel *vmb_life_caller(struct vmb_channel *channel)
 
 	spin_lock_irq(&device->lock);
 	list_for_each_entry(other, &device->channels, device_node) {
+		/* Those that have no device of their own may be strangers. */
+		if ((other->primary ?: other) != (channel->primary ?: channel))
+			continue;
 		if (vmb_life_is_callback(other) ||
 		    vmb_inbound_is_callback(&other->inbound)) {
 			caller = other;

@@ -107,8 +107,8 @@ static bool vmb_synchronous_stands_still(const struct vmb_synchronous *request,
 }
 
 /*
- * A request in a callback of the channel, or of another one of the device: that
- * channel's worker cannot go on, and the workers of one device wait for each other. If
+ * A request in a callback of the channel, or of one that has the same primary: that
+ * channel's worker cannot go on, and the workers of such wait for each other. If
  * it is to close its channel, perhaps nobody else can end the request, which is given
  * up then. Likewise if it is to pause the channel, and the request moves only after a
  * start, which waits for the pause. 0: wait on; or an errno.
@@ -140,10 +140,9 @@ static int vmb_synchronous_wait(struct vmb_channel *channel,
 
 		if (wait_for_completion_timeout(&request->done, step))
 			return 0;
-		if (channel->operations->peer_gone(channel)) {
-			vmb_life_stop_if_gone(channel);
+		if (channel->operations->peer_gone(channel) &&
+		    vmb_life_stop_if_gone(channel))
 			return -ENODEV;
-		}
 		ret = vmb_synchronous_is_waited_for(request);
 		if (ret)
 			return ret;
