@@ -370,6 +370,9 @@ static enum vmb_batch_end vmb_inbound_completion_batch(struct vmb_channel *chann
 enum vmb_batch_end vmb_inbound_batch(struct vmb_channel *channel,
 				     enum vmb_drain_mode mode)
 {
+	/* Only the callback of what is deferred comes before the first is read. */
+	if (likely(!channel->inbound.deferred))
+		vmb_packet_cache_callbacks_over(&channel->inbound.cache);
 	if (likely(mode == VMB_DRAIN_DELIVERING))
 		return vmb_inbound_delivery_batch(channel);
 	return vmb_inbound_completion_batch(channel, mode);
