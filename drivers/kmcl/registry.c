@@ -3,6 +3,8 @@
  * Drivers on one side, transports on the other: every driver is registered with
  * every transport, whichever comes first.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/completion.h>
 #include <linux/slab.h>
 
