@@ -304,6 +304,41 @@ static void read_index_is_published_by_quarters(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, peer_inbound_read_index(fixture), fixture->write_index);
 }
 
+static void answer_at_length(struct channel_fixture *fixture,
+			     struct channel_packet *packet)
+{
+	u32 written = (fixture->packet_count - 1) * (LARGEST + 24);
+	u32 *most = fixture->private;
+
+	/* What the packets before this one were answered, and the peer does not see. */
+	*most = max(*most, written - peer_get(&fixture->outbound, RING_IMAGE_WRITE_INDEX));
+	packet->done = true;
+	KUNIT_EXPECT_EQ(fixture->test,
+			vmb_channel_packet_complete(packet->packet, packet->buffer, LARGEST), 0);
+}
+
+/* The peer can begin with its answers before the batch is over. */
+static void write_index_is_published_by_quarters(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	u32 most = 0;
+	u32 i;
+
+	fixture->private = &most;
+	fixture->process = answer_at_length;
+	channel_enable(fixture);
+	for (i = 0; i < 40; i++)
+		peer_put(fixture, &(struct peer_packet) {
+			.type = 6, .flags = 1, .payload = LARGEST });
+	peer_publish(fixture);
+	peer_signal(fixture);
+	KUNIT_EXPECT_EQ(test, fixture->packet_count, 40);
+	KUNIT_EXPECT_LE(test, most, SZ_64K / 4 + LARGEST + 24);
+	KUNIT_EXPECT_GE(test, most, SZ_64K / 8);
+	KUNIT_EXPECT_EQ(test, peer_get(&fixture->outbound, RING_IMAGE_WRITE_INDEX),
+			40 * (LARGEST + 24));
+}
+
 /* A peer that waits for room in its own ring is told, once, when there is. */
 static void peer_that_waits_for_room_is_signalled(struct kunit *test)
 {
@@ -403,6 +438,7 @@ static struct kunit_case channel_batch_cases[] = {
 	KUNIT_CASE(masked_only_while_reading),
 	KUNIT_CASE(packet_that_comes_while_masked_is_not_missed),
 	KUNIT_CASE(read_index_is_published_by_quarters),
+	KUNIT_CASE(write_index_is_published_by_quarters),
 	KUNIT_CASE(peer_that_waits_for_room_is_signalled),
 	KUNIT_CASE(fail_stops_the_queue),
 	KUNIT_CASE(failed_packet_gets_no_completion),

@@ -64,7 +64,7 @@ heavy_begin
 # QEMU 7.2 that emulates two processors in two threads sometimes dies of a kernel that
 # patches itself while it boots ("Oops: int3"), long before a module is loaded. One
 # thread is slower, and does not.
-ways=(tcg tcg,thread=single)
+ways=(tcg "tcg,thread=single")
 ! kvm_is_usable || ways=(kvm "${ways[@]}")
 for way in "${ways[@]}"; do
 	start_guest "$way"
