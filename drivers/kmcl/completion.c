@@ -98,15 +98,27 @@ int vmb_outbound_complete(struct vmb_packet_completion *packet,
 	return ret;
 }
 
+/* One that is long, or crosses the ring's end. False: there is no room. */
+static bool vmb_outbound_write_long(struct vmb_outbound *outbound,
+				    const struct vmb_packet_completion *packet,
+				    const void *buffer, u32 length)
+{
+	const struct vmb_ring_outbound_packet out =
+		vmb_completion_describe(packet, buffer, length);
+	u32 needed;
+
+	return vmb_ring_write(&outbound->writer, &out, &needed) == VMB_RING_DONE;
+}
+
 /*
  * Complete a packet inside the packet callback. No lock is needed there, for the
  * drain owns the writer and its cache of packet objects. False: there is no room, or
- * something waits, or framing is lost; nothing was done.
+ * something waits, or framing is lost, or it is not @short_only; nothing was done.
  */
 static __always_inline bool
 vmb_outbound_complete_inline(struct vmb_channel *channel,
 			     struct vmb_packet_completion *packet,
-			     const void *buffer, u32 length, const bool traced)
+			     const void *buffer, u32 length, const bool short_only)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
 	struct vmb_batch *batch = &channel->inbound.batch;
@@ -117,11 +129,12 @@ vmb_outbound_complete_inline(struct vmb_channel *channel,
 		if (!vmb_ring_write_short(&outbound->writer,
 					  VMB_WIRE_TYPE_COMPLETION,
 					  packet->wire.transaction_id, buffer, length,
-					  false))
+					  false) &&
+		    (short_only || !vmb_outbound_write_long(outbound, packet, buffer, length)))
 			return false;
 		batch->sent++;
 		batch->written += VMB_RING_PACKET_MINIMUM + length;
-		if (traced)
+		if (!short_only)
 			trace_vmb_write(channel->name, packet,
 					packet->wire.transaction_id,
 					VMB_WIRE_TYPE_COMPLETION, length);
@@ -182,7 +195,7 @@ static noinline int vmb_outbound_complete_and_more(struct vmb_packet_completion 
 	if (packet->vector_count)
 		vmb_external_data_release(packet);
 	if (vmb_inbound_is_drain_task(&channel->inbound) &&
-	    vmb_outbound_complete_inline(channel, packet, buffer, length, true))
+	    vmb_outbound_complete_inline(channel, packet, buffer, length, false))
 		return 0;
 	return vmb_outbound_complete(packet, buffer, length,
 				     &channel->counters.completed);
@@ -211,10 +224,11 @@ int vmb_channel_packet_complete(struct vmb_packet_completion *packet,
 		return vmb_outbound_complete_orphan(packet, buffer, length);
 	if (vmb_outbound_has_more_to_do(packet))
 		return vmb_outbound_complete_and_more(packet, buffer, length);
-	if (vmb_inbound_is_drain_task(&channel->inbound) &&
-	    vmb_outbound_complete_inline(channel, packet, buffer, length, false))
+	if (!vmb_inbound_is_drain_task(&channel->inbound))
+		return vmb_outbound_complete(packet, buffer, length,
+					     &channel->counters.completed);
+	if (vmb_outbound_complete_inline(channel, packet, buffer, length, true))
 		return 0;
-	return vmb_outbound_complete(packet, buffer, length,
-				     &channel->counters.completed);
+	return vmb_outbound_complete_and_more(packet, buffer, length);
 }
 EXPORT_SYMBOL_GPL(vmb_channel_packet_complete);

@@ -282,17 +282,26 @@ vmb_completion_write_short(struct vmb_channel *channel,
 	return true;
 }
 
-static inline enum vmb_ring_status
-vmb_completion_write_buffer(struct vmb_channel *channel,
-			    const struct vmb_packet_completion *packet,
-			    const void *buffer, u32 length, u32 *needed)
+/* How a completion looks in the ring. */
+static inline struct vmb_ring_outbound_packet
+vmb_completion_describe(const struct vmb_packet_completion *packet,
+			const void *buffer, u32 length)
 {
-	const struct vmb_ring_outbound_packet out = {
+	return (struct vmb_ring_outbound_packet) {
 		.transaction_id = packet->wire.transaction_id,
 		.type = VMB_WIRE_TYPE_COMPLETION,
 		.payload = buffer,
 		.payload_length = length,
 	};
+}
+
+static inline enum vmb_ring_status
+vmb_completion_write_buffer(struct vmb_channel *channel,
+			    const struct vmb_packet_completion *packet,
+			    const void *buffer, u32 length, u32 *needed)
+{
+	const struct vmb_ring_outbound_packet out =
+		vmb_completion_describe(packet, buffer, length);
 	enum vmb_ring_status status;
 
 	status = vmb_outbound_write(channel, packet, &out, needed);
