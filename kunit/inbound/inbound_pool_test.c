@@ -232,6 +232,40 @@ static void one_is_enough(struct kunit *test)
 	expect_fed(fixture, count + 1);
 }
 
+/*
+ * The cache counts for ever, and its numbers begin anew after 2^32 packets: nothing
+ * is lost, nothing comes twice, and a callback is told from none.
+ */
+static void numbers_begin_anew(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_packet_cache *cache = &fixture->channel->inbound.cache;
+	u32 round, i, sent = 0;
+
+	channel_configure(fixture, LARGEST, 17, 17);
+	hold_at_most(fixture, HELD);
+	channel_enable(fixture);
+	KUNIT_ASSERT_EQ(test, cache->mask, HELD - 1);
+	/* As if so many had been here: the places stay the same. */
+	cache->head -= 3 * HELD;
+	cache->tail -= 3 * HELD;
+	cache->over -= 3 * HELD;
+	for (round = 0; round < 6; round++) {
+		fixture->process = round % 2 ? channel_complete_inline : NULL;
+		burst(fixture, sent, HELD);
+		KUNIT_ASSERT_EQ(test, fixture->packet_count, sent + HELD);
+		for (i = sent; i < sent + HELD; i++) {
+			KUNIT_EXPECT_EQ(test, fixture->packets[i].transaction_id, i);
+			channel_complete(fixture, i, NULL, 0);
+		}
+		sent += HELD;
+		memory_transport_run(&fixture->transport, fixture->channel);
+		KUNIT_EXPECT_LE(test, cache->tail - cache->head, HELD);
+	}
+	KUNIT_EXPECT_LT(test, cache->tail, 6 * HELD);
+	KUNIT_EXPECT_LT(test, cache->head, 6 * HELD);
+}
+
 static struct kunit_case inbound_pool_cases[] = {
 	KUNIT_CASE(follows_the_ring),
 	KUNIT_CASE(follows_a_larger_ring),
@@ -242,6 +276,7 @@ static struct kunit_case inbound_pool_cases[] = {
 	KUNIT_CASE(completions_are_read_in_a_close),
 	KUNIT_CASE(several_are_taken_back),
 	KUNIT_CASE(one_is_enough),
+	KUNIT_CASE(numbers_begin_anew),
 	{}
 };
 
