@@ -245,13 +245,19 @@ static void leaked_when_it_must(struct kunit *test)
 static void leaked_with_the_packet_that_uses_it(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
+	struct vmb_gpadl *gpadl;
 
 	channel_enable(fixture);
 	KUNIT_ASSERT_EQ(test, share_ours(fixture, 1), 0);
 	get_all(fixture, peer_send_direct(fixture, peer_got.buffer, 0, 64));
 	channel_abandon(fixture);
+	gpadl = fixture->packets[0].packet->owners[0];
+	KUNIT_ASSERT_NOT_NULL(test, gpadl->frames);
 	KUNIT_EXPECT_EQ(test, unshare(fixture), -EIO);
 	expect_memory(fixture, peer_got.buffer, 64);
+	/* Nothing finds it by its frames any more, so these are not leaked with it. */
+	KUNIT_EXPECT_TRUE(test, xa_empty(&fixture->channel->memory.frames));
+	KUNIT_EXPECT_NULL(test, gpadl->frames);
 	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, NULL, 0), -ENODEV);
 	KUNIT_EXPECT_EQ(test, fixture->channel->counters.leaked, 1);
 	expect_kept(test, OURS, true);
