@@ -200,6 +200,100 @@ static void test_primary_is_paused_and_sub_channel_asks(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vmb_channel_start(family->primary), 0);
 }
 
+/* Of the sub-channel: gone with the VM that hibernates, and there again with it. */
+
+static atomic_t looks;
+static bool gone_meanwhile;
+
+static bool peer_gone_meanwhile(struct vmb_channel *channel)
+{
+	struct channel_fixture *fixture = vmb_channel_get_pointer(channel);
+
+	if (!READ_ONCE(gone_meanwhile))
+		return fixture->transport.gone;
+	if (current_work() == &fixture->helper)
+		atomic_inc(&looks);
+	return true;
+}
+
+static int ask_fixture(struct channel_fixture *fixture)
+{
+	return ask(fixture->channel, NULL);
+}
+
+static void wait_for_state(struct kunit *test, struct vmb_channel *channel,
+			   enum vmb_life_state state)
+{
+	wait_event_timeout(channel->life.changed, vmb_life_state(channel) == state,
+			   CHANNEL_FIXTURE_PATIENCE);
+	KUNIT_ASSERT_EQ(test, vmb_life_state(channel), state);
+}
+
+/* The request is held until the VM resumes, and who waits for it looks meanwhile. */
+static void test_peer_goes_with_the_hibernation(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_transport_device *device = &fixture->transport.device;
+	unsigned long end = jiffies + CHANNEL_FIXTURE_PATIENCE;
+
+	atomic_set(&looks, 0);
+	WRITE_ONCE(gone_meanwhile, false);
+	sender_of(fixture)->operations.peer_gone = peer_gone_meanwhile;
+	peer_family_open_primary(fixture);
+	channel_enable(fixture);
+	vmb_life_pm_quiesce(fixture->channel, VMB_CHANNEL_STOP_HIBERNATING);
+	flush_work(&fixture->channel->life.work);
+	channel_help(fixture, ask_fixture);
+	wait_for_request(test, fixture->channel);
+	WRITE_ONCE(gone_meanwhile, true);
+	KUNIT_ASSERT_EQ(test, vmb_transport_device_pm_close(device), 0);
+	/* Two, of which the second begins when the first has had its effect. */
+	while (atomic_read(&looks) < 2 && !completion_done(&fixture->helped) &&
+	       time_before(jiffies, end))
+		usleep_range(100, 200);
+	KUNIT_EXPECT_FALSE(test, completion_done(&fixture->helped));
+	WRITE_ONCE(gone_meanwhile, false);
+	vmb_transport_device_pm_resume(device);
+	wait_for_state(test, fixture->channel, VMB_LIFE_OPEN);
+	channel_settle(fixture);
+	vmb_watchdog_stop(fixture->channel);
+	peer_answer(fixture, peer_expect_sent(fixture, 0, 0, WAIT), 0);
+	KUNIT_EXPECT_EQ(test, channel_wait_for_help(fixture), 0);
+}
+
+static void expect_caller(struct kunit *test, struct vmb_channel *channel,
+			  struct vmb_channel *caller)
+{
+	KUNIT_EXPECT_PTR_EQ(test, vmb_life_caller(channel), caller);
+}
+
+/* Beside a primary and its sub-channel, one that has nothing to do with them. */
+static void test_strangers_are_no_family(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_channel *primary = peer_family_of(fixture)->primary;
+	struct vmb_channel *channels[3] = { primary, fixture->channel };
+	struct vmb_channel *stranger;
+	u32 i;
+
+	KUNIT_ASSERT_EQ(test, vmb_channel_allocate(&fixture->transport.device.device, false,
+						   &stranger), 0);
+	channels[2] = stranger;
+	for (i = 0; i < ARRAY_SIZE(channels); i++) {
+		struct vmb_channel *caller = channels[i];
+		bool is_family = caller != stranger;
+
+		expect_caller(test, caller, NULL);
+		/* As if this were a callback of it. */
+		WRITE_ONCE(caller->life.worker, current);
+		expect_caller(test, primary, is_family ? caller : NULL);
+		expect_caller(test, fixture->channel, is_family ? caller : NULL);
+		expect_caller(test, stranger, is_family ? NULL : caller);
+		WRITE_ONCE(caller->life.worker, NULL);
+	}
+	vmb_channel_cleanup(stranger);
+}
+
 static struct kunit_case sub_channel_request_cases[] = {
 	KUNIT_CASE(test_primary_asks_and_is_disabled),
 	KUNIT_CASE(test_sub_channel_asks_and_primary_is_disabled),
@@ -207,6 +301,8 @@ static struct kunit_case sub_channel_request_cases[] = {
 	KUNIT_CASE(test_primary_asks_and_is_paused),
 	KUNIT_CASE(test_primary_is_paused_and_answered),
 	KUNIT_CASE(test_primary_is_paused_and_sub_channel_asks),
+	KUNIT_CASE(test_peer_goes_with_the_hibernation),
+	KUNIT_CASE(test_strangers_are_no_family),
 	{}
 };
 
