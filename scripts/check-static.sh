@@ -15,8 +15,8 @@
 #   litmus      each barrier of the ring is needed, and is enough
 #   observe     include/ABI against the code, vmbstat on a recorded tree
 #   source      SPDX lines, where kernel versions may be asked for, file sizes,
-#               log lines that nobody limits or explains, what the documents show
-#               of the sources
+#               log lines that nobody limits or explains, indices that a peer wrote,
+#               what the documents show of the sources
 #   floors      no include and no call of the library goes up; files of clients, of
 #               the hosts' ends and of the fuzzer do not call in circles
 #
@@ -620,6 +620,8 @@ if wants source; then
 	check "source: clients know nothing of hv_vmbus" clients_see_no_channel
 	check "source: no file is over 600 lines" sizes
 	check "source: no TODO" no_marker
+	check "source: no index of a peer's is guessed with" scripts/static/speculation.py
+	check "source: planted guesses are found" scripts/static/speculation.py --self-test
 	check "source: a planted log line without a limit is found" unlimited_sees
 	check "source: no log line that a peer can cause is without a limit" log_is_limited
 	check "source: every exception from that is needed" log_exceptions_are_used
