@@ -134,6 +134,10 @@ dkms-check: ## DKMS add, build, install, remove in a scratch tree
 install-check: ## what a user does, in a clean Debian 12
 	@$(RUN) scripts/check-install.sh
 
+.PHONY: secure-boot-check
+secure-boot-check: ## signed and unsigned modules in a guest with Secure Boot
+	@$(RUN) scripts/check-secure-boot.sh
+
 .PHONY: deb-check
 deb-check: ## install, upgrade, remove, purge the packages in a clean Debian 12
 	@$(RUN) scripts/check-deb.sh

@@ -9,6 +9,7 @@
 #   static      check-static.sh: build without a warning, sparse, checkpatch, ...
 #   dkms        check-dkms.sh: add, build, install, remove
 #   install     check-install.sh: what a user does, in a clean Debian 12
+#   secure-boot check-secure-boot.sh: modules signed and not, where the firmware asks
 #   kunit       kunit.sh: the KUnit suites on a kernel of their own
 #   loopback    check-loopback.sh: a server and a client in a plain guest
 #   kselftest   kselftest.sh: load, bind, traffic, unload in a Hyper-V guest
@@ -32,6 +33,7 @@ parts=(
 	"static check-static.sh 900"
 	"dkms check-dkms.sh 900"
 	"install check-install.sh 1800"
+	"secure-boot check-secure-boot.sh 900"
 	"kunit kunit.sh 2700"
 	"loopback check-loopback.sh 600"
 	"kselftest kselftest.sh 1800"
@@ -130,7 +132,7 @@ run_part() {
 		[ "$status" -ne 124 ] || verdict="FAILED: not done within $3 s"
 		failed=$((failed + 1))
 	fi
-	rows+=("$(printf '%-10s %5d s  %-38s %s' "$1" "$took" "$count" "$verdict")")
+	rows+=("$(printf '%-11s %5d s  %-38s %s' "$1" "$took" "$count" "$verdict")")
 }
 
 is_wanted() {

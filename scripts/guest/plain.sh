@@ -8,6 +8,8 @@
 #	--initrd FILE		its initramfs, as l2-initramfs.sh makes it
 #	--append PARAMETERS	more for the guest's kernel
 #	--cpus N		of the guest (2)
+#	--secure-boot FILE	with UEFI firmware that has Secure Boot on, and a copy of
+#				these variables of it (OVMF's)
 #	--deadline SECONDS	after which it is ended (120)
 #	--logs DIRECTORY	where the console goes (build/plain)
 #
@@ -19,13 +21,14 @@ set -eu
 # shellcheck source=scripts/guest/watch.sh
 . "$VMB_TOP/scripts/guest/watch.sh"
 
-kernel='' initrd='' append='' cpus=2 deadline=120 logs=$VMB_BUILD/plain
+kernel='' initrd='' append='' cpus=2 variables='' deadline=120 logs=$VMB_BUILD/plain
 while [ $# -gt 1 ]; do
 	case $1 in
 	--kernel) kernel=$2 ;;
 	--initrd) initrd=$2 ;;
 	--append) append=$2 ;;
 	--cpus) cpus=$2 ;;
+	--secure-boot) variables=$2 ;;
 	--deadline) deadline=$2 ;;
 	--logs) logs=$2 ;;
 	*) die "unknown option $1" "$0 --help" ;;
@@ -40,6 +43,18 @@ fi
 BOOT_SECONDS=60
 need_packages qemu-system-x86 qemu-system-data seabios
 mkdir -p "$logs"
+machine=q35
+firmware=()
+if [ -n "$variables" ]; then
+	# It checks the kernel's signature first.
+	BOOT_SECONDS=120
+	need_packages ovmf
+	cp "$variables" "$logs/variables"
+	machine=q35,smm=on
+	firmware=(-global "driver=cfi.pflash01,property=secure,value=on"
+		-drive "if=pflash,unit=0,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.secboot.fd"
+		-drive "if=pflash,unit=1,format=raw,file=$logs/variables")
+fi
 
 # A device file alone says little: where the processor shows no virtualisation,
 # somebody emulates it, and not every instruction.
@@ -51,8 +66,9 @@ kvm_is_usable() {
 start_guest() {
 	echo "${1%%,*}" >"$logs/how"
 	: >"$logs/guest.log"
-	qemu-system-x86_64 -machine q35 -accel "$1" -cpu max -smp "$cpus" -m 512 \
-		-nodefaults -display none -no-reboot -serial "file:$logs/guest.log" \
+	qemu-system-x86_64 -machine "$machine" -accel "$1" -cpu max -smp "$cpus" -m 512 \
+		${firmware[@]+"${firmware[@]}"} -nodefaults -display none -no-reboot \
+		-serial "file:$logs/guest.log" \
 		-kernel "$kernel/vmlinuz" -initrd "$initrd" \
 		-append "console=ttyS0 quiet loglevel=4 panic=-1 oops=panic mitigations=off cryptomgr.notests log_buf_len=4M $append" \
 		>"$logs/qemu.log" 2>&1 </dev/null &
