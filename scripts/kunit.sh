@@ -14,7 +14,7 @@
 #                  report fails
 #   --kernel       only build; prints the path of the build folder, which
 #                  holds arch/x86/boot/bzImage and Module.symvers
-#   --bench        likewise, of the kernel that make bench counts on
+#   --bench        only build, the kernel that make bench counts on
 #
 # Leaves build/kunit.ktap, build/kunit.json and build/kunit.log, and the same of a
 # run with swiotlb=force under kunit-bounce. Ends with 'N passed, N failed, N

@@ -339,7 +339,7 @@ static void vmb_life_act(struct vmb_channel *channel, enum vmb_life_action actio
 	case VMB_LIFE_DO_GIVE_UP:
 		/* There are some only if the VM has hibernated. */
 		vmb_sub_channels_end(channel, channel->life.stop_reason);
-		/* Who disables knows it; of a peer nobody else would tell. */
+		/* The caller of disable knows it; of a peer nobody else would tell. */
 		if (channel->life.stop_reason != VMB_CHANNEL_STOP_DISABLED) {
 			vmb_life_open_failed(channel, -ENODEV);
 			break;
@@ -368,7 +368,7 @@ static enum vmb_life_action vmb_life_begin_action(struct vmb_channel *channel)
 }
 
 /*
- * Whoever frees a channel waits for its work first, so it is still there after
+ * The channel is freed only after its work has been waited for, so it is still there after
  * it was disabled.
  */
 static void vmb_life_work(struct work_struct *work)

@@ -24,7 +24,7 @@ void vmb_life_pm_quiesce(struct vmb_channel *channel,
 		    VMB_PM_RESUME : VMB_PM_QUIESCE);
 	vmb_life_queue(channel);
 	spin_unlock_irqrestore(&life->lock, flags);
-	/* Who waits for a GPADL to fall out of use may not have to any more. */
+	/* A task that waits for a GPADL to fall out of use may not have to any more. */
 	wake_up(&channel->memory.unused);
 }
 

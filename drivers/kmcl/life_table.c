@@ -65,7 +65,7 @@ static const s8 vmb_flow_table[VMB_FLOW_STATES][VMB_FLOW_EVENTS] = {
 		[VMB_FLOW_PAUSE] = TO(VMB_FLOW_PAUSING),
 		[VMB_FLOW_CLOSE] = TO(VMB_FLOW_READY),
 	},
-	/* Who pauses waits for it: another thread cannot start in between. */
+	/* The thread that pauses waits for it: another one cannot start in between. */
 	[VMB_FLOW_PAUSING] = {
 		[VMB_FLOW_START] = -EBUSY,
 		[VMB_FLOW_PAUSE] = TO(VMB_FLOW_PAUSING),

@@ -17,7 +17,7 @@
 
 #include <trace/events/vmbkmcl.h>
 
-/* Packet objects that the drain takes at a time, likewise. */
+/* Packet objects that the drain takes at a time. */
 #define VMB_OUTBOUND_TAKEN	64u
 /* So many are enough for a drain that had none, or a quarter of all. */
 #define VMB_OUTBOUND_FEED	16u
@@ -223,7 +223,7 @@ void vmb_outbound_lost(struct vmb_channel *channel)
 	vmb_life_stop(channel, VMB_CHANNEL_STOP_FRAMING_LOST);
 }
 
-/* The channel comes to rest, or closes: say it now, if the ring was lost. */
+/* The channel is being quiesced, or closes: say it now, if the ring was lost. */
 void vmb_outbound_say_lost(struct vmb_channel *channel)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
@@ -357,7 +357,7 @@ bool vmb_outbound_close(struct vmb_channel *channel, bool for_good)
 	if (abandoned)
 		kobject_get(&channel->kobject);
 	spin_unlock_irq(&outbound->lock);
-	/* Who waits for a GPADL to fall out of use waits no longer. */
+	/* A task that waits for a GPADL to fall out of use waits no longer. */
 	if (abandoned)
 		wake_up(&channel->memory.unused);
 	return abandoned;
@@ -393,7 +393,7 @@ void vmb_outbound_orphan_packets(struct vmb_channel *channel)
 
 	vmb_life_assert_worker(channel);
 	spin_lock_irq(&channel->outbound.lock);
-	/* Who is looking for what a packet names keeps to what is found out first. */
+	/* A look-up of what a packet names that has begun keeps to its first finding. */
 	spin_lock(&channel->memory.lock);
 	for (i = 0; i < pool->count; i++) {
 		struct vmb_packet_completion *packet = pool->memory[i];

@@ -110,8 +110,8 @@ static bool vmb_synchronous_stands_still(const struct vmb_synchronous *request,
  * A request in a callback of the channel, or of one that has the same primary: that
  * channel's worker cannot go on, and the workers of such wait for each other. If
  * it is to close its channel, perhaps nobody else can end the request, which is given
- * up then. Likewise if it is to pause the channel, and the request moves only after a
- * start, which waits for the pause. 0: wait on; or an errno.
+ * up then. It is given up, too, if that worker is to pause the channel and the request
+ * moves only after a start, which waits for the pause. 0: wait on; or an errno.
  */
 static int vmb_synchronous_is_waited_for(const struct vmb_synchronous *request)
 {

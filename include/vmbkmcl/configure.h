@@ -49,7 +49,7 @@ int vmb_channel_init_set_maximum_external_data(struct vmb_channel *channel,
  * the byte; the maximum packet size is that of a message. Messages may be empty.
  * There are neither completions nor external data: to send with
  * WAIT_FOR_COMPLETION is refused with -EOPNOTSUPP. What is received must be
- * completed all the same. A packet without a proper header is not delivered, but
+ * completed nevertheless. A packet without a proper header is not delivered, but
  * counted as refused, "pipe_header".
  *
  * Whether the peer's channel is a pipe is for the driver to know. One that writes

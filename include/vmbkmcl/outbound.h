@@ -295,7 +295,7 @@ int __must_check vmb_packet_send_with_external_pfns(struct vmb_packet *packet,
  * From a callback of another channel of the device it may wait, but not for longer
  * than that channel can: if that is to be closed the request is given up (-ENODEV),
  * and if it is to be paused, and the answer cannot come before a start (-EDEADLK);
- * likewise from post_started. What was sent stays in flight then, as after a
+ * both hold in post_started, too. What was sent stays in flight then, as after a
  * time-out.
  * Return: 0; -EAGAIN: with a time-out of 0: no room, or the channel does not
  * run; -ETIMEDOUT: the time is

@@ -107,7 +107,7 @@ static int complete_odd(struct channel_fixture *fixture)
 	return ret;
 }
 
-/* Whoever is first: the peer gets each of them, once. */
+/* Whatever the order: the peer gets each of them, once. */
 static void on_two_cpus_at_once(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;

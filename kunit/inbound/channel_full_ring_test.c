@@ -101,7 +101,7 @@ static void nothing_overtakes(struct kunit *test)
 	peer_take(fixture, 3, 8);
 }
 
-/* Room is there, nobody has signalled yet: the queue goes first all the same. */
+/* Room is there, nobody has signalled yet: the queue still goes first. */
 static void nothing_overtakes_after_room_was_made(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
@@ -143,7 +143,7 @@ static void wait_for_the_other(struct channel_fixture *fixture, struct channel_p
 	channel_complete_inline(fixture, packet);
 }
 
-/* Completed elsewhere while a batch runs: first in, first out, all the same. */
+/* Completed elsewhere while a batch runs: first in, first out, even then. */
 static void nothing_overtakes_what_another_cpu_completed(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;

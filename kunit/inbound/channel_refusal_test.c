@@ -252,7 +252,7 @@ static void completion_with_ranges(struct kunit *test)
  * @name: of the case.
  * @refusal: the reason that is to be given.
  * @offset8: in the descriptor of the packet at the head.
- * @length8: likewise.
+ * @length8: in the same descriptor.
  * @end: where write_index says that it ends; it takes 40 bytes.
  * @read_index: what the peer writes over ours.
  */

@@ -146,7 +146,7 @@ static void quota_of_one_and_answers_at_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture->packet_count, 100);
 }
 
-/* Who is blocked because he wants to be does not stand still. */
+/* A client that blocks its own packets is not counted as standing still. */
 static void blocked_is_no_stall(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;

@@ -77,7 +77,7 @@ static void refused_packet(struct kunit *test)
 		.type = 9, .flags = 1, .transaction_id = 2, .payload = 8,
 	});
 	expect_answer(fixture, 2, ANSWER);
-	/* Who wants no completion gets none. */
+	/* A packet that wants no completion gets none. */
 	peer_send(fixture, &(struct peer_packet) { .type = 6, .payload = LARGEST + 8 });
 	peer_expect_nothing(fixture);
 	KUNIT_EXPECT_EQ(test, fixture->channel->counters.completions_empty, 2);

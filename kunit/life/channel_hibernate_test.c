@@ -268,7 +268,7 @@ static int help_pause(struct channel_fixture *fixture)
 	return vmb_channel_pause(fixture->channel);
 }
 
-/* Who is frozen in the middle of a pause does not hold the VM up. */
+/* A task frozen in the middle of a pause does not hold the VM up. */
 static void client_stands_still_while_pausing(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;

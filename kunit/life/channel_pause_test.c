@@ -143,7 +143,7 @@ static void close_while_pausing(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vmb_channel_is_configurable(fixture->channel));
 }
 
-/* And the other way round. */
+/* A pause that comes while the channel closes waits for the packet, too. */
 static void pause_while_closing(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;

@@ -4,7 +4,7 @@
  * may run and does not yet own the ring, and somebody who ends what a channel has
  * sent because its close takes too long.
  *
- * Who is to stand still there has no callback that could do so. It stands still
+ * A task that is to stand still there has no callback that could do so. It stands still
  * where the CPU has seen it touch a word, by a watchpoint.
  */
 #include <kunit/test.h>

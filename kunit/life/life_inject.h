@@ -51,14 +51,14 @@ enum inject_side {
  * enum inject_point - where an end can be made to stand still
  * @NOWHERE: it is not.
  * @FIND_PEER: in the transport: it looks for the peer.
- * @OPEN: likewise: it is about to ask, or, a server, to look at who asked.
- * @MISSED: likewise: it has asked, and there was no offer any more.
+ * @OPEN: in the transport: it is about to ask, or, a server, to look at who asked.
+ * @MISSED: in the transport: it has asked, and there was no offer any more.
  * @OPENED: in the driver's callback.
  * @ANSWER: in the transport: a server, about to tell the client what its driver
  *	said.
  * @STARTED: in the driver's callback.
- * @POST_STARTED: likewise.
- * @SUSPEND: likewise.
+ * @POST_STARTED: in the driver's callback.
+ * @SUSPEND: in the driver's callback.
  * @DRAIN: the worker waits for the driver to complete its packets.
  * @CLOSE: in the transport: about to be closed.
  * @CLOSED: in the driver's callback.
@@ -232,12 +232,12 @@ void inject_expect_sound(struct inject *inject, struct inject_end *end);
  * @NOTHING: neither is enabled, or only the one that the step has enabled.
  * @CONNECT: the client is enabled, the server was before.
  * @STAY: nothing more.
- * @PAUSE_CLIENT: a pause.
- * @PAUSE_SERVER: likewise.
+ * @PAUSE_CLIENT: the client is paused.
+ * @PAUSE_SERVER: the server is paused.
  * @DISABLE_CLIENT: the client ends the connection.
  * @DISABLE_SERVER: the server does.
  * @HIBERNATE_CLIENT: the client's VM hibernates, so to speak.
- * @HIBERNATE_SERVER: likewise.
+ * @HIBERNATE_SERVER: the server's VM does.
  */
 enum inject_begin {
 	NOTHING,

@@ -65,7 +65,7 @@ static int end_opened(struct vmb_channel *channel, void *context)
 	inject_pass(end, OPENED);
 	error = end->opened_error;
 	end->opened_error = 0;
-	/* Who refuses hears nothing more. */
+	/* A client that refuses hears nothing more. */
 	inject_leave(end, error ? IS_CLOSED : IS_OPENED);
 	return error;
 }
@@ -117,7 +117,7 @@ static void end_closed(struct vmb_channel *channel, void *context,
 	inject_enter(end, BIT(IS_OPENED) | BIT(IS_SUSPENDED), "closed out of turn");
 	if (reason == VMB_CHANNEL_STOP_PAUSED)
 		inject_wrong(end, "closed with a reason of suspend");
-	/* Who was paused, or about to hibernate, may be closed for what came then. */
+	/* A channel that was paused, or about to hibernate, may be closed for what came then. */
 	if (end->phase == IS_SUSPENDED && end->suspended != reason &&
 	    end->suspended != VMB_CHANNEL_STOP_PAUSED &&
 	    end->suspended != VMB_CHANNEL_STOP_HIBERNATING)
@@ -475,7 +475,7 @@ void inject_exit(struct kunit *test)
 		return;
 	inject_let_go(&inject->ends[CLIENT]);
 	inject_let_go(&inject->ends[SERVER]);
-	/* Who waits for what never comes must not stop the other cases. */
+	/* A case that waits for what never comes must not stop the other cases. */
 	if (inject->stuck)
 		return;
 	flush_work(&inject->begin.work);

@@ -403,7 +403,7 @@ static void anything_at_any_step(struct kunit *test)
 	if (this->kind == SHUT_DOWN)
 		KUNIT_EXPECT_EQ(test, inject_send(&inject->ends[CLIENT], SEND_TO_TRY), -ENODEV);
 	disable_both(inject, first);
-	/* Who knows that its VM has shut down does not come back. */
+	/* A channel that knows that its VM has shut down does not come back. */
 	if (this->kind == SHUT_DOWN)
 		return;
 

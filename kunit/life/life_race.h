@@ -3,7 +3,7 @@
  * Two parties that meet: one stands still in the middle of something, the other
  * comes as far as it gets.
  *
- * Who holds a spinlock, or is in a softirq or a tracepoint, stands still by
+ * A task that holds a spinlock, or is in a softirq or a tracepoint, stands still by
  * spinning, on a CPU of its own. What goes on meanwhile is waited for by
  * its effect, never by time.
  */
@@ -15,7 +15,7 @@
 
 #include "../fixtures/send_fixture.h"
 
-/* Who stands still on a CPU of its own, and everybody else. */
+/* The task that stands still on a CPU of its own, and everybody else. */
 #define STILL		1
 #define OTHERS		0
 

@@ -239,7 +239,7 @@ void race_exit(struct kunit *test)
 	send_fixture_exit(test);
 }
 
-/* Who stops a channel waits for the drain, or for the driver. */
+/* A task that stops a channel waits for the drain, or for the driver. */
 bool race_waits_for_the_drain(struct channel_fixture *fixture)
 {
 	return wq_has_sleeper(&fixture->channel->inbound.idle);

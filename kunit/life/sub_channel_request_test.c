@@ -96,7 +96,7 @@ static void open_sub_channel_that_asks(struct channel_fixture *fixture,
 	peer_family_wait_for_flow(fixture->test, fixture->channel, VMB_FLOW_RUNNING);
 }
 
-/* Whoever helps returns, and the request has said why. */
+/* The helper returns, and the request has said why. */
 static void expect_given_up(struct channel_fixture *fixture, int why)
 {
 	struct peer_family *family = peer_family_of(fixture);

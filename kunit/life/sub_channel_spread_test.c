@@ -3,7 +3,7 @@
  * An inbound flood on several channels of a device spreads over CPUs, on
  * workers wherever the scheduler sees fit, or on CPUs of the client's choice.
  *
- * Who is called with a packet keeps its CPU to itself for a while, or until a
+ * A callback that is called with a packet keeps its CPU to itself for a while, or until a
  * callback of another channel runs, too: that can only be elsewhere.
  */
 #include <kunit/test.h>

@@ -138,7 +138,7 @@ static void test_both_close(struct kunit *test)
 			loopback_disable_on_worker(client);
 		loopback_expect_helped(server);
 		loopback_expect_helped(client);
-		/* Who opened has closed, and nobody was told of a failure. */
+		/* A client that opened has closed, and nobody was told of a failure. */
 		KUNIT_ASSERT_EQ(test, loopback_happened(client, LOOPBACK_OPENED),
 				loopback_happened(client, LOOPBACK_CLOSED));
 		KUNIT_ASSERT_EQ(test, loopback_happened(server, LOOPBACK_OPENED),

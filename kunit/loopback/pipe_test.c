@@ -268,7 +268,7 @@ static void pipe_ended(struct vmb_packet *packet, void *context, int status,
 	complete(&end->done);
 }
 
-/* Who waits for a completion of what is refused gets one. */
+/* A sender that waits for a completion of what is refused gets one. */
 static void a_refused_packet_is_answered(struct kunit *test)
 {
 	struct pipe_pair *pair = pipe_pair(test, true);

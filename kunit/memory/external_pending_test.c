@@ -21,7 +21,7 @@
  * @during: what happens; NULL: nothing.
  * @before: a page that was shared before, where a case has one.
  * @answers: what the client got, in order.
- * @in_process: likewise: it could have slept there.
+ * @in_process: for each answer: it could have slept there.
  * @count: how many.
  */
 struct pending {

@@ -29,7 +29,7 @@ static void ask_and_defer(struct channel_fixture *fixture, struct channel_packet
 	vmb_channel_packet_defer_to_passive(packet->packet);
 }
 
-/* Who waits for ever fails the test, and is let go. */
+/* A task that waits for ever fails the test, and is let go. */
 static void expect_help(struct channel_fixture *fixture, int expected)
 {
 	if (wait_for_completion_timeout(&fixture->helped, CHANNEL_FIXTURE_PATIENCE)) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Who deletes a GPADL waits for those who use it, and is in nobody's way: neither
+ * Deleting a GPADL waits for those who use it, and is in nobody's way: neither
  * other calls nor a close wait for that client, too.
  */
 #include <kunit/test.h>

@@ -37,11 +37,11 @@ struct expected_range {
  * @pieces: vectors.
  * @piece_count: of @pieces.
  * @offset: given to send_with_external_mdl().
- * @length: likewise.
+ * @length: given to it, too.
  * @flags: besides WAIT_FOR_COMPLETION.
  * @error: what it returns.
  * @range_count: if that is 0.
- * @ranges: likewise.
+ * @ranges: on the wire, if that is 0.
  */
 struct shape {
 	const char *name;

@@ -26,9 +26,9 @@
  * @object: from the slab allocator.
  * @vector: of it.
  * @flags: of the request, besides WAIT.
- * @timeout: likewise.
+ * @timeout: of the request, in jiffies.
  * @result: of a request that is not the test's own thread's.
- * @second: likewise.
+ * @second: of the second request on that thread.
  */
 struct request {
 	u8 *object;

@@ -22,8 +22,8 @@
  * @length: bytes of payload.
  * @vectors: external data, or NULL.
  * @flags: of the request.
- * @timeout: likewise.
- * @answer: likewise, with bytes that are nobody's behind it.
+ * @timeout: of the request, in jiffies.
+ * @answer: to the request, with bytes that are nobody's behind it.
  * @room: bytes of @answer that it may use; then what the answer has.
  * @began: when it was called, in jiffies.
  * @ended: when it returned.

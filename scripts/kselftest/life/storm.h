@@ -99,11 +99,11 @@ struct storm_packet {
  * @expected: the reason that suspend and closed are to be given; set by who
  *	holds @rounds, before the call that brings them. 0: any.
  * @quiet: disable has returned; cleared before enable.
- * @enabled: sends are taken; likewise.
- * @parked: the sender is; suspend sends if the machine hibernates.
+ * @enabled: sends are taken; cleared before disable.
+ * @parked: the sender is; suspend sends if the VM hibernates.
  * @delivered_at_suspend: nothing more may come until started.
  * @delivered_before: when @quiet was cleared.
- * @answered_before: likewise.
+ * @answered_before: answers when @quiet was cleared.
  * @inside: packet callbacks that run now.
  * @rounds: held while rounds are done.
  * @sending: held for each send; protects @sequence.
