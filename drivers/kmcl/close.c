@@ -259,7 +259,7 @@ bool vmb_life_quiesce_for_pm(struct vmb_channel *channel)
 	wait_event_timeout(outbound->drained, vmb_outbound_client_is_done(channel),
 			   VMB_HIBERNATE_LIMIT);
 	vmb_life_flush(channel);
-	return vmb_life_is_shutting_down(channel) || !vmb_outbound_client_has_external(channel);
+	return vmb_life_is_shutting_down(channel) || vmb_outbound_quiesce_external(channel);
 }
 
 /*

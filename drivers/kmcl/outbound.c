@@ -364,10 +364,10 @@ bool vmb_outbound_close(struct vmb_channel *channel, bool for_good)
 }
 
 /*
- * Does the client hold packets with memory that it may be using? If not, it gets
- * none until the VM resumes, or does not hibernate.
+ * Unless the client holds packets with memory that it may be using, it gets no memory
+ * of a packet any more until the VM resumes, or does not hibernate. False: it does.
  */
-bool vmb_outbound_client_has_external(struct vmb_channel *channel)
+bool vmb_outbound_quiesce_external(struct vmb_channel *channel)
 {
 	struct vmb_packet_pool *pool = &channel->pool;
 	struct vmb_memory *memory = &channel->memory;
@@ -382,7 +382,7 @@ bool vmb_outbound_client_has_external(struct vmb_channel *channel)
 	memory->quiesced = !has;
 	spin_unlock(&memory->lock);
 	spin_unlock_irq(&channel->outbound.lock);
-	return has;
+	return !has;
 }
 
 /* The VM hibernates: completions of what the client holds are for nobody. */
@@ -393,7 +393,7 @@ void vmb_outbound_orphan_packets(struct vmb_channel *channel)
 
 	vmb_life_assert_worker(channel);
 	spin_lock_irq(&channel->outbound.lock);
-	/* A look-up of what a packet names that has begun keeps to its first finding. */
+	/* A look-up that is under way keeps to the answer that is stored first. */
 	spin_lock(&channel->memory.lock);
 	for (i = 0; i < pool->count; i++) {
 		struct vmb_packet_completion *packet = pool->memory[i];

@@ -55,7 +55,7 @@ void vmb_packets_empty_free_list(struct vmb_channel *channel);
 void vmb_outbound_init(struct vmb_outbound *outbound);
 void vmb_outbound_open(struct vmb_channel *channel);
 bool vmb_outbound_close(struct vmb_channel *channel, bool for_good);
-bool vmb_outbound_client_has_external(struct vmb_channel *channel);
+bool vmb_outbound_quiesce_external(struct vmb_channel *channel);
 void vmb_outbound_orphan_packets(struct vmb_channel *channel);
 bool vmb_outbound_flush_queue(struct vmb_channel *channel);
 void vmb_outbound_lost(struct vmb_channel *channel);
