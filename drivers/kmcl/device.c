@@ -99,8 +99,13 @@ void vmb_transport_device_pm_resume(struct vmb_transport_device *device)
 	struct vmb_channel *channel;
 
 	spin_lock_irq(&device->lock);
+	/* A sub-channel that goes on as it was must know that its primary does. */
 	list_for_each_entry(channel, &device->channels, device_node)
-		vmb_life_pm_resume(channel);
+		if (!channel->primary)
+			vmb_life_pm_resume(channel);
+	list_for_each_entry(channel, &device->channels, device_node)
+		if (channel->primary)
+			vmb_life_pm_resume(channel);
 	spin_unlock_irq(&device->lock);
 }
 EXPORT_SYMBOL_GPL(vmb_transport_device_pm_resume);

@@ -262,7 +262,7 @@ static struct vmb_life_facts vmb_life_gather_facts(const struct vmb_channel *cha
 		.stop = life->stop,
 		.peer = life->peer,
 		/* A disabled channel's primary may be gone. */
-		.may_open = life->state == VMB_LIFE_ENABLED &&
+		.may_open = life->state != VMB_LIFE_DISABLED &&
 			    vmb_sub_channel_may_open(channel),
 		.accepting = vmb_send_is_accepting(channel),
 		.shutting_down = vmb_life_is_shutting_down(channel),
@@ -368,8 +368,8 @@ static enum vmb_life_action vmb_life_begin_action(struct vmb_channel *channel)
 }
 
 /*
- * The channel is freed only after its work has been waited for, so it is still there after
- * it was disabled.
+ * The channel is freed only after its work has been waited for, so it is still there
+ * after it was disabled.
  */
 static void vmb_life_work(struct work_struct *work)
 {

@@ -173,8 +173,9 @@ static enum vmb_life_action vmb_life_decide_open(const struct vmb_life_facts *fa
 		return VMB_LIFE_DO_PM_CLOSE;
 	if (facts->stop != VMB_LIFE_STOP_NONE)
 		return VMB_LIFE_DO_CLOSE;
+	/* A primary that closes nevertheless waits for its sub-channels to close. */
 	if (facts->pm == VMB_PM_RESUMING)
-		return VMB_LIFE_DO_PM_UNDO;
+		return facts->may_open ? VMB_LIFE_DO_PM_UNDO : VMB_LIFE_DO_PM_CLOSE;
 	if (facts->pm != VMB_PM_ACTIVE)
 		return VMB_LIFE_DO_PM_QUIESCE;
 	switch (facts->flow) {

@@ -185,7 +185,7 @@ enum vmb_life_transport {
  * @VMB_LIFE_DO_PAUSE: quiesce for a pause.
  * @VMB_LIFE_DO_PM_QUIESCE: quiesce for power management, or refuse.
  * @VMB_LIFE_DO_PM_UNDO: let packets flow again after such a quiesce.
- * @VMB_LIFE_DO_PM_CLOSE: close the channel for it.
+ * @VMB_LIFE_DO_PM_CLOSE: close the channel for it, to be opened when it may.
  * @VMB_LIFE_DO_CLOSE: close the channel.
  * @VMB_LIFE_DO_GIVE_UP: stop it before it was open.
  * @VMB_LIFE_DO_END_SENDS: end what was sent, for the VM shuts down before it is
@@ -214,7 +214,7 @@ enum vmb_life_action {
  * @pm: what power management wants.
  * @stop: how far it is to be stopped.
  * @peer: what is known of the peer.
- * @may_open: no primary channel keeps it closed.
+ * @may_open: no primary channel keeps it closed, or is about to close it.
  * @accepting: the client may send; what it has sent may be waiting.
  * @shutting_down: the VM does not hibernate but shuts down.
  */

@@ -90,8 +90,8 @@ int vmb_sub_channel_check(struct vmb_channel *channel)
 }
 
 /*
- * If its peer is there: a primary that hibernation has closed opens first,
- * and one that is to be closed closes it, too.
+ * May it be open, as far as its primary goes? One that hibernation has closed opens
+ * first, and one that is to be closed closes it, too.
  */
 bool vmb_sub_channel_may_open(const struct vmb_channel *channel)
 {

@@ -231,6 +231,30 @@ static void test_primary_is_quiesced(struct kunit *test)
 	wait_for_state(test, fixture->channel, VMB_LIFE_OPEN);
 }
 
+/*
+ * The time of hibernation was up before the sub-channel's worker had its turn: the
+ * primary is closing, and waits for it.
+ */
+static void test_primary_closes_nevertheless(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct peer_family *family = peer_family_of(fixture);
+
+	peer_family_open_primary(fixture);
+	channel_enable(fixture);
+	vmb_life_pm_quiesce(fixture->channel, VMB_CHANNEL_STOP_HIBERNATING);
+	vmb_life_pm_quiesce(family->primary, VMB_CHANNEL_STOP_HIBERNATING);
+	flush_work(&fixture->channel->life.work);
+	flush_work(&family->primary->life.work);
+	vmb_life_pm_close(family->primary);
+	wait_for_state(test, family->primary, VMB_LIFE_CLOSING);
+
+	vmb_transport_device_pm_resume(&fixture->transport.device);
+	wait_for_state(test, family->primary, VMB_LIFE_OPEN);
+	wait_for_state(test, fixture->channel, VMB_LIFE_OPEN);
+	KUNIT_EXPECT_EQ(test, family->closed, 1);
+}
+
 /* Somebody disables the primary just when the VM begins to hibernate. */
 static void test_primary_closes_meanwhile(struct kunit *test)
 {
@@ -342,6 +366,7 @@ static struct kunit_case sub_channel_peer_cases[] = {
 	KUNIT_CASE(test_peer_goes),
 	KUNIT_CASE(test_peer_comes_first),
 	KUNIT_CASE(test_primary_is_quiesced),
+	KUNIT_CASE(test_primary_closes_nevertheless),
 	KUNIT_CASE(test_primary_closes_meanwhile),
 	KUNIT_CASE_SLOW(test_both_take_too_long),
 	{}

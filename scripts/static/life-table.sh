@@ -92,6 +92,20 @@ decisions() {
 		FITS_NOT_STOPPED(pausing, facts->flow == VMB_FLOW_PAUSING)
 		FITS(has_sends, facts->shutting_down && facts->accepting)
 		FITS(has_no_sends, !has_sends(facts))
+		FITS(primary_open, facts->may_open)
+		FITS(primary_not_open, !facts->may_open)
+
+		/* Of a state of power management that needs two rows. */
+		static const struct column enabled_rows[] = {
+			{ "", has_no_sends },
+			{ ", the VM shuts down and sends are accepted", has_sends },
+			{ NULL, NULL }
+		};
+		static const struct column open_rows[] = {
+			{ "", primary_open },
+			{ ", primary not open", primary_not_open },
+			{ NULL, NULL }
+		};
 
 		static const struct column enabled[] = {
 			{ "to be stopped", stopped },
@@ -162,9 +176,10 @@ decisions() {
 			}
 		}
 
-		static void print_actions(enum vmb_life_state state, const struct column *columns)
+		static void print_actions(enum vmb_life_state state, const struct column *columns,
+					  const struct column *rows)
 		{
-			const struct column *column;
+			const struct column *column, *row;
 			unsigned int pm;
 
 			printf("| %s |", vmb_life_state_name(state));
@@ -178,9 +193,8 @@ decisions() {
 					print_row(state, pm, columns, any, "");
 					continue;
 				}
-				print_row(state, pm, columns, has_no_sends, "");
-				print_row(state, pm, columns, has_sends,
-					  ", the VM shuts down and sends are accepted");
+				for (row = rows; row->name; row++)
+					print_row(state, pm, columns, row->fits, row->name);
 			}
 			printf("\n");
 		}
@@ -219,9 +233,9 @@ print_table() {
 				print_life();
 				print_flow();
 				print_pm();
-				print_actions(VMB_LIFE_ENABLED, enabled);
+				print_actions(VMB_LIFE_ENABLED, enabled, enabled_rows);
 				printf("\n");
-				print_actions(VMB_LIFE_OPEN, open);
+				print_actions(VMB_LIFE_OPEN, open, open_rows);
 				expect_nothing(VMB_LIFE_DISABLED);
 				expect_nothing(VMB_LIFE_OPENING);
 				expect_nothing(VMB_LIFE_CLOSING);
