@@ -246,7 +246,7 @@ static inline const char *vmb_channel_label(const struct vmb_channel *channel)
 }
 
 /*
- * Where a channel is, for who does not hold life.lock and acts on it: what the
+ * Where a channel is, for a caller that acts on it without life.lock: what the
  * worker did before it said so is done.
  */
 static inline enum vmb_life_state vmb_life_state(const struct vmb_channel *channel)

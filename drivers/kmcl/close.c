@@ -23,7 +23,7 @@
 #define VMB_FLUSH_LIMIT		HZ
 /* How long hibernation waits for the client, which may be frozen. */
 #define VMB_HIBERNATE_LIMIT	HZ
-/* A peer that is gone is noticed this soon by who waits for it. */
+/* A wait for a peer notices this soon that it is gone. */
 #define VMB_PEER_GONE_POLL	(HZ / 10)
 
 static u64 vmb_life_packets_with_client(const struct vmb_channel *channel)

@@ -227,7 +227,7 @@ void vmb_external_data_release(struct vmb_packet_completion *packet)
 		owner->users -= i - first;
 		unused |= !owner->users;
 	}
-	/* The barrier in it is for who has looked before it sleeps. */
+	/* Its barrier is for a task that looked before this, and is about to sleep. */
 	if (unused && wq_has_sleeper(&memory->unused))
 		wake_up(&memory->unused);
 	spin_unlock_irqrestore(&memory->lock, flags);

@@ -26,8 +26,8 @@ void vmb_memory_init(struct vmb_memory *memory)
 }
 
 /*
- * The client may have external data again. Said by the worker, which has said that it
- * may not: whoever resumes the VM does not know how far that was.
+ * The client may have external data again. The worker says so, as it has said that it
+ * may not: the caller that resumes the VM does not know how far that was.
  */
 void vmb_memory_resume(struct vmb_channel *channel)
 {

@@ -122,7 +122,7 @@ static void vmb_inbound_leave(struct vmb_channel *channel, bool again)
 
 	vmb_inbound_assert_owned(&channel->inbound);
 	clear_bit_unlock(VMB_INBOUND_DRAINING, &inbound->flags);
-	/* Order against vmb_inbound_enter() and who sets the mode. */
+	/* Order against vmb_inbound_enter() and against setting the mode. */
 	smp_mb__after_atomic();
 	flags = READ_ONCE(inbound->flags);
 	if (!(flags & VMB_DRAIN_READS)) {

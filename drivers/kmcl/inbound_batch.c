@@ -89,7 +89,7 @@ static bool vmb_inbound_completes(struct vmb_channel *channel,
 				  wire->payload_length);
 }
 
-/* Out of the way of who does not trace, together with the arguments. */
+/* Tracing is kept out of the hot path, and so is gathering its arguments. */
 static noinline void vmb_inbound_trace_dispatch(struct vmb_channel *channel,
 						const struct vmb_ring_packet *wire)
 {

@@ -351,7 +351,7 @@ static void vmb_life_act(struct vmb_channel *channel, enum vmb_life_action actio
 	}
 }
 
-/* What is to be done now; whoever asks is the channel's worker while it is. */
+/* What is to be done now; the caller is the channel's worker while it does it. */
 static enum vmb_life_action vmb_life_begin_action(struct vmb_channel *channel)
 {
 	struct vmb_life *life = &channel->life;

@@ -200,7 +200,7 @@ static int vmb_send_submit_locked(struct vmb_channel *channel,
 	return 0;
 }
 
-/* Out of the way of who does not look, together with the arguments. */
+/* Tracing is kept out of the hot path, and so is gathering its arguments. */
 static noinline void vmb_send_note(struct vmb_packet *packet, u32 length)
 {
 	trace_vmb_send(packet->channel->name, packet, packet->external.count,
