@@ -17,7 +17,9 @@ static void vmb_pipe_process_packet(struct vmb_channel *channel,
 	u64 uncounted = 0;
 	u32 size;
 
-	if (likely(!flags && vmb_pipe_read(buffer, buffer_length, &size))) {
+	/* A packet of whole units may have room for a message that is too long. */
+	if (likely(!flags && vmb_pipe_read(buffer, buffer_length, &size) &&
+		   size <= channel->maximum_packet_size)) {
 		channel->process_packet(channel, callback_context, packet,
 				 (u8 *)buffer + sizeof(struct vmb_wire_pipe_header),
 				 size, 0);

@@ -252,6 +252,26 @@ static void a_wrong_header_is_refused(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, client->counters.completions_empty, 0);
 }
 
+/* Not even by the few bytes with which a packet becomes whole units. */
+static void a_message_is_not_longer_than_the_maximum(struct kunit *test)
+{
+	const u32 maximum = 100;
+	struct pipe_pair *pair = pipe_pair(test, true);
+	struct vmb_channel *client = pair->client.end->channel;
+	struct raw_message raw = { .type = cpu_to_le32(1) };
+
+	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_maximum_packet_size(client, maximum), 0);
+	get_random_bytes(raw.data, sizeof(raw.data));
+	pipe_open(pair);
+	raw.size = cpu_to_le32(maximum + 4);
+	KUNIT_ASSERT_EQ(test, pipe_send(&pair->server, &raw, 8 + maximum + 4), 0);
+	raw.size = cpu_to_le32(maximum);
+	KUNIT_ASSERT_EQ(test, pipe_send(&pair->server, &raw, 8 + maximum), 0);
+	pipe_expect(test, &pair->client, raw.data, maximum);
+	KUNIT_EXPECT_EQ(test, pair->client.count, 1);
+	KUNIT_EXPECT_EQ(test, pipe_refused(&pair->client), 1);
+}
+
 struct pipe_end_of_packet {
 	struct completion done;
 	int status;
@@ -338,6 +358,7 @@ static struct kunit_case pipe_cases[] = {
 	KUNIT_CASE(held_messages_are_exact),
 	KUNIT_CASE(the_wire_has_headers),
 	KUNIT_CASE(a_wrong_header_is_refused),
+	KUNIT_CASE(a_message_is_not_longer_than_the_maximum),
 	KUNIT_CASE(a_refused_packet_is_answered),
 	KUNIT_CASE(a_deferred_message_comes_again),
 	KUNIT_CASE(settings_of_a_pipe),
