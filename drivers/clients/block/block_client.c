@@ -196,6 +196,7 @@ static int block_client_probe(struct vmb_device *device)
 		return -ENOMEM;
 	client->device = device;
 	spin_lock_init(&client->lock);
+	init_waitqueue_head(&client->ended);
 	INIT_WORK(&client->work, block_client_work);
 	client->workqueue = alloc_workqueue("vmb_block_client", WQ_UNBOUND, 0);
 	if (!client->workqueue)

@@ -7,6 +7,7 @@
 
 #include <linux/prandom.h>
 #include <linux/spinlock.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 #include <vmbkmcl.h>
 
@@ -77,6 +78,8 @@ enum block_verdict {
  * @work: what the client does once packets flow: the requests that wait, then
  *	the load.
  * @stopping: send nothing more; set by suspend.
+ * @ended: woken when a request of the load has ended. Here, and not in the load,
+ *	which may be freed between a request's end and this.
  * @status_handle: the server's name for the status page.
  * @status: the status page, while open; the server writes it at any time.
  * @capacity: of the server's disk in sectors; @work's.
@@ -95,6 +98,7 @@ struct block_client {
 	struct workqueue_struct *workqueue;
 	struct work_struct work;
 	bool stopping;
+	wait_queue_head_t ended;
 	u32 status_handle;
 	const struct vmb_block_status *status;
 	u64 capacity;

@@ -19,7 +19,6 @@
 #include <linux/random.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
-#include <linux/wait.h>
 
 #include "block_client.h"
 
@@ -80,7 +79,6 @@ struct block_slot {
  * struct block_load - the load
  * @client: the client.
  * @ended: slots whose request has ended; lock-free.
- * @wait: woken when there is one.
  * @slots: the slots.
  * @count: of @slots.
  * @active: slots that have not come to their end.
@@ -93,12 +91,12 @@ struct block_slot {
  * @expected: a sector as it should be.
  * @found: a sector as it is.
  *
- * Allocated and freed by the work item, and, but for the first two, its alone.
+ * Allocated and freed by the work item, and, but for the first two, its alone. A
+ * routine touches it last when it adds its slot to @ended.
  */
 struct block_load {
 	struct block_client *client;
 	struct llist_head ended;
-	wait_queue_head_t wait;
 	struct block_slot *slots;
 	u32 count;
 	u32 active;
@@ -282,6 +280,7 @@ static void block_ended(struct vmb_packet *packet, void *callback_context,
 {
 	struct block_slot *slot = callback_context;
 	struct block_load *load = slot->load;
+	struct block_client *client;
 
 	if (!atomic_xchg(&slot->in_flight, 0)) {
 		block_client_count(load->client, &load->client->counters.duplicated, 1);
@@ -296,8 +295,10 @@ static void block_ended(struct vmb_packet *packet, void *callback_context,
 		if (!slot->status)
 			return;
 	}
+	client = load->client;
 	llist_add(&slot->ended, &load->ended);
-	wake_up(&load->wait);
+	/* From here on the load may be freed. */
+	wake_up(&client->ended);
 }
 
 /* The next request of a slot: its share in turn, then anything. */
@@ -378,7 +379,7 @@ static void block_load_wait(struct block_load *load)
 	struct block_client *client = load->client;
 	u32 i, lost = 0;
 
-	if (wait_event_timeout(load->wait, !llist_empty(&load->ended),
+	if (wait_event_timeout(client->ended, !llist_empty(&load->ended),
 			       BLOCK_PATIENCE))
 		return;
 	for (i = 0; i < load->count; i++)
@@ -387,7 +388,7 @@ static void block_load_wait(struct block_load *load)
 	block_client_count(client, &client->counters.lost, lost);
 	/* Said once, and now: their memory is in use until the channel goes. */
 	WRITE_ONCE(client->verdict, BLOCK_VERDICT_DISCONTENT);
-	wait_event(load->wait, !llist_empty(&load->ended));
+	wait_event(client->ended, !llist_empty(&load->ended));
 }
 
 /* The server has counted the same as we. Nothing is in flight. */
@@ -494,7 +495,6 @@ int block_load_run(struct block_client *client)
 		return -ENOMEM;
 	load->client = client;
 	init_llist_head(&load->ended);
-	init_waitqueue_head(&load->wait);
 	load->count = block_load_depth();
 	load->share = capacity;
 	do_div(load->share, load->count);
