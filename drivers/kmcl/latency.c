@@ -22,7 +22,8 @@ void vmb_latency_want(bool wanted)
 {
 	/* Before the key is on, since a call that sees the key on reads this. */
 	if (wanted && !static_key_enabled(&vmb_latency_wanted))
-		WRITE_ONCE(vmb_latency_begun, ktime_get_ns());
+		/* On the kernel's command line it comes before there is a clock. */
+		WRITE_ONCE(vmb_latency_begun, ktime_get_mono_fast_ns());
 	if (wanted)
 		static_branch_enable(&vmb_latency_wanted);
 	else
