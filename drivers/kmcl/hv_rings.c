@@ -128,6 +128,15 @@ int vmb_hv_rings_get(struct vmb_hv_channel *hv, u32 inbound_size,
 	return 0;
 }
 
+/* The pages stay for good; nobody needs to know where. */
+static void vmb_hv_rings_leak(struct vmb_hv_channel *hv, struct vmb_hv_rings *rings)
+{
+	dev_err_ratelimited(&hv->device->hv->device,
+			    "rings of %u KiB stay with the host, and are leaked\n",
+			    (rings->inbound_size + rings->outbound_size) / 1024);
+	kfree(rings);
+}
+
 /*
  * The channel is to be opened again without having been disabled. What the host may
  * still reach stays where it is, for good, and other rings are got. 0 or -ENOMEM.
@@ -144,7 +153,7 @@ int vmb_hv_rings_renew(struct vmb_hv_channel *hv)
 	if (ret)
 		return ret;
 	hv->leaked = false;
-	kfree(rings);
+	vmb_hv_rings_leak(hv, rings);
 	return 0;
 }
 
@@ -154,8 +163,7 @@ void vmb_hv_rings_put(struct vmb_hv_channel *hv)
 	struct vmb_hv_device *device = hv->device;
 
 	if (hv->leaked) {
-		/* The pages stay for good; nobody needs to know where. */
-		kfree(hv->rings);
+		vmb_hv_rings_leak(hv, hv->rings);
 		return;
 	}
 	mutex_lock(&device->kept_lock);

@@ -131,10 +131,17 @@ static void test_kept_for_several(struct kunit *test)
 }
 
 /* The host may still write there: nobody gets it. */
+static void count_leak(void *count, const char *text, size_t length)
+{
+	if (strnstr(text, "rings of 128 KiB stay with the host", length))
+		atomic_inc(count);
+}
+
 static void test_leaked(struct kunit *test)
 {
 	struct hv_fixture *fixture = test->priv;
 	struct vmb_hv_channel hv = channel_of(fixture);
+	atomic_t said = ATOMIC_INIT(0);
 	unsigned int order;
 	struct page *pages;
 
@@ -142,7 +149,11 @@ static void test_leaked(struct kunit *test)
 	pages = hv.rings->pages;
 	order = hv.rings->order;
 	hv.leaked = true;
+	KUNIT_ASSERT_EQ(test, register_trace_console(count_leak, &said), 0);
 	vmb_hv_rings_put(&hv);
+	unregister_trace_console(count_leak, &said);
+	tracepoint_synchronize_unregister();
+	KUNIT_EXPECT_EQ(test, atomic_read(&said), 1);
 	KUNIT_EXPECT_TRUE(test, list_empty(&fixture->device.kept));
 	KUNIT_EXPECT_EQ(test, page_count(pages), 1);
 	__free_pages(pages, order);
