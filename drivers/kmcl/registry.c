@@ -206,9 +206,40 @@ static struct vmb_driver *vmb_registry_find(const struct vmb_transport *transpor
 	return NULL;
 }
 
+/* There is no memory to register them with: not even one that is small. */
+static void vmb_registry_say_unbound(const struct vmb_transport *transport, int error)
+{
+	const struct vmb_driver *driver;
+
+	lockdep_assert_held(&vmb_registry_lock);
+	list_for_each_entry(driver, &vmb_drivers, node)
+		if (!vmb_driver_is_bound(driver, transport))
+			pr_err("driver %s cannot be registered with %s: %pe\n",
+			       driver->name, transport->name, ERR_PTR(error));
+}
+
+/* A transport that comes again is another one, even at the same address. */
+static void vmb_registry_drop_failed(const struct vmb_transport *transport)
+{
+	struct vmb_driver_binding *binding, *next;
+	struct vmb_driver *driver;
+
+	lockdep_assert_held(&vmb_registry_lock);
+	list_for_each_entry(driver, &vmb_drivers, node) {
+		list_for_each_entry_safe(binding, next, &driver->bindings, node) {
+			if (binding->transport != transport ||
+			    binding->state != VMB_BINDING_FAILED)
+				continue;
+			list_del(&binding->node);
+			kfree(binding);
+		}
+	}
+}
+
 /**
  * vmb_transport_register() - a transport has come
- * @transport: the transport; gets every driver there is and will be.
+ * @transport: the transport; gets every driver there is and will be. One that cannot
+ *	be registered with it is named in the log.
  *
  * Context: process context.
  * Return: 0.
@@ -226,8 +257,7 @@ int vmb_transport_register(struct vmb_transport *transport)
 	while ((driver = vmb_registry_find(transport))) {
 		binding = vmb_driver_claim(driver, transport);
 		if (IS_ERR(binding)) {
-			pr_err("driver %s cannot be registered with %s: %pe\n",
-			       driver->name, transport->name, binding);
+			vmb_registry_say_unbound(transport, PTR_ERR(binding));
 			break;
 		}
 		vmb_driver_bind(driver, binding);
@@ -248,6 +278,7 @@ void vmb_transport_unregister(struct vmb_transport *transport)
 {
 	mutex_lock(&vmb_registry_lock);
 	list_del(&transport->node);
+	vmb_registry_drop_failed(transport);
 	if (transport == vmb_local_transport)
 		WRITE_ONCE(vmb_local_transport, NULL);
 	mutex_unlock(&vmb_registry_lock);

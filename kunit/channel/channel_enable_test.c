@@ -297,6 +297,24 @@ static void transport_refuses_driver(struct kunit *test)
 	vmb_transport_unregister(&transport);
 }
 
+/* It could not be registered once, which says nothing of the next time. */
+static void transport_comes_again(struct kunit *test)
+{
+	struct vmb_driver driver = test_driver();
+
+	KUNIT_ASSERT_EQ(test, vmb_driver_register(&driver), 0);
+	bus.error = -ENOMEM;
+	KUNIT_EXPECT_EQ(test, vmb_transport_register(&transport), 0);
+	bus.error = 0;
+	vmb_transport_unregister(&transport);
+	KUNIT_EXPECT_EQ(test, bus.registered, 0);
+	KUNIT_EXPECT_EQ(test, vmb_transport_register(&transport), 0);
+	KUNIT_EXPECT_EQ(test, bus.registered, 1);
+	vmb_driver_unregister(&driver);
+	KUNIT_EXPECT_EQ(test, bus.registered, 0);
+	vmb_transport_unregister(&transport);
+}
+
 /* It is being unloaded, and has not said so yet: it is as good as gone. */
 static void transport_that_goes(struct kunit *test)
 {
@@ -349,6 +367,7 @@ static struct kunit_case driver_registration_cases[] = {
 	KUNIT_CASE(driver_before_transport),
 	KUNIT_CASE(transport_before_driver),
 	KUNIT_CASE(transport_refuses_driver),
+	KUNIT_CASE(transport_comes_again),
 	KUNIT_CASE(transport_that_goes),
 	{}
 };
