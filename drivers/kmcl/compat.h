@@ -9,8 +9,19 @@
 
 #include <linux/device.h>
 #include <linux/hrtimer.h>
+#include <linux/mmzone.h>
 #include <linux/uio.h>
 #include <linux/workqueue.h>
+
+/*
+ * No page of memory has a number beyond this. Where memory is not in sections, the
+ * kernel knows how many there are, and pfn_to_online_page() asks.
+ */
+#ifdef CONFIG_SPARSEMEM
+#define VMB_FRAMES	((unsigned long)NR_MEM_SECTIONS << PFN_SECTION_SHIFT)
+#else
+#define VMB_FRAMES	((unsigned long)LONG_MAX)
+#endif
 
 #if IS_ENABLED(CONFIG_HYPERV)
 #include <linux/hyperv.h>

@@ -6,12 +6,12 @@
 #include <linux/memory.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
-#include <linux/mmzone.h>
 #include <linux/nospec.h>
 #include <linux/notifier.h>
 #include <linux/rcupdate.h>
 #include <linux/uaccess.h>
 
+#include "compat.h"
 #include "gpadl.h"
 
 /*
@@ -25,7 +25,7 @@ static unsigned long vmb_raw_pages_leaving_end;
 /* The page of RAM with a number that a peer chose; NULL: none has it. */
 struct page *vmb_page_of_frame(u64 frame)
 {
-	unsigned long frames = (unsigned long)NR_MEM_SECTIONS << PFN_SECTION_SHIFT;
+	unsigned long frames = VMB_FRAMES;
 
 	/* Without five levels of page tables it is a constant that x86 cannot compare. */
 	OPTIMIZER_HIDE_VAR(frames);

@@ -9,6 +9,7 @@
 #include <linux/set_memory.h>
 #include <asm/tlbflush.h>
 
+#include "../../drivers/kmcl/compat.h"
 #include "../fixtures/external_fixture.h"
 
 static struct page *make_page(struct kunit *test)
@@ -116,7 +117,7 @@ static void no_memory_at_all(struct kunit *test)
 {
 	KUNIT_EXPECT_PTR_EQ(test, vmb_raw_page_get(U64_MAX), NULL);
 	KUNIT_EXPECT_PTR_EQ(test, vmb_raw_page_get(U64_MAX >> 12), NULL);
-	KUNIT_EXPECT_PTR_EQ(test, vmb_page_of_frame((u64)NR_MEM_SECTIONS << PFN_SECTION_SHIFT),
+	KUNIT_EXPECT_PTR_EQ(test, vmb_page_of_frame(VMB_FRAMES),
 			    NULL);
 }
 
