@@ -194,8 +194,13 @@ static int vmb_transport_device_close_all(struct vmb_transport_device *device,
 	int ret;
 
 	spin_lock_irq(&device->lock);
+	/* One that is about to go on as it was must not find that its primary closes. */
 	list_for_each_entry(channel, &device->channels, device_node)
-		vmb_life_pm_quiesce(channel, reason);
+		if (channel->primary)
+			vmb_life_pm_quiesce(channel, reason);
+	list_for_each_entry(channel, &device->channels, device_node)
+		if (!channel->primary)
+			vmb_life_pm_quiesce(channel, reason);
 	spin_unlock_irq(&device->lock);
 	ret = vmb_transport_device_wait(device, vmb_life_pm_is_quiescing);
 	/* A VM that shuts down does so in any case: close the channels that can be. */

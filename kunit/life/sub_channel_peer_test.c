@@ -255,6 +255,66 @@ static void test_primary_closes_nevertheless(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, family->closed, 1);
 }
 
+/**
+ * struct told - when a channel is told of what the VM does
+ * @entry: in its queue of those who wait for it to change.
+ * @task: who tells; what its worker does is of no interest here.
+ * @turns: turns so far, of all channels.
+ * @turn: its own; 0: none yet.
+ */
+struct told {
+	struct wait_queue_entry entry;
+	struct task_struct *task;
+	u32 *turns;
+	u32 turn;
+};
+
+static int note_turn(struct wait_queue_entry *entry, unsigned int mode, int flags, void *key)
+{
+	struct told *told = container_of(entry, struct told, entry);
+
+	if (current == told->task && !told->turn)
+		told->turn = ++*told->turns;
+	return 0;
+}
+
+static void begin_to_note(struct told *told, struct vmb_channel *channel, u32 *turns)
+{
+	*told = (struct told) { .task = current, .turns = turns };
+	init_waitqueue_func_entry(&told->entry, note_turn);
+	add_wait_queue(&channel->life.changed, &told->entry);
+}
+
+/*
+ * A sub-channel looks at its primary to know whether it may go on: so it hears of a
+ * hibernation before, and of its end after the primary does.
+ */
+static void test_who_is_told_first(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct peer_family *family = peer_family_of(fixture);
+	struct vmb_transport_device *device = &fixture->transport.device;
+	struct told primary, sub_channel;
+	u32 turns = 0;
+
+	peer_family_open_primary(fixture);
+	channel_enable(fixture);
+	begin_to_note(&primary, family->primary, &turns);
+	begin_to_note(&sub_channel, fixture->channel, &turns);
+	KUNIT_EXPECT_EQ(test, vmb_transport_device_pm_close(device), 0);
+	KUNIT_EXPECT_EQ(test, sub_channel.turn, 1);
+	KUNIT_EXPECT_EQ(test, primary.turn, 2);
+	turns = 0;
+	primary.turn = 0;
+	sub_channel.turn = 0;
+	vmb_transport_device_pm_resume(device);
+	KUNIT_EXPECT_EQ(test, primary.turn, 1);
+	KUNIT_EXPECT_EQ(test, sub_channel.turn, 2);
+	remove_wait_queue(&family->primary->life.changed, &primary.entry);
+	remove_wait_queue(&fixture->channel->life.changed, &sub_channel.entry);
+	wait_for_state(test, fixture->channel, VMB_LIFE_OPEN);
+}
+
 /* Somebody disables the primary just when the VM begins to hibernate. */
 static void test_primary_closes_meanwhile(struct kunit *test)
 {
@@ -367,6 +427,7 @@ static struct kunit_case sub_channel_peer_cases[] = {
 	KUNIT_CASE(test_peer_comes_first),
 	KUNIT_CASE(test_primary_is_quiesced),
 	KUNIT_CASE(test_primary_closes_nevertheless),
+	KUNIT_CASE(test_who_is_told_first),
 	KUNIT_CASE(test_primary_closes_meanwhile),
 	KUNIT_CASE_SLOW(test_both_take_too_long),
 	{}
