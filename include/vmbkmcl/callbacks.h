@@ -169,7 +169,9 @@ typedef void (*vmb_packet_completion_routine_fn)(struct vmb_packet *packet,
  * In suspend what the client has sent has not ended yet: it ends when suspend has
  * returned, so work that waits for the end of a packet, or inside
  * vmb_channel_send_synchronous_request(), is not to be waited for; tell it to stop.
- * In closed every packet has ended, and such work with it: wait for it there.
+ * In closed every packet has ended, and such work with it: wait for it there, unless
+ * the reason is %VMB_CHANNEL_STOP_HIBERNATING: what the peer has not seen then is held
+ * until the VM has resumed, and so is work that waits for its end.
  *
  * A driver that learns in post_started, or from a packet, that it cannot work with
  * this peer has nobody to tell: its probe has returned 0 long ago. It queues work

@@ -13,7 +13,8 @@
  *   opened        share memory with the peer
  *   post_started  begin to send
  *   suspend       stop sending; the library ends what is on its way
- *   closed        wait for our threads, take the memory back
+ *   closed        wait for our threads, take the memory back; a VM that hibernates while
+ *                 they send is kept from it by that, see VMB_CHANNEL_STOP_HIBERNATING
  *   remove        disable (which brings suspend and closed), clean up
  */
 #include <linux/module.h>
