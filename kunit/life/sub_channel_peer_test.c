@@ -285,11 +285,8 @@ static void begin_to_note(struct told *told, struct vmb_channel *channel, u32 *t
 	add_wait_queue(&channel->life.changed, &told->entry);
 }
 
-/*
- * A sub-channel looks at its primary to know whether it may go on: so it hears of a
- * hibernation before, and of its end after the primary does.
- */
-static void test_who_is_told_first(struct kunit *test)
+/* One hibernation, with @last at the end of the device's list of channels. */
+static void expect_order(struct kunit *test, struct vmb_channel *last)
 {
 	struct channel_fixture *fixture = test->priv;
 	struct peer_family *family = peer_family_of(fixture);
@@ -297,8 +294,9 @@ static void test_who_is_told_first(struct kunit *test)
 	struct told primary, sub_channel;
 	u32 turns = 0;
 
-	peer_family_open_primary(fixture);
-	channel_enable(fixture);
+	spin_lock_irq(&device->lock);
+	list_move_tail(&last->device_node, &device->channels);
+	spin_unlock_irq(&device->lock);
 	begin_to_note(&primary, family->primary, &turns);
 	begin_to_note(&sub_channel, fixture->channel, &turns);
 	KUNIT_EXPECT_EQ(test, vmb_transport_device_pm_close(device), 0);
@@ -313,6 +311,20 @@ static void test_who_is_told_first(struct kunit *test)
 	remove_wait_queue(&family->primary->life.changed, &primary.entry);
 	remove_wait_queue(&fixture->channel->life.changed, &sub_channel.entry);
 	wait_for_state(test, fixture->channel, VMB_LIFE_OPEN);
+}
+
+/*
+ * A sub-channel looks at its primary to know whether it may go on: so it hears of a
+ * hibernation before, and of its end after the primary does.
+ */
+static void test_who_is_told_first(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	peer_family_open_primary(fixture);
+	channel_enable(fixture);
+	expect_order(test, fixture->channel);
+	expect_order(test, peer_family_of(fixture)->primary);
 }
 
 /* Somebody disables the primary just when the VM begins to hibernate. */
