@@ -8,6 +8,8 @@
 #include <linux/interrupt.h>
 #include <linux/processor.h>
 #include <linux/sched/clock.h>
+#include <linux/string.h>
+#include <linux/trace_events.h>
 #include <linux/tracepoint.h>
 
 #include "../fixtures/send_fixture.h"
@@ -353,6 +355,39 @@ static void counters_of_the_end(struct kunit *test)
 	expect_event(fixture, i, TOLD_CLEANUP, NULL, 3, 1);
 }
 
+/* What is shown as a word, by the format that programs read, too. */
+static const struct {
+	const char *event;
+	const char *shown;
+} words[] = {
+	{ "vmb_fetch", "__print_symbolic(REC->type" },
+	{ "vmb_fetch", "__print_flags(REC->flags" },
+	{ "vmb_dispatch", "__print_symbolic(REC->type" },
+	{ "vmb_dispatch", "__print_flags(REC->flags" },
+	{ "vmb_complete", "__print_symbolic(REC->type" },
+	{ "vmb_complete", "__print_flags(REC->flags" },
+	{ "vmb_refuse", "__print_symbolic(REC->type" },
+	{ "vmb_refuse", "__print_symbolic(REC->reason" },
+	{ "vmb_write", "__print_symbolic(REC->type" },
+	{ "vmb_life", "__print_symbolic(REC->reason" },
+};
+
+static void numbers_are_words(struct kunit *test)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(words); i++) {
+		struct trace_event_file *file = trace_get_event_file(NULL, "vmbkmcl",
+								     words[i].event);
+
+		KUNIT_ASSERT_FALSE_MSG(test, IS_ERR(file), "%s", words[i].event);
+		KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(file->event_call->print_fmt,
+						       words[i].shown),
+					  "%s has no %s", words[i].event, words[i].shown);
+		trace_put_event_file(file);
+	}
+}
+
 static struct kunit_case events_cases[] = {
 	KUNIT_CASE(packet_is_joined),
 	KUNIT_CASE(packet_without_an_answer_has_no_id),
@@ -362,6 +397,7 @@ static struct kunit_case events_cases[] = {
 	KUNIT_CASE(share_is_told),
 	KUNIT_CASE(reason_is_told),
 	KUNIT_CASE(counters_of_the_end),
+	KUNIT_CASE(numbers_are_words),
 	{}
 };
 
