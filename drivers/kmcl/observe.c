@@ -122,6 +122,8 @@ static void vmb_observe_rings(struct seq_file *file, struct vmb_channel *channel
 	struct vmb_ring_writer writer;
 	struct list_head *position;
 	unsigned int queued = 0;
+	u32 inbound_unread = 0;
+	u32 outbound_unread = 0;
 	bool open;
 
 	/* A copy under the lock: printing may take long. */
@@ -131,6 +133,11 @@ static void vmb_observe_rings(struct seq_file *file, struct vmb_channel *channel
 	writer = outbound->writer;
 	list_for_each(position, &outbound->queue)
 		queued++;
+	/* Shared memory goes when the channel is not open any more. */
+	if (open) {
+		inbound_unread = vmb_ring_reader_unread(&reader);
+		outbound_unread = vmb_ring_writer_unread(&writer);
+	}
 	spin_unlock_irq(&outbound->lock);
 	seq_printf(file, "packet_objects %u\n", channel->pool.count);
 	seq_printf(file, "packets_with_driver %llu\n",
@@ -143,9 +150,11 @@ static void vmb_observe_rings(struct seq_file *file, struct vmb_channel *channel
 	seq_printf(file, "inbound_size %u\n", reader.ring.size);
 	seq_printf(file, "inbound_read_index %u\n", reader.read_index);
 	seq_printf(file, "inbound_write_index_seen %u\n", reader.write_index);
+	seq_printf(file, "inbound_unread %u\n", inbound_unread);
 	seq_printf(file, "outbound_size %u\n", writer.ring.size);
 	seq_printf(file, "outbound_write_index %u\n", writer.write_index);
 	seq_printf(file, "outbound_read_index_seen %u\n", writer.read_index);
+	seq_printf(file, "outbound_unread %u\n", outbound_unread);
 	seq_printf(file, "outbound_pending_send_size %u\n",
 		   writer.pending_send_size);
 }

@@ -146,6 +146,7 @@ bool vmb_ring_reader_commit(struct vmb_ring_reader *reader);
 void vmb_ring_reader_mask(struct vmb_ring_reader *reader);
 bool vmb_ring_reader_unmask(struct vmb_ring_reader *reader);
 bool vmb_ring_reader_has_data(const struct vmb_ring_reader *reader);
+u32 vmb_ring_reader_unread(const struct vmb_ring_reader *reader);
 
 /* Go on reading at an index. */
 static inline void vmb_ring_reader_move(struct vmb_ring_reader *reader, u32 index)
@@ -216,6 +217,7 @@ bool vmb_ring_writer_commit(struct vmb_ring_writer *writer);
 void vmb_ring_writer_wait_for_room(struct vmb_ring_writer *writer, u32 needed);
 bool vmb_ring_writer_has_room(const struct vmb_ring_writer *writer, u32 size);
 u32 vmb_ring_writer_free(struct vmb_ring_writer *writer);
+u32 vmb_ring_writer_unread(const struct vmb_ring_writer *writer);
 
 /* Bytes written and not yet shown to the peer. */
 static inline u32 vmb_ring_writer_uncommitted(const struct vmb_ring_writer *writer)

@@ -355,3 +355,23 @@ bool vmb_ring_reader_has_data(const struct vmb_ring_reader *reader)
 	       le32_to_cpu(READ_ONCE(reader->ring.control->write_index)) !=
 	       reader->read_index;
 }
+
+/**
+ * vmb_ring_reader_unread() - bytes of packets that wait to be read, as of now
+ * @reader: the ring's reading end.
+ *
+ * To be shown, not to be relied on: nothing is checked but the index itself.
+ *
+ * Context: Any; needs no serialisation where a stale answer does no harm.
+ * Return: Bytes below the ring's size; if the peer's write_index is none that can be,
+ * what was seen before.
+ */
+u32 vmb_ring_reader_unread(const struct vmb_ring_reader *reader)
+{
+	const struct vmb_ring *ring = &reader->ring;
+	u32 write_index = le32_to_cpu(READ_ONCE(ring->control->write_index));
+
+	if (vmb_ring_check_index(ring, write_index) != VMB_REFUSAL_NONE)
+		write_index = reader->write_index;
+	return vmb_ring_distance(ring, reader->read_index, write_index);
+}

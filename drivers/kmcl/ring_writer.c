@@ -311,3 +311,24 @@ u32 vmb_ring_writer_free(struct vmb_ring_writer *writer)
 	vmb_ring_writer_refresh(writer);
 	return writer->room;
 }
+
+/**
+ * vmb_ring_writer_unread() - bytes of packets that the peer has not read, as of now
+ * @writer: the ring's writing end.
+ *
+ * To be shown, not to be relied on: nothing is checked but the index itself, and
+ * nothing is changed, so that a writer which needs no room still does not look.
+ *
+ * Context: Any; needs no serialisation where a stale answer does no harm.
+ * Return: Bytes below the ring's size; if the peer's read_index is none that can be,
+ * what was seen before.
+ */
+u32 vmb_ring_writer_unread(const struct vmb_ring_writer *writer)
+{
+	const struct vmb_ring *ring = &writer->ring;
+	u32 read_index = le32_to_cpu(READ_ONCE(ring->control->read_index));
+
+	if (vmb_ring_check_index(ring, read_index) != VMB_REFUSAL_NONE)
+		read_index = writer->read_index;
+	return vmb_ring_distance(ring, read_index, writer->write_index);
+}

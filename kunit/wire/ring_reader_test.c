@@ -422,6 +422,22 @@ static void has_data_if_write_index_is_nonsense(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vmb_ring_reader_has_data(&fixture->reader));
 }
 
+static void unread_is_what_the_peer_has_written_by_now(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+
+	start_at(fixture, RING_SIZE - 8);
+	KUNIT_EXPECT_EQ(test, vmb_ring_reader_unread(&fixture->reader), 0);
+	/* Not looked at by a read yet. */
+	publish(fixture, 24);
+	KUNIT_EXPECT_EQ(test, vmb_ring_reader_unread(&fixture->reader), 32);
+	/* Nonsense is nothing that was written. */
+	publish(fixture, RING_SIZE);
+	KUNIT_EXPECT_EQ(test, vmb_ring_reader_unread(&fixture->reader), 0);
+	publish(fixture, 12);
+	KUNIT_EXPECT_EQ(test, vmb_ring_reader_unread(&fixture->reader), 0);
+}
+
 static struct kunit_case ring_reader_cases[] = {
 	KUNIT_CASE(init_leaves_shared_memory_alone),
 	KUNIT_CASE(empty_ring_is_empty),
@@ -444,6 +460,7 @@ static struct kunit_case ring_reader_cases[] = {
 	KUNIT_CASE(unmask_tells_of_a_packet_that_came_meanwhile),
 	KUNIT_CASE(has_data_goes_by_what_was_read_not_by_what_was_told),
 	KUNIT_CASE(has_data_if_write_index_is_nonsense),
+	KUNIT_CASE(unread_is_what_the_peer_has_written_by_now),
 	{}
 };
 

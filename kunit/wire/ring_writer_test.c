@@ -334,6 +334,26 @@ static void full_ring_stays_as_it_was(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ring_image_get(&fixture->image, RING_IMAGE_WRITE_INDEX), 624);
 }
 
+static void unread_is_what_the_peer_has_not_read_by_now(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	const struct vmb_ring_writer *writer = &fixture->writer;
+
+	write_one(fixture, 600, 0);
+	vmb_ring_writer_commit(&fixture->writer);
+	KUNIT_EXPECT_EQ(test, vmb_ring_writer_unread(writer), 624);
+	/* The writer needs no room, and has not looked. */
+	peer_reads(fixture, 624);
+	KUNIT_EXPECT_EQ(test, vmb_ring_writer_unread(writer), 0);
+	KUNIT_EXPECT_EQ(test, writer->read_index, 0);
+	/* Nonsense is nothing that was read. */
+	peer_reads(fixture, RING_SIZE);
+	KUNIT_EXPECT_EQ(test, vmb_ring_writer_unread(writer), 624);
+	peer_reads(fixture, 12);
+	KUNIT_EXPECT_EQ(test, vmb_ring_writer_unread(writer), 624);
+	KUNIT_EXPECT_EQ(test, writer->lost, VMB_REFUSAL_NONE);
+}
+
 static void room_is_found_when_the_peer_has_read(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
@@ -527,6 +547,7 @@ static struct kunit_case ring_writer_cases[] = {
 	KUNIT_CASE(full_ring_says_how_much_is_needed),
 	KUNIT_CASE(ring_is_never_filled_completely),
 	KUNIT_CASE(full_ring_stays_as_it_was),
+	KUNIT_CASE(unread_is_what_the_peer_has_not_read_by_now),
 	KUNIT_CASE(room_is_found_when_the_peer_has_read),
 	KUNIT_CASE(packet_that_can_never_fit_needs_the_ring_or_more),
 	KUNIT_CASE_PARAM(packet_size_counts_frame_and_padding, size_gen_params),

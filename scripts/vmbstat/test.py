@@ -81,6 +81,27 @@ class Vmbstat(unittest.TestCase):
             self.assertEqual(row[column], "-")
         self.assertEqual(row["IN"], "5000")
 
+    def write_debug(self, name, value):
+        """Another value in the channel's file in debugfs."""
+        path = self.root / "sys/kernel/debug/vmbkmcl" / DEVICE
+        text, count = re.subn(rf"^{name} .*$", f"{name} {value}", path.read_text(), flags=re.M)
+        self.assertEqual(count, 1)
+        path.write_text(text)
+
+    def test_idle_rings_are_empty(self):
+        """However long ago this end has looked how far the peer was."""
+        self.write_debug("outbound_unread", 0)
+        self.write_debug("inbound_unread", 0)
+        row = self.row(self.vmbstat())
+        self.assertEqual((row["RING-IN"], row["RING-OUT"]), ("0", "0"))
+        channel = json.loads(self.vmbstat("--json"))["channels"][0]
+        self.assertEqual((channel["inbound_percent"], channel["outbound_percent"]), (0, 0))
+
+    def test_rings_before_the_driver_looks(self):
+        """What the peer has written while the driver was busy counts."""
+        self.write_debug("inbound_unread", 3072)
+        self.assertEqual(self.row(self.vmbstat())["RING-IN"], "75")
+
     def test_patterns(self):
         self.assertEqual(len(self.vmbstat("*.1").splitlines()), 2)
         self.assertEqual(len(self.vmbstat(DEVICE + "*").splitlines()), 3)

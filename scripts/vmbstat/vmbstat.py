@@ -26,9 +26,7 @@ read: queue, packet objects, fill of the rings and latencies are unknown then, "
  OUT/s, ENDED/s      packets that the driver has sent, and that have ended
  QUEUE               packets and completions that wait for room in the ring
  DRIVER              packets in the driver's hands, of so many packet objects
- RING-IN, RING-OUT   how full the rings are, in percent, by what this end has seen of the
-                     peer: it looks at the outbound one only when it needs room, so
-                     that may be emptier
+ RING-IN, RING-OUT   how full the rings are, in percent
  STALL               times that the watchdog found work that nobody did
  REFUSED             of what the peer wrote, not taken
 """
@@ -48,9 +46,9 @@ WORDS = ("state", "flow")
 # What is not a counter among the numbers of debugfs; those of rings are there
 # while the channel is open.
 GAUGES = ("packet_objects", "packets_with_driver", "packets_allocated", "queue_length",
-          "inbound_size", "inbound_read_index", "inbound_write_index_seen",
+          "inbound_size", "inbound_read_index", "inbound_write_index_seen", "inbound_unread",
           "outbound_size", "outbound_write_index", "outbound_read_index_seen",
-          "outbound_pending_send_size")
+          "outbound_unread", "outbound_pending_send_size")
 
 
 def read_values(directory):
@@ -77,11 +75,6 @@ def read_debugfs(path):
         return {}
 
 
-def percent(size, begin, end):
-    """How much of a ring lies between two indices."""
-    return round(100 * ((end - begin) % size) / size) if size else None
-
-
 def read_channel(root, directory, device):
     name = device + directory.name[len(DIRECTORY):]
     values = read_values(directory)
@@ -100,13 +93,10 @@ def read_channel(root, directory, device):
     }
     if (directory / "refusals").is_dir():
         channel["refusals"] = numbers(read_values(directory / "refusals"))
-    for ring, begin, end in (("inbound", "read_index", "write_index_seen"),
-                             ("outbound", "read_index_seen", "write_index")):
-        channel[f"{ring}_percent"] = None
-        if f"{ring}_size" in gauges:
-            channel[f"{ring}_percent"] = percent(
-                gauges[f"{ring}_size"], gauges.get(f"{ring}_{begin}", 0),
-                gauges.get(f"{ring}_{end}", 0))
+    for ring in ("inbound", "outbound"):
+        size, unread = gauges.get(f"{ring}_size"), gauges.get(f"{ring}_unread")
+        known = size and unread is not None
+        channel[f"{ring}_percent"] = round(100 * unread / size) if known else None
     for kind in LATENCIES:
         pairs = [pair.split(":") for pair in debug.get(f"latency_{kind}", "").split()]
         if pairs:
