@@ -1,0 +1,146 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The library as a patch series for a kernel tree: drivers/vmbkmcl, its headers in
+# include/linux, Kconfig, Makefile, an entry in MAINTAINERS, KUnit suites,
+# documentation; a patch a floor. Apply it with "git am build/patch/*.patch".
+#
+# usage: patch.sh [--check]
+#
+#   --check  then see that checkpatch finds nothing, that git applies the series to a
+#            tree without it, and that the folder compiles there as the KUnit kernel
+#            is configured, without a warning of W=1. Ends with 'N passed, N failed,
+#            N skipped'.
+#
+# It is made for the sources of Debian's Linux 6.12. Who runs it signs off: git's
+# user.name and user.email. Leaves build/patch/.
+set -eu
+# shellcheck source=scripts/lib/lib.sh
+. "$(dirname "$0")/lib/lib.sh"
+
+SERIES=6.12
+check_it=
+for argument; do
+	case $argument in
+	--check) check_it=yes ;;
+	*) die "unknown option $argument" "$0 --help" ;;
+	esac
+done
+need_packages git python3
+name=$(git config user.name || true)
+email=$(git config user.email || true)
+if [ -n "$check_it" ]; then
+	# Whose patches they are is not what is checked.
+	: "${name:=vmbkmcl developers}" "${email:=vmbkmcl@localhost.localdomain}"
+fi
+if [ -z "$name" ] || [ -z "$email" ]; then
+	die "git does not know who signs off" "git config user.name NAME; git config user.email ADDRESS"
+fi
+source_dir=$("$VMB_TOP/scripts/lib/linux-source.sh" "$SERIES")
+out=$VMB_BUILD/patch
+scratch=
+scratch_dir scratch
+
+# What the series changes; kunit.sh may have put our folder in.
+touched=(MAINTAINERS drivers/Kconfig drivers/Makefile Documentation/driver-api/index.rst)
+
+# tree FOLDER: a repository with what the series changes, as Debian has it.
+tree() {
+	mkdir -p "$1"
+	(cd "$source_dir" && cp --parents "${touched[@]}" "$1/")
+	sed -i '/vmbkmcl/d' "$1/drivers/Kconfig" "$1/drivers/Makefile"
+	git -C "$1" -c init.defaultBranch=master init -q
+	git -C "$1" config user.name "$name"
+	git -C "$1" config user.email "$email"
+	git -C "$1" config commit.gpgSign false
+	git -C "$1" add -A
+	git -C "$1" commit -q --no-verify -m "Linux $SERIES"
+}
+
+stage "the patches for Linux $SERIES"
+tree "$scratch/made"
+"$VMB_TOP/scripts/patch/series.py" "$VMB_TOP" "$scratch/made"
+rm -rf "$out"
+# No cover letter: git am would stop at it.
+git -C "$scratch/made" format-patch -q -o "$out" \
+	"$(git -C "$scratch/made" rev-list --max-parents=0 HEAD)"
+stage_end
+ls "$out"/*.patch
+[ -n "$check_it" ] || exit 0
+
+# shellcheck source=scripts/lib/checks.sh
+. "$VMB_TOP/scripts/lib/checks.sh"
+# shellcheck source=scripts/static/excused.sh
+. "$VMB_TOP/scripts/static/excused.sh"
+
+checkpatch_is_silent() {
+	cd "$scratch"
+	"$source_dir/scripts/checkpatch.pl" --root="$source_dir" --strict --terse --show-types \
+		--no-summary --showfile --ignore FILE_PATH_CHANGES "$out"/*.patch \
+		>"$scratch/checkpatch" 2>&1 || true
+	# By their names here.
+	sed -E -e 's#^drivers/vmbkmcl/clients/#drivers/clients/#' \
+		-e 's#^drivers/vmbkmcl/kunit/#kunit/#' -e 's#^drivers/vmbkmcl/#drivers/kmcl/#' \
+		-e 's#^include/linux/#include/#' "$scratch/checkpatch" >"$scratch/checkpatch.ours"
+	vmb_not_excused "$scratch/checkpatch.ours"
+}
+
+# What a mistake of a patch looks like.
+checkpatch_sees() {
+	local patch=$scratch/planted.patch
+
+	sed '0,/^+.*static /s//+    static /' "$(ls "$out"/0002-*.patch)" >"$patch"
+	! cmp -s "$patch" "$(ls "$out"/0002-*.patch)" || return 1
+	"$source_dir/scripts/checkpatch.pl" --root="$source_dir" --strict --terse --show-types \
+		--no-summary --showfile "$patch" | grep LEADING_SPACE
+}
+
+applies() {
+	tree "$scratch/applied"
+	git -C "$scratch/applied" am -q "$out"/*.patch
+}
+
+# A tree that is Debian's but for what was applied, built in a folder of its own that
+# begins as the KUnit kernel's.
+compiles() {
+	local linux=$VMB_CACHE/patch/linux objects=$VMB_CACHE/patch/objects config
+
+	config=$("$VMB_TOP/scripts/kunit.sh" --kernel | tail -n 1)/.config
+	mkdir -p "$VMB_CACHE/patch"
+	if [ "$(cat "$VMB_CACHE/patch/of" 2>/dev/null)" != "$source_dir" ]; then
+		rm -rf "$linux" "$objects"
+		cp -al "$source_dir" "$linux"
+		echo "$source_dir" >"$VMB_CACHE/patch/of"
+	fi
+	rm -rf "$linux/drivers/vmbkmcl" "$linux"/include/linux/vmbkmcl*
+	(cd "$scratch/applied" && git ls-files) >"$scratch/files"
+	# Not into what the links share.
+	(cd "$linux" && xargs rm -f) <"$scratch/files"
+	(cd "$scratch/applied" && xargs cp --parents -t "$linux") <"$scratch/files"
+	mkdir -p "$objects"
+	cmp -s "$config" "$objects/.config.kunit" || cp "$config" "$objects/.config"
+	cp "$config" "$objects/.config.kunit"
+	rm -rf "$objects/drivers/vmbkmcl"
+	make -C "$linux" O="$objects" -j "$(nproc)" olddefconfig prepare
+	grep -x 'CONFIG_VMBKMCL_KUNIT_TEST=y' "$objects/.config"
+	make -C "$linux" O="$objects" -j "$(nproc)" W=1 drivers/vmbkmcl/ 2>&1 |
+		tee "$scratch/build"
+	! grep -iE 'warning|error:' "$scratch/build" || false
+	for name in vmbkmcl vmbkmcl_hv; do
+		test -s "$objects/drivers/vmbkmcl/$name.o"
+	done
+	# Every object that the tree's own build has.
+	test "$(find "$objects/drivers/vmbkmcl" -name '*.o' | wc -l)" -gt \
+		"$(git -C "$scratch/applied" ls-files 'drivers/vmbkmcl/*.c' | wc -l)"
+}
+
+VMB_CHECK_SECONDS=2400
+need_packages perl
+stage "the series"
+check "patch: checkpatch finds a planted mistake" checkpatch_sees
+check "patch: checkpatch finds nothing" checkpatch_is_silent
+check "patch: git applies the series" applies
+if [ "$vmb_last" = ok ]; then
+	check "patch: the folder compiles in the kernel's tree, W=1, no warning" compiles
+fi
+checks_end
