@@ -74,6 +74,14 @@ sign: ## sign the built modules for Secure Boot (KEY=, CERT=)
 deb: ## build Debian packages for DKMS and for clients into build/deb
 	@$(RUN) scripts/deb.sh
 
+.PHONY: release
+release: ## archive and checks of a release (VERSION=x.y.z; TAG=y tags it)
+	@$(RUN) scripts/release.sh $(VERSION) $(if $(filter y,$(TAG)),--tag)
+
+.PHONY: patch
+patch: ## the library as a patch series for a kernel tree, in build/patch
+	@$(RUN) scripts/patch.sh
+
 # Seeing it work
 
 .PHONY: demo
@@ -105,6 +113,14 @@ check: ## all tests; ends with 'N passed, N failed, N skipped'
 .PHONY: matrix
 matrix: ## every supported kernel and compiler, and three guests
 	@$(RUN) scripts/matrix.sh
+
+.PHONY: kernel-report
+kernel-report: ## what a kernel has of what the modules lean on (KERNEL=newest)
+	@$(RUN) scripts/kernel-report.sh $(KERNEL)
+
+.PHONY: patch-check
+patch-check: ## the patch series applies, and compiles in a kernel tree
+	@$(RUN) scripts/patch.sh --check
 
 .PHONY: check-debug
 check-debug: ## KUnit and guests with KASAN, lockdep, kmemleak and others

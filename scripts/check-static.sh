@@ -17,6 +17,7 @@
 #   source      SPDX lines, where kernel versions may be asked for, file sizes,
 #               log lines that nobody limits or explains, indices that a peer wrote,
 #               what the documents show of the sources
+#   release     what a release has to agree on, by planted mistakes; git in modinfo
 #   floors      no include and no call of the library goes up; files of clients, of
 #               the hosts' ends and of the fuzzer do not call in circles
 #
@@ -25,7 +26,7 @@ set -eu
 # shellcheck source=scripts/lib/lib.sh
 . "$(dirname "$0")/lib/lib.sh"
 
-all="build modinfo sparse checkpatch kernel-doc coccicheck shell litmus observe source floors"
+all="build modinfo sparse checkpatch kernel-doc coccicheck shell litmus observe source release floors"
 for part; do
 	case " $all " in
 	*" $part "*) ;;
@@ -186,34 +187,8 @@ sparse_silent() {
 	! grep -E "^$scratch/sparse/.*: (warning|error)" "$scratch/sparse.log" || false
 }
 
-# Where checkpatch cannot know better.
-excused=(
-	# the one place that may ask for the kernel's version, and for its types
-	'^drivers/kmcl/compat\.h:.*(LINUX_VERSION_CODE|NEW_TYPEDEFS)'
-	# the shape that TRACE_EVENT has everywhere
-	'^include/trace/.*(OPEN_ENDED_LINE|PARENTHESIS_ALIGNMENT)'
-	# a macro that makes declarations, for which there is no do-while
-	'^include/vmbkmcl/driver\.h:.*MULTISTATEMENT_MACRO_USE_DO_WHILE'
-	# lists for the preprocessor, and what is made of them
-	'^(drivers/kmcl/(counters\.h|observe\.c)|scripts/kselftest/life/(storm\.h|device\.c)):.*(COMPLEX_MACRO|MACRO_ARG_REUSE|TRAILING_SEMICOLON)'
-	'^kunit/life/life_inject_test\.c:.*(COMPLEX_MACRO|MACRO_ARG_REUSE)'
-	'^drivers/clients/[a-z]+/[a-z]+_protocol\.h:.*COMPLEX_MACRO'
-	# the argument is the name of a member
-	'^drivers/kmcl/(hv_layout\.h|observe\.c):.*MACRO_ARG_PRECEDENCE'
-	'^drivers/clients/(source/source|block/block_client|balloon/balloon|heartbeat/heartbeat)\.c:.*MACRO_ARG_(REUSE|PRECEDENCE)'
-	# a size in bytes; the file is also built where there is no BIT()
-	'^drivers/kmcl/wire\.h:.*BIT_MACRO'
-	# also built where there is no __packed
-	'^drivers/clients/heartbeat/heartbeat_protocol\.h:.*PREFER_DEFINED_ATTRIBUTE_MACRO'
-	# no assertion: whether to wait
-	'^drivers/kmcl/watchdog\.c:.*USE_LOCKDEP'
-	# the kernel's own names
-	'^(kunit/memory/raw_pages_test|drivers/clients/balloon/pages)\.c:.*CAMELCASE'
-	# what checkpatch says when it looks for those without a tree
-	'^(Use of uninitialized value .root|find: ./include.: No such)'
-	# a lock is described in the kernel-doc of its struct, which is checked
-	'UNCOMMENTED_DEFINITION'
-)
+# shellcheck source=scripts/static/excused.sh
+. "$VMB_TOP/scripts/static/excused.sh"
 
 checkpatch() {
 	# In a copy: it leaves a list of names in the folder that it runs in.
@@ -222,10 +197,7 @@ checkpatch() {
 	cd "$scratch/patch"
 	xargs "$linux/scripts/checkpatch.pl" --no-tree --strict --terse --show-types \
 		--no-summary --file <"$1" >"$scratch/checkpatch.log" 2>&1 || true
-	grep -vE "$(IFS='|'; echo "${excused[*]}")" "$scratch/checkpatch.log" \
-		>"$scratch/checkpatch.left" || true
-	cat "$scratch/checkpatch.left"
-	test ! -s "$scratch/checkpatch.left"
+	vmb_not_excused "$scratch/checkpatch.log"
 }
 
 kernel_doc() {
@@ -608,6 +580,8 @@ fi
 if wants observe; then
 	stage "what user space sees"
 	need_packages python3
+	check "observe: planted changes of a kernel are found" \
+		scripts/kernel-report/report.py --self-test
 	check "observe: include/ABI has what the code has" scripts/static/abi.py
 	check "observe: planted differences are found" scripts/static/abi.py --self-test
 	check "observe: vmbstat, every output" scripts/vmbstat/test.py
@@ -637,6 +611,15 @@ if wants source; then
 	check "source: troubleshooting.md has each line that is logged, and no other" \
 		scripts/static/log-lines.py
 	check "source: planted differences from it are found" scripts/static/log-lines.py --self-test
+fi
+
+if wants release; then
+	stage "releases"
+	use_kernel 6.12
+	need_packages git python3
+	[ -s "$scratch/6.12/vmbkmcl.ko" ] || check "release: the modules build" built 6.12
+	check "release: planted mistakes are refused; a clone's modules name its commit" \
+		scripts/static/release.sh "$scratch/6.12" "$kdir"
 fi
 
 if wants floors; then

@@ -19,7 +19,7 @@ name=$(sed -n 's/^M:[[:space:]]*//p' "$VMB_TOP/MAINTAINERS" | head -n 1)
 maintainer="${DEBFULLNAME:-$name} <${DEBEMAIL:-root@$(hostname)}>"
 
 stage "the packages of vmbkmcl $version"
-need_packages debhelper dh-dkms dpkg-dev
+need_packages debhelper dh-dkms dpkg-dev python3
 rm -rf "$out"
 tree=$out/vmbkmcl-$version
 "$VMB_TOP/scripts/copy-sources.sh" "$tree"
@@ -30,13 +30,8 @@ sed -i "s|@MAINTAINER@|$maintainer|" "$tree/debian/control"
 # When the sources changed last: the same sources make the same packages.
 date=$(git -C "$VMB_TOP" log -1 --format=%cD 2>/dev/null ||
 	date -R -r "$VMB_TOP/dkms.conf")
-cat >"$tree/debian/changelog" <<-END
-	vmbkmcl ($version) unstable; urgency=medium
-
-	  * vmbkmcl $version.
-
-	 -- $maintainer  $date
-END
+"$VMB_TOP/scripts/lib/changelog.py" debian "$version" "$maintainer" "$date" \
+	>"$tree/debian/changelog"
 # Of these formats neither has comments, so they are made.
 mkdir -p "$tree/debian/source"
 echo '3.0 (native)' >"$tree/debian/source/format"

@@ -16,12 +16,17 @@ set -eu
 usage() {
 	cat <<-'END'
 	usage: dev-files.sh version
+	       dev-files.sh describe
 	       dev-files.sh free FOLDER
 	       dev-files.sh keep SYMVERS DIR
 	       dev-files.sh install DEV KERNEL SYMVERS OWNER
 	       dev-files.sh remove DEV KERNEL OWNER
 
 	version	prints the version in dkms.conf
+	describe
+		prints it as modinfo has it: in a clone of the sources, unless that is at
+		the tag of this version, with how many commits it is past that, with its
+		commit, and with "dirty" if something was changed since
 	free	fails if "make install" has put modules into FOLDER
 	keep	puts the Module.symvers of a build into DIR
 	install	puts the header, Module.symvers and the version into DEV/KERNEL
@@ -49,6 +54,19 @@ case ${1:-} in
 version)
 	arguments $# 1
 	echo "$version"
+	;;
+describe)
+	arguments $# 1
+	# A folder inside of another clone is not ours.
+	git=
+	[ ! -e "$top/.git" ] ||
+		git=$(git -C "$top" describe --tags --always --dirty --abbrev=12 \
+			--match "v$version" 2>/dev/null) || git=
+	case $git in
+	'' | "v$version") echo "$version" ;;
+	"v$version-"*) echo "$version+${git#"v$version-"}" ;;
+	*) echo "$version+g$git" ;;
+	esac
 	;;
 free)
 	arguments $# 2
