@@ -13,7 +13,8 @@
 #   coccicheck  semantic patches of the kernel, no finding
 #   shell       shellcheck, and Python files compile
 #   litmus      each barrier of the ring is needed, and is enough
-#   observe     include/ABI against the code, vmbstat on a recorded tree
+#   observe     include/ABI against the code, vmbstat and vmbkmcl doctor on recorded
+#               trees
 #   source      SPDX lines, where kernel versions may be asked for, file sizes,
 #               log lines that nobody limits or explains, indices that a peer wrote,
 #               what the documents show of the sources
@@ -585,6 +586,7 @@ if wants observe; then
 	check "observe: include/ABI has what the code has" scripts/static/abi.py
 	check "observe: planted differences are found" scripts/static/abi.py --self-test
 	check "observe: vmbstat, every output" scripts/vmbstat/test.py
+	check "observe: vmbkmcl doctor, what it says of recorded machines" scripts/doctor/test.py
 fi
 
 if wants source; then
