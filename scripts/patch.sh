@@ -75,9 +75,10 @@ ls "$out"/*.patch
 
 checkpatch_is_silent() {
 	cd "$scratch"
-	"$source_dir/scripts/checkpatch.pl" --root="$source_dir" --strict --terse --show-types \
-		--no-summary --showfile --ignore FILE_PATH_CHANGES "$out"/*.patch \
-		>"$scratch/checkpatch" 2>&1 || true
+	# One at a time is slow: two of them.
+	printf '%s\0' "$out"/*.patch | xargs -0 -n 1 -P 2 "$source_dir/scripts/checkpatch.pl" \
+		--root="$source_dir" --strict --terse --show-types --no-summary --showfile \
+		--ignore FILE_PATH_CHANGES >"$scratch/checkpatch" 2>&1 || true
 	# By their names here.
 	sed -E -e 's#^drivers/vmbkmcl/clients/#drivers/clients/#' \
 		-e 's#^drivers/vmbkmcl/kunit/#kunit/#' -e 's#^drivers/vmbkmcl/#drivers/kmcl/#' \

@@ -200,9 +200,15 @@ def series(tree):
     tree.commit("vmbkmcl: clients to begin with", """
         Small, complete drivers, for both directions, for Dynamic Memory and the
         heartbeat, and a model of a block device with both ends in one kernel.""")
-    tree.add(files("kunit/*/*.[ch]"))
+    tree.add(files("kunit/fixtures/*.[ch]") + files("kunit/bench/*.[ch]"))
+    tree.commit("vmbkmcl: fixtures and the benchmark of KUnit suites", """
+        Channels whose peer is the test, and instructions and allocations of a packet,
+        counted beside those of the kernel's own ring functions.""")
+    for folder in sorted({p.split("/")[1] for p in files("kunit/*/*_test.c")}):
+        tree.add(files(f"kunit/{folder}/*.[ch]"))
+        tree.commit(f"vmbkmcl: KUnit suites, {folder}", "Built with the last of them.")
     wire("library", "clients", "kunit")
-    tree.commit("vmbkmcl: KUnit suites", """
+    tree.commit("vmbkmcl: build the KUnit suites", """
         They are part of the modules, because they call what those do not export.""")
     for ours, theirs in ABI.items():
         text = (tree.top / "include/ABI" / ours).read_text()
