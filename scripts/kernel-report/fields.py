@@ -82,7 +82,9 @@ def used(kdir, sources):
                                      "".join(f'#include "{f}"\n' for f in files))
     copy = sources / "hyperv_renamed.h"
     with open(sources / "Kbuild", "a", encoding="ascii") as kbuild:
-        kbuild.write(f"\nccflags-y += -include {copy} -ftrack-macro-expansion=0\nobj-m += vmb_fields.o\n"
+        # What is used inside of a macro is to be said of where the macro stands.
+        kbuild.write(f"\nccflags-y += -include {copy} -ftrack-macro-expansion=0\n"
+                     "ccflags-y += -DVMB_VERSION='\"\"'\nobj-m += vmb_fields.o\n"
                      f"vmb_fields-y := drivers/kmcl/{PROBE}.o\n")
     copy.write_text(header)
     status, _, errors = compile_probe(kdir, sources)
