@@ -8,8 +8,8 @@
 # usage: patch.sh [--check]
 #
 #   --check  then see that checkpatch finds nothing, that git applies the series to a
-#            tree without it, and that the folder compiles there as the KUnit kernel
-#            is configured, without a warning of W=1. Ends with 'N passed, N failed,
+#            tree without it, and that the folder compiles there, configured as the
+#            KUnit kernel is, without a warning of W=1. Ends with 'N passed, N failed,
 #            N skipped'.
 #
 # It is made for the sources of Debian's Linux 6.12. Who runs it signs off: git's
@@ -111,13 +111,14 @@ applies() {
 	git -C "$scratch/applied" am -q "$out"/*.patch
 }
 
-# A tree that is Debian's but for what was applied, built in a folder of its own that
-# begins as the KUnit kernel's.
+# A tree that is Debian's but for what was applied, configured as the KUnit kernel is,
+# in a folder of its own; the kernel itself is not built.
 compiles() {
-	local linux=$VMB_CACHE/patch/linux objects=$VMB_CACHE/patch/objects config
+	local linux=$VMB_CACHE/patch/linux objects=$VMB_CACHE/patch/objects
 
-	config=$("$VMB_TOP/scripts/kunit.sh" --kernel | tail -n 1)/.config
 	mkdir -p "$VMB_CACHE/patch"
+	exec 9>"$VMB_CACHE/patch/lock"
+	flock -w 1800 9
 	if [ "$(cat "$VMB_CACHE/patch/of" 2>/dev/null)" != "$source_dir" ]; then
 		rm -rf "$linux" "$objects"
 		cp -al "$source_dir" "$linux"
@@ -128,14 +129,13 @@ compiles() {
 	# Not into what the links share.
 	(cd "$linux" && xargs rm -f) <"$scratch/files"
 	(cd "$scratch/applied" && xargs cp --parents -t "$linux") <"$scratch/files"
-	mkdir -p "$objects"
-	cmp -s "$config" "$objects/.config.kunit" || cp "$config" "$objects/.config"
-	cp "$config" "$objects/.config.kunit"
 	rm -rf "$objects/drivers/vmbkmcl"
-	make -C "$linux" O="$objects" -j "$(nproc)" olddefconfig prepare
+	cd "$linux"
+	python3 tools/testing/kunit/kunit.py config --arch=x86_64 --build_dir="$objects" \
+		--kunitconfig="$VMB_TOP/kunit/.kunitconfig"
 	grep -x 'CONFIG_VMBKMCL_KUNIT_TEST=y' "$objects/.config"
-	make -C "$linux" O="$objects" -j "$(nproc)" W=1 drivers/vmbkmcl/ 2>&1 |
-		tee "$scratch/build"
+	make O="$objects" -j "$(nproc)" prepare
+	make O="$objects" -j "$(nproc)" W=1 drivers/vmbkmcl/ 2>&1 | tee "$scratch/build"
 	! grep -iE 'warning|error:' "$scratch/build" || false
 	for name in vmbkmcl vmbkmcl_hv; do
 		test -s "$objects/drivers/vmbkmcl/$name.o"
@@ -146,7 +146,7 @@ compiles() {
 }
 
 VMB_CHECK_SECONDS=2400
-need_packages perl
+need_packages perl gcc make flex bison bc libelf-dev libssl-dev
 stage "the series"
 check "patch: checkpatch finds a planted mistake" checkpatch_sees
 check "patch: checkpatch finds nothing" checkpatch_is_silent
