@@ -73,11 +73,33 @@ ls "$out"/*.patch
 # shellcheck source=scripts/static/excused.sh
 . "$VMB_TOP/scripts/static/excused.sh"
 
+# A mistake, in a patch of its own.
+planted() {
+	cat <<-'END'
+		From: A <a@localhost.localdomain>
+		Subject: [PATCH] vmbkmcl: a mistake
+
+		For whoever is to find it.
+
+		Signed-off-by: A <a@localhost.localdomain>
+		---
+		diff --git a/drivers/vmbkmcl/planted.h b/drivers/vmbkmcl/planted.h
+		new file mode 100644
+		--- /dev/null
+		+++ b/drivers/vmbkmcl/planted.h
+		@@ -0,0 +1,2 @@
+		+/* SPDX-License-Identifier: GPL-2.0 */
+		+    int planted;
+	END
+}
+
 checkpatch_is_silent() {
 	local half i patches=("$out"/*.patch) these
 
 	cd "$scratch"
-	# It is slow, and knows no jobs.
+	planted >planted.patch
+	# It is slow, and knows no jobs. What it does not find in the last patch it may
+	# not have found in the others either.
 	for half in 0 1; do
 		these=()
 		for ((i = half; i < ${#patches[@]}; i += 2)); do
@@ -85,25 +107,17 @@ checkpatch_is_silent() {
 		done
 		"$source_dir/scripts/checkpatch.pl" --root="$source_dir" --strict --terse \
 			--show-types --no-summary --showfile --ignore FILE_PATH_CHANGES \
-			"${these[@]}" >"$scratch/checkpatch.$half" 2>&1 &
+			"${these[@]}" planted.patch >"said.$half" 2>&1 &
 	done
 	wait
-	cat "$scratch/checkpatch.0" "$scratch/checkpatch.1" >"$scratch/checkpatch"
+	grep '^drivers/vmbkmcl/planted\.h:.*LEADING_SPACE' said.0
+	grep '^drivers/vmbkmcl/planted\.h:.*LEADING_SPACE' said.1
+	cat said.0 said.1 | grep -v '^drivers/vmbkmcl/planted\.h:' >checkpatch || true
 	# By their names here.
 	sed -E -e 's#^drivers/vmbkmcl/clients/#drivers/clients/#' \
 		-e 's#^drivers/vmbkmcl/kunit/#kunit/#' -e 's#^drivers/vmbkmcl/#drivers/kmcl/#' \
-		-e 's#^include/linux/#include/#' "$scratch/checkpatch" >"$scratch/checkpatch.ours"
-	vmb_not_excused "$scratch/checkpatch.ours"
-}
-
-# What a mistake of a patch looks like.
-checkpatch_sees() {
-	local patch=$scratch/planted.patch
-
-	sed '0,/^+.*static /s//+    static /' "$(ls "$out"/0002-*.patch)" >"$patch"
-	! cmp -s "$patch" "$(ls "$out"/0002-*.patch)" || return 1
-	"$source_dir/scripts/checkpatch.pl" --root="$source_dir" --strict --terse --show-types \
-		--no-summary --showfile "$patch" | grep LEADING_SPACE
+		-e 's#^include/linux/#include/#' checkpatch >checkpatch.ours
+	vmb_not_excused checkpatch.ours
 }
 
 applies() {
@@ -111,28 +125,39 @@ applies() {
 	git -C "$scratch/applied" am -q "$out"/*.patch
 }
 
-# A tree that is Debian's but for what was applied, configured as the KUnit kernel is,
-# in a folder of its own; the kernel itself is not built.
+# kernel_tree FOLDER: Debian's tree with what was applied. Links to all that is not
+# changed, so that it costs nothing; folders that get something are no links.
+kernel_tree() {
+	local folder
+
+	rm -rf "$1"
+	mkdir -p "$1"
+	for folder in . drivers include include/linux include/trace include/trace/events \
+		      Documentation Documentation/driver-api Documentation/ABI \
+		      Documentation/ABI/testing; do
+		[ ! -L "$1/$folder" ] || rm "$1/$folder"
+		mkdir -p "$1/$folder"
+		ln -s "$source_dir/$folder"/* "$1/$folder/"
+	done
+	rm -f "$1/drivers/vmbkmcl"
+	(cd "$scratch/applied" && git ls-files) >"$scratch/files"
+	# Not into what a link leads to.
+	(cd "$1" && xargs rm -f) <"$scratch/files"
+	(cd "$scratch/applied" && xargs cp --parents -t "$1") <"$scratch/files"
+}
+
+# As the KUnit kernel is configured; the kernel itself is not built.
 compiles() {
 	local linux=$VMB_CACHE/patch/linux objects=$VMB_CACHE/patch/objects
 
-	mkdir -p "$VMB_CACHE/patch"
+	mkdir -p "$objects"
 	exec 9>"$VMB_CACHE/patch/lock"
 	flock -w 1800 9
-	if [ "$(cat "$VMB_CACHE/patch/of" 2>/dev/null)" != "$source_dir" ]; then
-		rm -rf "$linux" "$objects"
-		cp -al "$source_dir" "$linux"
-		echo "$source_dir" >"$VMB_CACHE/patch/of"
-	fi
-	rm -rf "$linux/drivers/vmbkmcl" "$linux"/include/linux/vmbkmcl*
-	(cd "$scratch/applied" && git ls-files) >"$scratch/files"
-	# Not into what the links share.
-	(cd "$linux" && xargs rm -f) <"$scratch/files"
-	(cd "$scratch/applied" && xargs cp --parents -t "$linux") <"$scratch/files"
+	kernel_tree "$linux"
 	rm -rf "$objects/drivers/vmbkmcl"
 	cd "$linux"
-	python3 tools/testing/kunit/kunit.py config --arch=x86_64 --build_dir="$objects" \
-		--kunitconfig="$VMB_TOP/kunit/.kunitconfig"
+	cp "$VMB_TOP/kunit/.kunitconfig" "$objects/.config"
+	make O="$objects" olddefconfig
 	grep -x 'CONFIG_VMBKMCL_KUNIT_TEST=y' "$objects/.config"
 	make O="$objects" -j "$(nproc)" prepare
 	make O="$objects" -j "$(nproc)" W=1 drivers/vmbkmcl/ 2>&1 | tee "$scratch/build"
@@ -141,17 +166,16 @@ compiles() {
 		test -s "$objects/drivers/vmbkmcl/$name.o"
 	done
 	# Every object that the tree's own build has.
-	test "$(find "$objects/drivers/vmbkmcl" -name '*.o' | wc -l)" -gt \
+	test "$(find "$objects/drivers/vmbkmcl" -name '*.o' | wc -l)" -ge \
 		"$(git -C "$scratch/applied" ls-files 'drivers/vmbkmcl/*.c' | wc -l)"
 }
 
 VMB_CHECK_SECONDS=2400
 need_packages perl gcc make flex bison bc libelf-dev libssl-dev
 stage "the series"
-check "patch: checkpatch finds a planted mistake" checkpatch_sees
-check "patch: checkpatch finds nothing" checkpatch_is_silent
 check "patch: git applies the series" applies
 if [ "$vmb_last" = ok ]; then
 	check "patch: the folder compiles in the kernel's tree, W=1, no warning" compiles
 fi
+check "patch: checkpatch finds a planted mistake, and nothing else" checkpatch_is_silent
 checks_end
