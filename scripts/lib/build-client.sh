@@ -4,17 +4,21 @@
 # Builds a client outside of the tree from nothing but what an installation put
 # down: the header and Module.symvers.
 #
-# usage: build-client.sh [--client FOLDER]... VERSION OUT [INSTALLED]
+# usage: build-client.sh [--lenient] [--client FOLDER]... VERSION OUT [INSTALLED]
 #
-# FOLDER is the client's, with a Makefile and a Kbuild such as those of
-# scripts/out-of-tree-client, which is built if none is named. VERSION names a
-# kernel as scripts/guest/kernel.sh has it. INSTALLED is the folder with vmbkmcl.h
-# and Module.symvers; without it the modules are built and installed into a
-# scratch folder first. The results are OUT/*.ko.
+# FOLDER is the client's, with a Kbuild such as that of scripts/out-of-tree-client,
+# which is built if none is named. VERSION names a kernel as scripts/guest/kernel.sh
+# has it. INSTALLED is the folder with vmbkmcl.h and Module.symvers; without it the
+# modules are built and installed into a scratch folder first. The results are
+# OUT/*.ko. A warning is a failure; with --lenient it is only shown.
 set -eu
 # shellcheck source=scripts/lib/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/lib/kernel-compiler.sh
+. "$VMB_TOP/scripts/lib/kernel-compiler.sh"
 
+lenient=
+[ "${1:-}" != --lenient ] || { lenient=1; shift; }
 clients=()
 while [ "${1:-}" = --client ]; do
 	clients+=("${2:-}")
@@ -24,15 +28,15 @@ no_options "$@"
 [ ${#clients[@]} -gt 0 ] || clients=("$VMB_TOP/scripts/out-of-tree-client")
 [ $# -eq 2 ] || [ $# -eq 3 ] || die "usage: $0 VERSION OUT [INSTALLED]" "$0 --help"
 
-kernel=$("$VMB_TOP/scripts/guest/kernel.sh" "$1")
-kdir=$(cat "$kernel/kdir")
+use_compiler "$1"
+need_packages kmod
 release=$(cat "$kernel/release")
-need_packages make "$(cat "$kernel/compiler")" libelf-dev pahole kmod
 scratch=
-scratch_dir scratch
-installed=${3:-}
+build_folder scratch
 
-if [ -z "$installed" ]; then
+if [ $# -eq 3 ]; then
+	cp -r "$3" "$scratch/installed"
+else
 	"$VMB_TOP/scripts/copy-sources.sh" "$scratch/tree"
 	for verb in modules install; do
 		quietly "$VMB_BUILD/client-$verb.log" 300 make -C "$scratch/tree" \
@@ -42,20 +46,24 @@ if [ -z "$installed" ]; then
 	done
 	# Nothing but what was installed may be of help from here on.
 	rm -rf "$scratch/tree"
-	installed=$scratch/root/usr/src/vmbkmcl/$release
+	mv "$scratch/root/usr/src/vmbkmcl/$release" "$scratch/installed"
 fi
 
 mkdir -p "$2"
 for client in "${clients[@]}"; do
 	rm -rf "$scratch/client"
 	cp -r "$client" "$scratch/client"
-	quietly "$VMB_BUILD/client.log" 120 make -C "$scratch/client" KDIR="$kdir" \
-		VMBKMCL="$(cd "$installed" && pwd)" modules ||
+	# What was built for another kernel is of no use here.
+	find "$scratch/client" \( -name '*.ko' -o -name '*.o' -o -name '.*.cmd' -o \
+		-name '*.mod' -o -name '*.mod.c' -o -name Module.symvers -o \
+		-name modules.order \) -delete
+	make_modules "$VMB_BUILD/client.log" 300 "$scratch/client" \
+		"VMBKMCL=${scratch#"$build_root"}/installed" ||
 		die "the client in $client does not build against Linux $release" \
 		    "see $VMB_BUILD/client.log"
-	if grep -i warning "$VMB_BUILD/client.log" >&2; then
+	if grep -i warning "$VMB_BUILD/client.log" >&2 && [ -z "$lenient" ]; then
 		die "the client in $client does not build without a warning" \
 		    "see $VMB_BUILD/client.log"
 	fi
-	cp "$scratch/client"/*.ko "$2/"
+	find "$scratch/client" -name '*.ko' -exec cp {} "$2/" \;
 done
