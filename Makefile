@@ -100,6 +100,14 @@ demo-balloon: ## QEMU's Dynamic Memory inflates and deflates our balloon
 demo-heartbeat: ## a host asks hv_utils, and then our client, whether it lives
 	@$(RUN) scripts/demo-heartbeat.sh
 
+.PHONY: guest
+guest: ## your client and your host's end in a Hyper-V guest (CLIENT=, HOST=)
+	@$(RUN) scripts/guest.sh
+
+.PHONY: new-client
+new-client: ## write a client that works, to be changed (NAME=, GUID=, DIR=)
+	@$(RUN) scripts/new-client.sh
+
 .PHONY: bench
 bench: ## instructions and allocations per packet
 	@$(RUN) scripts/bench.sh

@@ -9,10 +9,23 @@
 # package with the distribution's patches: stable updates do add fields.
 #
 # usage: build-host-device.sh
+#	 build-host-device.sh --host FILE OBJECT
+#
+# With --host it is a host's end of a user's instead: FILE, which uses
+# host-api/vmb_host.h and headers beside it, becomes OBJECT, which has the device
+# vmb-client-host and none of ours.
 set -eu
 # shellcheck source=scripts/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
-no_arguments "$@"
+file=
+if [ "${1:-}" = --host ]; then
+	[ $# -eq 3 ] || die "usage: $0 --host FILE OBJECT" "$0 --help"
+	[ -e "$2" ] || die "there is no $2" "$0 --help"
+	file=$(realpath "$2")
+	object=$(realpath "$3")
+else
+	no_arguments "$@"
+fi
 
 here=$VMB_TOP/scripts/guest
 clients=$VMB_TOP/drivers/clients
@@ -79,28 +92,57 @@ cut_structures() {
 	echo "};"
 }
 
-compile() {
-	local output=$1 flags
+# gcc_for_qemu LOG ARGUMENT...: with QEMU's headers and flags.
+gcc_for_qemu() {
+	local log=$1 flags
 
+	shift
 	cut_structures >"$tree/build/vmbus-structs.h"
 	flags=$(pkg-config --cflags glib-2.0 pixman-1)
-	cd "$tree/src"
 	# shellcheck disable=SC2086
-	quietly "$VMB_BUILD/host-device.log" 300 gcc -std=gnu11 -O2 -g -Wall -Werror \
-		-fPIC -shared -fno-strict-aliasing -fwrapv \
-		-I "$tree/build" -I . -I include -I "$clients/echo" -I "$clients/source" \
-		-I "$clients/heartbeat" \
-		-include "$tree/build/config-host.h" $flags \
+	(cd "$tree/src" && quietly "$log" 300 gcc -std=gnu11 -O2 -g -Wall -Werror \
+		-fPIC -fno-strict-aliasing -fwrapv \
+		-I "$tree/build" -I . -I include -include "$tree/build/config-host.h" \
+		$flags "$@")
+}
+
+compile() {
+	local output=$1
+
+	gcc_for_qemu "$VMB_BUILD/host-device.log" -shared -I "$clients/echo" \
+		-I "$clients/source" -I "$clients/heartbeat" \
 		-o "$output.new" "$here"/host_*.c -lz ||
 		die "the host's ends of the channels do not compile against qemu $package" \
 		    "see $VMB_BUILD/host-device.log"
 	mv "$output.new" "$output"
 }
 
+# The user's file sees nothing of QEMU's.
+compile_users() {
+	local log=$VMB_BUILD/host.log work
+
+	scratch_dir work
+	need_packages libc6-dev linux-libc-dev
+	quietly "$log" 120 gcc -std=gnu11 -O2 -g -Wall -fPIC -I "$here/host-api" \
+		-I "$(dirname "$file")" -c -o "$work/user.o" "$file" ||
+		die "the host's end in $file does not compile" "see $log"
+	! grep 'warning:' "$log" >&2 || note "  the compiler has warned of $file: $log"
+	gcc_for_qemu "$VMB_BUILD/host-api.log" -shared -I "$here" \
+		-o "$object" "$here"/host-api/vmb_host.c "$here/host_offers.c" \
+		"$work/user.o" ||
+		die "the host's end in $file cannot be linked with qemu $package" \
+		    "see $VMB_BUILD/host-api.log: vmb_host_end must be defined, and not static"
+}
+
 mkdir -p "$VMB_CACHE/qemu"
 exec 9>"$VMB_CACHE/qemu/lock"
 flock -w 1800 9 || die "$VMB_CACHE/qemu/lock is held by another" "wait for it to end"
 [ -e "$tree/ready" ] || prepare_tree
+if [ -n "$file" ]; then
+	compile_users
+	echo "$object"
+	exit
+fi
 hash=$(cat "$here"/host_*.[ch] "$clients"/*/*_protocol.h "$0" | sha256sum | cut -c1-16)
 object=$tree/vmb-host-$hash.so
 [ -e "$object" ] || compile "$object"

@@ -9,6 +9,8 @@
 #	--initrd FILE		its initramfs, as l2-initramfs.sh makes it
 #	--device PROPERTIES	of the echo client's host, such as inband=1000,modes=endless
 #	--source PROPERTIES	of the source client's host; without it there is none
+#	--object FILE		the host's ends are this object's, as build-host-device.sh
+#				makes it of a user's file, and none of ours
 #	--qemu ROOT		the guest's QEMU is that of this root file system, as
 #				chroot.sh makes it, and has no host's ends of ours
 #	--option TEXT		more for the guest's QEMU; may be given again
@@ -36,7 +38,7 @@ set -eu
 # shellcheck source=scripts/guest/watch.sh
 . "$VMB_TOP/scripts/guest/watch.sh"
 
-kernel='' initrd='' device='' source='' qemu='' host='' append='' trace='' timer=,hv-stimer cpus=2 memory=512
+kernel='' initrd='' device='' source='' object='' qemu='' host='' append='' trace='' timer=,hv-stimer cpus=2 memory=512
 # Some 20 s on an idle machine.
 BOOT_SECONDS=100
 deadline=180 logs=$VMB_BUILD/guest more=()
@@ -46,6 +48,7 @@ while [ $# -gt 1 ]; do
 	--initrd) initrd=$2 ;;
 	--device) device=$2 ;;
 	--source) source=$2 ;;
+	--object) object=$2 ;;
 	--qemu) qemu=$2 ;;
 	--option) more+=("$2") ;;
 	--host) host=$2 ;;
@@ -66,8 +69,16 @@ if [ $# -gt 0 ] || [ ! -e "$kernel/vmlinuz" ] || [ ! -e "$initrd" ]; then
 fi
 
 here=$VMB_TOP/scripts/guest
-object=
-[ -n "$qemu" ] || object=$("$here/build-host-device.sh")
+ends=(-device "vmb-echo-host${device:+,$device}")
+[ -z "$source" ] || ends+=(-device "vmb-source-host,$source")
+if [ -n "$object" ]; then
+	# The verdict goes to the guest's second serial port.
+	ends=(-device vmb-client-host -chardev "null,id=verdict" -serial chardev:verdict)
+elif [ -n "$qemu" ]; then
+	ends=()
+else
+	object=$("$here/build-host-device.sh")
+fi
 work=
 scratch_dir work
 mkdir -p "$logs"
@@ -86,8 +97,7 @@ guest_options() {
 		-serial stdio -device vmbus-bridge \
 		-kernel "$directory/vmlinuz" -initrd "$directory/initrd" \
 		-append "console=ttyS0 quiet loglevel=4 panic=-1 oops=panic mitigations=off cryptomgr.notests log_buf_len=4M $append"
-	[ -n "$qemu" ] || printf '%s\n' -device "vmb-echo-host${device:+,$device}"
-	[ -z "$source" ] || printf '%s\n' -device "vmb-source-host,$source"
+	[ ${#ends[@]} -eq 0 ] || printf '%s\n' "${ends[@]}"
 	[ ${#more[@]} -eq 0 ] || printf '%s\n' "${more[@]}"
 	[ -z "$host" ] || printf '%s\n' \
 		-chardev "pipe,id=monitor,path=$directory/monitor" \
