@@ -12,6 +12,7 @@
 #   secure-boot check-secure-boot.sh: modules signed and not, where the firmware asks
 #   kunit       kunit.sh: the KUnit suites on a kernel of their own
 #   loopback    check-loopback.sh: a server and a client in a plain guest
+#   kit         check-kit.sh: a new client on loopback, and in make guest
 #   kselftest   kselftest.sh: load, bind, traffic, unload in a Hyper-V guest
 #   peers       check-peers.sh: QEMU's Dynamic Memory, and hv_utils' heartbeat
 #
@@ -36,6 +37,7 @@ parts=(
 	"secure-boot check-secure-boot.sh 900"
 	"kunit kunit.sh 2700"
 	"loopback check-loopback.sh 600"
+	"kit check-kit.sh 1800"
 	"kselftest kselftest.sh 1800"
 	"peers check-peers.sh 2400"
 )
