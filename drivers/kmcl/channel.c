@@ -233,7 +233,9 @@ vmb_channel_get_target_device_object(const struct vmb_channel *channel)
 	struct vmb_device *device = &channel->device->device;
 
 	/* Loopback's own has no type: nobody was probed for it. */
-	return guid_is_null(&device->interface_type) ? NULL : device;
+	if (guid_is_null(&device->interface_type) || vmb_channel_has_own_offer(channel))
+		return NULL;
+	return device;
 }
 EXPORT_SYMBOL_GPL(vmb_channel_get_target_device_object);
 

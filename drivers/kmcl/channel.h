@@ -170,6 +170,8 @@ struct vmb_watchdog {
  * @target_set: @target_type is to be checked at enable, or waited for; a server
  *	has set what it offers.
  * @target_instance_set: @target_instance, too.
+ * @offer_removing: the bus removes the offer that is the channel's own; waiting for the
+ *	client is bounded until it is disabled.
  * @target_type: type GUID that the device must have.
  * @target_instance: instance GUID that the device must have.
  * @pnp_failure: the client's, or NULL.
@@ -221,6 +223,7 @@ struct vmb_channel {
 	u32 server_flags;
 	bool target_set;
 	bool target_instance_set;
+	bool offer_removing;
 	guid_t target_type;
 	guid_t target_instance;
 	vmb_channel_pnp_failure_fn pnp_failure;

@@ -81,7 +81,8 @@ static enum vmb_drained vmb_life_drain(struct vmb_channel *channel, bool closing
 				 closing ? "closing" : "pausing",
 				 vmb_life_packets_with_client(channel));
 		}
-		if (!READ_ONCE(channel->device->removing)) {
+		if (!READ_ONCE(channel->device->removing) &&
+		    !READ_ONCE(channel->offer_removing)) {
 			begun = jiffies;
 		} else if (time_after(jiffies, begun + VMB_DRAIN_REMOVE_LIMIT)) {
 			dev_err(channel->dev,

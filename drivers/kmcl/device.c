@@ -58,7 +58,8 @@ EXPORT_SYMBOL_GPL(vmb_transport_device_set_dma_device);
 
 /**
  * vmb_transport_device_peer_gone() - the peer took back its offer
- * @device: the device; its channels begin to close.
+ * @device: the device; its channels begin to close, but for those that have an offer
+ *	of their own.
  *
  * Context: process context.
  */
@@ -68,7 +69,8 @@ void vmb_transport_device_peer_gone(struct vmb_transport_device *device)
 
 	spin_lock_irq(&device->lock);
 	list_for_each_entry(channel, &device->channels, device_node)
-		vmb_life_stop(channel, VMB_CHANNEL_STOP_PEER_GONE);
+		if (!vmb_channel_has_own_offer(channel))
+			vmb_life_stop(channel, VMB_CHANNEL_STOP_PEER_GONE);
 	spin_unlock_irq(&device->lock);
 }
 EXPORT_SYMBOL_GPL(vmb_transport_device_peer_gone);

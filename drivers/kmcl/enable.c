@@ -66,20 +66,11 @@ static int vmb_life_prepare(struct vmb_channel *channel)
 	return ret;
 }
 
-/* On loopback a client waits for its target, and a server is one. */
+/* The device is the target, or the transport looks for the one that is. */
 static int vmb_life_check_target(const struct vmb_channel *channel)
 {
-	const struct vmb_device *device = &channel->device->device;
-
-	if (!channel->target_set || channel->is_server ||
-	    guid_is_null(&device->interface_type))
-		return 0;
-	if (!guid_equal(&channel->target_type, &device->interface_type))
-		return -ENODEV;
-	if (channel->target_instance_set &&
-	    !guid_equal(&channel->target_instance, &device->interface_instance))
-		return -ENODEV;
-	return 0;
+	return vmb_channel_has_own_offer(channel) &&
+	       !channel->operations->finds_own_offers ? -ENODEV : 0;
 }
 
 /* From here on the worker may open it. 0, or why it must not. */

@@ -22,27 +22,40 @@ static struct vmb_hv_device *vmb_hv_device_of(const struct vmb_channel *channel)
 static int vmb_hv_prepare(struct vmb_channel *channel, u32 *inbound_size,
 			  u32 *outbound_size, u32 minimum_size)
 {
+	struct vmb_channel *primary = vmb_channel_primary(channel);
 	struct vmb_hv_channel *hv;
 	int ret;
 
+	/* Its sub-channels would be offered on a device that is not the client's. */
+	if (primary && vmb_channel_has_own_offer(primary))
+		return -EOPNOTSUPP;
 	hv = kzalloc(sizeof(*hv), GFP_KERNEL);
 	if (!hv)
 		return -ENOMEM;
 	hv->device = vmb_hv_device_of(channel);
 	refcount_set(&hv->references, 1);
 	ret = vmb_hv_rings_get(hv, *inbound_size, *outbound_size, minimum_size);
-	if (ret) {
-		kfree(hv);
-		return ret;
-	}
+	if (ret)
+		goto free_hv;
 	*inbound_size = hv->rings->inbound_size;
 	*outbound_size = hv->rings->outbound_size;
-	vmb_channel_set_transport_private(channel, hv);
-	if (vmb_channel_primary(channel))
-		vmb_hv_sub_prepare(hv, channel);
-	else
+	if (vmb_channel_has_own_offer(channel)) {
+		ret = vmb_hv_target_prepare(hv, channel);
+		if (ret)
+			goto put_rings;
+	} else if (!primary) {
 		hv->channel = hv->device->hv->channel;
+	}
+	vmb_channel_set_transport_private(channel, hv);
+	if (primary)
+		vmb_hv_sub_prepare(hv, channel);
 	return 0;
+
+put_rings:
+	vmb_hv_rings_put(hv);
+free_hv:
+	kfree(hv);
+	return ret;
 }
 
 static void vmb_hv_unprepare(struct vmb_channel *channel)
@@ -54,15 +67,20 @@ static void vmb_hv_unprepare(struct vmb_channel *channel)
 		vmb_hv_sub_unprepare(hv);
 		return;
 	}
+	if (hv->target)
+		vmb_hv_target_unprepare(hv);
 	vmb_hv_rings_put(hv);
 	kfree_rcu(hv, rcu);
 }
 
-/* Only a sub-channel has to be offered: the device was. */
+/* The device was offered; what is on another offer has to be. */
 static bool vmb_hv_find_peer(struct vmb_channel *channel)
 {
-	return !vmb_channel_primary(channel) ||
-	       vmb_hv_sub_find_offer(vmb_channel_transport_private(channel));
+	struct vmb_hv_channel *hv = vmb_channel_transport_private(channel);
+
+	if (vmb_channel_primary(channel))
+		return vmb_hv_sub_find_offer(hv);
+	return !hv->target || vmb_hv_target_find_offer(hv);
 }
 
 static void vmb_hv_on_channel(void *context)
@@ -98,11 +116,15 @@ static int vmb_hv_close(struct vmb_channel *channel)
 
 	if (vmb_channel_primary(channel))
 		return vmb_hv_sub_close(hv);
-	/* Closes the sub-channels first. */
 	mutex_lock(&hv->device->gpadl_lock);
-	vmb_hv_sub_begin_close_all(hv->device);
-	ret = vmbus_disconnect_ring(hv->channel);
-	vmb_hv_sub_end_close_all(hv->device);
+	if (hv->target) {
+		ret = vmbus_disconnect_ring(hv->channel);
+	} else {
+		/* Closes the sub-channels first. */
+		vmb_hv_sub_begin_close_all(hv->device);
+		ret = vmbus_disconnect_ring(hv->channel);
+		vmb_hv_sub_end_close_all(hv->device);
+	}
 	mutex_unlock(&hv->device->gpadl_lock);
 	vmb_hv_take_back(hv);
 	/* The host did not give up the pages; the mappings are ours in any case. */
@@ -168,7 +190,7 @@ static int vmb_hv_open(struct vmb_channel *channel)
 		ret = vmb_hv_open_sub_channel(hv, channel);
 	} else {
 		ret = vmb_hv_connect(hv, channel);
-		if (!ret)
+		if (!ret && !hv->target)
 			vmb_hv_sub_allow(hv->device);
 	}
 	if (ret)
@@ -197,9 +219,11 @@ static void vmb_hv_schedule(struct vmb_channel *channel)
 
 static bool vmb_hv_peer_gone(struct vmb_channel *channel)
 {
-	if (READ_ONCE(vmb_hv_device_of(channel)->hv->channel->rescind))
+	bool apart = vmb_channel_has_own_offer(channel);
+
+	if (!apart && READ_ONCE(vmb_hv_device_of(channel)->hv->channel->rescind))
 		return true;
-	return vmb_channel_primary(channel) && vmb_hv_sub_is_gone(channel);
+	return (apart || vmb_channel_primary(channel)) && vmb_hv_offer_is_gone(channel);
 }
 
 static int vmb_hv_create_gpadl(struct vmb_channel *channel, void *buffer,
@@ -254,4 +278,5 @@ const struct vmb_channel_transport_operations vmb_hv_channel_operations = {
 	.create_gpadl = vmb_hv_create_gpadl,
 	.delete_gpadl = vmb_hv_delete_gpadl,
 	.sub_channels_stay_open = true,
+	.finds_own_offers = true,
 };

@@ -176,18 +176,27 @@ static struct vmb_transport vmb_hv_transport = {
 
 static int __init vmb_hv_init(void)
 {
+	int ret;
+
 	/*
 	 * Where hv_vmbus is built in, it is there on any machine and refuses
 	 * every driver: better no transport, for which drivers wait.
 	 */
 	if (!hv_is_hyperv_initialized())
 		return -ENODEV;
-	return vmb_transport_register(&vmb_hv_transport);
+	ret = vmb_hv_target_init();
+	if (ret)
+		return ret;
+	ret = vmb_transport_register(&vmb_hv_transport);
+	if (ret)
+		vmb_hv_target_exit();
+	return ret;
 }
 
 static void __exit vmb_hv_exit(void)
 {
 	vmb_transport_unregister(&vmb_hv_transport);
+	vmb_hv_target_exit();
 	vmb_hv_sub_exit();
 }
 

@@ -451,18 +451,3 @@ int vmb_hv_sub_close(struct vmb_hv_channel *hv)
 	mutex_unlock(&vmb_hv_sub_lock);
 	return ret;
 }
-
-/* Has the host taken it back? Any context. */
-bool vmb_hv_sub_is_gone(const struct vmb_channel *channel)
-{
-	const struct vmb_hv_channel *hv;
-	const struct vmbus_channel *offered;
-	bool gone;
-
-	rcu_read_lock();
-	hv = vmb_channel_transport_private(channel);
-	offered = hv ? READ_ONCE(hv->channel) : NULL;
-	gone = offered && READ_ONCE(offered->rescind);
-	rcu_read_unlock();
-	return gone;
-}

@@ -71,11 +71,12 @@ struct vmb_hv_device {
 
 /**
  * struct vmb_hv_channel - a channel on hv_vmbus, while it is enabled
- * @channel: hv_vmbus's channel. Of a sub-channel: with a reference, and NULL
- *	while there is no offer.
+ * @channel: hv_vmbus's channel. Of a sub-channel: with a reference. Of that, and of
+ *	one that has a @target, NULL while there is no offer.
  * @device: the device.
  * @rings: memory of both rings. Ours; hv_vmbus has them while open.
  * @leaked: the host may still reach @rings, so they are never freed.
+ * @target: what it is on, if it has an offer of its own; else NULL.
  * @rcu: frees it when no reader asks any more whether the peer is gone.
  * @references: prepare's, and one of each call that waits for @open_done.
  * @node: in &vmb_hv_device.sub_channels; it and what follows are a sub-channel's.
@@ -95,6 +96,7 @@ struct vmb_hv_channel {
 	struct vmb_hv_device *device;
 	struct vmb_hv_rings *rings;
 	bool leaked;
+	struct vmb_hv_target *target;
 	struct rcu_head rcu;
 	refcount_t references;
 	struct list_head node;
@@ -106,12 +108,15 @@ struct vmb_hv_channel {
 	struct completion open_done;
 };
 
+struct vmb_hv_target;
+
 extern const struct vmb_channel_transport_operations vmb_hv_channel_operations;
 
 /* hv_vmbus.c */
 void vmb_hv_silence(struct vmbus_channel *channel);
 bool vmb_hv_gpadl_is_alive(const struct vmbus_channel *channel,
 			   const struct vmbus_gpadl *gpadl);
+bool vmb_hv_offer_is_gone(const struct vmb_channel *channel);
 
 /* hv_rings.c */
 int vmb_hv_rings_get(struct vmb_hv_channel *hv, u32 inbound_size,
@@ -130,11 +135,20 @@ bool vmb_hv_sub_find_offer(struct vmb_hv_channel *hv);
 bool vmb_hv_sub_begin_open(struct vmb_hv_channel *hv);
 void vmb_hv_sub_end_open(struct vmb_hv_channel *hv, bool opened);
 int vmb_hv_sub_close(struct vmb_hv_channel *hv);
-bool vmb_hv_sub_is_gone(const struct vmb_channel *channel);
 void vmb_hv_sub_allow(struct vmb_hv_device *device);
 void vmb_hv_sub_begin_close_all(struct vmb_hv_device *device);
 void vmb_hv_sub_end_close_all(struct vmb_hv_device *device);
 int vmb_hv_sub_wait_until_gone(struct vmb_hv_device *device);
 void vmb_hv_sub_invalidate_offers(struct vmb_hv_device *device);
+
+/* hv_target.c */
+extern struct hv_driver vmb_hv_target_driver;
+int vmb_hv_target_begin(void);
+void vmb_hv_target_end(void);
+int vmb_hv_target_init(void);
+void vmb_hv_target_exit(void);
+int vmb_hv_target_prepare(struct vmb_hv_channel *hv, struct vmb_channel *channel);
+void vmb_hv_target_unprepare(struct vmb_hv_channel *hv);
+bool vmb_hv_target_find_offer(struct vmb_hv_channel *hv);
 
 #endif

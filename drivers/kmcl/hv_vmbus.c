@@ -31,3 +31,21 @@ bool vmb_hv_gpadl_is_alive(const struct vmbus_channel *channel,
 	return gpadl->decrypted ||
 	       (gpadl->gpadl_handle && !READ_ONCE(channel->rescind));
 }
+
+/*
+ * Has the host taken back what the channel was offered, which may be nothing yet?
+ * hv_vmbus frees its channels behind readers. Any context.
+ */
+bool vmb_hv_offer_is_gone(const struct vmb_channel *channel)
+{
+	const struct vmb_hv_channel *hv;
+	const struct vmbus_channel *offered;
+	bool gone;
+
+	rcu_read_lock();
+	hv = vmb_channel_transport_private(channel);
+	offered = hv ? READ_ONCE(hv->channel) : NULL;
+	gone = offered && READ_ONCE(offered->rescind);
+	rcu_read_unlock();
+	return gone;
+}

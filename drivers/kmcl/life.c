@@ -25,6 +25,7 @@ static void vmb_life_finish(struct vmb_channel *channel)
 	channel->operations->unprepare(channel);
 	if (!vmb_outbound_is_abandoned(channel))
 		vmb_pool_destroy(channel);
+	WRITE_ONCE(channel->offer_removing, false);
 	trace_vmb_life(channel->name, "disabled", 0);
 	/*
 	 * From here on the channel may be enabled again, or freed, by others:

@@ -199,6 +199,14 @@ vmb_loopback_device_of(const struct vmb_channel *channel)
 			    struct vmb_loopback_device, transport);
 }
 
+/* The offer whose device the channel is on; NULL: it waits for one of its target. */
+static inline struct vmb_loopback_offer *
+vmb_loopback_bound_offer(const struct vmb_channel *channel)
+{
+	return vmb_channel_has_own_offer(channel) ? NULL :
+	       vmb_loopback_device_of(channel)->offer;
+}
+
 /* loopback_connection.c */
 extern struct list_head vmb_loopback_offers;
 extern struct list_head vmb_loopback_clients;

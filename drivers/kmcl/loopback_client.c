@@ -18,7 +18,7 @@ static int vmb_loopback_client_prepare(struct vmb_channel *channel,
 {
 	struct vmb_loopback_client *client;
 
-	if (!vmb_loopback_device_of(channel)->offer &&
+	if (!vmb_loopback_bound_offer(channel) &&
 	    !vmb_channel_primary(channel) && !vmb_channel_target_type(channel)) {
 		dev_err(channel->dev,
 			"%s: a channel without a device needs a target: call vmb_client_channel_init_set_target_pnp()\n",
@@ -66,7 +66,7 @@ static void vmb_loopback_client_unprepare(struct vmb_channel *channel)
 
 static bool vmb_loopback_client_find_peer(struct vmb_channel *channel)
 {
-	const struct vmb_loopback_offer *bound = vmb_loopback_device_of(channel)->offer;
+	const struct vmb_loopback_offer *bound = vmb_loopback_bound_offer(channel);
 	bool found;
 
 	mutex_lock(&vmb_loopback_lock);
@@ -130,7 +130,7 @@ static void vmb_loopback_client_schedule(struct vmb_channel *channel)
 /* Asked by the worker, by enable, and by calls that wait while the channel is disabled. */
 static bool vmb_loopback_client_peer_gone(struct vmb_channel *channel)
 {
-	const struct vmb_loopback_offer *bound = vmb_loopback_device_of(channel)->offer;
+	const struct vmb_loopback_offer *bound = vmb_loopback_bound_offer(channel);
 	const struct vmb_loopback_client *client;
 	bool gone;
 
@@ -176,4 +176,5 @@ const struct vmb_channel_transport_operations vmb_loopback_client_operations = {
 	.peer_gone = vmb_loopback_client_peer_gone,
 	.create_gpadl = vmb_loopback_create_gpadl,
 	.delete_gpadl = vmb_loopback_delete_gpadl,
+	.finds_own_offers = true,
 };

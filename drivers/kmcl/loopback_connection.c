@@ -85,9 +85,8 @@ static bool vmb_loopback_are_joined(const struct vmb_channel *client,
 static bool vmb_loopback_wants(const struct vmb_channel *channel,
 			       const struct vmb_loopback_offer *offer)
 {
-	const struct vmb_loopback_offer *bound = vmb_loopback_device_of(channel)->offer;
+	const struct vmb_loopback_offer *bound = vmb_loopback_bound_offer(channel);
 	const struct vmb_channel *primary = vmb_channel_primary(channel);
-	const guid_t *instance = vmb_channel_target_instance(channel);
 
 	if (vmb_channel_sub_channel_index(channel) != offer->index)
 		return false;
@@ -98,8 +97,7 @@ static bool vmb_loopback_wants(const struct vmb_channel *channel,
 	}
 	if (bound)
 		return offer == bound;
-	return guid_equal(&offer->type, vmb_channel_target_type(channel)) &&
-	       (!instance || guid_equal(&offer->instance, instance));
+	return vmb_channel_wants(channel, &offer->type, &offer->instance);
 }
 
 /* An offer that the client wants and may have, or NULL. */

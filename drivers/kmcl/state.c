@@ -192,6 +192,22 @@ void vmb_channel_peer_gone(struct vmb_channel *channel)
 }
 EXPORT_SYMBOL_GPL(vmb_channel_peer_gone);
 
+/**
+ * vmb_channel_offer_removing() - the bus removes the offer that the channel is on
+ * @channel: a channel with an offer of its own; it begins to close, and the bus waits
+ *	for that.
+ *
+ * As vmb_transport_device_removing() for the channels of a device.
+ *
+ * Context: any.
+ */
+void vmb_channel_offer_removing(struct vmb_channel *channel)
+{
+	WRITE_ONCE(channel->offer_removing, true);
+	vmb_life_stop(channel, VMB_CHANNEL_STOP_PEER_GONE);
+}
+EXPORT_SYMBOL_GPL(vmb_channel_offer_removing);
+
 /* Have the worker deliver. Any context. */
 void vmb_inbound_queue_work(struct vmb_channel *channel)
 {

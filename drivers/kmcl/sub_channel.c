@@ -78,13 +78,18 @@ int vmb_sub_channel_check(struct vmb_channel *channel)
 	lockdep_assert_held(&device->lock);
 	if (channel->primary && vmb_channel_primary_is_closing(channel))
 		return -ENOTCONN;
-	/* On the device of all channels that have none they are strangers. */
-	if (!channel->primary && guid_is_null(&device->device.interface_type))
+	/*
+	 * On the device of all channels that have none they are strangers; and to those
+	 * that are on it is one that has an offer of its own.
+	 */
+	if (!channel->primary && (guid_is_null(&device->device.interface_type) ||
+				  vmb_channel_has_own_offer(channel)))
 		return 0;
 	list_for_each_entry(other, &device->channels, device_node)
 		if (other != channel && other->primary == channel->primary &&
 		    other->sub_channel_index == channel->sub_channel_index &&
-		    vmb_life_state(other) != VMB_LIFE_DISABLED)
+		    vmb_life_state(other) != VMB_LIFE_DISABLED &&
+		    !vmb_channel_has_own_offer(other))
 			return -EEXIST;
 	return 0;
 }

@@ -60,6 +60,48 @@ const guid_t *vmb_channel_target_instance(const struct vmb_channel *channel)
 EXPORT_SYMBOL_GPL(vmb_channel_target_instance);
 
 /**
+ * vmb_channel_has_own_offer() - is it on another offer than its device
+ * @channel: the channel.
+ *
+ * A client's further channel, with a target that its device is not: it waits for an
+ * offer of that target, and has nothing of the device but its place in sysfs.
+ *
+ * Context: any; does not change while the channel is not disabled.
+ * Return: whether it is.
+ */
+bool vmb_channel_has_own_offer(const struct vmb_channel *channel)
+{
+	const struct vmb_device *device = &channel->device->device;
+
+	if (!channel->target_set || channel->is_server || channel->primary ||
+	    guid_is_null(&device->interface_type))
+		return false;
+	return !guid_equal(&channel->target_type, &device->interface_type) ||
+	       (channel->target_instance_set &&
+		!guid_equal(&channel->target_instance, &device->interface_instance));
+}
+EXPORT_SYMBOL_GPL(vmb_channel_has_own_offer);
+
+/**
+ * vmb_channel_wants() - is an offer the channel's target
+ * @channel: a client with a target.
+ * @interface_type: type GUID of the offer.
+ * @interface_instance: instance GUID of the offer.
+ *
+ * Context: any, from prepare to unprepare.
+ * Return: whether it is.
+ */
+bool vmb_channel_wants(const struct vmb_channel *channel,
+		       const guid_t *interface_type,
+		       const guid_t *interface_instance)
+{
+	return guid_equal(&channel->target_type, interface_type) &&
+	       (!channel->target_instance_set ||
+		guid_equal(&channel->target_instance, interface_instance));
+}
+EXPORT_SYMBOL_GPL(vmb_channel_wants);
+
+/**
  * vmb_channel_set_interface() - the offer that a channel is bound to
  * @channel: the channel, being prepared or opened.
  * @interface_type: type GUID of the offer.

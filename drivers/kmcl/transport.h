@@ -49,6 +49,8 @@
  *	Process context.
  * @unmap_gpadl: undo it. Process context.
  * @sub_channels_stay_open: the peer closes a sub-channel with its primary only.
+ * @finds_own_offers: find_peer looks for the offers of channels that are on another
+ *	than their device, too.
  */
 struct vmb_channel_transport_operations {
 	int (*prepare)(struct vmb_channel *channel, u32 *inbound_size,
@@ -68,6 +70,7 @@ struct vmb_channel_transport_operations {
 			 const struct bio_vec **vectors, u32 *vector_count);
 	void (*unmap_gpadl)(struct vmb_channel *channel, u32 gpadl_handle);
 	bool sub_channels_stay_open;
+	bool finds_own_offers;
 };
 
 /**
@@ -161,6 +164,10 @@ void vmb_channel_limit_packets(struct vmb_channel *channel,
 			       const struct vmb_channel *peer);
 const guid_t *vmb_channel_target_type(const struct vmb_channel *channel);
 const guid_t *vmb_channel_target_instance(const struct vmb_channel *channel);
+bool vmb_channel_has_own_offer(const struct vmb_channel *channel);
+bool vmb_channel_wants(const struct vmb_channel *channel,
+		       const guid_t *interface_type,
+		       const guid_t *interface_instance);
 void vmb_channel_set_interface(struct vmb_channel *channel,
 			       const guid_t *interface_type,
 			       const guid_t *interface_instance);
@@ -172,5 +179,6 @@ int vmb_channel_attach_rings(struct vmb_channel *channel,
 void vmb_channel_interrupt(struct vmb_channel *channel);
 void vmb_channel_peer_arrived(struct vmb_channel *channel);
 void vmb_channel_peer_gone(struct vmb_channel *channel);
+void vmb_channel_offer_removing(struct vmb_channel *channel);
 
 #endif

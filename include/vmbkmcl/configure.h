@@ -203,15 +203,27 @@ int vmb_client_channel_init_set_ring_buffer_page_count(struct vmb_channel *chann
 						       u32 outbound_page_count);
 
 /**
- * vmb_client_channel_init_set_target_pnp() - which device it must be
+ * vmb_client_channel_init_set_target_pnp() - which offer it is for
  * @channel: a disabled channel.
  * @interface_type: type GUID.
  * @interface_instance: instance GUID, or NULL for any.
  * @pnp_failure: told when an open fails later, as nothing else is; or NULL.
  *
- * The device that was probed is checked against it by enable. Without this call
- * any device will do, as with new_id and driver_override. A client on loopback
- * that no device was probed for needs it: it waits for such an offer.
+ * If the device that was probed is this one, so is the channel's. Without this call
+ * any device will do, as with new_id and driver_override.
+ *
+ * If it is another one, the channel is a further one of this client: from enable on it
+ * waits for such an offer, on the bus of the device that it was allocated on, and opens
+ * when there is one that no other driver has. On Hyper-V the device of that offer is
+ * bound to the library's driver "vmbkmcl_target" as long as it is the channel's. When
+ * the offer is taken back, or somebody unbinds that driver, the channel is closed and
+ * disabled; enabled again it waits for the next. Such a channel has no device of its own
+ * (vmb_channel_get_target_device_object()) and stands beside the first in sysfs; it is
+ * closed when the VM hibernates or shuts down as that is, and is to be disabled and
+ * cleaned up by the client's remove, as that is. On Hyper-V it has no sub-channels:
+ * enable of one is -EOPNOTSUPP.
+ *
+ * A client on loopback that no device was probed for needs a target, and waits for it.
  *
  * Context: process context.
  * Return: 0; -EBUSY: not disabled; -EINVAL: a server.

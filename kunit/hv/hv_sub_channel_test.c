@@ -265,10 +265,10 @@ static void test_host_takes_it_back(struct kunit *test)
 	hv = waiting(test, owner);
 	KUNIT_ASSERT_TRUE(test, vmb_hv_sub_find_offer(hv));
 	hv_rescind(fixture, 1);
-	KUNIT_EXPECT_TRUE(test, vmb_hv_sub_is_gone(owner));
+	KUNIT_EXPECT_TRUE(test, vmb_hv_offer_is_gone(owner));
 	KUNIT_EXPECT_FALSE(test, vmb_hv_sub_begin_open(hv));
 	KUNIT_EXPECT_EQ(test, fixture->offered[1].released, 1);
-	KUNIT_EXPECT_FALSE(test, vmb_hv_sub_is_gone(owner));
+	KUNIT_EXPECT_FALSE(test, vmb_hv_offer_is_gone(owner));
 
 	fixture->offered[2].channel.offermsg.offer.sub_channel_index = 1;
 	stop_waiting(owner, hv);
@@ -277,9 +277,9 @@ static void test_host_takes_it_back(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, vmb_hv_sub_find_offer(hv));
 	KUNIT_ASSERT_TRUE(test, vmb_hv_sub_begin_open(hv));
 	vmb_hv_sub_end_open(hv, true);
-	KUNIT_EXPECT_FALSE(test, vmb_hv_sub_is_gone(owner));
+	KUNIT_EXPECT_FALSE(test, vmb_hv_offer_is_gone(owner));
 	hv_rescind(fixture, 2);
-	KUNIT_EXPECT_TRUE(test, vmb_hv_sub_is_gone(owner));
+	KUNIT_EXPECT_TRUE(test, vmb_hv_offer_is_gone(owner));
 	/* Nothing is written to its rings any more. */
 	KUNIT_EXPECT_EQ(test, vmb_hv_sub_close(hv), 0);
 	KUNIT_EXPECT_EQ(test, fixture->offered[2].released, 0);

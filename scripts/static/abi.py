@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """What user space sees, held against the code: include/ABI has an entry for every
-file in sysfs, every tracepoint with every field of it, and every parameter of the
+file in sysfs and driver of the library's own, every tracepoint with every field of it, and every parameter of the
 library's modules, and none for anything else; and the words that tracepoints print
 are those of the enums that they stand for.
 
@@ -14,6 +14,7 @@ import sys
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 CHANNEL = "/sys/bus/vmbus/devices/<instance>/vmbkmcl/"
+DRIVER = "/sys/bus/vmbus/drivers/"
 OFFER = "/sys/bus/vmbkmcl_loopback/devices/<offer>/"
 DEBUGFS = "/sys/kernel/debug/vmbkmcl/<channel>"
 EVENTS = "/sys/kernel/tracing/events/vmbkmcl/"
@@ -77,6 +78,8 @@ def sysfs(tree):
     for path, text in tree.items():
         if path.startswith("drivers/"):
             yield from (OFFER + n for n in re.findall(r"DEVICE_ATTR_R[OW]\((\w+)\)", text))
+            yield from (DRIVER + n for n in re.findall(
+                r'^struct hv_driver \w+ = \{\n\t\.name = "(\w+)"', text, re.M))
 
 
 def parameters(tree):
@@ -206,6 +209,7 @@ PLANTED = (
     ("include/ABI/module-parameters", "allow_isolated\n", "allow_all\n", "has /sys/module"),
     ("drivers/kmcl/observe.c", "queue_length %u", "queue_size %u", "debugfs lacks queue_size"),
     ("drivers/kmcl/observe.c", '= "peer"', '= "host"', "debugfs has no latency_peer_sum_ns"),
+    ("drivers/kmcl/hv_target.c", '"vmbkmcl_target"', '"vmbkmcl_aim"', "drivers/vmbkmcl_aim"),
     ("include/ABI/README.md", "vmb_overtime -a", "vmb_overrun -a", "there is no vmb_overrun"),
     ("include/ABI/README.md", "args->reason", "args->why", "vmb_refuse has no why"),
     ("include/ABI/sysfs-vmbkmcl", "vmbkmcl/stalls\n", "vmbkmcl/stalled\n", "vmbkmcl/stalled"),
