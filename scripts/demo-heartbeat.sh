@@ -47,18 +47,12 @@ stage "our modules for Linux $version"
 kernel=$("$guest/kernel.sh" "$version")
 modules=$VMB_BUILD/modules/$version
 "$guest/build-modules.sh" "$version" "$modules"
-stock=$(find "$kernel/root/lib/modules/" -name 'hv_utils.ko*' | head -n 1)
-[ -n "$stock" ] || die "Linux $version has no hv_utils as a module" "KERNEL=6.12 $0"
 
 stage "the guest: hv_utils, ours, ours again, hv_utils"
 work=
 scratch_dir work
-case $stock in
-*.xz) xz -dc "$stock" >"$work/hv_utils.ko" ;;
-*) cp "$stock" "$work/hv_utils.ko" ;;
-esac
 "$guest/l2-initramfs.sh" "$kernel" "$work/initrd" "$guest/heartbeat-guest.sh" \
-	"$modules"/{vmbkmcl,vmbkmcl_hv,vmb_heartbeat}.ko "$work/hv_utils.ko"
+	"$modules"/{vmbkmcl,vmbkmcl_hv,vmb_heartbeat}.ko stock:hv_utils
 "$guest/run.sh" --kernel "$kernel" --initrd "$work/initrd" --logs "$logs" \
 	--deadline "${DEADLINE:-240}" --option -device --option vmb-heartbeat-host
 stage_end

@@ -62,6 +62,11 @@ client_opens=(finite endless endless finite
 	finite mirror mirror)
 # shellcheck disable=SC2034
 sender_opens=(finite endless endless deaf finite)
+# Of the two devices of which a client has both: again when it is bound anew; and when
+# the host has offered the second anew, or somebody has unbound it.
+pair_first_opens=(mirror-endless mirror-endless)
+pair_second_opens=(mirror-rescind mirror-rescind mirror-rescind
+	mirror-endless mirror-endless mirror-endless)
 # And in that of kselftest/sub-channels.sh.
 # shellcheck disable=SC2034
 offered_opens=(endless endless)
@@ -105,11 +110,22 @@ kernel=$("$guest/kernel.sh" "$version")
 modules=$VMB_BUILD/modules/$version
 "$guest/build-modules.sh" "$version" "$modules"
 "$VMB_TOP/scripts/lib/build-client.sh" --client "$VMB_TOP/scripts/out-of-tree-client" \
-	--client "$VMB_TOP/scripts/kselftest/life" "$version" "$VMB_BUILD/client/$version"
+	--client "$VMB_TOP/scripts/kselftest/life" \
+	--client "$VMB_TOP/scripts/kselftest/pair" "$version" "$VMB_BUILD/client/$version"
 "$guest/build-host-device.sh" >/dev/null
 
 work=
 scratch_dir work
+
+# The echo device goes to the kernel's own driver for user space, if there is one, and
+# then back to our client.
+main_files=()
+if modprobe -d "$kernel/root" -S "$(cat "$kernel/release")" --show-depends uio_hv_generic \
+	>/dev/null 2>&1; then
+	gcc -O2 -Wall -Wextra -static -o "$work/uio_mirror" "$guest/uio_mirror.c"
+	main_files=(stock:uio_hv_generic "$work/uio_mirror")
+	client_opens+=(mirror finite)
+fi
 
 # results WHO: of what comes in, a line each, "ok NAME", "not ok NAME" or "skip NAME".
 results() {
@@ -179,7 +195,15 @@ begins() {
 }
 
 if begins main; then
-	run_guest "$logs" main.sh client_opens 0 sender_opens
+	files=(${main_files[@]+"${main_files[@]}"})
+	run_guest "$logs" main.sh client_opens 0 sender_opens \
+		--option -device \
+		--option "vmb-pair-host-first,hold-every=0,modes=$(join "${pair_first_opens[@]}")" \
+		--option -device \
+		--option "vmb-pair-host-second,hold-every=0,modes=$(join "${pair_second_opens[@]}")"
+	judge opens.py "$logs/host.log" pair-first 0 "${pair_first_opens[@]}"
+	judge opens.py "$logs/host.log" pair-second 0 "${pair_second_opens[@]}"
+	files=()
 fi
 
 if begins sub-channels; then

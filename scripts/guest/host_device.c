@@ -9,6 +9,9 @@
  *   endless         traffic until the guest closes the channel
  *   framing-KIND    a little traffic, then a ring that cannot be followed
  *   mirror          for a client that sends each payload back
+ *   mirror-endless  the same without end
+ *   mirror-rescind  the same, under which the host takes the whole device back, and
+ *                   offers it again
  *   exchange        the same without end, and the client sends, too
  *   rescind         traffic, under which the host takes the whole device back,
  *                   and offers it again
@@ -28,7 +31,6 @@
 #include "host_device.h"
 #include "qemu/module.h"
 
-#define TYPE_ECHO_HOST "vmb-echo-host"
 DECLARE_INSTANCE_CHECKER(struct echo_host, ECHO_HOST, TYPE_ECHO_HOST)
 
 /* The mode of this open: the n-th of the list, and the last one for ever. */
@@ -49,6 +51,10 @@ static bool choose_mode(struct echo_host *host)
 		host->mode = ECHO_MODE_ENDLESS;
 	else if (!strcmp(name, "mirror"))
 		host->mode = ECHO_MODE_MIRROR;
+	else if (!strcmp(name, "mirror-endless"))
+		host->mode = ECHO_MODE_MIRROR_ENDLESS;
+	else if (!strcmp(name, "mirror-rescind"))
+		host->mode = ECHO_MODE_MIRROR_RESCIND;
 	else if (!strcmp(name, "exchange"))
 		host->mode = ECHO_MODE_EXCHANGE;
 	else if (!strcmp(name, "rescind"))

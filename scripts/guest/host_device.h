@@ -13,6 +13,7 @@
  *   host_sub_channels.c  offering sub-channels, taking channels back
  *   host_worker.c        what a channel does whenever either side has news
  *   host_device.c        the device type, opening and closing
+ *   host_pair.c          two more of it, of which a client has both
  *
  * A file calls only those above it in this list.
  *
@@ -23,6 +24,8 @@
 
 #include "host_offers.h"
 #include "echo_protocol.h"
+
+#define TYPE_ECHO_HOST		"vmb-echo-host"
 
 #define ECHO_PAGE_SIZE		4096u
 #define ECHO_MAX_PAGES		(VMB_ECHO_SHARED_SIZE / ECHO_PAGE_SIZE)
@@ -100,6 +103,8 @@ enum echo_mode {
 	ECHO_MODE_ENDLESS,
 	ECHO_MODE_FRAMING,
 	ECHO_MODE_MIRROR,
+	ECHO_MODE_MIRROR_ENDLESS,
+	ECHO_MODE_MIRROR_RESCIND,
 	ECHO_MODE_EXCHANGE,
 	ECHO_MODE_RESCIND,
 	ECHO_MODE_RESCIND_SUB,

@@ -136,14 +136,19 @@ static enum result some_inband(struct echo_channel *channel, struct echo_packet 
 	return channel->step++ < 100 ? next_inband(channel, packet) : OVER;
 }
 
-static enum result mirrored(struct echo_channel *channel, struct echo_packet *packet)
+static enum result mirrored_on(struct echo_channel *channel, struct echo_packet *packet)
 {
-	if (channel->count.inband_sent >= channel->host->inband)
-		return OVER;
 	channel->step++;
 	next_inband(channel, packet);
 	packet->txn.expect = ECHO_EXPECT_MIRROR;
 	return PACKET;
+}
+
+static enum result mirrored(struct echo_channel *channel, struct echo_packet *packet)
+{
+	if (channel->count.inband_sent >= channel->host->inband)
+		return OVER;
+	return mirrored_on(channel, packet);
 }
 
 /* Small ones, of which the rings hold many; and now and then each size. */
@@ -177,6 +182,8 @@ static const phase framing_run[] = { describe, some_inband, drained, break_frami
 
 static const phase mirror_run[] = { mirrored, drained, verdict };
 
+static const phase mirror_endless_run[] = { mirrored_on };
+
 static const phase exchange_run[] = { exchanged };
 
 static const phase * const runs[] = {
@@ -184,6 +191,8 @@ static const phase * const runs[] = {
 	[ECHO_MODE_ENDLESS] = endless_run,
 	[ECHO_MODE_FRAMING] = framing_run,
 	[ECHO_MODE_MIRROR] = mirror_run,
+	[ECHO_MODE_MIRROR_ENDLESS] = mirror_endless_run,
+	[ECHO_MODE_MIRROR_RESCIND] = mirror_endless_run,
 	[ECHO_MODE_EXCHANGE] = exchange_run,
 	[ECHO_MODE_RESCIND] = endless_run,
 	[ECHO_MODE_RESCIND_SUB] = endless_run,

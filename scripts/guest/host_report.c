@@ -39,7 +39,7 @@ void echo_report(struct echo_channel *channel, const char *tag)
 	bool closed = !strcmp(tag, "VMBHOST-CLOSED");
 
 	/* One call: the line must not be torn. */
-	fprintf(stderr, "%s {\"mode\": \"%s\", \"open\": %u, \"channel\": %u, "
+	fprintf(stderr, "%s {\"device\": \"%s\", \"mode\": \"%s\", \"open\": %u, \"channel\": %u, "
 		"\"rescinded\": %s, \"sub_channels_at_once\": %u, \"content\": %s, "
 		"\"inband_sent\": %" PRIu64 ", \"inband_completed\": %" PRIu64 ", "
 		"\"external_sent\": %" PRIu64 ", \"external_completed\": %" PRIu64 ", "
@@ -56,7 +56,7 @@ void echo_report(struct echo_channel *channel, const char *tag)
 		"\"holds_that_blocked_guest\": %" PRIu64 ", "
 		"\"guest_ring_errors\": %" PRIu64 ", \"pages_checked\": %" PRIu64 ", "
 		"\"seconds\": %.3f}\n",
-		tag, channel->host->mode_name, channel->host->opens, channel->index,
+		tag, object_get_typename(OBJECT(channel->host)), channel->host->mode_name, channel->host->opens, channel->index,
 		channel->rescinded ? "true" : "false", channel->host->open_at_once,
 		echo_content(channel) ? "true" : "false",
 		c->inband_sent, c->inband_completed, c->external_sent, c->external_completed,

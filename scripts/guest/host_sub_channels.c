@@ -144,6 +144,15 @@ static bool all_are_busy(const struct echo_host *host)
 	return true;
 }
 
+/* The same of a client that shares nothing and has no sub-channels. */
+static bool mirror_is_busy(const struct echo_host *host)
+{
+	const struct echo_channel *channel = &host->channels[0];
+
+	return channel->chan && channel->outstanding &&
+	       channel->count.inband_completed >= PACKETS_BEFORE_RESCIND;
+}
+
 static void rescind_device(struct echo_host *host)
 {
 	rescind_sub_channels(host);
@@ -188,6 +197,8 @@ void echo_offers_tick(struct echo_host *host)
 		return;
 	if (host->mode == ECHO_MODE_RESCIND &&
 	    (all_are_busy(host) || age > RESCIND_AT_LAST_MS))
+		rescind_device(host);
+	else if (host->mode == ECHO_MODE_MIRROR_RESCIND && mirror_is_busy(host))
 		rescind_device(host);
 	else if (host->mode == ECHO_MODE_RESCIND_SUB && host->sub_channels)
 		rescind_one(host);

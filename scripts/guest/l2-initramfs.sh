@@ -7,7 +7,8 @@
 # usage: l2-initramfs.sh KERNEL_DIRECTORY OUTPUT SCRIPT [FILE...]
 #
 # Every FILE that is a module goes where modprobe finds it, any other into
-# /test beside the script, which l2-init runs.
+# /test beside the script, which l2-init runs. stock:NAME is a module of the chosen
+# kernel's own, with all that it needs; one that is built in is there anyway.
 set -eu
 # shellcheck source=scripts/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
@@ -59,6 +60,12 @@ cp "$kernel/root/lib/modules/$release"/modules.{builtin,builtin.modinfo,order} "
 kernel_module hv_vmbus
 for file; do
 	case $file in
+	stock:*)
+		modprobe -d "$kernel/root" -S "$release" --show-depends "${file#*:}" \
+			>/dev/null 2>&1 || die "Linux $release has no ${file#*:}" \
+			"another KERNEL"
+		kernel_module "${file#*:}"
+		;;
 	*.ko)
 		cp "$file" "$modules/updates/"
 		for name in $(modinfo -F depends "$file" | tr ',' ' '); do

@@ -148,6 +148,84 @@ sends_to_the_deaf() {
 		unbinds && all_ended "$before"
 }
 
+has_uio() {
+	[ -e /test/uio_mirror ] || {
+		echo "this kernel has no uio_hv_generic"
+		return 4
+	}
+}
+
+# The driver takes it as any other driver would, and a program does the rest.
+answers_from_user_space() {
+	has_uio || return
+	echo >"$device/driver_override"
+	modprobe uio_hv_generic || return 1
+	sed 's/[{}]//g' "$device/class_id" >"$bus/drivers/uio_hv_generic/new_id"
+	wait_for 20 bound_to uio_hv_generic || return 1
+	set -- "$device"/uio/uio*
+	/test/uio_mirror "/dev/${1##*/}" 3000
+}
+
+returns_from_user_space() {
+	has_uio || return
+	rmmod uio_hv_generic && is_unbound && modprobe vmb_echo && opens && content &&
+		unloads
+}
+
+# The two devices of which a client has both channels.
+pair_first=a94b15d3-70fe-4c28-96e1-5a02d73b8c64
+pair_second=1d7e60b4-92ac-4f5d-b718-46d30a8fe502
+
+both_are_open() {
+	state_is open && sub_state_is 1 open
+}
+
+second_has() {
+	[ "$(basename "$(readlink "$bus/devices/$pair_second/driver" 2>/dev/null)")" = "$1" ]
+}
+
+both_bind() {
+	modprobe vmb_pair && [ -z "$(ls "$bus/drivers/vmb_pair" | grep -- -)" ] &&
+		echo vmb_pair >"$device/driver_override" && bind vmb_pair &&
+		wait_for 30 both_are_open && second_has vmbkmcl_target
+}
+
+both_flow() {
+	sub_channels=1
+	all_flow
+}
+
+has_closed() {
+	look "$device/pair/closes"
+	[ "$value" -ge "$1" ] && both_are_open
+}
+
+# Three times, and the first channel stays open all the while.
+second_comes_back() {
+	wait_for 60 has_closed 3 && both_flow
+}
+
+second_is_unbound() {
+	echo "$pair_second" >"$bus/drivers/vmbkmcl_target/unbind" && wait_for 30 has_closed 4 &&
+		both_flow
+}
+
+second_is_free() {
+	second_has ''
+}
+
+both_unbind() {
+	unbinds && [ ! -e "$device/vmbkmcl.1" ] && wait_for 10 second_is_free
+}
+
+both_rebind() {
+	bind vmb_pair && wait_for 30 both_are_open && both_flow
+}
+
+both_unload() {
+	unloads && second_is_free && [ ! -e "$bus/drivers/vmbkmcl_target" ]
+}
+
 modprobe hv_vmbus || exit 1
 wait_for 30 use "$source_type" vmb_source || exit 1
 wait_for 30 use "$echo_type" vmb_echo || exit 1
@@ -183,6 +261,18 @@ check "unload: everything" unloads
 check "new_id: a client from outside of the tree takes the device" mirrors_by_new_id
 check "driver_override: the same, bound by hand" binds_by_override
 rmmod vmb_hello vmbkmcl_hv vmbkmcl
+
+check "uio: uio_hv_generic takes the device, user space answers" answers_from_user_space
+check "uio: our client gets it back, and the host is content" returns_from_user_space
+
+device=$bus/devices/$pair_first device_name=$pair_first driver=vmb_pair
+check "pair: a second channel from one probe finds its own offer" both_bind
+check "pair: packets arrive on both" both_flow
+check "pair: the second's offer goes and comes, and it waits again" second_comes_back
+check "pair: the second's device is unbound, and it waits again" second_is_unbound
+check "pair: unbind, and both devices are free" both_unbind
+check "pair: bind again, and both channels open" both_rebind
+check "pair: unload under traffic, and both devices are free" both_unload
 
 use "$source_type" vmb_source
 check "source: udev's modalias brings client, library and transport" load_by_modalias

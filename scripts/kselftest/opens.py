@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Judge every open of a device by what the host said when its channels closed.
 
-usage: opens.py HOST_LOG echo|source SUB_CHANNELS MODE...
+usage: opens.py HOST_LOG echo|source|pair-first|pair-second SUB_CHANNELS MODE...
 	(how many there must be, and what each open was for, in order)
 
 MODE*COUNT stands for so many opens that the guest has cut off, MODE+ for any
@@ -13,13 +13,17 @@ import json
 import sys
 
 
+# What may be wrong with an echo host, what it has done, and what was to be completed.
+ECHO = ("VMBHOST-CLOSED ",
+        ("duplicated", "unknown", "wrong", "unexpected", "guest_ring_errors"),
+        ("inband_completed", "external_completed"),
+        ("inband", "external", "control"))
 # What each client's host calls its lines, what must be 0, what was done, and
 # what was to be completed or is outstanding.
 CLIENTS = {
-    "echo": ("VMBHOST-CLOSED ",
-             ("duplicated", "unknown", "wrong", "unexpected", "guest_ring_errors"),
-             ("inband_completed", "external_completed"),
-             ("inband", "external", "control")),
+    "echo": ECHO,
+    "pair-first": ECHO,
+    "pair-second": ECHO,
     "source": ("VMBHOST-SOURCE-CLOSED ",
                ("lost", "duplicated", "reordered", "wrong", "unexpected",
                 "guest_ring_errors"),
@@ -27,7 +31,11 @@ CLIENTS = {
                ()),
 }
 # These close in the middle of something.
-CUT_OFF = ("endless", "deaf", "exchange", "rescind", "rescind-sub", "fewer")
+CUT_OFF = ("endless", "deaf", "exchange", "rescind", "rescind-sub", "fewer",
+           "mirror-endless", "mirror-rescind")
+# Of several devices that say the same.
+DEVICES = {"pair-first": "vmb-pair-host-first", "pair-second": "vmb-pair-host-second",
+           "echo": "vmb-echo-host"}
 # And these are a client's that opens no sub-channels.
 ALONE = ("exchange",)
 
@@ -40,7 +48,7 @@ def objections(mode, report, client, hasty=False):
     found = ["%s: %d" % (name, report[name]) for name in bad if report[name]]
     if not report[done[0]] and not report.get("outstanding_at_close") and not hasty:
         found.append("%s: none" % done[0])
-    if mode == "rescind":
+    if mode in ("rescind", "mirror-rescind"):
         if not report["rescinded"]:
             found.append("not taken back")
         elif not report["outstanding_at_close"]:
@@ -82,7 +90,7 @@ def done_in(report, client):
 def packets(reports, client):
     """How many there were, and of echo's how many were still to be completed."""
     text = "%d packets" % sum(done_in(report, client) for report in reports)
-    if client == "echo":
+    if client != "source":
         text += ", %d outstanding when it closed" % sum(
             report["outstanding_at_close"] for report in reports)
     return text
@@ -110,7 +118,7 @@ def judge_many(name, mode, reports, client, hasty):
                for found in [objections(mode, report, client, True)] if found][:5]
     name += ": " + packets(reports, client)
     busy = {"packets": sum(done_in(report, client) > 0 for report in reports)}
-    if client == "echo":
+    if client != "source":
         busy["outstanding ones"] = sum(report["outstanding_at_close"] > 0
                                        for report in reports)
     for what, opens in busy.items():
@@ -153,6 +161,8 @@ def main():
     with open(sys.argv[1], encoding="utf-8", errors="replace") as file:
         reports = [json.loads(line[len(tag):]) for line in file
                    if line.startswith(tag)]
+    reports = [report for report in reports
+               if report.get("device") == DEVICES.get(client)]
     subs = [report for report in reports if report.get("channel")]
     reports = [report for report in reports if not report.get("channel")]
     number = 0
