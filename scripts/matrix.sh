@@ -3,7 +3,8 @@
 #
 # Every kernel that we say we support: builds all modules without a warning
 # against each, with the compiler it was built with, and boots the demo on the
-# oldest, on Debian 12's newer one, and on the newest.
+# oldest, on Debian 12's newer one, and on the newest; and on the oldest and the newest
+# our clients of devices that every Hyper-V machine has, against others' peers.
 #
 # usage: matrix.sh [--no-boot] [CELL...]	(cells are listed by --list)
 #
@@ -24,6 +25,9 @@ cells=(
 	"arm64-16k    trixie           6.12   arm64-16k a page is not a Hyper-V page"
 )
 boots=(6.1 6.12 newest)
+# make check has 6.12's, with more cycles.
+peers=(6.1 newest)
+peers_cycles=10
 # A root file system, a kernel or a QEMU may have to be fetched first.
 : "${VMB_CHECK_SECONDS:=1500}"
 
@@ -33,12 +37,12 @@ while [ $# -gt 0 ]; do
 	case $1 in
 	--no-boot) boot= ;;
 	--list)
-		printf '%s\n' "${cells[@]}" "${boots[@]/#/boot-}"
+		printf '%s\n' "${cells[@]}" "${boots[@]/#/boot-}" "${peers[@]/#/peers-}"
 		exit 0
 		;;
 	-*) die "no such option: $1" "$0 --help" ;;
 	*)
-		printf '%s\n' "${cells[@]}" "${boots[@]/#/boot-}" | grep -q "^$1\( \|$\)" ||
+		printf '%s\n' "${cells[@]}" "${boots[@]/#/boot-}" "${peers[@]/#/peers-}" | grep -q "^$1\( \|$\)" ||
 			die "no such cell: $1" "$0 --list"
 		wanted+=("$1")
 		;;
@@ -128,10 +132,10 @@ build() {
 	done
 }
 
-# The kernel that the demo reports.
-demo_kernel() {
+# json_kernel NAME: the kernel that a demo reports.
+json_kernel() {
 	python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["kernel"])' \
-		"$VMB_BUILD/demo.json" 2>/dev/null || echo ?
+		"$VMB_BUILD/$1.json" 2>/dev/null || echo ?
 }
 
 # row NAME RELEASE COMPILER WHY: a line of the table, for the last result.
@@ -160,7 +164,20 @@ for version in "${boots[@]}"; do
 	stage "boot-$version: the demo's guest"
 	check "matrix: the demo runs on Linux $version" \
 		env KERNEL="$version" "$VMB_TOP/scripts/demo.sh"
-	row "boot-$version" "$(demo_kernel)" - "packets counted by the host's end"
+	row "boot-$version" "$(json_kernel demo)" - "packets counted by the host's end"
+done
+
+for version in "${peers[@]}"; do
+	if [ -z "$boot" ] || ! wants "peers-$version"; then
+		continue
+	fi
+	stage "peers-$version: QEMU's Dynamic Memory, and hv_utils' heartbeat"
+	check "matrix: QEMU's hv-balloon, $peers_cycles cycles, on Linux $version" \
+		env KERNEL="$version" CYCLES="$peers_cycles" "$VMB_TOP/scripts/demo-balloon.sh"
+	row "peers-$version" "$(json_kernel balloon)" - "each size as asked, by QEMU's monitor"
+	check "matrix: heartbeat, hv_utils and ours, on Linux $version" \
+		env KERNEL="$version" "$VMB_TOP/scripts/demo-heartbeat.sh"
+	row "peers-$version" "Linux $version" - "heartbeats, checked by the host's end"
 done
 stage_end
 

@@ -5,7 +5,7 @@
 # The guest's part of the balloon demo: takes the Dynamic Memory device from
 # hv_balloon, lets the host inflate and deflate under memory load, unbinds while
 # inflated, binds again, unloads, gives the device back, and reboots while
-# inflated. Lines that begin with VMBGUEST- are for balloon_verdict.py.
+# inflated. VMB_CYCLES on the kernel's command line says how often. Lines that begin with VMBGUEST- are for balloon_verdict.py.
 
 # shellcheck source=scripts/guest/guest-lib.sh
 . ./guest-lib.sh
@@ -98,7 +98,7 @@ wait_for 30 is_running || fail "host and client do not come to terms"
 
 load &
 load=$!
-host ready
+host "ready $(sed -n 's/.*VMB_CYCLES=\([0-9]*\).*/\1/p' /proc/cmdline)"
 kill $load
 rm -f /tmp/load
 is_inflated 320

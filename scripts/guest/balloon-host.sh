@@ -11,8 +11,8 @@
 # Runs in busybox's shell, too. The guest
 # says a word when it is ready for a part, and gets one when the part is over:
 #
-#   ready	the first time: all cycles, and an inflated balloon at the end;
-#		then: down and half up again; the third time: down
+#   ready N	the first time: N cycles, and an inflated balloon at the end;
+#   ready	then: down and half up again; the third time: down
 #   unbound	is the size the whole memory again?
 #   end		stop
 #
@@ -90,11 +90,11 @@ first() {
 	reach "$1" 0 "$2" 120
 }
 
-# Every cycle another size, 312 to 471 MiB, and back to nearly all.
+# cycles N: every one another size, 312 to 471 MiB, and back to nearly all.
 cycles() {
 	first cycles 500
 	cycle=1
-	while [ $cycle -le 50 ]; do
+	while [ $cycle -le "$1" ]; do
 		reach cycles $cycle $((312 + cycle * 67 % 160)) 30
 		reach cycles $cycle $((480 + cycle % 32)) 30
 		cycle=$((cycle + 1))
@@ -109,7 +109,7 @@ while read -r word <&6; do
 	ready*)
 		part=$((part + 1))
 		case $part in
-		1) cycles ;;
+		1) cycles "${word#ready }" ;;
 		2)
 			first again 400
 			reach again 1 450 30

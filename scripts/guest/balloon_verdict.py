@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Turn the consoles of a balloon demo into balloon.json and a short table.
 
-usage: balloon_verdict.py LOG_DIRECTORY OUTPUT KERNEL_RELEASE SECONDS
+usage: balloon_verdict.py LOG_DIRECTORY OUTPUT KERNEL_RELEASE SECONDS CYCLES
 
   cycles              inflations and deflations that were both asked for
   host_size_matches   of the sizes that were asked for, those that the host said
@@ -11,7 +11,7 @@ usage: balloon_verdict.py LOG_DIRECTORY OUTPUT KERNEL_RELEASE SECONDS
   warnings            complaints in the guest's log
   seconds             the whole run
 
-Exits 0 only if every size was reached, no page was unknown, no message was
+Exits 0 only if there were CYCLES, every size was reached, no page was unknown, no message was
 malformed, and the guest came to its end.
 """
 
@@ -19,9 +19,8 @@ import json
 import os
 import sys
 
-CYCLES = 50
-# Two of each cycle, the one before and the one after; unbound; again; reboot.
-SIZES = 2 * CYCLES + 2 + 1 + 2 + 1
+# The one before the cycles and the one after; unbound; again; reboot.
+OTHER_SIZES = 2 + 1 + 2 + 1
 
 
 def lines(path):
@@ -38,9 +37,11 @@ def main():
     if sys.argv[1:2] in (["-h"], ["--help"]):
         print(__doc__)
         return
-    if len(sys.argv) != 5:
-        sys.exit(f"{sys.argv[0]}: error: wanted 4 arguments, try --help")
-    directory, output, release, seconds = sys.argv[1:]
+    if len(sys.argv) != 6:
+        sys.exit(f"{sys.argv[0]}: error: wanted 5 arguments, try --help")
+    directory, output, release, seconds, cycles = sys.argv[1:]
+    cycles = int(cycles)
+    wanted_sizes = 2 * cycles + OTHER_SIZES
     guest = lines(os.path.join(directory, "guest.log"))
     host = lines(os.path.join(directory, "host.log"))
     sizes = [(part, int(number), int(asked) << 20, int(is_) if is_.isdigit() else 0)
@@ -52,7 +53,7 @@ def main():
     result = {
         "kernel": release,
         "how": lines(os.path.join(directory, "how"))[0],
-        "cycles": sum(numbers.count(n) == 2 for n in range(1, CYCLES + 1)),
+        "cycles": sum(numbers.count(n) == 2 for n in range(1, cycles + 1)),
         "sizes_asked": len(sizes),
         "host_size_matches": sum(asked == is_ for _, _, asked, is_ in sizes),
         "pages_moved": sum(counters.get((part, name), 0) for part in ("cycles", "again")
@@ -65,9 +66,9 @@ def main():
     found = []
     if tagged(guest, "VMBGUEST-END") != [["0"]]:
         found.append("the guest did not say that it succeeded")
-    if result["cycles"] != CYCLES or len(sizes) != SIZES:
+    if result["cycles"] != cycles or len(sizes) != wanted_sizes:
         found.append("%d cycles and %d sizes, not %d and %d"
-                     % (result["cycles"], len(sizes), CYCLES, SIZES))
+                     % (result["cycles"], len(sizes), cycles, wanted_sizes))
     found += ["%s %d: asked for %d, is %d" % size for size in sizes if size[2] != size[3]]
     if len(counters) != 10 or result["unknown_pages"] or result["malformed"]:
         found.append("the client's counters: %s" % counters)
