@@ -9,11 +9,12 @@
 # hibernates under traffic, a fourth, in which another kernel takes over, and which
 # is powered off, both under traffic, and a fifth, in which channels come and go
 # hundreds of times; one more, on a kernel that can do that, in which allocations
-# fail. Prints KTAP, and 'N passed, N failed, N skipped' at the end. The guest's
+# fail; and before those a few short ones, one for each version of VMBus that QEMU
+# speaks, in which the kernel's own hv_utils is on the bus, too. Prints KTAP, and 'N passed, N failed, N skipped' at the end. The guest's
 # tests say what Linux saw; behind them come the host's, one for each open of the
 # channel, or for many that were for the same.
 #
-# usage: kselftest.sh [main | sub-channels | hibernation | kexec | faults | storm]...
+# usage: kselftest.sh [main | versions | sub-channels | hibernation | kexec | faults | storm]...
 #
 # Without a name it is all of them.
 #
@@ -23,7 +24,7 @@ set -eu
 # shellcheck source=scripts/lib/lib.sh
 . "$(dirname "$0")/lib/lib.sh"
 
-guests="main sub-channels hibernation kexec faults storm"
+guests="main versions sub-channels hibernation kexec faults storm"
 for name; do
 	case " $guests " in
 	*" $name "*) ;;
@@ -67,6 +68,10 @@ sender_opens=(finite endless endless deaf finite)
 pair_first_opens=(mirror-endless mirror-endless)
 pair_second_opens=(mirror-rescind mirror-rescind mirror-rescind
 	mirror-endless mirror-endless mirror-endless)
+# And of kselftest/versions.sh, for echo and source alike; and the versions.
+# shellcheck disable=SC2034
+version_opens=(finite)
+versions=(4.0 3.0 2.4)
 # And in that of kselftest/sub-channels.sh.
 # shellcheck disable=SC2034
 offered_opens=(endless endless)
@@ -117,11 +122,16 @@ modules=$VMB_BUILD/modules/$version
 work=
 scratch_dir work
 
+# has_stock MODULE: whether the kernel has it, or has it built in.
+has_stock() {
+	modprobe -d "$kernel/root" -S "$(cat "$kernel/release")" --show-depends "$1" \
+		>/dev/null 2>&1
+}
+
 # The echo device goes to the kernel's own driver for user space, if there is one, and
 # then back to our client.
 main_files=()
-if modprobe -d "$kernel/root" -S "$(cat "$kernel/release")" --show-depends uio_hv_generic \
-	>/dev/null 2>&1; then
+if has_stock uio_hv_generic; then
 	gcc -O2 -Wall -Wextra -static -o "$work/uio_mirror" "$guest/uio_mirror.c"
 	main_files=(stock:uio_hv_generic "$work/uio_mirror")
 	client_opens+=(mirror finite)
@@ -189,6 +199,12 @@ refute() {
 	! grep -a -e "$1" "$2"
 }
 
+# heartbeats_are_right FILE: hv_utils, ours, and hv_utils once more.
+heartbeats_are_right() {
+	grep '^VMBHOST-HEARTBEAT' "$1"
+	[ "$(grep -c '^VMBHOST-HEARTBEAT.*"negotiated": true.*"wrong": 0, "no_room": 0' "$1")" -eq 3 ]
+}
+
 # begins NAME: whether this guest is wanted; a stage begins.
 begins() {
 	[[ " $wanted " == *" $1 "* ]] && stage "the guest: $1"
@@ -203,6 +219,21 @@ if begins main; then
 		--option "vmb-pair-host-second,hold-every=0,modes=$(join "${pair_second_opens[@]}")"
 	judge opens.py "$logs/host.log" pair-first 0 "${pair_first_opens[@]}"
 	judge opens.py "$logs/host.log" pair-second 0 "${pair_second_opens[@]}"
+	files=()
+fi
+
+# QEMU refuses what is newer than 4.0, and Linux asks for nothing older than 2.4.
+if begins versions; then
+	has_stock hv_utils || versions=()
+	[ ${#versions[@]} -gt 0 ] || skipped "guest: versions" "this kernel has no hv_utils"
+	files=(stock:hv_utils)
+	for name in ${versions[@]+"${versions[@]}"}; do
+		run_guest "$logs/versions-$name" versions.sh version_opens 0 version_opens \
+			--option -device --option vmb-heartbeat-host --append \
+			"hv_vmbus.max_version=$((${name%.*} << 16 | ${name#*.})) VMB_VERSION=$name"
+		check "host: $name: each heartbeat was answered, of either driver" \
+			heartbeats_are_right "$logs/versions-$name/host.log"
+	done
 	files=()
 fi
 

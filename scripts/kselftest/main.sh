@@ -185,7 +185,7 @@ second_has() {
 }
 
 both_bind() {
-	modprobe vmb_pair && [ -z "$(ls "$bus/drivers/vmb_pair" | grep -- -)" ] &&
+	modprobe vmb_pair && is_unbound &&
 		echo vmb_pair >"$device/driver_override" && bind vmb_pair &&
 		wait_for 30 both_are_open && second_has vmbkmcl_target
 }
