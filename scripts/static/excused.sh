@@ -26,6 +26,10 @@ excused=(
 	'^drivers/kmcl/watchdog\.c:.*USE_LOCKDEP'
 	# the kernel's own names
 	'^(kunit/memory/raw_pages_test|drivers/clients/balloon/pages)\.c:.*CAMELCASE'
+	# Windows' names, its types, and how long they are
+	'^(include/vmbkmcl_windows|kunit/windows/|drivers/clients/storage/).*(CAMELCASE|NEW_TYPEDEFS)'
+	'^include/vmbkmcl_windows/(callbacks|types|channel|configure)\.h:.*(SPACING|LONG_LINE)'
+	'^(kunit/windows/|drivers/clients/storage/).*LONG_LINE'
 	# what checkpatch says when it looks for those without a tree
 	'^(Use of uninitialized value .root|find: ./include.: No such)'
 	# a lock is described in the kernel-doc of its struct, which is checked
