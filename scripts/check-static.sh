@@ -607,6 +607,10 @@ if wants source; then
 	check "source: the README shows the client that is tested" readme_client
 	check "source: tables in README files are what their commands print" \
 		scripts/static/doc-tables.py --check
+	check "source: every function of KMCL's has its Windows name, or a reason why not" \
+		scripts/static/windows-api.py
+	check "source: planted differences from that are found" \
+		scripts/static/windows-api.py --self-test
 	check "source: documents name what is there" scripts/static/doc-names.py
 	check "source: planted names of what is not there are found" \
 		scripts/static/doc-names.py --self-test

@@ -1,0 +1,220 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""The Windows names of include/vmbkmcl_windows.h, held against kunit/windows/functions.tsv,
+which has every function and callback of KMCL's: each is declared with the result and
+the arguments that it has there, or is absent for a reason; nothing else is declared;
+what is declared is called by a test.
+
+usage: windows-api.py               look, print what is wrong
+       windows-api.py --self-test   see that it finds what is wrong
+       windows-api.py --functions   print all functions as a table
+       windows-api.py --absent      print those that are absent as a table
+       windows-api.py --statuses    print which NTSTATUS an errno becomes as a table
+"""
+import pathlib
+import re
+import sys
+
+TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+TABLE = "kunit/windows/functions.tsv"
+COUNTS = {"function": 74, "callback": 21}
+FIELDS = ("kind", "name", "returns", "count", "types", "state", "reason")
+# What the families of statuses are called by.
+FAMILIES = {
+    "configure": "setters", "enable": "allocate, enable, PNP_FAILURE", "send": "sends",
+    "completion": "completion routines", "synchronous": "synchronous requests",
+    "external_data": "external data", "gpadl": "GPADLs",
+}
+
+
+def read_tree():
+    names = [TABLE, "include/vmbkmcl_windows.h"]
+    for folder in ("include/vmbkmcl_windows", "kunit/windows"):
+        names += [str(p.relative_to(TOP)) for p in sorted((TOP / folder).glob("*.[ch]"))
+                  if not p.name.endswith(".mod.c")]
+    return {name: (TOP / name).read_text() for name in names}
+
+
+def is_test(path):
+    return path.startswith("kunit/") and path != TABLE
+
+
+def rows_of(tree):
+    for line in tree[TABLE].splitlines():
+        if not line.startswith("#"):
+            yield dict(zip(FIELDS, line.split("\t")))
+
+
+def headers_of(tree):
+    text = "\n".join(t for p, t in tree.items() if p.startswith("include/"))
+    return re.sub(r"/\*.*?\*/", "", text, flags=re.S)
+
+
+def types_of(arguments):
+    """The types of a list of parameters, without their names."""
+    types = []
+    for argument in arguments.split(","):
+        words = " ".join(argument.replace("*", " * ").split())
+        if words not in ("", "VOID", "void"):
+            types.append(re.sub(r" ?\w+$", "", words))
+    return types
+
+
+def declared_of(headers):
+    """name -> (kind, what it returns, types of its arguments)"""
+    found = {}
+    for returns, name, arguments in re.findall(
+            r"^static inline ([\w ]+?\**)\s*\b(Vmb\w+)\(([^)]*)\)\n\{", headers, re.M):
+        returns = re.sub(r"\b(FASTCALL|__must_check)\b", "", returns).strip()
+        found[name] = ("function", returns, types_of(arguments))
+    for returns, name, arguments in re.findall(
+            r"^typedef (\w+) (EVT_\w+)\(([^)]*)\);", headers, re.M):
+        found[name] = ("callback", returns, types_of(arguments))
+    return found
+
+
+def problems_of(tree):
+    headers = headers_of(tree)
+    declared = declared_of(headers)
+    tests = "\n".join(t for p, t in tree.items() if is_test(p))
+    problems, known, counts = [], set(), dict.fromkeys(COUNTS, 0)
+    for row in rows_of(tree):
+        name = row["name"]
+        types = [] if row["types"] == "-" else row["types"].split(", ")
+        if name in known:
+            problems.append(f"{name} stands twice in the table")
+        known.add(name)
+        counts[row["kind"]] += 1
+        if int(row["count"]) != len(types):
+            problems.append(f"{name} has {len(types)} types in the table, not {row['count']}")
+        if row["state"] == "absent":
+            if not re.match(r"(never|for now): \w", row.get("reason", "")):
+                problems.append(f"{name} is absent without a reason")
+            if name in declared:
+                problems.append(f"{name} is declared, and absent in the table")
+            continue
+        if name not in declared:
+            problems.append(f"{name} is not declared")
+            continue
+        kind, returns, have = declared[name]
+        if (kind, returns) != (row["kind"], row["returns"]):
+            problems.append(f"{name} is a {kind} that returns {returns}, not {row['returns']}")
+        if have != types:
+            problems.append(f"{name} has ({', '.join(have)}), not ({', '.join(types)})")
+        if kind == "callback" and not re.search(rf"^typedef {name} \*PFN_{name[4:]};", headers, re.M):
+            problems.append(f"{name} has no PFN type")
+        if not re.search(rf"\b{name}\b", tests):
+            problems.append(f"{name} is in no test of kunit/windows")
+    problems += [f"{name} is declared, and not in the table" for name in declared
+                 if name not in known]
+    problems += [f"{counts[kind]} rows are a {kind}, not {count}"
+                 for kind, count in COUNTS.items() if counts[kind] != count]
+    return problems
+
+
+def print_functions(tree):
+    print("| KMCL | arguments | here |\n|---|---|---|")
+    for row in rows_of(tree):
+        if row["kind"] == "function":
+            print(f"| {row['name']} | {row['count']} | "
+                  f"{'yes' if row['state'] == 'here' else row['reason']} |")
+
+
+def print_absent(tree):
+    reasons = {}
+    for row in rows_of(tree):
+        if row["state"] == "absent":
+            reasons.setdefault(row["reason"], []).append(row["name"])
+    print("| absent | why |\n|---|---|")
+    for reason, names in reasons.items():
+        print(f"| {', '.join(names)} | {reason} |")
+
+
+def print_statuses(tree):
+    families = re.findall(r"NTSTATUS vmb_windows_(\w+)_status\(int error.*?\n\{\n.*?"
+                          r"table\[\] = \{\n(.*?)\t\};", headers_of(tree), re.S)
+    if [name for name, _ in families] != list(FAMILIES):
+        sys.exit("windows-api.py: error: the families of statuses are others")
+    print("| calls | errno | NTSTATUS |\n|---|---|---|")
+    for name, rows in families:
+        for error, status in re.findall(r"\{ (-\w+), (\w+) \}", rows):
+            status = "STATUS_INVALID_PARAMETER_n, of the argument" if status == "wrong" else status
+            print(f"| {FAMILIES[name]} | {error} | {status} |")
+
+
+# path, what stands there, what is put there instead, what must be said of it.
+PLANTED = (
+    ("outbound.h", "VmbPacketFree(VMBPACKET VmbPacket)", "VmbPacketFreed(VMBPACKET VmbPacket)",
+     ("VmbPacketFree is not declared", "VmbPacketFreed is declared, and not in the table")),
+    ("channel.h", "VmbChannelStart(VMBCHANNEL Channel)",
+     "VmbChannelStart(VMBCHANNEL Channel, UINT32 Flags)",
+     ("VmbChannelStart has (VMBCHANNEL, UINT32), not (VMBCHANNEL)",)),
+    ("outbound.h", "static inline UINT32 VmbChannelSizeofPacket",
+     "static inline ULONG VmbChannelSizeofPacket",
+     ("VmbChannelSizeofPacket is a function that returns ULONG, not UINT32",)),
+    ("gpadl.h", "UINT32 Flags,\n\t\t\t\t\t  UINT32 GpadlHandle, PMDL *Mdl)",
+     "UINT32 Flags,\n\t\t\t\t\t  UINT32 GpadlHandle, PMDL Mdl)",
+     ("VmbChannelMapGpadl has (VMBCHANNEL, UINT32, UINT32, PMDL), not "
+      "(VMBCHANNEL, UINT32, UINT32, PMDL *)",)),
+    ("callbacks.h", "EVT_VMB_CHANNEL_PNP_FAILURE(VMBCHANNEL Channel, NTSTATUS",
+     "EVT_VMB_CHANNEL_PNP_FAILURE(VMBCHANNEL Channel, int",
+     ("EVT_VMB_CHANNEL_PNP_FAILURE has (VMBCHANNEL, int), not (VMBCHANNEL, NTSTATUS)",)),
+    ("callbacks.h", "*PFN_VMB_CHANNEL_CLOSED;", "*PFN_VMB_CHANNEL_CLOSING;",
+     ("EVT_VMB_CHANNEL_CLOSED has no PFN type",)),
+    (TABLE, "function\tVmbPacketFree\t", "callback\tVmbPacketFree\t",
+     ("73 rows are a function, not 74", "22 rows are a callback, not 21")),
+    (TABLE, "absent\tnever: hv_vmbus", "absent\t-hv_vmbus",
+     ("VmbChannelSetInterruptLatency is absent without a reason",)),
+    (TABLE, "function\tVmbChannelPause\tVOID\t1\tVMBCHANNEL\there\t-",
+     "function\tVmbChannelPause\tVOID\t1\tVMBCHANNEL\tabsent\tnever: we say so",
+     ("VmbChannelPause is declared, and absent in the table",)),
+    ("kunit", "VmbPacketSetCompletionRoutineEx", "VmbPacketSetCompletionRoutine",
+     ("VmbPacketSetCompletionRoutineEx is in no test of kunit/windows",)),
+)
+
+
+def self_test(tree):
+    failures = 0
+    for path, before, after, said in PLANTED:
+        if path == "kunit":
+            changed = {p: t.replace(before, after) if is_test(p) else t
+                       for p, t in tree.items()}
+        else:
+            path = path if path in tree else "include/vmbkmcl_windows/" + path
+            changed = tree | {path: tree[path].replace(before, after, 1)}
+        if changed == tree:
+            print(f"{path} has no {before!r} to change")
+            failures += 1
+            continue
+        found = problems_of(changed)
+        for line in said:
+            if line not in found:
+                print(f"{path}: {before!r}: not said: {line}; said was {found}")
+                failures += 1
+    print(f"{len(PLANTED)} planted faults, {failures} not found")
+    return 1 if failures else 0
+
+
+def main(options):
+    prints = {"--functions": print_functions, "--absent": print_absent,
+              "--statuses": print_statuses}
+    if options in (["-h"], ["--help"]):
+        print(__doc__)
+        return 0
+    if len(options) == 1 and options[0] in prints:
+        prints[options[0]](read_tree())
+        return 0
+    if options == ["--self-test"]:
+        return self_test(read_tree())
+    if options:
+        print(f"windows-api.py: error: unknown option {options[0]}\n"
+              "windows-api.py: try: windows-api.py --help", file=sys.stderr)
+        return 2
+    problems = problems_of(read_tree())
+    for problem in problems:
+        print(problem)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
