@@ -134,6 +134,28 @@ removed() {
 	test ! -e "$scratch/dkms/vmbkmcl/$version"
 }
 
+# Likewise one that includes Windows' names: both ends of the storage device.
+windows_client() {
+	local end folder=$scratch/windows
+
+	rm -rf "$folder"
+	cp -r "$VMB_TOP/drivers/clients/storage" "$folder"
+	cp "$VMB_TOP/scripts/out-of-tree-client/Makefile" "$folder/"
+	{
+		grep -v '^obj-m' "$VMB_TOP/scripts/out-of-tree-client/Kbuild"
+		echo "ccflags-y += -DVMB_VERSION='\"0\"'"
+		for end in server client; do
+			echo "obj-m += vmb_storage_$end.o"
+			sed -n "s|^\(vmb_storage_$end-y .*= \)drivers/clients/storage/|\1|p" \
+				"$VMB_TOP/Kbuild"
+		done
+	} >"$folder/Kbuild"
+	"$VMB_TOP/scripts/lib/build-client.sh" --client "$folder" "$1" "$scratch/client" \
+		"$scratch/src/vmbkmcl/$release"
+	test "$(modinfo -F depends "$scratch/client/vmb_storage_client.ko")" = vmbkmcl
+	test "$(modinfo -F depends "$scratch/client/vmb_storage_server.ko")" = vmbkmcl
+}
+
 # gated RELEASE KDIR: DKMS must neither build nor fail.
 gated() {
 	local status=0
@@ -178,7 +200,8 @@ for name; do
 	check "dkms: version of dkms.conf is in each module" versions_agree
 	check "dkms: modules are signed" signed
 	check "dkms: a client outside of the tree builds for $release" client "$name"
-	check "dkms: that client's alias loads vmbkmcl_hv, too" found_by_alias
+	check "dkms: so does one that has Windows' names for $release" windows_client "$name"
+	check "dkms: the first client's alias loads vmbkmcl_hv, too" found_by_alias
 	check "dkms: remove leaves nothing" removed
 done
 

@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# What a client outside of this tree builds with: the public header and the
+# What a client outside of this tree builds with: the public headers and the
 # Module.symvers of the installed modules, one directory for each kernel:
 #
 #   /usr/src/vmbkmcl/<kernel>/include/vmbkmcl.h, include/vmbkmcl/
+#   /usr/src/vmbkmcl/<kernel>/include/vmbkmcl_windows.h, include/vmbkmcl_windows/
 #   /usr/src/vmbkmcl/<kernel>/Module.symvers
 #   /usr/src/vmbkmcl/<kernel>/version, owner
 #
@@ -83,9 +84,11 @@ install)
 	arguments $# 5
 	[ -s "$4" ] || die "$4 is missing" "build the modules first"
 	rm -rf "${2:?}/${3:?}"
-	mkdir -p "$2/$3/include/vmbkmcl"
-	cp "$top/include/vmbkmcl.h" "$2/$3/include/"
-	cp "$top"/include/vmbkmcl/*.h "$2/$3/include/vmbkmcl/"
+	for header in vmbkmcl vmbkmcl_windows; do
+		mkdir -p "$2/$3/include/$header"
+		cp "$top/include/$header.h" "$2/$3/include/"
+		cp "$top/include/$header"/*.h "$2/$3/include/$header/"
+	done
 	cp "$4" "$2/$3/Module.symvers"
 	echo "$version" >"$2/$3/version"
 	echo "$5" >"$2/$3/owner"
