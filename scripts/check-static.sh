@@ -302,6 +302,12 @@ clients_see_no_channel() {
 	! grep -rnE 'vmbus_channel|linux/hyperv\.h|drivers/kmcl/' drivers/clients || false
 }
 
+# The example for those who come from Windows uses the library's names in no call.
+storage_has_windows_names() {
+	! grep -rnE '\bvmb_(channel|packet|client_channel|server_channel)_' \
+		drivers/clients/storage || false
+}
+
 # Log lines that no peer can cause often, each by its format, and why.
 seldom=(
 	# said at most once in ten seconds by who waits
@@ -318,6 +324,7 @@ seldom=(
 	'drivers/clients/block/block_(client|load)\.c: .*(cannot go on|operations, |status page is lost|do not end|server has counted)'
 	'drivers/clients/block/block_provoke\.c: .*a request that is wrong'
 	'drivers/clients/(echo|source)/[a-z_]+\.c: .*(sub-channels, error|packets accepted)'
+	'drivers/clients/storage/storage_client_main\.c: .*requests, .* bytes checked'
 )
 
 # unlimited FILE...: log lines without a limit of their own, as FILE: CALL FORMAT.
@@ -512,7 +519,7 @@ if wants modinfo; then
 		check "modinfo: $name has modprobe load the transport" \
 			field 6.12 "$name" softdep '^pre: vmbkmcl_hv$'
 	done
-	for name in vmb_block_server vmb_block_client; do
+	for name in vmb_block_server vmb_block_client vmb_storage_server vmb_storage_client; do
 		check "modinfo: $name depends on vmbkmcl alone" \
 			field 6.12 "$name" depends '^vmbkmcl$'
 	done
@@ -594,6 +601,7 @@ if wants source; then
 	check "source: every file has an SPDX line" spdx
 	check "source: the kernel's version is asked for in one header" version_asked_in_one_place
 	check "source: clients know nothing of hv_vmbus" clients_see_no_channel
+	check "source: the storage client has Windows' names alone" storage_has_windows_names
 	check "source: no file is over 600 lines" sizes
 	check "source: no TODO" no_marker
 	check "source: no index of a peer's is guessed with" scripts/static/speculation.py
