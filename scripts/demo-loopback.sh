@@ -8,7 +8,8 @@
 # over loopback. The client writes and reads the whole disk of the server, in
 # memory that is cut into pieces of every shape, and checks each byte; the
 # server completes out of order. Then both are unloaded, idle and under load,
-# client first and server first.
+# client first and server first. Then a second pair does the like, which is written
+# against Windows' names.
 #
 # Emulated if there is no KVM that works. What is missing is installed (as
 # root) or fetched into the cache; nothing else is changed.
@@ -46,7 +47,8 @@ work=
 scratch_dir work
 echo "operations=$operations depth=${DEPTH:-32}" >"$work/client-parameters"
 "$guest/l2-initramfs.sh" "$kernel" "$work/initrd" "$guest/loopback-guest.sh" \
-	"$modules"/{vmbkmcl,vmb_block_server,vmb_block_client}.ko "$work/client-parameters"
+	"$modules"/{vmbkmcl,vmb_block_server,vmb_block_client}.ko \
+	"$modules"/{vmb_storage_server,vmb_storage_client}.ko "$work/client-parameters"
 status=0
 "$guest/plain.sh" --kernel "$kernel" --initrd "$work/initrd" --logs "$logs" \
 	--deadline "${DEADLINE:-180}" || status=$?

@@ -3,11 +3,12 @@
 # shellcheck shell=dash
 #
 # What the plain guest does in a loopback demo: load the model block device's
-# server and client, let them work, and unload them in every order. Lines that
-# begin with VMBGUEST- are for demo-loopback.sh:
+# server and client, let them work, and unload them in every order; and then those of
+# the storage device. Lines that begin with VMBGUEST- are for demo-loopback.sh:
 #
 #   VMBGUEST-TEST ok NAME	or "not ok NAME", after the reason
 #   VMBGUEST-SUM ROUND ...	what the client said in the log when it was done
+#   VMBGUEST-STORAGE ...	likewise the storage device's client
 #   VMBGUEST-COUNTER NAME N	its counters after the first round
 #   VMBGUEST-SEEN PATH:LINE	what its channels showed of themselves then, for vmbstat
 #
@@ -119,6 +120,32 @@ server_goes() {
 		sum server-first stopped && rmmod vmb_block_client vmbkmcl
 }
 
+storage_has_verdict() {
+	! grep -qx none "$bus"/devices/*/storage/verdict
+}
+
+# storage_says VERDICT: the line that the client has written.
+storage_says() {
+	local said
+
+	said=$(log_since "$round_began" |
+		sed -nE 's/.*vmb_storage_client [a-z0-9]+: ([a-z]+: [0-9]+ requests.*)/\1/p')
+	echo "VMBGUEST-STORAGE $said"
+	[ "${said%%:*}" = "$1" ]
+}
+
+storage_content() {
+	round_began=$(dmesg | wc -l)
+	load vmbkmcl && load vmb_storage_server && load vmb_storage_client &&
+		wait_for 60 storage_has_verdict && storage_says content
+}
+
+# Under load: there is no end of rounds.
+storage_unloads() {
+	rmmod vmb_storage_client && load vmb_storage_client rounds=1000000 &&
+		rmmod vmb_storage_client vmb_storage_server vmbkmcl && [ ! -d "$bus" ]
+}
+
 check "there is no Hyper-V" has_no_hyperv
 # shellcheck disable=SC2046
 check "load: library, server and client" load_all $(cat client-parameters)
@@ -136,4 +163,6 @@ check "load: again, to work until it is stopped" load_all operations=0
 check "unload: the client, under load" client_goes
 check "traffic: the same server, the next client" again_content
 check "unload: the server, under load" server_goes
+check "storage: Windows' names, every byte is right" storage_content
+check "storage: unload, also under load" storage_unloads
 [ $failed -eq 0 ]

@@ -17,9 +17,16 @@ import sys
 # Rounds, in their order, with the verdict and the fewest operations of each.
 ROUNDS = (("load", "content", None), ("client-first", "stopped", 2000),
           ("again", "content", 2000), ("server-first", "stopped", 2000))
-TESTS = 9
+TESTS = 11
 SUM = re.compile(r"(\w+): (\d+) operations, (\d+) bytes checked, (\d+) out of order, "
                  r"(\d+) cancelled, (\d+) lost, (\d+) duplicated, (\d+) wrong$")
+STORAGE = re.compile(r"(\w+): (\d+) requests, (\d+) bytes checked, (\d+) long answers, "
+                     r"(\d+) cancelled, (\d+) wrong$")
+STORAGE_NUMBERS = ("requests", "bytes_checked", "long_answers", "cancelled", "wrong")
+# 20 rounds of a write, an exchange and a read for each of 300 packets; what the last two
+# give is looked at, 8 KiB each.
+STORAGE_OWES = {"verdict": "content", "requests": 18000, "bytes_checked": 98304000,
+                "long_answers": 18000, "cancelled": 0, "wrong": 0}
 NUMBERS = ("operations", "bytes_checked", "out_of_order", "cancelled", "lost",
            "duplicated", "wrong")
 
@@ -44,6 +51,14 @@ def rounds_of(log):
             entry.update(zip(NUMBERS, map(int, match.groups()[1:])))
         rounds.append(entry)
     return rounds
+
+
+def storage_of(log):
+    said = [STORAGE.match(line) for line in tagged(log, "VMBGUEST-STORAGE")]
+    if len(said) != 1 or not said[0]:
+        return {}
+    return {"verdict": said[0].group(1),
+            **dict(zip(STORAGE_NUMBERS, map(int, said[0].groups()[1:])))}
 
 
 def objections(result, operations):
@@ -71,6 +86,8 @@ def objections(result, operations):
             found.append("the first round has no " + name)
     if counters.get("bytes_read") != counters.get("bytes_checked"):
         found.append("not every byte read was checked")
+    found += ["storage: %s is %s, not %s" % (name, result["storage"].get(name), owed)
+              for name, owed in STORAGE_OWES.items() if result["storage"].get(name) != owed]
     return found
 
 
@@ -88,6 +105,8 @@ def table(result):
         ("cancelled", "%d, by an end that went" % result["cancelled"]),
         ("losses", "%d lost, %d duplicated, %d otherwise wrong" % (
             result["lost"], result["duplicated"], result["wrong"])),
+        ("Windows' names", "%s requests, %s bytes checked, %s answers over the limit" % tuple(
+            result["storage"].get(name, "?") for name in STORAGE_NUMBERS[:3])),
         ("seconds", "%d" % result["total_seconds"]),
     ]
     for name, value in rows:
@@ -113,6 +132,7 @@ def main():
         "rounds": rounds_of(log),
         "client": {entry[0]: int(entry[1]) for entry in counters
                    if len(entry) == 2 and entry[1].isdigit()},
+        "storage": storage_of(log),
         "total_seconds": int(seconds),
     }
     for name in NUMBERS:
