@@ -227,6 +227,20 @@ void vmb_channel_get_interface_instance(const struct vmb_channel *channel,
 }
 EXPORT_SYMBOL_GPL(vmb_channel_get_interface_instance);
 
+int vmb_channel_get_mmio_space(struct vmb_channel *channel, u64 *address, u64 *size)
+{
+	enum vmb_life_state state = vmb_life_state(channel);
+
+	might_sleep();
+	if (state == VMB_LIFE_DISABLED || state == VMB_LIFE_ENABLED)
+		return -ENODEV;
+	if (!channel->operations->mmio_space)
+		return -ENOENT;
+	return channel->operations->mmio_space(channel->primary ?: channel, address,
+					       size);
+}
+EXPORT_SYMBOL_GPL(vmb_channel_get_mmio_space);
+
 struct vmb_device *
 vmb_channel_get_target_device_object(const struct vmb_channel *channel)
 {

@@ -167,6 +167,8 @@ struct vmb_watchdog {
  * @flags: VMB_CHANNEL_INIT_FLAG_*.
  * @process_packet: the client's; inbound has what the drain calls.
  * @server_flags: VMB_SERVER_CHANNEL_INIT_FLAG_*.
+ * @mmio_megabytes: memory that a server offers, in MiB; 0: none.
+ * @mmio_megabytes_optional: and so much more, if it can be had.
  * @target_set: @target_type is to be checked at enable, or waited for; a server
  *	has set what it offers.
  * @target_instance_set: @target_instance, too.
@@ -221,6 +223,8 @@ struct vmb_channel {
 	u32 flags;
 	vmb_channel_process_packet_fn process_packet;
 	u32 server_flags;
+	u16 mmio_megabytes;
+	u16 mmio_megabytes_optional;
 	bool target_set;
 	bool target_instance_set;
 	bool offer_removing;

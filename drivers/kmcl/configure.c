@@ -17,6 +17,11 @@
 #define VMB_MAXIMUM_CLIENT_CONTEXT_SIZE	65536u
 /* Of the context of an outbound packet, for the same reason. */
 #define VMB_MAXIMUM_INLINE_CONTEXT_SIZE	65536u
+/*
+ * What a server offers is one piece of memory, so that a client can map it like a
+ * host's; and no allocator has larger ones everywhere.
+ */
+#define VMB_MAXIMUM_MMIO_MEGABYTES	4u
 /* The most that ids leave room for, with 16 bits of generation above them. */
 #define VMB_MAXIMUM_PACKET_COUNT	65536u
 
@@ -290,3 +295,21 @@ int vmb_server_channel_init_set_target_interface_id(struct vmb_channel *channel,
 	return 0;
 }
 EXPORT_SYMBOL_GPL(vmb_server_channel_init_set_target_interface_id);
+
+int vmb_server_channel_init_set_mmio_megabytes(struct vmb_channel *channel,
+					       u16 mmio_megabytes,
+					       u16 mmio_megabytes_optional)
+{
+	u32 all = mmio_megabytes + mmio_megabytes_optional;
+
+	if (!channel->is_server)
+		return -EINVAL;
+	if (!vmb_channel_is_configurable(channel))
+		return -EBUSY;
+	if (!all || all > VMB_MAXIMUM_MMIO_MEGABYTES)
+		return -EINVAL;
+	channel->mmio_megabytes = mmio_megabytes;
+	channel->mmio_megabytes_optional = mmio_megabytes_optional;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(vmb_server_channel_init_set_mmio_megabytes);

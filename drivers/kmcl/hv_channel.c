@@ -266,6 +266,11 @@ static int vmb_hv_delete_gpadl(struct vmb_channel *channel, void *private)
 	return ret;
 }
 
+static int vmb_hv_mmio_space(struct vmb_channel *channel, u64 *address, u64 *size)
+{
+	return vmb_hv_mmio_get(vmb_hv_device_of(channel), address, size);
+}
+
 const struct vmb_channel_transport_operations vmb_hv_channel_operations = {
 	.prepare = vmb_hv_prepare,
 	.unprepare = vmb_hv_unprepare,
@@ -277,6 +282,7 @@ const struct vmb_channel_transport_operations vmb_hv_channel_operations = {
 	.peer_gone = vmb_hv_peer_gone,
 	.create_gpadl = vmb_hv_create_gpadl,
 	.delete_gpadl = vmb_hv_delete_gpadl,
+	.mmio_space = vmb_hv_mmio_space,
 	.sub_channels_stay_open = true,
 	.finds_own_offers = true,
 };

@@ -43,6 +43,7 @@ static void vmb_hv_device_free(struct vmb_hv_device *device)
 	vmb_transport_device_release(&device->transport);
 	vmb_hv_sub_device_remove(device);
 	vmb_hv_rings_free_kept(device);
+	vmb_hv_mmio_free(device);
 	kfree(device);
 }
 
@@ -63,6 +64,7 @@ static int vmb_hv_probe(struct hv_device *hv, const struct hv_vmbus_device_id *i
 	device->hv = hv;
 	mutex_init(&device->gpadl_lock);
 	mutex_init(&device->kept_lock);
+	mutex_init(&device->mmio_lock);
 	INIT_LIST_HEAD(&device->kept);
 	vmb_hv_sub_device_add(device);
 	device->transport.isolated = hv_is_isolation_supported();

@@ -7,6 +7,7 @@
 
 #include <linux/completion.h>
 #include <linux/hyperv.h>
+#include <linux/ioport.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
@@ -49,6 +50,9 @@ struct vmb_hv_rings {
  * @kept_lock: protects @kept. Innermost.
  * @kept: rings of channels that were disabled: so large blocks may not be found
  *	again when they are enabled anew.
+ * @mmio_lock: protects @mmio.
+ * @mmio: memory that the offer reserves; NULL: nobody has asked for it, or there is
+ *	none. hv_vmbus's, until the device is freed.
  * @node: in the list of all devices; it and what follows are hv_sub_channel.c's,
  *	under its lock.
  * @sub_channels: those that are enabled, or were and are still open to the host.
@@ -63,6 +67,8 @@ struct vmb_hv_device {
 	struct mutex gpadl_lock; /* waiting for the host */
 	struct mutex kept_lock; /* kept */
 	struct list_head kept;
+	struct mutex mmio_lock; /* mmio */
+	struct resource *mmio;
 	struct list_head node;
 	struct list_head sub_channels;
 	struct list_head offers;
@@ -117,6 +123,10 @@ void vmb_hv_silence(struct vmbus_channel *channel);
 bool vmb_hv_gpadl_is_alive(const struct vmbus_channel *channel,
 			   const struct vmbus_gpadl *gpadl);
 bool vmb_hv_offer_is_gone(const struct vmb_channel *channel);
+
+/* hv_mmio.c */
+int vmb_hv_mmio_get(struct vmb_hv_device *device, u64 *address, u64 *size);
+void vmb_hv_mmio_free(struct vmb_hv_device *device);
 
 /* hv_rings.c */
 int vmb_hv_rings_get(struct vmb_hv_channel *hv, u32 inbound_size,

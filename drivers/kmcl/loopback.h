@@ -47,10 +47,25 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
+#include <linux/refcount.h>
 #include <linux/workqueue.h>
 
 #include "ring.h"
 #include "transport.h"
+
+/**
+ * struct vmb_loopback_mmio - memory that a server offers with its channel
+ * @references: the offer's, and one of each client that may touch it.
+ * @memory: it, in one piece.
+ * @size: bytes.
+ *
+ * Made by the server's prepare.
+ */
+struct vmb_loopback_mmio {
+	refcount_t references;
+	void *memory;
+	u32 size;
+};
 
 /**
  * struct vmb_loopback_side - where one side of a connection hears the other
@@ -101,6 +116,8 @@ struct vmb_loopback_connection {
  * @outbound: memory of the other ring, control page first; immutable.
  * @inbound_size: bytes of @inbound; immutable.
  * @outbound_size: bytes of @outbound; immutable.
+ * @mmio: what the server offers that it is, or was, joined with; with a reference,
+ *	until it asks again or is disabled. Under vmb_loopback_lock.
  * @server_gone: the server that it was joined with has let go.
  * @connection: used from open to close.
  *
@@ -114,6 +131,7 @@ struct vmb_loopback_client {
 	void *outbound;
 	u32 inbound_size;
 	u32 outbound_size;
+	struct vmb_loopback_mmio *mmio;
 	bool server_gone;
 	struct vmb_loopback_connection connection;
 };
@@ -154,6 +172,8 @@ struct vmb_loopback_device {
  * @connection: of the client that asked, until the server has let go; written
  *	under vmb_loopback_lock, read by the server's worker and packets, too.
  * @client_gone: that client is closing; written under vmb_loopback_lock.
+ * @mmio: what it offers beside the rings, with a reference; NULL: nothing. From
+ *	prepare to unprepare; written under vmb_loopback_lock.
  * @memory_owner: the client channel whose GPADLs may be mapped, with a
  *	reference: from open until the closed callback has returned, when the
  *	client itself may be gone for long. Under vmb_loopback_lock.
@@ -179,6 +199,7 @@ struct vmb_loopback_offer {
 	bool withdrawn;
 	struct vmb_loopback_connection *connection;
 	bool client_gone;
+	struct vmb_loopback_mmio *mmio;
 	struct vmb_channel *memory_owner;
 };
 
@@ -206,6 +227,13 @@ vmb_loopback_bound_offer(const struct vmb_channel *channel)
 	return vmb_channel_has_own_offer(channel) ? NULL :
 	       vmb_loopback_device_of(channel)->offer;
 }
+
+/* loopback_mmio.c */
+struct vmb_loopback_mmio *vmb_loopback_mmio_of(const struct vmb_channel *server);
+struct vmb_loopback_mmio *vmb_loopback_mmio_share(struct vmb_loopback_mmio *mmio);
+void vmb_loopback_mmio_put(struct vmb_loopback_mmio *mmio);
+int vmb_loopback_mmio_describe(const struct vmb_loopback_mmio *mmio, u64 *address,
+			       u64 *size);
 
 /* loopback_connection.c */
 extern struct list_head vmb_loopback_offers;

@@ -234,6 +234,12 @@ struct vmb_loopback_offer *vmb_loopback_offer_make(struct vmb_channel *server,
 		kfree(offer);
 		return ERR_PTR(-ENOMEM);
 	}
+	offer->mmio = vmb_loopback_mmio_of(server);
+	if (IS_ERR(offer->mmio)) {
+		destroy_workqueue(offer->queue);
+		kfree(offer);
+		return ERR_PTR(-ENOMEM);
+	}
 	offer->channel = server;
 	guid_copy(&offer->type, type);
 	guid_copy(&offer->instance, instance);
@@ -254,6 +260,7 @@ struct vmb_loopback_offer *vmb_loopback_offer_make(struct vmb_channel *server,
 	mutex_unlock(&vmb_loopback_lock);
 	if (ret) {
 		destroy_workqueue(offer->queue);
+		vmb_loopback_mmio_put(offer->mmio);
 		put_device(&offer->dev);
 		return ERR_PTR(ret);
 	}
@@ -293,6 +300,7 @@ void vmb_loopback_offer_withdraw(struct vmb_loopback_offer *offer)
 	mutex_lock(&vmb_loopback_lock);
 	list_del(&offer->node);
 	mutex_unlock(&vmb_loopback_lock);
+	vmb_loopback_mmio_put(offer->mmio);
 	put_device(&offer->dev);
 }
 

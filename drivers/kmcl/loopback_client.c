@@ -57,8 +57,9 @@ static void vmb_loopback_client_unprepare(struct vmb_channel *channel)
 
 	mutex_lock(&vmb_loopback_lock);
 	list_del(&client->node);
-	mutex_unlock(&vmb_loopback_lock);
 	vmb_channel_set_transport_private(channel, NULL);
+	mutex_unlock(&vmb_loopback_lock);
+	vmb_loopback_mmio_put(client->mmio);
 	vfree(client->inbound);
 	vfree(client->outbound);
 	kfree_rcu(client, rcu);
@@ -165,6 +166,20 @@ static int vmb_loopback_delete_gpadl(struct vmb_channel *channel, void *private)
 	return 0;
 }
 
+static int vmb_loopback_client_mmio_space(struct vmb_channel *channel, u64 *address,
+					  u64 *size)
+{
+	const struct vmb_loopback_client *client;
+	int ret = -ENODEV;
+
+	mutex_lock(&vmb_loopback_lock);
+	client = vmb_channel_transport_private(channel);
+	if (client)
+		ret = vmb_loopback_mmio_describe(client->mmio, address, size);
+	mutex_unlock(&vmb_loopback_lock);
+	return ret;
+}
+
 const struct vmb_channel_transport_operations vmb_loopback_client_operations = {
 	.prepare = vmb_loopback_client_prepare,
 	.unprepare = vmb_loopback_client_unprepare,
@@ -176,5 +191,6 @@ const struct vmb_channel_transport_operations vmb_loopback_client_operations = {
 	.peer_gone = vmb_loopback_client_peer_gone,
 	.create_gpadl = vmb_loopback_create_gpadl,
 	.delete_gpadl = vmb_loopback_delete_gpadl,
+	.mmio_space = vmb_loopback_client_mmio_space,
 	.finds_own_offers = true,
 };

@@ -142,6 +142,7 @@ int vmb_loopback_ask(struct vmb_loopback_client *client)
 {
 	struct vmb_loopback_connection *connection = &client->connection;
 	struct vmb_loopback_offer *offer;
+	struct vmb_loopback_mmio *old;
 
 	mutex_lock(&vmb_loopback_lock);
 	offer = vmb_loopback_find_offer(client->channel);
@@ -162,9 +163,12 @@ int vmb_loopback_ask(struct vmb_loopback_client *client)
 	WRITE_ONCE(client->server_gone, false);
 	offer->available = false;
 	offer->connection = connection;
+	old = client->mmio;
+	client->mmio = vmb_loopback_mmio_share(offer->mmio);
 	vmb_channel_set_interface(client->channel, &offer->type, &offer->instance);
 	vmb_channel_peer_arrived(offer->channel);
 	mutex_unlock(&vmb_loopback_lock);
+	vmb_loopback_mmio_put(old);
 	return 0;
 }
 

@@ -77,10 +77,24 @@ static void vmb_loopback_server_unprepare(struct vmb_channel *channel)
 	offer->available = false;
 	if (offer->connection)
 		vmb_loopback_server_disconnect(offer);
+	vmb_channel_set_transport_private(channel, NULL);
 	mutex_unlock(&vmb_loopback_lock);
 	vmb_loopback_orphan_memory(offer);
-	vmb_channel_set_transport_private(channel, NULL);
 	vmb_loopback_offer_withdraw(offer);
+}
+
+static int vmb_loopback_server_mmio_space(struct vmb_channel *channel, u64 *address,
+					  u64 *size)
+{
+	const struct vmb_loopback_offer *offer;
+	int ret = -ENODEV;
+
+	mutex_lock(&vmb_loopback_lock);
+	offer = vmb_channel_transport_private(channel);
+	if (offer)
+		ret = vmb_loopback_mmio_describe(offer->mmio, address, size);
+	mutex_unlock(&vmb_loopback_lock);
+	return ret;
 }
 
 static bool vmb_loopback_server_find_peer(struct vmb_channel *channel)
@@ -249,4 +263,5 @@ const struct vmb_channel_transport_operations vmb_loopback_server_operations = {
 	.peer_gone = vmb_loopback_server_peer_gone,
 	.map_gpadl = vmb_loopback_map_gpadl,
 	.unmap_gpadl = vmb_loopback_unmap_gpadl,
+	.mmio_space = vmb_loopback_server_mmio_space,
 };

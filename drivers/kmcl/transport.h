@@ -48,6 +48,9 @@
  *	valid until unmap_gpadl. NULL: only the peer can be the server.
  *	Process context.
  * @unmap_gpadl: undo it. Process context.
+ * @mmio_space: physical address and bytes of the memory that comes with the device,
+ *	for a primary channel that is being opened, open or being closed. NULL, or
+ *	-ENOENT: there is none. Process context.
  * @sub_channels_stay_open: the peer closes a sub-channel with its primary only.
  * @finds_own_offers: find_peer looks for the offers of channels that are on another
  *	than their device, too.
@@ -69,6 +72,7 @@ struct vmb_channel_transport_operations {
 	int (*map_gpadl)(struct vmb_channel *channel, u32 flags, u32 gpadl_handle,
 			 const struct bio_vec **vectors, u32 *vector_count);
 	void (*unmap_gpadl)(struct vmb_channel *channel, u32 gpadl_handle);
+	int (*mmio_space)(struct vmb_channel *channel, u64 *address, u64 *size);
 	bool sub_channels_stay_open;
 	bool finds_own_offers;
 };

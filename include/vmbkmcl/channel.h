@@ -265,4 +265,34 @@ vmb_channel_get_target_device_object(const struct vmb_channel *channel);
 struct device *
 vmb_channel_get_parent_device_object(const struct vmb_channel *channel);
 
+/**
+ * vmb_channel_get_mmio_space() - the memory that comes with the device
+ * @channel: a channel that is open, from opened on until closed has returned. A
+ *	sub-channel has its primary's.
+ * @address: gets the physical address of its first byte.
+ * @size: gets the bytes.
+ *
+ * A host reserves it by the offer, and maps its device memory there when the two have
+ * agreed on that; on loopback a server offers it, see
+ * vmb_server_channel_init_set_mmio_megabytes(). memremap() with MEMREMAP_WB maps the
+ * one like the other; nothing here is mapped, and the caller undoes what it maps.
+ *
+ * Who owns it: on Hyper-V the device does. The range is taken from hv_vmbus by the
+ * first call, is the same for each call and each channel of the device, however often
+ * they are closed and opened again, and is given back when the driver's remove has
+ * returned: by then the driver has unmapped it. On loopback it belongs to both ends.
+ * A client may touch it until its closed callback has returned, also when the server
+ * is gone by then, and finds another when it is open with another server. The
+ * server may until vmb_channel_disable() has returned. It is freed when the last of
+ * those who may touch it is done.
+ *
+ * Context: process context, also from the state callbacks.
+ * Return: 0; -ENODEV: not open; -ENOENT: the offer has none; -ENOMEM or -ENXIO:
+ * there is none left that large.
+ *
+ * VmbChannelGetMmioSpace, of which the documentation says a virtual address in one
+ * place and a physical one in another.
+ */
+int vmb_channel_get_mmio_space(struct vmb_channel *channel, u64 *address, u64 *size);
+
 #endif

@@ -368,4 +368,27 @@ int vmb_server_channel_init_set_target_interface_id(struct vmb_channel *channel,
 						    const guid_t *interface_type,
 						    const guid_t *interface_instance);
 
+/**
+ * vmb_server_channel_init_set_mmio_megabytes() - offer memory with the channel
+ * @channel: a disabled server channel; of a sub-channel it has no effect, for it
+ *	shows its primary's.
+ * @mmio_megabytes: MiB that the offer has; enable fails without them. May be 0.
+ * @mmio_megabytes_optional: MiB more, if one piece of that size is to be had.
+ *
+ * A client finds it by vmb_channel_get_mmio_space(), and so does the server. On
+ * loopback it is ordinary memory in one piece, zeroed by enable and by nothing else:
+ * what a client leaves there its successor finds.
+ *
+ * The last call counts.
+ *
+ * Context: process context.
+ * Return: 0; -EBUSY: not disabled; -EINVAL: not a server, both are 0, or together
+ * more than 4.
+ *
+ * VmbServerChannelInitSetMmioMegabytes.
+ */
+int vmb_server_channel_init_set_mmio_megabytes(struct vmb_channel *channel,
+					       u16 mmio_megabytes,
+					       u16 mmio_megabytes_optional);
+
 #endif
