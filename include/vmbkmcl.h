@@ -71,5 +71,6 @@ struct vmb_packet_completion;
 #include <vmbkmcl/inbound.h>
 #include <vmbkmcl/outbound.h>
 #include <vmbkmcl/gpadl.h>
+#include <vmbkmcl/save.h>
 
 #endif

@@ -49,6 +49,7 @@ static void vmb_channel_release_work(struct work_struct *work)
 	vmb_pool_destroy(channel);
 	kvfree(channel->inbound.overlong);
 	vmb_packets_empty_free_list(channel);
+	kvfree(channel->save.image);
 	vmb_transactions_destroy(&channel->outbound.transactions);
 	vmb_memory_destroy(&channel->memory);
 	kfree(channel->refusal_completion);
@@ -140,6 +141,7 @@ vmb_channel_make(struct vmb_transport_device *device, bool is_server,
 	INIT_WORK(&channel->release_work, vmb_channel_release_work);
 	vmb_inbound_init(&channel->inbound);
 	vmb_outbound_init(&channel->outbound);
+	vmb_restore_init(&channel->restore);
 	vmb_life_init(channel);
 	vmb_memory_init(&channel->memory);
 	vmb_watchdog_init(channel);
@@ -195,6 +197,7 @@ void vmb_channel_cleanup(struct vmb_channel *channel)
 		if (vmb_channel_disable(channel))
 			return;
 	}
+	vmb_restore_give_up(channel);
 	vmb_sub_channels_orphan(channel);
 	vmb_observe_remove(channel);
 	kobject_del(&channel->kobject);

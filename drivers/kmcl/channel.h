@@ -32,6 +32,7 @@
 #include "life_table.h"
 #include "outbound_types.h"
 #include "ranges.h"
+#include "save_types.h"
 #include "shared_memory.h"
 #include "transport.h"
 
@@ -64,7 +65,9 @@
  * @queue: runs @work and nothing else, which may wait for the peer or the client
  *	for ever; from allocate to the last put.
  * @work: opens and closes; calls the state callbacks, so they never overlap.
- * @worker: the task that runs @work now, to tell a call from a callback.
+ * @worker: the task that runs @work now, to tell a call from a callback; or that
+ *	acts in its place.
+ * @lent: somebody does, and @work does nothing; queued again when that is over.
  * @disabled: completed while @state is VMB_LIFE_DISABLED.
  * @changed: woken whenever @state or @flow changes, or one of those that others
  *	wait for.
@@ -83,6 +86,7 @@ struct vmb_life {
 	struct workqueue_struct *queue;
 	struct work_struct work;
 	struct task_struct *worker;
+	bool lent;
 	struct completion disabled;
 	wait_queue_head_t changed;
 };
@@ -184,6 +188,8 @@ struct vmb_watchdog {
  * @life: state and worker.
  * @memory: what is shared with the peer.
  * @watchdog: stall watchdog.
+ * @save: its state on the way out; a server's.
+ * @restore: and on the way in.
  * @counters: what sysfs shows.
  * @refusals: how often each reason was given.
  * @latencies: how long packets waited, by enum vmb_latency_kind.
@@ -239,6 +245,8 @@ struct vmb_channel {
 	struct vmb_life life;
 	struct vmb_memory memory;
 	struct vmb_watchdog watchdog;
+	struct vmb_save save;
+	struct vmb_restore restore;
 	struct vmb_counters counters;
 	u64 refusals[VMB_REFUSAL_COUNT];
 	struct vmb_latency latencies[VMB_LATENCY_KINDS];
@@ -377,6 +385,9 @@ void vmb_inbound_queue_work(struct vmb_channel *channel);
 struct vmb_channel *vmb_life_caller(struct vmb_channel *channel);
 
 /* transaction.c */
+void vmb_transactions_restore(struct vmb_transactions *transactions,
+			      struct vmb_packet *packet);
+void vmb_transactions_find_free(struct vmb_transactions *transactions);
 int vmb_transactions_create(struct vmb_transactions *transactions, u32 limit);
 void vmb_transactions_destroy(struct vmb_transactions *transactions);
 

@@ -330,6 +330,8 @@ void vmb_life_close(struct vmb_channel *channel)
 	vmb_sub_channels_stop(channel, reason);
 	vmb_life_call_suspend(channel, reason);
 	vmb_inbound_drop_deferred(channel);
+	if (vmb_save_close(channel))
+		vmb_send_hand_over(channel);
 	/* It takes the lock before the wait for the client, see vmb_inbound_stop(). */
 	left = vmb_send_stop(channel, channel->operations->peer_gone(channel));
 	/* What is left needs the peer's word, or the transport's close. */

@@ -106,7 +106,7 @@ int vmb_channel_enable(struct vmb_channel *channel)
 		return -EINVAL;
 	if (channel->refusal_completion_length > channel->maximum_packet_size)
 		return -EMSGSIZE;
-	ret = vmb_life_check_target(channel);
+	ret = vmb_life_check_target(channel) ?: vmb_restore_check(channel);
 	if (ret)
 		return ret;
 	if (channel->operations->peer_gone(channel))
@@ -122,6 +122,7 @@ int vmb_channel_enable(struct vmb_channel *channel)
 		return ret;
 
 	/* The client may send from its first callback on. */
+	vmb_restore_hand_out(channel);
 	vmb_send_accept(channel);
 	ret = vmb_life_begin(channel);
 	if (ret) {
@@ -181,7 +182,8 @@ int vmb_channel_start(struct vmb_channel *channel)
 		return -EDEADLK;
 	spin_lock_irq(&channel->device->lock);
 	spin_lock(&life->lock);
-	if (vmb_sub_channels_are_pausing(channel)) {
+	if (vmb_sub_channels_are_pausing(channel) ||
+	    channel->save.state == VMB_SAVE_BEGUN) {
 		ret = -EBUSY;
 	} else if (life->state != VMB_LIFE_DISABLED) {
 		ret = vmb_flow_step(channel, VMB_FLOW_START);

@@ -36,6 +36,7 @@ static void vmb_life_finish(struct vmb_channel *channel)
 				   VMB_FLOW_RESET_SERVER : VMB_FLOW_RESET_CLIENT));
 	WARN_ON_ONCE(vmb_life_step(channel, VMB_LIFE_FINISHED));
 	WRITE_ONCE(life->stop, VMB_LIFE_STOP_NONE);
+	channel->save.state = VMB_SAVE_NONE;
 	life->worker = NULL;
 	complete_all(&life->disabled);
 	spin_unlock_irq(&life->lock);
@@ -145,6 +146,7 @@ static void vmb_life_run(struct vmb_channel *channel)
 	vmb_life_assert_worker(channel);
 	callbacks = &channel->callbacks;
 	trace_vmb_life(channel->name, "started", 0);
+	vmb_save_thaw(channel);
 	channel->life.suspended = false;
 	vmb_send_start(channel);
 	if (callbacks->started)
@@ -360,6 +362,10 @@ static enum vmb_life_action vmb_life_begin_action(struct vmb_channel *channel)
 	enum vmb_life_action action;
 
 	spin_lock_irq(&life->lock);
+	if (life->lent) {
+		spin_unlock_irq(&life->lock);
+		return VMB_LIFE_DO_NOTHING;
+	}
 	facts = vmb_life_gather_facts(channel);
 	action = vmb_life_decide(&facts);
 	vmb_life_take_first_step(channel, action);

@@ -24,6 +24,7 @@ bool vmb_sub_channel_may_open(const struct vmb_channel *channel);
 void vmb_sub_channels_primary_is_open(struct vmb_channel *primary);
 void vmb_sub_channels_step(struct vmb_channel *primary, enum vmb_flow_event event);
 bool vmb_sub_channels_are_pausing(struct vmb_channel *primary);
+bool vmb_sub_channels_are_enabled(struct vmb_channel *primary);
 bool vmb_sub_channels_are_callers(struct vmb_channel *primary);
 void vmb_sub_channels_wait_for_pause(struct vmb_channel *primary);
 void vmb_sub_channels_stop(struct vmb_channel *primary,
@@ -33,6 +34,18 @@ void vmb_sub_channels_wait_for_end(struct vmb_channel *primary);
 void vmb_sub_channels_end(struct vmb_channel *primary,
 			  enum vmb_channel_stop_reason reason);
 void vmb_sub_channels_orphan(struct vmb_channel *primary);
+
+/* restore.c */
+void vmb_restore_init(struct vmb_restore *restore);
+void vmb_restore_settings_of(const struct vmb_channel *channel,
+			     struct vmb_restore_settings *settings);
+int vmb_restore_check(struct vmb_channel *channel);
+void vmb_restore_hand_out(struct vmb_channel *channel);
+void vmb_restore_give_up(struct vmb_channel *channel);
+
+/* save.c */
+void vmb_save_thaw(struct vmb_channel *channel);
+bool vmb_save_close(struct vmb_channel *channel);
 
 /* close.c */
 bool vmb_life_quiesce(struct vmb_channel *channel);

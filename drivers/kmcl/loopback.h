@@ -35,6 +35,14 @@
  * the client's memory, and the client does not leave before the server has let
  * go. Nobody waits with vmb_loopback_lock held.
  *
+ * The server hands its session over, see include/vmbkmcl/save.h:
+ *					close: detaches itself; the offer is parked
+ *	hears nothing			closed, unprepare: the offer stays, nobody's
+ *					prepare of another server: the offer is its own
+ *					find_peer: it is there already
+ *	hears nothing			open: goes on with the rings as they are
+ * If the client goes while the offer is parked, the offer goes, too.
+ *
  * A sub-channel is a connection of its own, with an offer of its own that has no
  * device: the offer's GUIDs are its primary's, and it has an index.
  */
@@ -151,11 +159,24 @@ struct vmb_loopback_device {
 };
 
 /**
+ * struct vmb_loopback_parked - a session that has no server, or is given to one
+ * @session: number of the save that it is of.
+ * @at: where the rings stand.
+ * @packet_count: inbound packets that the server could hold: so many may be in flight.
+ */
+struct vmb_loopback_parked {
+	u64 session;
+	struct vmb_ring_positions at;
+	u32 packet_count;
+};
+
+/**
  * struct vmb_loopback_offer - an enabled server channel, and its device
  * @dev: the device on our bus; its references keep the offer.
  * @rcu: frees it when no reader asks any more whether the peer is gone.
  * @node: in the list of offers, under vmb_loopback_lock.
- * @channel: the server; not to be touched once @withdrawn.
+ * @channel: the server; not to be touched once @withdrawn. NULL: @is_parked, and the
+ *	server that it was parked by is gone. Changed under vmb_loopback_lock.
  * @type: type GUID; immutable.
  * @instance: instance GUID; immutable.
  * @index: which sub-channel; 0: none. Immutable.
@@ -174,9 +195,15 @@ struct vmb_loopback_device {
  * @client_gone: that client is closing; written under vmb_loopback_lock.
  * @mmio: what it offers beside the rings, with a reference; NULL: nothing. From
  *	prepare to unprepare; written under vmb_loopback_lock.
+ * @is_parked: its server has handed the session over; under vmb_loopback_lock.
+ * @resumes: its server has got it so, and has not opened it yet; under
+ *	vmb_loopback_lock, and the server's worker.
+ * @parked: of either.
+ * @orphaned: withdraws it, when its client goes and there is no server.
  * @memory_owner: the client channel whose GPADLs may be mapped, with a
  *	reference: from open until the closed callback has returned, when the
- *	client itself may be gone for long. Under vmb_loopback_lock.
+ *	client itself may be gone for long; and as long as it is parked. Under
+ *	vmb_loopback_lock.
  *
  * Made by prepare; freed when unprepare, and all others that have a reference to
  * @dev, have dropped it. The server's transport_private.
@@ -200,6 +227,10 @@ struct vmb_loopback_offer {
 	struct vmb_loopback_connection *connection;
 	bool client_gone;
 	struct vmb_loopback_mmio *mmio;
+	bool is_parked;
+	bool resumes;
+	struct vmb_loopback_parked parked;
+	struct work_struct orphaned;
 	struct vmb_channel *memory_owner;
 };
 
@@ -238,6 +269,7 @@ int vmb_loopback_mmio_describe(const struct vmb_loopback_mmio *mmio, u64 *addres
 /* loopback_connection.c */
 extern struct list_head vmb_loopback_offers;
 extern struct list_head vmb_loopback_clients;
+extern struct workqueue_struct *vmb_loopback_orphans;
 void vmb_loopback_side_init(struct vmb_loopback_side *side);
 void vmb_loopback_side_attach(struct vmb_loopback_side *side,
 			      struct vmb_channel *channel);
@@ -250,6 +282,8 @@ void vmb_loopback_tell_clients(struct vmb_loopback_offer *offer);
 int vmb_loopback_ask(struct vmb_loopback_client *client);
 void vmb_loopback_client_disconnect(struct vmb_loopback_client *client);
 void vmb_loopback_server_disconnect(struct vmb_loopback_offer *offer);
+
+void vmb_loopback_orphan_memory(struct vmb_loopback_offer *offer);
 
 /* loopback_client.c */
 extern const struct vmb_channel_transport_operations vmb_loopback_client_operations;
@@ -265,6 +299,13 @@ struct vmb_loopback_offer *vmb_loopback_offer_make(struct vmb_channel *server,
 						   const guid_t *instance);
 void vmb_loopback_offer_announce(struct vmb_loopback_offer *offer);
 void vmb_loopback_offer_withdraw(struct vmb_loopback_offer *offer);
+
+/* loopback_handover.c */
+void vmb_loopback_park(struct vmb_loopback_offer *offer);
+struct vmb_loopback_offer *vmb_loopback_take_over(struct vmb_channel *server,
+						  const guid_t *type,
+						  const guid_t *instance);
+int vmb_loopback_resume(struct vmb_loopback_offer *offer);
 
 /* loopback_server.c */
 extern const struct vmb_channel_transport_operations vmb_loopback_server_operations;

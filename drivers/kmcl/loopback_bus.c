@@ -201,6 +201,16 @@ static void vmb_loopback_offer_add(struct work_struct *work)
 			&offer->instance, ERR_PTR(ret));
 }
 
+/* Neither server nor client is left. */
+static void vmb_loopback_offer_orphaned(struct work_struct *work)
+{
+	struct vmb_loopback_offer *offer = container_of(work, struct vmb_loopback_offer,
+							orphaned);
+
+	vmb_loopback_orphan_memory(offer);
+	vmb_loopback_offer_withdraw(offer);
+}
+
 /* Is the same offered by somebody else? */
 static bool vmb_loopback_offer_exists(const struct vmb_loopback_offer *new)
 {
@@ -246,6 +256,7 @@ struct vmb_loopback_offer *vmb_loopback_offer_make(struct vmb_channel *server,
 	offer->index = vmb_channel_sub_channel_index(server);
 	offer->pipe = server->server_flags & VMB_SERVER_CHANNEL_INIT_FLAG_OFFER_AS_PIPE;
 	INIT_WORK(&offer->announce, vmb_loopback_offer_add);
+	INIT_WORK(&offer->orphaned, vmb_loopback_offer_orphaned);
 	device_initialize(&offer->dev);
 	offer->dev.bus = &vmb_loopback_bus;
 	offer->dev.parent = vmb_loopback_root;
@@ -308,20 +319,29 @@ int vmb_loopback_bus_init(void)
 {
 	int ret;
 
+	vmb_loopback_orphans = alloc_workqueue("vmb_loopback", WQ_UNBOUND, 0);
+	if (!vmb_loopback_orphans)
+		return -ENOMEM;
 	vmb_loopback_root = root_device_register(VMB_LOOPBACK_NAME);
-	if (IS_ERR(vmb_loopback_root))
+	if (IS_ERR(vmb_loopback_root)) {
+		destroy_workqueue(vmb_loopback_orphans);
 		return PTR_ERR(vmb_loopback_root);
+	}
 	vmb_loopback_device_init(&vmb_loopback_root_device, vmb_loopback_root,
 				 &guid_null, &guid_null);
 	ret = bus_register(&vmb_loopback_bus);
-	if (ret)
+	if (ret) {
 		root_device_unregister(vmb_loopback_root);
+		destroy_workqueue(vmb_loopback_orphans);
+	}
 	return ret;
 }
 
 /* No driver is registered and no channel allocated: they pin the module. */
 void vmb_loopback_bus_exit(void)
 {
+	/* The last client may have left an offer behind. */
+	destroy_workqueue(vmb_loopback_orphans);
 	bus_unregister(&vmb_loopback_bus);
 	vmb_transport_device_release(&vmb_loopback_root_device.transport);
 	root_device_unregister(vmb_loopback_root);

@@ -16,6 +16,8 @@
 DEFINE_MUTEX(vmb_loopback_lock);
 LIST_HEAD(vmb_loopback_offers);
 LIST_HEAD(vmb_loopback_clients);
+/* Withdraws offers that have neither server nor client. */
+struct workqueue_struct *vmb_loopback_orphans;
 
 /* One side of a connection. */
 
@@ -58,6 +60,19 @@ void vmb_loopback_wait(struct vmb_channel *channel, struct completion *completio
 	while (!wait_for_completion_timeout(completion, VMB_LOOPBACK_WARN_PERIOD))
 		dev_warn(channel->dev, "%s: waiting for the server's driver %s\n",
 			 vmb_channel_label(channel), what);
+}
+
+/* The closed callback has returned: nobody asks for that client's memory. */
+void vmb_loopback_orphan_memory(struct vmb_loopback_offer *offer)
+{
+	struct vmb_channel *owner;
+
+	mutex_lock(&vmb_loopback_lock);
+	owner = offer->memory_owner;
+	offer->memory_owner = NULL;
+	mutex_unlock(&vmb_loopback_lock);
+	if (owner)
+		kobject_put(&owner->kobject);
 }
 
 /* Matching. */
@@ -172,27 +187,6 @@ int vmb_loopback_ask(struct vmb_loopback_client *client)
 	return 0;
 }
 
-/* Give up a connection; afterwards all of it is the client's alone. */
-void vmb_loopback_client_disconnect(struct vmb_loopback_client *client)
-{
-	struct vmb_loopback_connection *connection = &client->connection;
-	struct vmb_loopback_offer *offer;
-
-	vmb_loopback_side_detach(&connection->client);
-	mutex_lock(&vmb_loopback_lock);
-	offer = connection->offer;
-	if (offer) {
-		WRITE_ONCE(offer->client_gone, true);
-		vmb_channel_peer_gone(offer->channel);
-	}
-	mutex_unlock(&vmb_loopback_lock);
-	vmb_loopback_wait(client->channel, &connection->disconnected,
-			  "to complete its packets");
-	/* What was signalled in between has nobody left to run for. */
-	tasklet_kill(&connection->client.tasklet);
-	tasklet_kill(&connection->server.tasklet);
-}
-
 /*
  * The server lets go of the client that asked or had joined. An answer that was
  * not given is no.
@@ -215,4 +209,41 @@ void vmb_loopback_server_disconnect(struct vmb_loopback_offer *offer)
 	}
 	/* The client may be gone as soon as the lock is. */
 	complete_all(&connection->disconnected);
+}
+
+/*
+ * The client goes while the session waits for its next server. If the last one has left
+ * already, nobody else withdraws the offer.
+ */
+static void vmb_loopback_end_parked(struct vmb_loopback_offer *offer)
+{
+	lockdep_assert_held(&vmb_loopback_lock);
+	vmb_loopback_server_disconnect(offer);
+	offer->is_parked = false;
+	if (!offer->channel)
+		queue_work(vmb_loopback_orphans, &offer->orphaned);
+}
+
+/* Give up a connection; afterwards all of it is the client's alone. */
+void vmb_loopback_client_disconnect(struct vmb_loopback_client *client)
+{
+	struct vmb_loopback_connection *connection = &client->connection;
+	struct vmb_loopback_offer *offer;
+
+	vmb_loopback_side_detach(&connection->client);
+	mutex_lock(&vmb_loopback_lock);
+	offer = connection->offer;
+	if (offer) {
+		WRITE_ONCE(offer->client_gone, true);
+		if (offer->is_parked)
+			vmb_loopback_end_parked(offer);
+		else
+			vmb_channel_peer_gone(offer->channel);
+	}
+	mutex_unlock(&vmb_loopback_lock);
+	vmb_loopback_wait(client->channel, &connection->disconnected,
+			  "to complete its packets");
+	/* What was signalled in between has nobody left to run for. */
+	tasklet_kill(&connection->client.tasklet);
+	tasklet_kill(&connection->server.tasklet);
 }

@@ -43,7 +43,14 @@ static int vmb_loopback_server_prepare(struct vmb_channel *channel,
 		type = vmb_channel_target_type(channel);
 		instance = vmb_channel_target_instance(channel);
 	}
-	offer = vmb_loopback_offer_make(channel, type, instance);
+	if (channel->restore.state == VMB_RESTORE_COMPLETE)
+		offer = vmb_loopback_take_over(channel, type, instance);
+	else
+		offer = vmb_loopback_offer_make(channel, type, instance);
+	if (offer == ERR_PTR(-ESTALE))
+		dev_err(channel->dev,
+			"%s: the session of {%pUl} {%pUl} that was saved is over, or went on without this server\n",
+			vmb_channel_label(channel), type, instance);
 	if (offer == ERR_PTR(-EEXIST))
 		dev_err(channel->dev,
 			"%s: another server offers {%pUl} {%pUl} already\n",
@@ -55,19 +62,6 @@ static int vmb_loopback_server_prepare(struct vmb_channel *channel,
 	return 0;
 }
 
-/* The closed callback has returned: nobody asks for that client's memory. */
-static void vmb_loopback_orphan_memory(struct vmb_loopback_offer *offer)
-{
-	struct vmb_channel *owner;
-
-	mutex_lock(&vmb_loopback_lock);
-	owner = offer->memory_owner;
-	offer->memory_owner = NULL;
-	mutex_unlock(&vmb_loopback_lock);
-	if (owner)
-		kobject_put(&owner->kobject);
-}
-
 static void vmb_loopback_server_unprepare(struct vmb_channel *channel)
 {
 	struct vmb_loopback_offer *offer = vmb_channel_transport_private(channel);
@@ -75,6 +69,12 @@ static void vmb_loopback_server_unprepare(struct vmb_channel *channel)
 	/* Somebody may have asked, and got no answer. */
 	mutex_lock(&vmb_loopback_lock);
 	offer->available = false;
+	if (offer->is_parked) {
+		offer->channel = NULL;
+		vmb_channel_set_transport_private(channel, NULL);
+		mutex_unlock(&vmb_loopback_lock);
+		return;
+	}
 	if (offer->connection)
 		vmb_loopback_server_disconnect(offer);
 	vmb_channel_set_transport_private(channel, NULL);
@@ -102,7 +102,14 @@ static bool vmb_loopback_server_find_peer(struct vmb_channel *channel)
 	struct vmb_loopback_offer *offer = vmb_channel_transport_private(channel);
 	bool asked;
 
-	vmb_loopback_orphan_memory(offer);
+	mutex_lock(&vmb_loopback_lock);
+	/* A client that had joined another server can go before this one opens. */
+	if (offer->connection && offer->client_gone)
+		vmb_loopback_server_disconnect(offer);
+	asked = offer->connection;
+	mutex_unlock(&vmb_loopback_lock);
+	if (!asked)
+		vmb_loopback_orphan_memory(offer);
 	mutex_lock(&vmb_loopback_lock);
 	asked = offer->connection;
 	if (!asked && !offer->available) {
@@ -132,16 +139,20 @@ static int vmb_loopback_server_open(struct vmb_channel *channel)
 	struct vmb_loopback_offer *offer = vmb_channel_transport_private(channel);
 	struct vmb_loopback_connection *connection = offer->connection;
 	struct vmb_loopback_client *client;
+	bool resumes = offer->resumes;
 	int ret;
 
-	/* It waits for our answer, so all of it stays. */
+	/* It waits for us to answer, or to let go, so all of it stays. */
 	client = container_of(connection, struct vmb_loopback_client, connection);
-	ret = vmb_loopback_server_attach(channel, connection);
+	if (resumes)
+		ret = vmb_loopback_resume(offer);
+	else
+		ret = vmb_loopback_server_attach(channel, connection);
 	mutex_lock(&vmb_loopback_lock);
 	if (ret) {
 		connection->error = ret;
 		vmb_loopback_server_disconnect(offer);
-	} else {
+	} else if (!resumes) {
 		kobject_get(&client->channel->kobject);
 		offer->memory_owner = client->channel;
 	}
@@ -179,7 +190,10 @@ static int vmb_loopback_server_close(struct vmb_channel *channel)
 
 	vmb_loopback_side_detach(&offer->connection->server);
 	mutex_lock(&vmb_loopback_lock);
-	vmb_loopback_server_disconnect(offer);
+	if (vmb_channel_is_handed_over(channel) && !offer->client_gone)
+		vmb_loopback_park(offer);
+	else
+		vmb_loopback_server_disconnect(offer);
 	mutex_unlock(&vmb_loopback_lock);
 	return 0;
 }

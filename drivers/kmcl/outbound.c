@@ -332,6 +332,47 @@ void vmb_outbound_open(struct vmb_channel *channel)
 }
 
 /*
+ * The channel is paused, and nothing is read: from here on nothing is written either,
+ * nor sent. -EBUSY: a completion still waits for room; -ENODEV: the ring is lost.
+ */
+int vmb_outbound_freeze(struct vmb_channel *channel)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+	struct vmb_queue_entry *entry;
+	int ret = 0;
+
+	vmb_life_assert_worker(channel);
+	spin_lock_irq(&outbound->lock);
+	if (outbound->writer.lost != VMB_REFUSAL_NONE)
+		ret = -ENODEV;
+	list_for_each_entry(entry, &outbound->queue, node)
+		if (!ret && entry->kind == VMB_QUEUE_COMPLETION)
+			ret = -EBUSY;
+	if (!ret) {
+		vmb_outbound_publish(channel);
+		/* Who goes on with the ring asks anew. */
+		vmb_ring_writer_wait_for_room(&outbound->writer, 0);
+		outbound->open = false;
+		WRITE_ONCE(outbound->accepting, false);
+	}
+	spin_unlock_irq(&outbound->lock);
+	return ret;
+}
+
+/* As it was before. */
+void vmb_outbound_thaw(struct vmb_channel *channel)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+
+	vmb_life_assert_worker(channel);
+	spin_lock_irq(&outbound->lock);
+	outbound->open = true;
+	WRITE_ONCE(outbound->accepting, true);
+	spin_unlock_irq(&outbound->lock);
+	vmb_outbound_flush(channel);
+}
+
+/*
  * Ring and transport are about to go: nobody touches them after this. What
  * waited in the queue is dropped, and counted: completions only, for sends were
  * stopped before. If the client still holds packets and this is @for_good,

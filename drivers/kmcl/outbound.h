@@ -61,6 +61,8 @@ bool vmb_outbound_flush_queue(struct vmb_channel *channel);
 void vmb_outbound_lost(struct vmb_channel *channel);
 void vmb_outbound_say_lost(struct vmb_channel *channel);
 void vmb_outbound_flush(struct vmb_channel *channel);
+int vmb_outbound_freeze(struct vmb_channel *channel);
+void vmb_outbound_thaw(struct vmb_channel *channel);
 void vmb_outbound_begin_batch(struct vmb_channel *channel);
 bool vmb_outbound_end_batch(struct vmb_channel *channel);
 bool vmb_outbound_take_free(struct vmb_channel *channel);
@@ -89,6 +91,12 @@ void vmb_send_keep(struct vmb_channel *channel);
 u32 vmb_send_fail(struct vmb_channel *channel, int status);
 enum vmb_send_state vmb_send_abandon(struct vmb_packet *packet, bool recall,
 				     bool gone);
+
+void vmb_send_hand_over(struct vmb_channel *channel);
+void vmb_send_restore(struct vmb_channel *channel, struct list_head *packets);
+
+/* synchronous.c */
+bool vmb_packet_is_synchronous(const struct vmb_packet *packet);
 
 /* The packet object goes back to the pool. */
 static inline void vmb_outbound_recycle(struct vmb_channel *channel,

@@ -219,6 +219,23 @@ bool vmb_ring_writer_has_room(const struct vmb_ring_writer *writer, u32 size);
 u32 vmb_ring_writer_free(struct vmb_ring_writer *writer);
 u32 vmb_ring_writer_unread(const struct vmb_ring_writer *writer);
 
+/**
+ * struct vmb_ring_positions - where one end of a pair of rings stands, at rest
+ * @read_index: where it reads next; the peer knows.
+ * @write_index: where it writes next; the peer knows.
+ * @peer_read_index: how far the peer is known to have read what it has written.
+ */
+struct vmb_ring_positions {
+	u32 read_index;
+	u32 write_index;
+	u32 peer_read_index;
+};
+
+void vmb_ring_reader_resume(struct vmb_ring_reader *reader,
+			    const struct vmb_ring_positions *at);
+void vmb_ring_writer_resume(struct vmb_ring_writer *writer,
+			    const struct vmb_ring_positions *at);
+
 /* Bytes written and not yet shown to the peer. */
 static inline u32 vmb_ring_writer_uncommitted(const struct vmb_ring_writer *writer)
 {

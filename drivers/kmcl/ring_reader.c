@@ -53,6 +53,22 @@ void vmb_ring_reader_init(struct vmb_ring_reader *reader,
 }
 
 /**
+ * vmb_ring_reader_resume() - go on where another reader of the ring has stopped
+ * @reader: just initialised.
+ * @at: where that was; its word, not the peer's.
+ *
+ * Context: Any.
+ */
+void vmb_ring_reader_resume(struct vmb_ring_reader *reader,
+			    const struct vmb_ring_positions *at)
+{
+	reader->read_index = at->read_index;
+	reader->published_index = at->read_index;
+	reader->write_index = at->read_index;
+	reader->limit = at->read_index;
+}
+
+/**
  * vmb_ring_reader_take_overlong() - take completions over maximum_payload, too
  * @reader: the ring's reading end.
  * @buffer: aligned to 8 bytes; gets the payload of such a completion, until the

@@ -43,6 +43,24 @@ void vmb_ring_writer_init(struct vmb_ring_writer *writer,
 }
 
 /**
+ * vmb_ring_writer_resume() - go on where another writer of the ring has stopped
+ * @writer: just initialised.
+ * @at: where that was, and nobody waited for room then; its word, not the peer's.
+ *
+ * Context: Any.
+ */
+void vmb_ring_writer_resume(struct vmb_ring_writer *writer,
+			    const struct vmb_ring_positions *at)
+{
+	writer->write_index = at->write_index;
+	writer->published_index = at->write_index;
+	writer->read_index = at->peer_read_index;
+	writer->room = writer->ring.size - vmb_ring_distance(&writer->ring,
+							     at->peer_read_index,
+							     at->write_index);
+}
+
+/**
  * vmb_ring_packet_size() - room that a packet takes in a ring
  * @ranges_length: bytes of its range list.
  * @payload_length: bytes of its payload, without padding.

@@ -42,7 +42,7 @@ void vmb_send_hold(struct vmb_channel *channel)
 
 /* End what the peer has never seen. */
 static void vmb_send_end_unsent(struct vmb_channel *channel,
-				struct list_head *from)
+				struct list_head *from, int status)
 {
 	struct vmb_queue_entry *entry, *next;
 
@@ -53,7 +53,7 @@ static void vmb_send_end_unsent(struct vmb_channel *channel,
 		list_del_init(&entry->node);
 		vmb_send_end(channel,
 			     container_of(entry, struct vmb_packet, queue),
-			     -ENODEV);
+			     status);
 	}
 }
 
@@ -94,8 +94,8 @@ static bool vmb_send_stop_locked(struct vmb_channel *channel, bool all)
 	WRITE_ONCE(outbound->accepting, false);
 	outbound->sending = false;
 	outbound->direct = false;
-	vmb_send_end_unsent(channel, &outbound->held);
-	vmb_send_end_unsent(channel, &outbound->queue);
+	vmb_send_end_unsent(channel, &outbound->held, -ENODEV);
+	vmb_send_end_unsent(channel, &outbound->queue, -ENODEV);
 	return vmb_send_end_sent(channel, all, -ENODEV) && !all;
 }
 
@@ -116,6 +116,57 @@ bool vmb_send_stop(struct vmb_channel *channel, bool all)
 	/* The peer was told how much room the head of the queue waits for. */
 	vmb_outbound_flush(channel);
 	return left;
+}
+
+/*
+ * Another channel will go on with all that was sent: here it ends. It is a server's,
+ * and so has no external data.
+ */
+void vmb_send_hand_over(struct vmb_channel *channel)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+	struct vmb_transactions *transactions = &outbound->transactions;
+	unsigned long flags;
+	u32 i;
+
+	vmb_life_assert_worker(channel);
+	spin_lock_irqsave(&outbound->lock, flags);
+	vmb_send_end_unsent(channel, &outbound->held, -ECANCELED);
+	vmb_send_end_unsent(channel, &outbound->queue, -ECANCELED);
+	for (i = 0; i < transactions->count; i++) {
+		struct vmb_packet *packet = transactions->table[i].packet;
+
+		if (!packet)
+			continue;
+		transactions->table[i].packet = NULL;
+		vmb_send_end(channel, packet, -ECANCELED);
+	}
+	vmb_outbound_unlock(channel, flags);
+}
+
+/*
+ * Goes on with what another channel has sent, in its order. Before the channel is
+ * enabled: nothing else was sent.
+ */
+void vmb_send_restore(struct vmb_channel *channel, struct list_head *packets)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+	struct vmb_packet *packet, *next;
+
+	spin_lock_irq(&outbound->lock);
+	list_for_each_entry_safe(packet, next, packets, queue.node) {
+		channel->counters.sends++;
+		if (packet->transaction_id) {
+			list_del_init(&packet->queue.node);
+			packet->state = VMB_SEND_SENT;
+			vmb_transactions_restore(&outbound->transactions, packet);
+		} else {
+			channel->counters.sends_queued++;
+			list_move_tail(&packet->queue.node, &outbound->held);
+		}
+	}
+	vmb_transactions_find_free(&outbound->transactions);
+	spin_unlock_irq(&outbound->lock);
 }
 
 /*

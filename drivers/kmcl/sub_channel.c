@@ -271,6 +271,17 @@ void vmb_sub_channels_wait_until_quiesced(struct vmb_channel *primary)
 	}
 }
 
+/* Is one of them enabled? */
+bool vmb_sub_channels_are_enabled(struct vmb_channel *primary)
+{
+	struct vmb_channel *channel;
+
+	channel = vmb_sub_channel_find(primary, vmb_sub_channel_is_enabled);
+	if (channel)
+		kobject_put(&channel->kobject);
+	return channel;
+}
+
 /* Those that were stopped have said their last word. */
 void vmb_sub_channels_wait_for_end(struct vmb_channel *primary)
 {

@@ -66,6 +66,12 @@ static void vmb_synchronous_routine(struct vmb_packet *packet,
 	kref_put(&request->references, vmb_synchronous_release);
 }
 
+/* Is it the library's own, of a synchronous request? */
+bool vmb_packet_is_synchronous(const struct vmb_packet *packet)
+{
+	return packet->routine == vmb_synchronous_routine;
+}
+
 static struct vmb_synchronous *vmb_synchronous_make(struct vmb_channel *channel,
 						    u32 room)
 {

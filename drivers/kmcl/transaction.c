@@ -35,6 +35,34 @@ int vmb_transactions_create(struct vmb_transactions *transactions, u32 limit)
 	return 0;
 }
 
+/*
+ * A packet that another channel has sent, and whose completion comes here, with the id
+ * that the peer knows. To be followed by vmb_transactions_find_free(). The slot is
+ * nobody's.
+ */
+void vmb_transactions_restore(struct vmb_transactions *transactions,
+			      struct vmb_packet *packet)
+{
+	packet->slot = packet->transaction_id & (transactions->count - 1);
+	transactions->table[packet->slot].packet = packet;
+	transactions->table[packet->slot].id = packet->transaction_id;
+	transactions->room--;
+}
+
+/* All slots are free but those of packets that were restored. */
+void vmb_transactions_find_free(struct vmb_transactions *transactions)
+{
+	u32 i = transactions->count;
+
+	transactions->free = VMB_NO_SLOT;
+	while (i--) {
+		if (transactions->table[i].packet)
+			continue;
+		transactions->table[i].next_free = transactions->free;
+		transactions->free = i;
+	}
+}
+
 void vmb_transactions_destroy(struct vmb_transactions *transactions)
 {
 	kvfree(transactions->table);

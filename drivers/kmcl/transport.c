@@ -279,3 +279,55 @@ int vmb_channel_attach_rings(struct vmb_channel *channel,
 	return 0;
 }
 EXPORT_SYMBOL_GPL(vmb_channel_attach_rings);
+
+/**
+ * vmb_channel_resume_rings() - rings that another channel has used until now
+ * @channel: the channel, being opened.
+ * @inbound: as for vmb_channel_attach_rings(), but for what is in it.
+ * @outbound: likewise.
+ * @at: where that channel has stopped.
+ *
+ * Context: process context.
+ * Return: as vmb_channel_attach_rings().
+ */
+int vmb_channel_resume_rings(struct vmb_channel *channel,
+			     const struct vmb_ring *inbound,
+			     const struct vmb_ring *outbound,
+			     const struct vmb_ring_positions *at)
+{
+	int ret;
+
+	ret = vmb_channel_attach_rings(channel, inbound, outbound);
+	if (ret)
+		return ret;
+	vmb_ring_reader_resume(&channel->inbound.reader, at);
+	vmb_ring_writer_resume(&channel->outbound.writer, at);
+	return 0;
+}
+
+/**
+ * vmb_channel_ring_positions() - where a channel has stopped
+ * @channel: a channel that stands still.
+ * @at: gets it.
+ *
+ * Context: process context.
+ */
+void vmb_channel_ring_positions(const struct vmb_channel *channel,
+				struct vmb_ring_positions *at)
+{
+	at->read_index = channel->inbound.reader.read_index;
+	at->write_index = channel->outbound.writer.write_index;
+	at->peer_read_index = channel->outbound.writer.read_index;
+}
+
+/**
+ * vmb_channel_is_handed_over() - is the peer to notice nothing of the close
+ * @channel: a channel that is being closed, or disabled after that.
+ *
+ * Context: process context, in the transport's operations.
+ * Return: whether the peer's next channel goes on with the rings as they are.
+ */
+bool vmb_channel_is_handed_over(const struct vmb_channel *channel)
+{
+	return READ_ONCE(channel->save.state) == VMB_SAVE_HANDED_OVER;
+}

@@ -180,6 +180,13 @@ void *vmb_channel_transport_private(const struct vmb_channel *channel);
 int vmb_channel_attach_rings(struct vmb_channel *channel,
 			     const struct vmb_ring *inbound,
 			     const struct vmb_ring *outbound);
+int vmb_channel_resume_rings(struct vmb_channel *channel,
+			     const struct vmb_ring *inbound,
+			     const struct vmb_ring *outbound,
+			     const struct vmb_ring_positions *at);
+void vmb_channel_ring_positions(const struct vmb_channel *channel,
+				struct vmb_ring_positions *at);
+bool vmb_channel_is_handed_over(const struct vmb_channel *channel);
 void vmb_channel_interrupt(struct vmb_channel *channel);
 void vmb_channel_peer_arrived(struct vmb_channel *channel);
 void vmb_channel_peer_gone(struct vmb_channel *channel);

@@ -116,7 +116,8 @@ typedef void (*vmb_channel_pnp_failure_fn)(struct vmb_channel *channel,
  *	completion is malformed;
  *	-EMSGSIZE: it was sent before the channel was open, and the ring cannot
  *	hold it; -EIO: the channel went, and the peer may still write to the packet's
- *	external data, which must never be freed.
+ *	external data, which must never be freed; -ECANCELED: a server's, which has
+ *	handed it over, see vmb_channel_save_begin().
  * @buffer: payload of the completion, 8-aligned; valid during the call only.
  *	NULL if there is none.
  * @buffer_length: bytes of @buffer, a multiple of 8: up to 7 of them are the

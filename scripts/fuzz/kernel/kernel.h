@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <sys/types.h>
 
+typedef u8 __u8;
 typedef unsigned int gfp_t;
 typedef u64 phys_addr_t;
 typedef u64 dma_addr_t;
@@ -26,6 +27,7 @@ typedef u64 dma_addr_t;
 #define SZ_64K			0x10000u
 #define SZ_2M			0x200000u
 #define SZ_4M			0x400000u
+#define SZ_64M			0x4000000u
 #define BIT(bit)		(1ul << (bit))
 #define GENMASK(high, low)	((~0ul >> (63 - (high))) & ~0ul << (low))
 #define U64_MAX			UINT64_MAX
@@ -78,6 +80,50 @@ static inline u32 roundup_pow_of_two(u32 x)
 static inline void le32_add_cpu(__le32 *to, u32 value)
 {
 	*to += value;
+}
+
+#define BITS_TO_LONGS(bits)	DIV_ROUND_UP(bits, 8 * sizeof(long))
+
+static inline bool __test_and_set_bit(u32 bit, unsigned long *bits)
+{
+	unsigned long mask = BIT(bit % (8 * sizeof(long)));
+	unsigned long *word = bits + bit / (8 * sizeof(long));
+	bool was = *word & mask;
+
+	*word |= mask;
+	return was;
+}
+
+static inline const void *memchr_inv(const void *from, int byte, size_t size)
+{
+	const u8 *at = from;
+
+	for (; size; size--, at++)
+		if (*at != (u8)byte)
+			return at;
+	return NULL;
+}
+
+/* The usual polynomial, a bit at a time. */
+static inline u32 crc32_le(u32 crc, const u8 *bytes, size_t size)
+{
+	u32 bit;
+
+	while (size--) {
+		crc ^= *bytes++;
+		for (bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
+	}
+	return crc;
+}
+
+/* Chance is the input's. */
+static inline void get_random_bytes(void *to, size_t size)
+{
+	static u64 number;
+
+	number++;
+	memcpy(to, &number, min(size, sizeof(number)));
 }
 
 #define ERR_PTR(error)		((void *)(long)(error))

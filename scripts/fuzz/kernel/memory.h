@@ -17,6 +17,7 @@ void *kernel_allocate(size_t size, gfp_t flags, bool zeroed);
 void kernel_free(const void *memory);
 
 #define kmalloc(size, flags)		kernel_allocate(size, flags, false)
+#define kvmalloc(size, flags)		kernel_allocate(size, flags, false)
 #define kzalloc(size, flags)		kernel_allocate(size, flags, true)
 #define kvzalloc(size, flags)		kernel_allocate(size, flags, true)
 #define kvcalloc(count, size, flags) \

@@ -261,6 +261,16 @@ static inline bool guid_equal(const guid_t *one, const guid_t *other)
 	return !memcmp(one, other, sizeof(*one));
 }
 
+static inline void import_guid(guid_t *to, const u8 *from)
+{
+	memcpy(to, from, sizeof(*to));
+}
+
+static inline void export_guid(u8 *to, const guid_t *from)
+{
+	memcpy(to, from, sizeof(*from));
+}
+
 static inline bool guid_is_null(const guid_t *guid)
 {
 	return guid_equal(guid, &(guid_t) {});
