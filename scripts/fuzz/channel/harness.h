@@ -88,6 +88,10 @@
 	X(closed_framing_lost)			\
 	X(close_not_clean)			\
 	X(no_memory)				\
+	X(restore_refused)			\
+	X(restore_taken)			\
+	X(saved)				\
+	X(restored_again)			\
 	X(fair_crossed)				\
 	X(fair_external_crossed)		\
 	X(fair_answered)			\
@@ -275,5 +279,6 @@ void sleep_act(struct end *one, struct end *other);
 /* The parts. */
 void fuzz_hostile(void);
 void fuzz_fair(void);
+void fuzz_restore(void);
 
 #endif

@@ -23,8 +23,13 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 /* The first byte says which part is tried. */
 int LLVMFuzzerTestOneInput(const u8 *bytes, size_t size)
 {
+	u8 part;
+
 	input_begin(bytes, size);
-	if (take() % 2)
+	part = take();
+	if (part % 16 == 2)
+		fuzz_restore();
+	else if (part % 2)
 		fuzz_fair();
 	else
 		fuzz_hostile();

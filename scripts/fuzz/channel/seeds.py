@@ -13,7 +13,7 @@ import os
 import random
 import sys
 
-HOSTILE, FAIR = 0, 1
+HOSTILE, FAIR, RESTORE = 0, 1, 2
 SERVER, DMA, RAW, ISOLATED, MEDDLES, MERGE, CONTEXT, SHORT = (1 << n for n in range(8))
 SHARES, KEEPS, SLAB, RESERVED = 8, 1, 2, 4
 # Both rings of 64 KiB; packets of up to 64 bytes; 20,000 bytes in 2 ranges.
@@ -110,6 +110,12 @@ def crafted():
     yield "slab", start(0, SLAB) + bytes([REQUEST, 3, 8, 3, 29, 0, 29, 0])
     yield "peer-gone", start() + send(1, 1) + bytes([PEER, 15, 14, WORK])
     yield "refuses", bytes([HOSTILE, 0, LARGE, 0, 3, 0, ARRANGE, 0x61, WORK])
+    # States of several shapes: as they are, with a byte changed, cut short.
+    for shape in range(12):
+        yield f"restore-{shape}", bytes([RESTORE, 0, shape, 0]) + bytes([40] * 8) + \
+            bytes([0x40, shape, 0]) + bytes([9] * 8) + \
+            bytes([0, shape, 1, 60 + shape, 0, 1, 0, shape | 0x20, 0, 120, 0]) + \
+            bytes([0, shape | 0x40, 0]) + bytes([9] * 8) + bytes([0, shape | 0x80, 0])
     yield "fails", bytes([HOSTILE, 0, LARGE, 0, 3, 0, ARRANGE, 0x41, WORK])
 
 
