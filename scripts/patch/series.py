@@ -25,6 +25,7 @@ PLACES = (
 INCLUDES = (
     (r'#include <vmbkmcl', "#include <linux/vmbkmcl"),
     (r'#include "\.\./\.\./drivers/kmcl/', '#include "../../'),
+    (r'#include "\.\./\.\./drivers/clients/', '#include "../../clients/'),
 )
 ABI = {"sysfs-vmbkmcl": "sysfs-bus-vmbkmcl", "debugfs-vmbkmcl": "debugfs-vmbkmcl",
        "module-parameters": "sysfs-module-vmbkmcl"}
@@ -163,7 +164,7 @@ def series(tree):
         tree.write(f"{FOLDER}/Makefile", makefile_of(kbuild, version, parts))
         tree.write(f"{FOLDER}/Kconfig", kconfig_of(kconfig, parts))
 
-    tree.add(files("include/*.h") + files("include/vmbkmcl/*.h"))
+    tree.add(files("include/*.h") + files("include/vmbkmcl*/*.h"))
     tree.change("MAINTAINERS", lambda text: maintainers(tree, text))
     tree.commit("vmbkmcl: what drivers of VMBus devices include", """
         The interface of a library with which a driver for a VMBus device is written the
