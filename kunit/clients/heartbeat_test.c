@@ -5,6 +5,7 @@
  * whose answer shows that the client goes on, and has said nothing in between.
  */
 #include <kunit/test.h>
+#include <linux/delay.h>
 #include <linux/string.h>
 
 #include "../../drivers/clients/heartbeat/heartbeat_protocol.h"
@@ -215,12 +216,52 @@ static void test_long_beats(struct kunit *test)
 	expect_beat(test, 1);
 }
 
+static bool client_holds_all(const struct vmb_packet_pool *pool)
+{
+	u32 i;
+
+	for (i = 0; i < pool->count; i++)
+		if (!vmb_packet_is_with_client(pool->memory[i]))
+			return false;
+	return true;
+}
+
+/* A host that asks and reads no answers: the client takes no memory for them all. */
+static void test_answers_are_not_read(struct kunit *test)
+{
+	struct vmb_channel *channel = client_channel(host);
+	struct ic_heartbeat beat = { .header.type = cpu_to_le16(IC_TYPE_HEARTBEAT) };
+	const u32 count = 2 * (channel->pool.count + host->server->channel->pool.count);
+	unsigned long end = jiffies + CLIENT_PATIENCE;
+	u8 *message = kunit_kzalloc(test, CLIENT_MESSAGE_SIZE, GFP_KERNEL);
+	u32 i;
+
+	KUNIT_ASSERT_NOT_NULL(test, message);
+	memcpy(message, &beat, sizeof(beat));
+	WRITE_ONCE(host->keeps, true);
+	for (i = 0; i < count; i++)
+		client_host_send(host, message, CLIENT_MESSAGE_SIZE);
+	/* Either it holds all that it has room for, or it has answered all. */
+	while (!client_holds_all(&channel->pool) &&
+	       READ_ONCE(channel->counters.received) < count && time_before(jiffies, end))
+		usleep_range(100, 200);
+	KUNIT_EXPECT_TRUE(test, client_holds_all(&channel->pool));
+	KUNIT_EXPECT_LE(test, READ_ONCE(channel->outbound.allocated), channel->pool.count);
+	client_host_complete_kept(host);
+	for (i = 0; i < count; i++)
+		client_host_next(host);
+	client_host_expect_silence(host);
+	KUNIT_EXPECT_EQ(test, counter(test, "lost"), 0);
+	expect_beat(test, 1);
+}
+
 static struct kunit_case heartbeat_cases[] = {
 	KUNIT_CASE(test_newest_of_both),
 	KUNIT_CASE(test_no_version_is_agreed),
 	KUNIT_CASE(test_counts),
 	KUNIT_CASE(test_lengths),
 	KUNIT_CASE(test_long_beats),
+	KUNIT_CASE(test_answers_are_not_read),
 	{}
 };
 

@@ -132,17 +132,33 @@ static u32 heartbeat_answer(struct heartbeat *heartbeat, void *buffer, u32 lengt
 	return answer;
 }
 
-static void heartbeat_send(struct heartbeat *heartbeat, const void *answer,
+/* The answer is in the ring, or the channel goes. */
+static void heartbeat_sent(struct vmb_packet *answer, void *callback_context, int status,
+			   const void *buffer, u32 buffer_length)
+{
+	vmb_channel_packet_complete(callback_context, NULL, 0);
+	vmb_packet_free(answer);
+}
+
+/* False: it could not be sent, and nobody completes the message. */
+static bool heartbeat_send(struct heartbeat *heartbeat,
+			   struct vmb_packet_completion *message, const void *answer,
 			   u32 length)
 {
 	struct vmb_packet *packet = vmb_packet_allocate(heartbeat->channel);
 
-	/* It frees itself when it is in the ring. */
-	if (packet && !vmb_packet_send(packet, answer, length, NULL, 0, 0))
-		return;
-	if (packet)
+	if (packet) {
+		/*
+		 * The message stays ours until then: a host that asks and reads no
+		 * answers is not read any more, instead of taking our memory.
+		 */
+		vmb_packet_set_completion_routine(packet, message, heartbeat_sent);
+		if (!vmb_packet_send(packet, answer, length, NULL, 0, 0))
+			return true;
 		vmb_packet_free(packet);
+	}
 	WRITE_ONCE(heartbeat->lost, heartbeat->lost + 1);
+	return false;
 }
 
 static void heartbeat_process_packet(struct vmb_channel *channel,
@@ -153,10 +169,10 @@ static void heartbeat_process_packet(struct vmb_channel *channel,
 	struct heartbeat *heartbeat = callback_context;
 	u32 answer = heartbeat_answer(heartbeat, buffer, buffer_length);
 
-	if (answer)
-		heartbeat_send(heartbeat, buffer, answer);
-	else
+	if (!answer)
 		WRITE_ONCE(heartbeat->malformed, heartbeat->malformed + 1);
+	else if (heartbeat_send(heartbeat, packet, buffer, answer))
+		return;
 	vmb_channel_packet_complete(packet, NULL, 0);
 }
 
