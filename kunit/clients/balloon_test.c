@@ -5,8 +5,10 @@
  * that wants everything. The pages are real ones of this kernel.
  */
 #include <kunit/test.h>
+#include <linux/delay.h>
 #include <linux/mm.h>
 #include <linux/string.h>
+#include <linux/workqueue.h>
 
 #include "../../drivers/clients/balloon/balloon.h"
 #include "../fixtures/client_fixture.h"
@@ -399,6 +401,37 @@ static void test_floor(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, totalram_pages(), total);
 }
 
+/*
+ * A word that is due when the VM hibernates is held until it resumes: it must not keep
+ * the VM from hibernating, and is not the first that the host hears then.
+ */
+static void test_hibernates_with_a_word_to_say(struct kunit *test)
+{
+	struct vmb_channel *channel = client_channel(host);
+	unsigned long begun = jiffies;
+
+	expect_version(test, 0x20000, false);
+	answer(DM_TYPE_VERSION_RESPONSE, 1);
+	expect_type(test, DM_TYPE_CAPABILITIES, 32);
+	/* It is to report every second. */
+	answer(DM_TYPE_CAPABILITIES_RESPONSE, 1);
+	expect_type(test, DM_TYPE_STATUS, HEADER);
+	KUNIT_ASSERT_EQ(test, loopback_pm_quiesce(&channel, 1, VMB_CHANNEL_STOP_HIBERNATING),
+			0);
+	while (!(work_busy(&balloon->status_work.work) & WORK_BUSY_RUNNING) &&
+	       time_before(jiffies, begun + CLIENT_PATIENCE))
+		usleep_range(1000, 2000);
+	KUNIT_EXPECT_TRUE(test, work_busy(&balloon->status_work.work) & WORK_BUSY_RUNNING);
+	begun = jiffies;
+	KUNIT_EXPECT_EQ(test, loopback_pm_close(&channel, 1), 0);
+	/* A send that nobody gives up takes ten. */
+	KUNIT_EXPECT_LT(test, jiffies - begun, 5 * HZ);
+	while (try_wait_for_completion(&host->arrived))
+		host->taken++;
+	vmb_life_pm_resume(channel);
+	expect_version(test, 0x20000, false);
+}
+
 static struct kunit_case balloon_cases[] = {
 	KUNIT_CASE(test_no_version_is_agreed),
 	KUNIT_CASE(test_no_capabilities_are_agreed),
@@ -409,6 +442,7 @@ static struct kunit_case balloon_cases[] = {
 	KUNIT_CASE(test_pages_it_never_had),
 	KUNIT_CASE(test_more_to_come),
 	KUNIT_CASE(test_floor),
+	KUNIT_CASE(test_hibernates_with_a_word_to_say),
 	{}
 };
 

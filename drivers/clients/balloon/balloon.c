@@ -20,6 +20,7 @@ static void balloon_started(struct vmb_channel *channel, void *callback_context)
 	struct balloon *balloon = callback_context;
 
 	balloon->version = 0;
+	WRITE_ONCE(balloon->suspended, false);
 	WRITE_ONCE(balloon->state, BALLOON_STARTED);
 }
 
@@ -28,6 +29,14 @@ static void balloon_post_started(struct vmb_channel *channel, void *callback_con
 	struct balloon *balloon = callback_context;
 
 	queue_work(balloon->workqueue, &balloon->work);
+}
+
+static void balloon_suspend(struct vmb_channel *channel, void *callback_context,
+			    enum vmb_channel_stop_reason reason)
+{
+	struct balloon *balloon = callback_context;
+
+	WRITE_ONCE(balloon->suspended, true);
 }
 
 static void balloon_closed(struct vmb_channel *channel, void *callback_context,
@@ -51,6 +60,7 @@ static int balloon_configure(struct balloon *balloon)
 	callbacks.callback_context = balloon;
 	callbacks.started = balloon_started;
 	callbacks.post_started = balloon_post_started;
+	callbacks.suspend = balloon_suspend;
 	callbacks.closed = balloon_closed;
 	ret = vmb_channel_init_set_state_change_callbacks(balloon->channel,
 							  &callbacks);

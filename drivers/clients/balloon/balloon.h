@@ -51,6 +51,7 @@ enum balloon_state {
  * @status_work: reports pressure once a second, while @state is BALLOON_RUNNING.
  * @transaction: of the last message that began one; any thread's.
  * @state: how far they have come.
+ * @suspended: the channel is about to be closed; cleared when it starts.
  * @version: which of our versions was asked for last.
  * @message: the answer that is being made.
  * @pages: pages that the host has, by number.
@@ -72,6 +73,7 @@ struct balloon {
 	struct delayed_work status_work;
 	atomic_t transaction;
 	enum balloon_state state;
+	bool suspended;
 	u32 version;
 	union {
 		struct dm_balloon_response response;

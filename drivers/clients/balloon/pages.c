@@ -149,13 +149,15 @@ u32 balloon_inflate(struct balloon *balloon, u32 wanted, u32 *range_count)
 /* The host gives back @count pages from @start on. */
 void balloon_deflate(struct balloon *balloon, u64 start, u64 count)
 {
-	unsigned long number, found = 0;
+	unsigned long number, first, last, found = 0;
 	struct page *page;
 
 	if (!count)
 		return;
-	/* Both are of 40 bits or fewer. */
-	xa_for_each_range(&balloon->pages, number, page, start, start + count - 1) {
+	/* Both are of 40 bits or fewer, which may be more than a page's number has. */
+	first = min_t(u64, start, ULONG_MAX);
+	last = min_t(u64, start + count - 1, ULONG_MAX);
+	xa_for_each_range(&balloon->pages, number, page, first, last) {
 		xa_erase(&balloon->pages, number);
 		balloon_free_page(page);
 		found++;

@@ -12,6 +12,8 @@
 
 /* A host that reads nothing for so long has gone, or is broken. */
 #define BALLOON_SEND_TIMEOUT	(10 * HZ)
+/* How soon a send is given up when the channel is about to be closed. */
+#define BALLOON_SEND_SLICE	(HZ / 5)
 #define BALLOON_STATUS_PERIOD	HZ
 
 /* The newest first. */
@@ -76,12 +78,23 @@ static struct balloon_packet *balloon_next_packet(struct balloon *balloon)
 static int balloon_send(struct balloon *balloon, struct dm_header *header,
 			enum dm_type type, size_t size, u32 transaction)
 {
+	unsigned long end = jiffies + BALLOON_SEND_TIMEOUT;
+	int ret;
+
 	header->type = cpu_to_le16(type);
 	header->size = cpu_to_le16(size);
 	header->transaction = cpu_to_le32(transaction);
-	return vmb_channel_send_synchronous_request(balloon->channel, header, size,
-						    NULL, 0, 0, NULL, NULL,
-						    BALLOON_SEND_TIMEOUT);
+	/*
+	 * What is sent while the VM is about to hibernate is held until it resumes,
+	 * when the host has forgotten all: so closed must not wait for it.
+	 */
+	do {
+		ret = vmb_channel_send_synchronous_request(balloon->channel, header, size,
+							   NULL, 0, 0, NULL, NULL,
+							   BALLOON_SEND_SLICE);
+	} while (ret == -ETIMEDOUT && !READ_ONCE(balloon->suspended) &&
+		 time_before(jiffies, end));
+	return ret;
 }
 
 /* Send a message that answers none, so its transaction is a new one. */
