@@ -158,6 +158,8 @@ static NTSTATUS storage_opened(VMBCHANNEL channel)
 	struct storage *storage = VmbChannelGetPointer(channel);
 
 	storage->opened++;
+	/* Anew, too, when the VM has hibernated: the other end knows nothing. */
+	storage_set_state(storage, STORAGE_STARTING);
 	return STATUS_SUCCESS;
 }
 

@@ -102,6 +102,7 @@ static bool storage_load_send(struct storage_load *load, u32 operation)
 {
 	struct storage_counters *counters = load->counters;
 	u64 before = counters->wrong + counters->cancelled;
+	NTSTATUS status;
 	u32 i;
 
 	reinit_completion(&load->idle);
@@ -110,11 +111,13 @@ static bool storage_load_send(struct storage_load *load, u32 operation)
 		struct storage_slot *slot = &load->slots[i];
 
 		atomic_inc(&load->in_flight);
-		slot->request->status = storage_submit(slot->request, operation,
-						       i * STORAGE_LOAD_SECTORS, slot->mdl, 0,
-						       STORAGE_LOAD_LENGTH);
-		if (slot->request->status != STATUS_SUCCESS)
+		/* What is in flight has its status from the completion. */
+		status = storage_submit(slot->request, operation, i * STORAGE_LOAD_SECTORS,
+					slot->mdl, 0, STORAGE_LOAD_LENGTH);
+		if (status != STATUS_SUCCESS) {
+			slot->request->status = status;
 			storage_load_put(load);
+		}
 	}
 	storage_load_put(load);
 	wait_for_completion(&load->idle);
