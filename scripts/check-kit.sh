@@ -60,6 +60,8 @@ refuses_guids() {
 	done
 	refused "another device" new_client NAME=vmb_x DIR="$scratch/none" \
 		GUID=6F9C1B7E-5A1D-4C55-9A0E-3D1C5E0B7A42
+	refused "is another device's" new_client NAME=vmb_x DIR="$scratch/none" \
+		GUID=9e3c2a70-1d4b-47c5-b816-5f02d3774ae9
 	refused "is no device" new_client NAME=vmb_x DIR="$scratch/none" \
 		GUID=00000000-0000-0000-0000-000000000000
 	test ! -e "$scratch/none"

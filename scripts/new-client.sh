@@ -20,7 +20,9 @@ no_arguments "$@"
 name=${NAME:-}
 guid=${GUID:-random}
 directory=${DIR:-$name}
-directory=${directory%/}
+while [[ $directory == ?*/ ]]; do
+	directory=${directory%/}
+done
 template=$VMB_TOP/scripts/new-client
 template_guid=2f6c91d4-7a03-4be8-9d52-18c73fa064eb
 example="make new-client NAME=vmb_foo GUID=random DIR=/tmp/vmb_foo"
@@ -51,7 +53,8 @@ guid=${guid,,}
 [[ $guid =~ ^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$ ]] ||
 	die "GUID=$guid is no GUID" "GUID=random, or one such as $template_guid"
 [[ ! $guid =~ ^[0-]*$ ]] || die "GUID=$guid is no device's" "GUID=random"
-! grep -rqiF -e "$guid" "$VMB_TOP/drivers" "$template" ||
+# In either form that a source has it in.
+! grep -rqiF -e "$guid" -e "$(fields "$guid" | head -n 1)" "$VMB_TOP/drivers" "$template" ||
 	die "GUID=$guid is another device's" "GUID=random"
 
 upper=${name^^}

@@ -65,12 +65,14 @@ debian=$(sed -nE '1s/^vmbkmcl \((.*)\) .*/\1/p' "$scratch/changelog")
 stage "what is committed"
 git rev-parse --git-dir >/dev/null 2>&1 || die "this is no clone, and has no history" \
 	"release from a clone"
+# Whoever commits meanwhile does not change what is released.
+commit=$(git rev-parse HEAD)
 changed=$(git status --porcelain)
 [ -z "$changed" ] || die "not all is committed: $(head -n 1 <<<"$changed")" "git status"
 if git rev-parse -q --verify "refs/tags/v$version" >/dev/null; then
 	# A dry run of what was tagged may be repeated.
 	if [ -n "$tag" ] ||
-	   [ "$(git rev-parse "v$version^{commit}")" != "$(git rev-parse HEAD)" ]; then
+	   [ "$(git rev-parse "v$version^{commit}")" != "$commit" ]; then
 		die "there is a tag v$version" \
 		    "another version, or git tag -d v$version if it was not pushed"
 	fi
@@ -83,7 +85,7 @@ stage "the archive"
 rm -rf "$out"
 mkdir -p "$out"
 # Of the same commit always the same bytes.
-git archive --format=tar --prefix="$name/" HEAD | gzip -9n >"$out/$name.tar.gz"
+git archive --format=tar --prefix="$name/" "$commit" | gzip -9n >"$out/$name.tar.gz"
 (cd "$out" && sha256sum "$name.tar.gz" >"$name.tar.gz.sha256")
 cp "$scratch/notes" "$out/notes"
 tar -xzf "$out/$name.tar.gz" -C "$scratch"
@@ -109,7 +111,7 @@ if [ -n "$tag" ]; then
 	sign=-a
 	[ -z "$(git config user.signingKey)" ] || sign=-s
 	{ printf 'vmbkmcl %s\n\n' "$version"; cat "$out/notes"; } |
-		git tag "$sign" --cleanup=verbatim -F - "v$version"
+		git tag "$sign" --cleanup=verbatim -F - "v$version" "$commit"
 fi
 stage_end
 cat "$out/$name.tar.gz.sha256"

@@ -52,7 +52,9 @@ fi
 mkdir -p "$2"
 for client in "${clients[@]}"; do
 	rm -rf "$scratch/client"
-	cp -r "$client" "$scratch/client"
+	# What a link points at: nothing is to be built in the caller's folder.
+	mkdir "$scratch/client"
+	cp -r "$client/." "$scratch/client/"
 	# What was built for another kernel is of no use here.
 	find "$scratch/client" \( -name '*.ko' -o -name '*.o' -o -name '.*.cmd' -o \
 		-name '*.mod' -o -name '*.mod.c' -o -name Module.symvers -o \
