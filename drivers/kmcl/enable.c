@@ -69,8 +69,8 @@ static int vmb_life_prepare(struct vmb_channel *channel)
 /* The device is the target, or the transport looks for the one that is. */
 static int vmb_life_check_target(const struct vmb_channel *channel)
 {
-	return vmb_channel_has_own_offer(channel) &&
-	       !channel->operations->finds_own_offers ? -ENODEV : 0;
+	return vmb_channel_is_for_another(channel) &&
+	       (channel->primary || !channel->operations->finds_own_offers) ? -ENODEV : 0;
 }
 
 /* From here on the worker may open it. 0, or why it must not. */

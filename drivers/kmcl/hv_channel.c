@@ -268,6 +268,9 @@ static int vmb_hv_delete_gpadl(struct vmb_channel *channel, void *private)
 
 static int vmb_hv_mmio_space(struct vmb_channel *channel, u64 *address, u64 *size)
 {
+	/* The range is the device's, which that offer is not. */
+	if (vmb_channel_has_own_offer(channel))
+		return -ENOENT;
 	return vmb_hv_mmio_get(vmb_hv_device_of(channel), address, size);
 }
 

@@ -60,29 +60,6 @@ const guid_t *vmb_channel_target_instance(const struct vmb_channel *channel)
 EXPORT_SYMBOL_GPL(vmb_channel_target_instance);
 
 /**
- * vmb_channel_has_own_offer() - is it on another offer than its device
- * @channel: the channel.
- *
- * A client's further channel, with a target that its device is not: it waits for an
- * offer of that target, and has nothing of the device but its place in sysfs.
- *
- * Context: any; does not change while the channel is not disabled.
- * Return: whether it is.
- */
-bool vmb_channel_has_own_offer(const struct vmb_channel *channel)
-{
-	const struct vmb_device *device = &channel->device->device;
-
-	if (!channel->target_set || channel->is_server || channel->primary ||
-	    guid_is_null(&device->interface_type))
-		return false;
-	return !guid_equal(&channel->target_type, &device->interface_type) ||
-	       (channel->target_instance_set &&
-		!guid_equal(&channel->target_instance, &device->interface_instance));
-}
-EXPORT_SYMBOL_GPL(vmb_channel_has_own_offer);
-
-/**
  * vmb_channel_wants() - is an offer the channel's target
  * @channel: a client with a target.
  * @interface_type: type GUID of the offer.
@@ -100,6 +77,35 @@ bool vmb_channel_wants(const struct vmb_channel *channel,
 		guid_equal(&channel->target_instance, interface_instance));
 }
 EXPORT_SYMBOL_GPL(vmb_channel_wants);
+
+/* Has it a target that the device is not? Loopback's own device is nobody's target. */
+bool vmb_channel_is_for_another(const struct vmb_channel *channel)
+{
+	const struct vmb_device *device = &channel->device->device;
+
+	if (!channel->target_set || channel->is_server ||
+	    guid_is_null(&device->interface_type))
+		return false;
+	return !vmb_channel_wants(channel, &device->interface_type,
+				  &device->interface_instance);
+}
+
+/**
+ * vmb_channel_has_own_offer() - is it on another offer than its device
+ * @channel: the channel.
+ *
+ * A client's further channel, with a target that its device is not: it waits for an
+ * offer of that target, and has nothing of the device but its place in sysfs.
+ *
+ * Context: any; does not change while the channel is not disabled.
+ * Return: whether it is.
+ */
+bool vmb_channel_has_own_offer(const struct vmb_channel *channel)
+{
+	/* A sub-channel is on that of its primary. */
+	return !channel->primary && vmb_channel_is_for_another(channel);
+}
+EXPORT_SYMBOL_GPL(vmb_channel_has_own_offer);
 
 /**
  * vmb_channel_set_interface() - the offer that a channel is bound to

@@ -168,6 +168,7 @@ void vmb_channel_limit_packets(struct vmb_channel *channel,
 			       const struct vmb_channel *peer);
 const guid_t *vmb_channel_target_type(const struct vmb_channel *channel);
 const guid_t *vmb_channel_target_instance(const struct vmb_channel *channel);
+bool vmb_channel_is_for_another(const struct vmb_channel *channel);
 bool vmb_channel_has_own_offer(const struct vmb_channel *channel);
 bool vmb_channel_wants(const struct vmb_channel *channel,
 		       const guid_t *interface_type,

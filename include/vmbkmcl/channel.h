@@ -287,8 +287,8 @@ vmb_channel_get_parent_device_object(const struct vmb_channel *channel);
  * those who may touch it is done.
  *
  * Context: process context, also from the state callbacks.
- * Return: 0; -ENODEV: not open; -ENOENT: the offer has none; -ENOMEM or -ENXIO:
- * there is none left that large.
+ * Return: 0; -ENODEV: not open; -ENOENT: the offer has none, or on Hyper-V is another
+ * than the device's; -ENOMEM or -ENXIO: there is none left that large.
  *
  * VmbChannelGetMmioSpace, of which the documentation says a virtual address in one
  * place and a physical one in another.

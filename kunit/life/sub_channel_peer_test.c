@@ -155,6 +155,19 @@ static void test_primary_comes_after(struct kunit *test)
 	send_expect_end(fixture, 0, 0, -ENODEV);
 }
 
+/* A target of its own is for further channels, and this is one of its primary's. */
+static void test_target_is_another(struct kunit *test)
+{
+	static const guid_t other = GUID_INIT(7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7);
+	struct channel_fixture *fixture = test->priv;
+
+	peer_family_open_primary(fixture);
+	KUNIT_ASSERT_EQ(test,
+			vmb_client_channel_init_set_target_pnp(fixture->channel, &other, NULL,
+							       NULL), 0);
+	KUNIT_EXPECT_EQ(test, vmb_channel_enable(fixture->channel), -ENODEV);
+}
+
 /* A peer that is gone writes to nothing. */
 static void test_peer_goes(struct kunit *test)
 {
@@ -435,6 +448,7 @@ static struct kunit_case sub_channel_peer_cases[] = {
 	KUNIT_CASE(test_nothing_to_wait_for),
 	KUNIT_CASE(test_primary_closes_it),
 	KUNIT_CASE(test_primary_comes_after),
+	KUNIT_CASE(test_target_is_another),
 	KUNIT_CASE(test_peer_goes),
 	KUNIT_CASE(test_peer_comes_first),
 	KUNIT_CASE(test_primary_is_quiesced),
