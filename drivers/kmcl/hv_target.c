@@ -11,7 +11,13 @@
  *
  * Attached by a work of its own, that no channel waits for: whoever holds a device's
  * lock, a client in its probe or remove, may be waiting for a channel's worker.
+ *
+ * hv_vmbus handles rescinds one behind the other, and a wait for the host ends early only
+ * when the rescind of that very device is its turn. So if the host takes back both the
+ * client's device and this one while this one is being opened, and does not answer the
+ * open any more, the client's remove, which is first, waits for the open for ever.
  */
+#include <linux/err.h>
 #include <linux/notifier.h>
 #include <linux/slab.h>
 
@@ -57,11 +63,19 @@ static LIST_HEAD(vmb_hv_targets_to_release);
 static LIST_HEAD(vmb_hv_targets_left);
 
 static void vmb_hv_target_update(struct work_struct *work);
-static DECLARE_WORK(vmb_hv_target_work, vmb_hv_target_update);
+static DECLARE_DELAYED_WORK(vmb_hv_target_work, vmb_hv_target_update);
 
-static void vmb_hv_target_queue_update(void)
+/*
+ * A device that has just come is another driver's first, if that matches it: the bus
+ * says that it is there before it probes it.
+ */
+#define VMB_HV_TARGET_AFTER_OTHERS	(HZ / 20)
+/* A VM that resumes does not probe, and does not say when it does again. */
+#define VMB_HV_TARGET_TRY_AGAIN		HZ
+
+static void vmb_hv_target_queue_update(unsigned long delay)
 {
-	queue_work(system_dfl_wq, &vmb_hv_target_work);
+	mod_delayed_work(system_dfl_wq, &vmb_hv_target_work, delay);
 }
 
 static void vmb_hv_target_put(struct vmb_hv_target *target)
@@ -129,7 +143,7 @@ static vmb_hv_remove_result vmb_hv_target_remove(struct hv_device *device)
 	target->left = device;
 	list_add_tail(&target->left_node, &vmb_hv_targets_left);
 	mutex_unlock(&vmb_hv_target_lock);
-	vmb_hv_target_queue_update();
+	vmb_hv_target_queue_update(0);
 	return (vmb_hv_remove_result)0;
 }
 
@@ -157,6 +171,7 @@ static int vmb_hv_target_try(struct device *device, void *data)
 {
 	const struct hv_device *hv = device_to_hv_device(device);
 	bool wanted;
+	int ret;
 
 	/* Whoever has it may hold its lock, and wait for a channel of ours. */
 	if (READ_ONCE(device->driver) || is_hvsock_channel(hv->channel))
@@ -164,9 +179,14 @@ static int vmb_hv_target_try(struct device *device, void *data)
 	mutex_lock(&vmb_hv_target_lock);
 	wanted = vmb_hv_target_find(hv);
 	mutex_unlock(&vmb_hv_target_lock);
-	/* If it fails another driver was faster, or the device or the channel went. */
-	if (wanted && device_driver_attach(&vmb_hv_target_driver.driver, device))
-		dev_dbg(device, "not attached to\n");
+	if (!wanted)
+		return 0;
+	ret = device_driver_attach(&vmb_hv_target_driver.driver, device);
+	if (ret == -EAGAIN || ret == -EPROBE_DEFER)
+		vmb_hv_target_queue_update(VMB_HV_TARGET_TRY_AGAIN);
+	/* Else another driver was faster, or the device or the channel went. */
+	else if (ret)
+		dev_dbg(device, "not attached to: %pe\n", ERR_PTR(ret));
 	return 0;
 }
 
@@ -217,7 +237,8 @@ static void vmb_hv_target_update(struct work_struct *work)
 		vmb_hv_target_put(target);
 	}
 	while ((target = vmb_hv_target_next_to_release(&device))) {
-		if (device)
+		/* Somebody may have given it to another driver, even now. */
+		if (device && READ_ONCE(device->driver) == &vmb_hv_target_driver.driver)
 			device_release_driver(device);
 		put_device(device);
 		vmb_hv_target_put(target);
@@ -225,12 +246,13 @@ static void vmb_hv_target_update(struct work_struct *work)
 	bus_for_each_dev(vmb_hv_target_driver.driver.bus, NULL, NULL, vmb_hv_target_try);
 }
 
-/* A device has come; or one has no driver, for that one did not want it. */
+/* A device has come; or one has no driver: that one did not want it, or went. */
 static int vmb_hv_target_notify(struct notifier_block *block, unsigned long event,
 				void *device)
 {
-	if (event == BUS_NOTIFY_ADD_DEVICE || event == BUS_NOTIFY_DRIVER_NOT_BOUND)
-		vmb_hv_target_queue_update();
+	if (event == BUS_NOTIFY_ADD_DEVICE || event == BUS_NOTIFY_DRIVER_NOT_BOUND ||
+	    event == BUS_NOTIFY_UNBOUND_DRIVER)
+		vmb_hv_target_queue_update(VMB_HV_TARGET_AFTER_OTHERS);
 	return NOTIFY_DONE;
 }
 
@@ -249,7 +271,7 @@ int vmb_hv_target_begin(void)
 void vmb_hv_target_end(void)
 {
 	bus_unregister_notifier(vmb_hv_target_driver.driver.bus, &vmb_hv_target_notifier);
-	flush_work(&vmb_hv_target_work);
+	flush_delayed_work(&vmb_hv_target_work);
 }
 
 int vmb_hv_target_init(void)
@@ -269,7 +291,7 @@ void vmb_hv_target_exit(void)
 {
 	vmb_hv_target_end();
 	vmbus_driver_unregister(&vmb_hv_target_driver);
-	flush_work(&vmb_hv_target_work);
+	flush_delayed_work(&vmb_hv_target_work);
 }
 
 /* As hv_channel.c calls them. */
@@ -302,9 +324,10 @@ void vmb_hv_target_unprepare(struct vmb_hv_channel *hv)
 	target->owner = NULL;
 	target->waiting = false;
 	list_move_tail(&target->node, &vmb_hv_targets_to_release);
-	mutex_unlock(&vmb_hv_target_lock);
+	/* The reference is the list's now, and with the lock the work may drop it. */
 	complete_all(&target->let_go);
-	vmb_hv_target_queue_update();
+	mutex_unlock(&vmb_hv_target_lock);
+	vmb_hv_target_queue_update(0);
 }
 
 /* Has it a device? If not it gets the next that is its target. */
@@ -318,6 +341,6 @@ bool vmb_hv_target_find_offer(struct vmb_hv_channel *hv)
 	target->waiting = !found;
 	mutex_unlock(&vmb_hv_target_lock);
 	if (!found)
-		vmb_hv_target_queue_update();
+		vmb_hv_target_queue_update(0);
 	return found;
 }

@@ -6,6 +6,7 @@
  */
 #include <linux/delay.h>
 #include <linux/device.h>
+#include <linux/ioport.h>
 #include <linux/sizes.h>
 
 #include "../../drivers/kmcl/channel.h"
@@ -234,7 +235,7 @@ static void expect_has(struct kunit *test, u32 i, struct offer *offer)
 /* What is not going to happen would have happened by now. */
 static void expect_nothing(struct kunit *test, u32 i)
 {
-	msleep(50);
+	msleep(200);
 	KUNIT_EXPECT_PTR_EQ(test, READ_ONCE(hv_of(i)->channel), NULL);
 	KUNIT_EXPECT_FALSE(test, find_peer(i));
 }
@@ -472,6 +473,38 @@ static void test_other_drivers_come_first(struct kunit *test)
 	driver_unregister(&other_driver.driver);
 }
 
+/* And when one of them lets a device go, that is no other's. */
+static void test_other_driver_lets_go(struct kunit *test)
+{
+	struct offer *offer;
+
+	KUNIT_ASSERT_EQ(test, driver_register(&other_driver.driver), 0);
+	offer = offer_add(test, 0, &type);
+	wait_for_target(test, 0, &type, NULL);
+	find_peer(0);
+	expect_nothing(test, 0);
+	device_release_driver(&offer->hv.device);
+	expect_has(test, 0, offer);
+	disable(0);
+	driver_unregister(&other_driver.driver);
+}
+
+/* The memory that comes with the device the client was probed for. */
+static void test_memory_is_the_devices(struct kunit *test)
+{
+	struct resource memory = DEFINE_RES_MEM(SZ_1M, SZ_8M);
+	struct hv_fixture *fixture = state->fixture;
+	u64 address, size;
+
+	wait_for_target(test, 0, &type, NULL);
+	fixture->primary.offermsg.offer.mmio_megabytes = 8;
+	fixture->device.mmio = &memory;
+	KUNIT_EXPECT_EQ(test,
+			vmb_hv_channel_operations.mmio_space(state->channels[0], &address,
+							     &size), -ENOENT);
+	fixture->device.mmio = NULL;
+}
+
 /*
  * A client's probe holds its device's lock, and may wait for a channel: so nobody
  * waits for the lock of a device that has a driver.
@@ -519,6 +552,8 @@ static struct kunit_case target_cases[] = {
 	KUNIT_CASE(test_disabled_during_rescind),
 	KUNIT_CASE(test_unbound_and_enabled_again),
 	KUNIT_CASE(test_other_drivers_come_first),
+	KUNIT_CASE(test_other_driver_lets_go),
+	KUNIT_CASE(test_memory_is_the_devices),
 	KUNIT_CASE(test_locked_device_is_passed_by),
 	KUNIT_CASE(test_no_sub_channels),
 	{}
