@@ -483,6 +483,8 @@ static void test_other_driver_lets_go(struct kunit *test)
 	wait_for_target(test, 0, &type, NULL);
 	find_peer(0);
 	expect_nothing(test, 0);
+	/* That has looked, and not found it, before it is let go. */
+	msleep(200);
 	device_release_driver(&offer->hv.device);
 	expect_has(test, 0, offer);
 	disable(0);
