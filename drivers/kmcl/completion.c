@@ -201,6 +201,15 @@ static noinline int vmb_outbound_complete_and_more(struct vmb_packet_completion 
 				     &channel->counters.completed);
 }
 
+/* Inside the callback, with an answer of any length, and nothing else to do. */
+static noinline int vmb_outbound_complete_words(struct vmb_packet_completion *packet,
+						const void *buffer, u32 length)
+{
+	if (vmb_outbound_complete_inline(packet->channel, packet, buffer, length, true))
+		return 0;
+	return vmb_outbound_complete_and_more(packet, buffer, length);
+}
+
 /* It is of a connection that is over, and has no sender any more; or completed. */
 static noinline int vmb_outbound_complete_orphan(struct vmb_packet_completion *packet,
 						 const void *buffer, u32 length)
@@ -227,7 +236,10 @@ int vmb_channel_packet_complete(struct vmb_packet_completion *packet,
 	if (!vmb_inbound_is_drain_task(&channel->inbound))
 		return vmb_outbound_complete(packet, buffer, length,
 					     &channel->counters.completed);
-	if (vmb_outbound_complete_inline(channel, packet, buffer, length, true))
+	/* One word is the commonest answer: the compiler knows most of what to do. */
+	if (unlikely(length != sizeof(u64)))
+		return vmb_outbound_complete_words(packet, buffer, length);
+	if (vmb_outbound_complete_inline(channel, packet, buffer, sizeof(u64), true))
 		return 0;
 	return vmb_outbound_complete_and_more(packet, buffer, length);
 }
