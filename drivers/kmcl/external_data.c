@@ -37,109 +37,227 @@ enum vmb_refusal vmb_external_data_check(struct vmb_packet_completion *packet)
 }
 
 /*
- * The 4 KiB frame that a segment lies in, if it is of memory that is shared, or
- * NULL. Peers name memory in its order: mostly it is the one behind @before.
+ * A peer in this kernel keeps the memory, and is trusted with it, unless nobody is
+ * to be. Then a server, which shares nothing, gets none.
+ */
+static bool vmb_external_data_is_trusted(const struct vmb_channel *channel)
+{
+	return channel->local && !vmb_forbid_raw_guest_memory;
+}
+
+/*
+ * The 4 KiB frame with a number, if it is of memory that is shared, or NULL. Peers
+ * name memory in its order: mostly it is the one behind @before.
  */
 static const struct vmb_gpadl_frame *
-vmb_external_data_frame(struct vmb_memory *memory,
-			const struct vmb_range_segment *segment,
+vmb_external_data_frame(struct vmb_channel *channel, u64 number,
 			const struct vmb_gpadl_frame *before)
 {
-	u64 number = (segment->frame << (PAGE_SHIFT - VMB_WIRE_PAGE_SHIFT)) +
-		     (segment->offset >> VMB_WIRE_PAGE_SHIFT);
+	struct vmb_memory *memory = &channel->memory;
 
 	lockdep_assert_held(&memory->lock);
+	/* The mark at the end is no GPADL's. */
 	if (before && before[1].number == number)
-		return before + 1;
-	if (number != (unsigned long)number)
+		return likely(before[1].gpadl) ? before + 1 : NULL;
+	if (vmb_external_data_is_trusted(channel) || number != (unsigned long)number)
 		return NULL;
 	return xa_load(&memory->frames, number);
 }
 
-static void vmb_external_data_add(struct vmb_packet_completion *packet,
-				  struct page *page, u32 offset, u32 length,
-				  struct vmb_gpadl *owner)
-{
-	u32 n = packet->vector_count++;
+/**
+ * struct vmb_external_search - external data that is being found
+ * @packet: whose it is.
+ * @vector: where the next vector goes.
+ * @owner: and whose memory that is.
+ * @frame: the last frame that was found, if it is shared, or NULL.
+ * @gpadl: the last GPADL that may be used.
+ * @pending: some of it is being shared just now.
+ *
+ * Under &vmb_memory.lock.
+ */
+struct vmb_external_search {
+	struct vmb_packet_completion *packet;
+	struct bio_vec *vector;
+	struct vmb_gpadl **owner;
+	const struct vmb_gpadl_frame *frame;
+	struct vmb_gpadl *gpadl;
+	bool pending;
+};
 
-	packet->vectors[n].bv_page = page;
-	packet->vectors[n].bv_offset = offset;
-	packet->vectors[n].bv_len = length;
-	packet->owners[n] = owner;
-	if (owner)
-		owner->users++;
-	if (owner && owner->read_only)
-		packet->external_read_only = true;
+static __always_inline void vmb_external_data_add(struct vmb_external_search *search,
+						  struct page *page, u32 offset,
+						  u32 length, struct vmb_gpadl *owner)
+{
+	search->vector->bv_page = page;
+	search->vector->bv_offset = offset;
+	search->vector->bv_len = length;
+	search->vector++;
+	*search->owner++ = owner;
+}
+
+/* A vector of what is shared: from an offset into a frame on. */
+static __always_inline void
+vmb_external_data_add_shared(struct vmb_external_search *search,
+			     const struct vmb_gpadl_frame *frame, u32 offset, u32 length)
+{
+	vmb_external_data_add(search, pfn_to_page(vmb_range_page(frame->number, PAGE_SHIFT)),
+			      vmb_range_offset_in_page(frame->number, PAGE_SHIFT) + offset,
+			      length, frame->gpadl);
+	frame->gpadl->users++;
+}
+
+/* Memory of a GPADL has been found for the first time, or again after others. */
+static noinline bool vmb_external_data_may_use(struct vmb_external_search *search,
+					       struct vmb_gpadl *gpadl)
+{
+	if (unlikely(gpadl->state == VMB_GPADL_SHARING)) {
+		search->pending = true;
+		/* The call that shares it looks at it under the lock, too. */
+		WRITE_ONCE(search->packet->channel->memory.awaited, true);
+		return false;
+	}
+	if (gpadl->read_only)
+		search->packet->external_read_only = true;
+	search->gpadl = gpadl;
+	return true;
 }
 
 /*
- * @frame: of the segment before, and then of this one. @pending: becomes true if the
- * page is being shared just now.
+ * The page of a frame that the channel has not shared, or what of it the list
+ * names next. @goes_on: the last vector is of such pages, too, and ends where this
+ * begins. Returns its bytes, @most of them at most; 0: the client may not have it.
  */
-static __always_inline enum vmb_refusal
-vmb_external_data_add_gpa(struct vmb_packet_completion *packet,
-			  const struct vmb_range_segment *segment,
-			  const struct vmb_gpadl_frame **frame, bool *pending)
+static noinline u32 vmb_external_data_add_raw(struct vmb_external_search *search,
+					      const __le64 *pfns, u32 offset, u32 most,
+					      bool goes_on)
 {
-	struct vmb_channel *channel = packet->channel;
-	struct vmb_gpadl *owner;
-	struct page *page;
+	const struct vmb_channel *channel = search->packet->channel;
+	u64 number = le64_to_cpu(*pfns);
+	u32 in_page = vmb_range_offset_in_page(number, PAGE_SHIFT);
+	u64 frame = vmb_range_page(number, PAGE_SHIFT);
+	struct page *page = NULL;
+	u32 frames, length;
 
-	/*
-	 * A peer in this kernel keeps the memory, and is trusted with it, unless
-	 * nobody is to be. Then a server, which shares nothing, gets none.
-	 */
-	if (channel->local && !vmb_forbid_raw_guest_memory) {
-		page = vmb_page_of_frame(segment->frame);
-		owner = NULL;
-		goto found;
-	}
-	*frame = vmb_external_data_frame(&channel->memory, segment, *frame);
-	owner = *frame ? (*frame)->gpadl : NULL;
-	/* The mark at the end is no GPADL's, and the search cannot go on from there. */
-	if (unlikely(!owner))
-		*frame = NULL;
-	if (owner && owner->state == VMB_GPADL_SHARING) {
-		*pending = true;
-		/* Under the lock: the call that shares the page looks at it under it, too. */
-		WRITE_ONCE(channel->memory.awaited, true);
-		return VMB_REFUSAL_PAGE_NOT_SHARED;
-	}
-	if (owner)
-		page = pfn_to_page(segment->frame);
+	if (vmb_external_data_is_trusted(channel))
+		page = vmb_page_of_frame(frame);
 	else if (channel->raw_guest_memory)
-		page = vmb_raw_page_get(segment->frame);
-	else
-		page = NULL;
-found:
+		page = vmb_raw_page_get(frame);
 	if (!page)
-		return VMB_REFUSAL_PAGE_NOT_SHARED;
-	vmb_external_data_add(packet, page, segment->offset, segment->length,
-			      owner);
+		return 0;
+	/* A reference is for all that the list has of the page in a row. */
+	frames = min((offset + most - 1) >> VMB_WIRE_PAGE_SHIFT,
+		     (u32)(PAGE_SIZE - in_page - 1) >> VMB_WIRE_PAGE_SHIFT) + 1;
+	frames = vmb_range_run(pfns, frames);
+	length = min(most, frames * VMB_WIRE_PAGE_SIZE - offset);
+	if (goes_on && !in_page)
+		search->vector[-1].bv_len += length;
+	else
+		vmb_external_data_add(search, page, in_page + offset, length, NULL);
+	return length;
+}
+
+/* What a range of GPA-direct names. */
+static __always_inline enum vmb_refusal
+vmb_external_data_add_gpa(struct vmb_external_search *search,
+			  const struct vmb_range *range)
+{
+	struct vmb_channel *channel = search->packet->channel;
+	const struct vmb_gpadl_frame *frame = search->frame;
+	const __le64 *pfns = range->pfns;
+	u32 offset = range->offset;
+	u32 left = range->length;
+	/* The page behind the last raw one; 0, which follows none: there was none. */
+	u64 next = 0;
+
+	for (;;) {
+		u64 number = le64_to_cpu(*pfns);
+		u32 frames = 1, length;
+
+		frame = vmb_external_data_frame(channel, number, frame);
+		if (likely(frame)) {
+			if (unlikely(frame->gpadl != search->gpadl) &&
+			    !vmb_external_data_may_use(search, frame->gpadl))
+				return VMB_REFUSAL_PAGE_NOT_SHARED;
+			if (frame->run > 1)
+				frames = vmb_range_run(pfns,
+						       min(frame->run,
+							   ((offset + left - 1) >>
+							    VMB_WIRE_PAGE_SHIFT) + 1));
+			length = min(left, frames * VMB_WIRE_PAGE_SIZE - offset);
+			vmb_external_data_add_shared(search, frame, offset, length);
+			frame += frames - 1;
+			next = 0;
+		} else {
+			length = vmb_external_data_add_raw(search, pfns, offset, left,
+							   number && number == next);
+			if (!length)
+				return VMB_REFUSAL_PAGE_NOT_SHARED;
+			frames = (offset + length + VMB_WIRE_PAGE_SIZE - 1) >>
+				 VMB_WIRE_PAGE_SHIFT;
+			next = number + frames;
+		}
+		left -= length;
+		if (!left)
+			break;
+		pfns += frames;
+		offset = 0;
+	}
+	search->frame = frame;
 	return VMB_REFUSAL_NONE;
 }
 
 static enum vmb_refusal
-vmb_external_data_add_transfer(struct vmb_packet_completion *packet,
-			       struct vmb_gpadl *set,
-			       const struct vmb_range_segment *segment)
+vmb_external_data_add_transfer(struct vmb_external_search *search, struct vmb_gpadl *set,
+			       const struct vmb_range *range)
 {
-	u32 offset = segment->offset;
-	u32 left = segment->length;
+	u32 frames = set->byte_count >> VMB_WIRE_PAGE_SHIFT;
+	u32 offset = range->offset;
+	u32 left = range->length;
 
 	if (offset > set->byte_count || left > set->byte_count - offset)
 		return VMB_REFUSAL_TRANSFER_RANGE_BEYOND_SET;
 	while (left) {
-		u32 in_page = offset_in_page(offset);
-		u32 length = min_t(u32, left, PAGE_SIZE - in_page);
-		u32 page = array_index_nospec(offset >> PAGE_SHIFT, set->page_count);
+		u32 index = array_index_nospec(offset >> VMB_WIRE_PAGE_SHIFT, frames);
+		const struct vmb_gpadl_frame *frame = &set->frames[index];
+		u32 in_frame = offset % VMB_WIRE_PAGE_SIZE;
+		u32 length = min(left, frame->run * VMB_WIRE_PAGE_SIZE - in_frame);
 
-		vmb_external_data_add(packet, set->pages[page], in_page, length,
-				      set);
+		vmb_external_data_add_shared(search, frame, in_frame, length);
 		offset += length;
 		left -= length;
 	}
 	return VMB_REFUSAL_NONE;
+}
+
+/* All ranges, up to the first that the client may not have. */
+static enum vmb_refusal vmb_external_data_search(struct vmb_packet_completion *packet,
+						 bool *pending)
+{
+	struct vmb_memory *memory = &packet->channel->memory;
+	enum vmb_refusal refusal = VMB_REFUSAL_NONE;
+	struct vmb_external_search search = {
+		.packet = packet,
+		.vector = packet->vectors,
+		.owner = packet->owners,
+	};
+	struct vmb_gpadl *set = NULL;
+	struct vmb_range_walk walk;
+	struct vmb_range range;
+
+	lockdep_assert_held(&memory->lock);
+	if (packet->ranges.type == VMB_WIRE_TYPE_DATA_TRANSFER_PAGES) {
+		set = xa_load(&memory->sets, packet->ranges.set_id);
+		if (!set)
+			return VMB_REFUSAL_TRANSFER_SET_UNKNOWN;
+		packet->external_read_only = set->read_only;
+	}
+	vmb_range_walk_init(&walk, &packet->ranges);
+	while (refusal == VMB_REFUSAL_NONE && vmb_range_walk_next(&walk, &range))
+		refusal = set ? vmb_external_data_add_transfer(&search, set, &range) :
+				vmb_external_data_add_gpa(&search, &range);
+	packet->vector_count = search.vector - packet->vectors;
+	*pending = search.pending;
+	return refusal;
 }
 
 static int vmb_external_data_errno(enum vmb_refusal refusal)
@@ -167,13 +285,8 @@ vmb_external_data_resolve(struct vmb_packet_completion *packet, bool *pending)
 {
 	struct vmb_memory *memory = &packet->channel->memory;
 	enum vmb_refusal refusal = VMB_REFUSAL_NONE;
-	const struct vmb_gpadl_frame *frame = NULL;
-	struct vmb_range_segment segment;
-	struct vmb_gpadl *set = NULL;
-	struct vmb_range_walk walk;
 	unsigned long flags;
 
-	vmb_range_walk_init(&walk, &packet->ranges, PAGE_SHIFT);
 	spin_lock_irqsave(&memory->lock, flags);
 	/* It has hibernated since, or is about to. */
 	if (unlikely(packet->external_known))
@@ -183,20 +296,7 @@ vmb_external_data_resolve(struct vmb_packet_completion *packet, bool *pending)
 		refusal = VMB_REFUSAL_PAGE_NOT_SHARED;
 		goto unlock;
 	}
-	if (packet->ranges.type == VMB_WIRE_TYPE_DATA_TRANSFER_PAGES) {
-		set = xa_load(&memory->sets, packet->ranges.set_id);
-		if (!set)
-			refusal = VMB_REFUSAL_TRANSFER_SET_UNKNOWN;
-	}
-	while (refusal == VMB_REFUSAL_NONE &&
-	       vmb_range_walk_next(&walk, &segment)) {
-		if (set)
-			refusal = vmb_external_data_add_transfer(packet, set,
-								 &segment);
-		else
-			refusal = vmb_external_data_add_gpa(packet, &segment,
-							    &frame, pending);
-	}
+	refusal = vmb_external_data_search(packet, pending);
 	if (likely(refusal == VMB_REFUSAL_NONE || !*pending)) {
 		packet->external_result = vmb_external_data_errno(refusal);
 		packet->external_known = true;
@@ -206,11 +306,20 @@ unlock:
 	return refusal;
 }
 
+static void vmb_external_data_put_pages(const struct bio_vec *vector)
+{
+	u32 last = (vector->bv_offset + vector->bv_len - 1) >> PAGE_SHIFT;
+	u32 i;
+
+	for (i = 0; i <= last; i++)
+		put_page(vector->bv_page + i);
+}
+
 /* Give back what was handed out. Any context. */
 void vmb_external_data_release(struct vmb_packet_completion *packet)
 {
 	struct vmb_memory *memory = &packet->channel->memory;
-	bool unused = false;
+	bool unused = false, raw = false;
 	unsigned long flags;
 	u32 i = 0;
 
@@ -222,8 +331,10 @@ void vmb_external_data_release(struct vmb_packet_completion *packet)
 		/* Mostly it is one owner's, all of it. */
 		while (++i < packet->vector_count && packet->owners[i] == owner)
 			;
-		if (!owner)
+		if (!owner) {
+			raw = true;
 			continue;
+		}
 		owner->users -= i - first;
 		unused |= !owner->users;
 	}
@@ -231,9 +342,9 @@ void vmb_external_data_release(struct vmb_packet_completion *packet)
 	if (unused && wq_has_sleeper(&memory->unused))
 		wake_up(&memory->unused);
 	spin_unlock_irqrestore(&memory->lock, flags);
-	for (i = 0; i < packet->vector_count && !packet->channel->local; i++)
+	for (i = 0; raw && i < packet->vector_count && !packet->channel->local; i++)
 		if (!packet->owners[i])
-			put_page(packet->vectors[i].bv_page);
+			vmb_external_data_put_pages(&packet->vectors[i]);
 	packet->vector_count = 0;
 }
 

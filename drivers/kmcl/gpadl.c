@@ -104,6 +104,11 @@ static int vmb_gpadl_insert_frames(struct vmb_memory *memory,
 		gpadl->frames[i].gpadl = gpadl;
 	}
 	gpadl->frames[count].number = U64_MAX;
+	for (i = count; i--;) {
+		struct vmb_gpadl_frame *frame = &gpadl->frames[i];
+
+		frame->run = frame[1].number == frame->number + 1 ? frame[1].run + 1 : 1;
+	}
 	for (i = 0; i < count; i++) {
 		ret = xa_insert(&memory->frames, gpadl->frames[i].number,
 				&gpadl->frames[i], GFP_KERNEL);

@@ -12,7 +12,7 @@
 
 /*
  * Nobody but the one who said that it is mapped touches its vectors. One vector
- * a page, as external data has it: what works for the one works for the other.
+ * a page, neighbours or not: so a server finds the page that an offset lies in.
  */
 static struct bio_vec *vmb_gpadl_make_vectors(const struct vmb_gpadl *gpadl)
 {

@@ -154,64 +154,43 @@ enum vmb_refusal vmb_ranges_check(struct vmb_ranges *ranges, u16 type,
  * vmb_range_walk_init() - begin to walk over a checked range list
  * @walk: to be filled. Refers to the list.
  * @ranges: a list for which vmb_ranges_check() returned VMB_REFUSAL_NONE.
- * @page_shift: of the pages that the segments are to be told in: the kernel's
- *	PAGE_SHIFT, 12 at least. No matter for transfer pages.
  *
  * Context: Any.
  */
-void vmb_range_walk_init(struct vmb_range_walk *walk,
-			 const struct vmb_ranges *ranges, u8 page_shift)
+void vmb_range_walk_init(struct vmb_range_walk *walk, const struct vmb_ranges *ranges)
 {
 	*walk = (struct vmb_range_walk) {
 		.position = (const u8 *)ranges->list + VMB_RANGES_HEADER,
-		.ranges_left = ranges->count,
-		.page_shift = page_shift,
-		.type = ranges->type,
+		.left = ranges->count,
+		.with_pages = ranges->type == VMB_WIRE_TYPE_DATA_GPA_DIRECT,
 	};
 }
 
 /**
- * vmb_range_walk_next() - the next piece of external data
+ * vmb_range_walk_next() - the next range of external data
  * @walk: where the walk is.
- * @segment: gets the piece: of GPA-direct what lies in one 4 KiB page, of
- *	transfer pages a whole range.
+ * @range: gets it; refers to the list.
  *
  * Context: Any.
  * Return: false if there was none left.
  */
-bool vmb_range_walk_next(struct vmb_range_walk *walk,
-			 struct vmb_range_segment *segment)
+bool vmb_range_walk_next(struct vmb_range_walk *walk, struct vmb_range *range)
 {
-	u8 shift = walk->page_shift - VMB_WIRE_PAGE_SHIFT;
-	u64 pfn;
+	const struct vmb_wire_gpa_range *wire = (const void *)walk->position;
+	u32 pages;
 
-	if (!walk->bytes_left) {
-		const struct vmb_wire_gpa_range *range =
-			(const void *)walk->position;
-
-		if (!walk->ranges_left)
-			return false;
-		walk->ranges_left--;
-		walk->position += VMB_RANGE_HEADER;
-		walk->bytes_left = le32_to_cpu(range->byte_count);
-		walk->offset = le32_to_cpu(range->byte_offset);
-	}
-
-	if (walk->type == VMB_WIRE_TYPE_DATA_TRANSFER_PAGES) {
-		segment->frame = 0;
-		segment->offset = walk->offset;
-		segment->length = walk->bytes_left;
-		walk->bytes_left = 0;
+	if (!walk->left)
+		return false;
+	walk->left--;
+	walk->position += VMB_RANGE_HEADER;
+	range->length = le32_to_cpu(wire->byte_count);
+	range->offset = le32_to_cpu(wire->byte_offset);
+	range->pfns = NULL;
+	if (!walk->with_pages)
 		return true;
-	}
-
-	pfn = le64_to_cpup((const __le64 *)walk->position);
-	walk->position += VMB_RANGES_PFN;
-	segment->frame = pfn >> shift;
-	segment->offset = ((u32)(pfn & ((1u << shift) - 1)) << VMB_WIRE_PAGE_SHIFT) +
-			  walk->offset;
-	segment->length = min(walk->bytes_left, VMB_WIRE_PAGE_SIZE - walk->offset);
-	walk->bytes_left -= segment->length;
-	walk->offset = 0;
+	range->pfns = (const __le64 *)walk->position;
+	/* The check has seen that the range ends at a number of 32 bits. */
+	pages = ((range->offset + range->length - 1) >> VMB_WIRE_PAGE_SHIFT) + 1;
+	walk->position += pages * VMB_RANGES_PFN;
 	return true;
 }

@@ -4,12 +4,13 @@
  *
  * Pure, like ring.h; works on the private copy of a packet only. Checked once
  * when the packet is read; the walks below then trust the list, and may be
- * repeated: the same list gives the same segments.
+ * repeated: the same list gives the same ranges.
  */
 #ifndef VMB_RANGES_H
 #define VMB_RANGES_H
 
 #include <linux/types.h>
+#include <asm/byteorder.h>
 
 #include "refusal.h"
 #include "wire.h"
@@ -43,15 +44,15 @@ struct vmb_ranges {
 };
 
 /**
- * struct vmb_range_segment - a piece of external data
- * @frame: GPA-direct: number of the page that it lies in, in pages of the walk's
- *	page shift. Transfer pages: 0.
- * @offset: GPA-direct: bytes into that page. Transfer pages: bytes into the
+ * struct vmb_range - one range of external data
+ * @pfns: GPA-direct: numbers of the 4 KiB pages that it lies in, one for each.
+ *	Transfer pages: NULL.
+ * @offset: GPA-direct: bytes into the first of these. Transfer pages: bytes into the
  *	set's buffer.
- * @length: bytes, at least 1. GPA-direct: never beyond the end of the page.
+ * @length: bytes, at least 1.
  */
-struct vmb_range_segment {
-	u64 frame;
+struct vmb_range {
+	const __le64 *pfns;
 	u32 offset;
 	u32 length;
 };
@@ -59,29 +60,47 @@ struct vmb_range_segment {
 /**
  * struct vmb_range_walk - position in a checked range list
  * @position: what comes next in the list.
- * @ranges_left: ranges that have not been begun.
- * @bytes_left: of the present range.
- * @offset: into the present 4 KiB page.
- * @page_shift: of the pages that segments are told in.
- * @type: of the list.
+ * @left: ranges that are left.
+ * @with_pages: the list has PFNs.
  */
 struct vmb_range_walk {
 	const u8 *position;
-	u32 ranges_left;
-	u32 bytes_left;
-	u32 offset;
-	u8 page_shift;
-	u16 type;
+	u32 left;
+	bool with_pages;
 };
+
+/*
+ * How many of these 4 KiB pages follow one another: of those that may, which are
+ * @most at most, and have numbers.
+ */
+static inline u32 vmb_range_run(const __le64 *pfns, u32 most)
+{
+	u64 first = le64_to_cpu(*pfns);
+	u32 run = 1;
+
+	while (run < most && le64_to_cpu(pfns[run]) == first + run)
+		run++;
+	return run;
+}
+
+/* The page of 1 << @page_shift bytes that a 4 KiB page lies in. */
+static inline u64 vmb_range_page(u64 pfn, u8 page_shift)
+{
+	return pfn >> (page_shift - VMB_WIRE_PAGE_SHIFT);
+}
+
+/* And where it begins in there. */
+static inline u32 vmb_range_offset_in_page(u64 pfn, u8 page_shift)
+{
+	return (pfn << VMB_WIRE_PAGE_SHIFT) & ((1u << page_shift) - 1);
+}
 
 u32 vmb_ranges_maximum_length(const struct vmb_range_limits *limits);
 u32 vmb_ranges_maximum_segments(const struct vmb_range_limits *limits);
 enum vmb_refusal vmb_ranges_check(struct vmb_ranges *ranges, u16 type,
 				  const void *list, u32 list_length,
 				  const struct vmb_range_limits *limits);
-void vmb_range_walk_init(struct vmb_range_walk *walk,
-			 const struct vmb_ranges *ranges, u8 page_shift);
-bool vmb_range_walk_next(struct vmb_range_walk *walk,
-			 struct vmb_range_segment *segment);
+void vmb_range_walk_init(struct vmb_range_walk *walk, const struct vmb_ranges *ranges);
+bool vmb_range_walk_next(struct vmb_range_walk *walk, struct vmb_range *range);
 
 #endif

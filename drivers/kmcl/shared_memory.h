@@ -43,6 +43,7 @@ enum vmb_gpadl_state {
  * struct vmb_gpadl_frame - a 4 KiB frame of memory that is shared
  * @number: of the frame; U64_MAX, which no frame has, behind a GPADL's last.
  * @gpadl: whose it is.
+ * @run: so many of the GPADL's frames from this one on are neighbours in RAM, too.
  *
  * Of one GPADL they stand in the order in which its pages do: so what a peer
  * names in that order is found without a look-up each. Allocated and freed with
@@ -51,6 +52,7 @@ enum vmb_gpadl_state {
 struct vmb_gpadl_frame {
 	u64 number;
 	struct vmb_gpadl *gpadl;
+	u32 run;
 };
 
 /**

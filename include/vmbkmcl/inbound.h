@@ -96,6 +96,12 @@ void *vmb_channel_packet_get_client_context(struct vmb_packet_completion *packet
  * @vectors: gets the array; the packet's, valid until it is completed or deferred.
  * @vector_count: gets the number of its entries, at least 1.
  *
+ * As in the block layer, a vector may be longer than a page: it begins in its
+ * bv_page and goes on in the pages that follow it in RAM. What the peer names in
+ * one range, in neighbouring pages of one GPADL and in their order, is one vector.
+ * for_each_bvec() goes through it a page at a time, for clients that map pages;
+ * vmb_channel_packet_get_external_data_iter() needs no such care.
+ *
  * The peer may change the contents at any time: read each byte once, check
  * what was read. A second call gives the same answer. The memory stays shared
  * until the packet is completed or deferred: vmb_channel_delete_gpadl() waits for

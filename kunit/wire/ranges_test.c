@@ -291,126 +291,130 @@ static void no_bytes_refuse_all_external_data(struct kunit *test)
 					       &none), VMB_REFUSAL_RANGES_TOO_LONG);
 }
 
-/*
- * Page shifts: three pages of 4 KiB at PFN 0x12345, 0x12346, 0xfffff and what
- * they are in larger pages.
- */
+/* Pages of 4 KiB, and where they are in larger ones. */
 static const struct shift_case {
 	u8 shift;
-	struct vmb_range_segment segments[3];
+	u64 pfn;
+	u64 page;
+	u32 offset;
 } shift_cases[] = {
-	{ 12, { { 0x12345, 0x234, 0xdcc }, { 0x12346, 0, 0x1000 }, { 0xfffff, 0, 0x1 } } },
-	{ 14, { { 0x48d1, 0x1234, 0xdcc }, { 0x48d1, 0x2000, 0x1000 },
-		{ 0x3ffff, 0x3000, 0x1 } } },
-	{ 16, { { 0x1234, 0x5234, 0xdcc }, { 0x1234, 0x6000, 0x1000 },
-		{ 0xffff, 0xf000, 0x1 } } },
+	{ 12, 0x12345, 0x12345, 0 },
+	{ 14, 0x12345, 0x48d1, 0x1000 },
+	{ 14, 0x12347, 0x48d1, 0x3000 },
+	{ 14, 0x12348, 0x48d2, 0 },
+	{ 16, 0x12345, 0x1234, 0x5000 },
+	{ 16, 0x1234f, 0x1234, 0xf000 },
+	{ 12, 0xfedcba9876543210, 0xfedcba9876543210, 0 },
+	{ 16, 0xfedcba9876543210, 0x0fedcba987654321, 0 },
+	{ 16, 0xffffffffffffffff, 0x0fffffffffffffff, 0xf000 },
 };
 
 static void describe_shift(const struct shift_case *shift, char *description)
 {
-	snprintf(description, KUNIT_PARAM_DESC_SIZE, "page shift %u", shift->shift);
+	snprintf(description, KUNIT_PARAM_DESC_SIZE, "page shift %u, %#llx", shift->shift,
+		 shift->pfn);
 }
 
 KUNIT_ARRAY_PARAM(shift, shift_cases, describe_shift);
 
-static void walk_tells_pages_of_the_kernel(struct kunit *test)
+static void page_of_the_kernel(struct kunit *test)
 {
 	const struct shift_case *shift = test->param_value;
-	struct list *list = test->priv;
-	struct vmb_range_segment segment;
-	struct vmb_range_walk walk;
-	struct vmb_ranges ranges;
-	u32 i;
 
-	put_gpa_direct(list, 1);
-	put_range(list, 0xdcc + 0x1000 + 1, 0x234);
-	put64(list, 0x12345);
-	put64(list, 0x12346);
-	put64(list, 0xfffff);
-	KUNIT_ASSERT_EQ(test, check(list, GPA_DIRECT, &ranges), VMB_REFUSAL_NONE);
-
-	vmb_range_walk_init(&walk, &ranges, shift->shift);
-	for (i = 0; i < 3; i++) {
-		KUNIT_ASSERT_TRUE(test, vmb_range_walk_next(&walk, &segment));
-		KUNIT_EXPECT_EQ(test, segment.frame, shift->segments[i].frame);
-		KUNIT_EXPECT_EQ(test, segment.offset, shift->segments[i].offset);
-		KUNIT_EXPECT_EQ(test, segment.length, shift->segments[i].length);
-	}
-	KUNIT_EXPECT_FALSE(test, vmb_range_walk_next(&walk, &segment));
-	KUNIT_EXPECT_FALSE(test, vmb_range_walk_next(&walk, &segment));
+	KUNIT_EXPECT_EQ(test, vmb_range_page(shift->pfn, shift->shift), shift->page);
+	KUNIT_EXPECT_EQ(test, vmb_range_offset_in_page(shift->pfn, shift->shift),
+			shift->offset);
 }
 
-static void walk_keeps_all_bits_of_a_pfn(struct kunit *test)
+/* That pages follow one another is looked at, for each of those that are asked for. */
+static void run_of_pages(struct kunit *test)
 {
-	struct list *list = test->priv;
-	struct vmb_range_segment segment;
-	struct vmb_range_walk walk;
-	struct vmb_ranges ranges;
+	static const struct {
+		u64 pfns[4];
+		u32 most;
+		u32 run;
+	} runs[] = {
+		{ { 7, 8, 9, 10 }, 4, 4 },
+		{ { 7, 8, 9, 10 }, 3, 3 },
+		{ { 7, 8, 9, 10 }, 1, 1 },
+		{ { 7, 8, 10, 11 }, 4, 2 },
+		{ { 7, 9, 10, 11 }, 4, 1 },
+		{ { 10, 9, 8, 7 }, 4, 1 },
+		{ { 7, 7, 8, 8 }, 4, 1 },
+		{ { 0xffffffff, 0x100000000, 0x100000001, 2 }, 4, 3 },
+		{ { 0xffffffff, 0, 1, 2 }, 4, 1 },
+		{ { U64_MAX - 3, U64_MAX - 2, U64_MAX - 1, U64_MAX }, 4, 4 },
+	};
+	__le64 pfns[4];
+	u32 i, k;
 
-	put_gpa_direct(list, 1);
-	put_range(list, 1, 0);
-	put64(list, 0xfedcba9876543210);
-	KUNIT_ASSERT_EQ(test, check(list, GPA_DIRECT, &ranges), VMB_REFUSAL_NONE);
-	vmb_range_walk_init(&walk, &ranges, 12);
-	KUNIT_ASSERT_TRUE(test, vmb_range_walk_next(&walk, &segment));
-	KUNIT_EXPECT_EQ(test, segment.frame, 0xfedcba9876543210);
-	vmb_range_walk_init(&walk, &ranges, 16);
-	KUNIT_ASSERT_TRUE(test, vmb_range_walk_next(&walk, &segment));
-	KUNIT_EXPECT_EQ(test, segment.frame, 0x0fedcba987654321);
+	for (i = 0; i < ARRAY_SIZE(runs); i++) {
+		for (k = 0; k < ARRAY_SIZE(pfns); k++)
+			pfns[k] = cpu_to_le64(runs[i].pfns[k]);
+		KUNIT_EXPECT_EQ_MSG(test, vmb_range_run(pfns, runs[i].most), runs[i].run,
+				    "run %u", i);
+	}
+}
+
+static void expect_range(struct kunit *test, struct vmb_range_walk *walk, u32 offset,
+			 u32 length, const u64 *pfns, u32 count)
+{
+	struct vmb_range range = {};
+	u32 i;
+
+	KUNIT_ASSERT_TRUE(test, vmb_range_walk_next(walk, &range));
+	KUNIT_EXPECT_EQ(test, range.offset, offset);
+	KUNIT_EXPECT_EQ(test, range.length, length);
+	for (i = 0; i < count; i++)
+		KUNIT_EXPECT_EQ(test, le64_to_cpu(range.pfns[i]), pfns[i]);
 }
 
 static void walk_goes_through_all_ranges(struct kunit *test)
 {
+	static const u64 pfns[] = { 10, 0xfedcba9876543210, 30, U64_MAX, 5 };
 	struct list *list = test->priv;
-	struct vmb_range_segment segment;
 	struct vmb_range_walk walk;
 	struct vmb_ranges ranges;
+	struct vmb_range range;
 
-	put_gpa_direct(list, 2);
+	put_gpa_direct(list, 4);
 	put_range(list, 2, 4095);
-	put64(list, 10);
-	put64(list, 20);
+	put64(list, pfns[0]);
+	put64(list, pfns[1]);
 	put_range(list, 7, 100);
-	put64(list, 30);
+	put64(list, pfns[2]);
+	put_range(list, 4096, 0);
+	put64(list, pfns[3]);
+	put_range(list, 1, 4095);
+	put64(list, pfns[4]);
 	KUNIT_ASSERT_EQ(test, check(list, GPA_DIRECT, &ranges), VMB_REFUSAL_NONE);
-	vmb_range_walk_init(&walk, &ranges, 12);
-
-	KUNIT_ASSERT_TRUE(test, vmb_range_walk_next(&walk, &segment));
-	KUNIT_EXPECT_EQ(test, segment.frame, 10);
-	KUNIT_EXPECT_EQ(test, segment.offset, 4095);
-	KUNIT_EXPECT_EQ(test, segment.length, 1);
-	KUNIT_ASSERT_TRUE(test, vmb_range_walk_next(&walk, &segment));
-	KUNIT_EXPECT_EQ(test, segment.frame, 20);
-	KUNIT_EXPECT_EQ(test, segment.offset, 0);
-	KUNIT_EXPECT_EQ(test, segment.length, 1);
-	KUNIT_ASSERT_TRUE(test, vmb_range_walk_next(&walk, &segment));
-	KUNIT_EXPECT_EQ(test, segment.frame, 30);
-	KUNIT_EXPECT_EQ(test, segment.offset, 100);
-	KUNIT_EXPECT_EQ(test, segment.length, 7);
-	KUNIT_EXPECT_FALSE(test, vmb_range_walk_next(&walk, &segment));
+	vmb_range_walk_init(&walk, &ranges);
+	expect_range(test, &walk, 4095, 2, pfns, 2);
+	expect_range(test, &walk, 100, 7, pfns + 2, 1);
+	expect_range(test, &walk, 0, 4096, pfns + 3, 1);
+	expect_range(test, &walk, 4095, 1, pfns + 4, 1);
+	KUNIT_EXPECT_FALSE(test, vmb_range_walk_next(&walk, &range));
+	KUNIT_EXPECT_FALSE(test, vmb_range_walk_next(&walk, &range));
 }
 
-static void walk_tells_transfer_ranges_whole(struct kunit *test)
+static void walk_tells_transfer_ranges(struct kunit *test)
 {
 	struct list *list = test->priv;
-	struct vmb_range_segment segment;
 	struct vmb_range_walk walk;
 	struct vmb_ranges ranges;
+	struct vmb_range range;
 
 	put_transfer_pages(list, 3, 2);
 	put_range(list, 20000, 12345);
 	put_range(list, 1, 0xfffffffe);
 	KUNIT_ASSERT_EQ(test, check(list, TRANSFER_PAGES, &ranges), VMB_REFUSAL_NONE);
-	vmb_range_walk_init(&walk, &ranges, 16);
-
-	KUNIT_ASSERT_TRUE(test, vmb_range_walk_next(&walk, &segment));
-	KUNIT_EXPECT_EQ(test, segment.frame, 0);
-	KUNIT_EXPECT_EQ(test, segment.offset, 12345);
-	KUNIT_EXPECT_EQ(test, segment.length, 20000);
-	KUNIT_ASSERT_TRUE(test, vmb_range_walk_next(&walk, &segment));
-	KUNIT_EXPECT_EQ(test, segment.offset, 0xfffffffe);
-	KUNIT_EXPECT_EQ(test, segment.length, 1);
-	KUNIT_EXPECT_FALSE(test, vmb_range_walk_next(&walk, &segment));
+	vmb_range_walk_init(&walk, &ranges);
+	expect_range(test, &walk, 12345, 20000, NULL, 0);
+	KUNIT_ASSERT_TRUE(test, vmb_range_walk_next(&walk, &range));
+	KUNIT_EXPECT_NULL(test, range.pfns);
+	KUNIT_EXPECT_EQ(test, range.offset, 0xfffffffe);
+	KUNIT_EXPECT_EQ(test, range.length, 1);
+	KUNIT_EXPECT_FALSE(test, vmb_range_walk_next(&walk, &range));
 }
 
 /*
@@ -462,10 +466,8 @@ static void maxima_hold_the_worst_list(struct kunit *test)
 static void worst_list_is_accepted(struct kunit *test)
 {
 	struct list *list = test->priv;
-	struct vmb_range_segment segment;
-	struct vmb_range_walk walk;
 	struct vmb_ranges ranges;
-	u32 i, count = 0;
+	u32 i;
 
 	put_gpa_direct(list, 8);
 	for (i = 0; i < 7; i++) {
@@ -478,10 +480,7 @@ static void worst_list_is_accepted(struct kunit *test)
 		put64(list, 0);
 	KUNIT_ASSERT_EQ(test, check(list, GPA_DIRECT, &ranges), VMB_REFUSAL_NONE);
 	KUNIT_EXPECT_EQ(test, list->length, vmb_ranges_maximum_length(&limits));
-	vmb_range_walk_init(&walk, &ranges, 12);
-	while (vmb_range_walk_next(&walk, &segment))
-		count++;
-	KUNIT_EXPECT_EQ(test, count, vmb_ranges_maximum_segments(&limits));
+	KUNIT_EXPECT_EQ(test, ranges.pages, vmb_ranges_maximum_segments(&limits));
 }
 
 static struct kunit_case ranges_cases[] = {
@@ -493,10 +492,10 @@ static struct kunit_case ranges_cases[] = {
 	KUNIT_CASE_PARAM(shorter_list_is_truncated, type_gen_params),
 	KUNIT_CASE(limits_are_met_exactly),
 	KUNIT_CASE(no_bytes_refuse_all_external_data),
-	KUNIT_CASE_PARAM(walk_tells_pages_of_the_kernel, shift_gen_params),
-	KUNIT_CASE(walk_keeps_all_bits_of_a_pfn),
+	KUNIT_CASE_PARAM(page_of_the_kernel, shift_gen_params),
+	KUNIT_CASE(run_of_pages),
 	KUNIT_CASE(walk_goes_through_all_ranges),
-	KUNIT_CASE(walk_tells_transfer_ranges_whole),
+	KUNIT_CASE(walk_tells_transfer_ranges),
 	KUNIT_CASE_PARAM(maxima_hold_the_worst_list, most_gen_params),
 	KUNIT_CASE(worst_list_is_accepted),
 	{}

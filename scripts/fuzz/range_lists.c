@@ -48,28 +48,57 @@ static bool is_sound(u16 type, const u8 *list, u32 length,
 	return at == length;
 }
 
+/*
+ * The walk tells each range, with all of its pages, and twice the same; of the pages
+ * those are a run that follow one another, and no more of them.
+ */
 static void check_walk(const struct vmb_ranges *ranges, u8 page_shift,
 		       const struct vmb_range_limits *limits)
 {
 	struct vmb_range_walk walk, again;
-	struct vmb_range_segment segment, same;
-	u64 bytes = 0, segments = 0;
+	struct vmb_range range, same;
+	u64 bytes = 0, pages = 0, count = 0, rows = 0;
+	const u8 *at = (const u8 *)ranges->list + 8;
 
-	vmb_range_walk_init(&walk, ranges, page_shift);
-	vmb_range_walk_init(&again, ranges, page_shift);
-	while (vmb_range_walk_next(&walk, &segment)) {
+	vmb_range_walk_init(&walk, ranges);
+	vmb_range_walk_init(&again, ranges);
+	while (vmb_range_walk_next(&walk, &range)) {
+		u32 here = ranges->type == 9 ?
+			   ((u64)range.offset + range.length + 4095) / 4096 : 0;
+		u32 done = 0;
+
 		FUZZ_CHECK(vmb_range_walk_next(&again, &same));
-		FUZZ_CHECK(!memcmp(&segment, &same, sizeof(same)));
-		FUZZ_CHECK(segment.length);
-		if (ranges->type == 9)
-			FUZZ_CHECK((u64)segment.offset + segment.length <=
-				   1ull << page_shift);
-		bytes += segment.length;
-		segments++;
+		FUZZ_CHECK(range.pfns == same.pfns && range.offset == same.offset &&
+			   range.length == same.length);
+		FUZZ_CHECK(range.length == word(at) && range.offset == word(at + 4));
+		FUZZ_CHECK(range.length);
+		at += 8;
+		FUZZ_CHECK(ranges->type == 9 ? (const u8 *)range.pfns == at : !range.pfns);
+		while (done < here) {
+			u32 run = vmb_range_run(range.pfns + done, here - done);
+			u64 pfn = le64_to_cpu(range.pfns[done]);
+			u32 in_page = vmb_range_offset_in_page(pfn, page_shift);
+
+			FUZZ_CHECK(in_page < 1u << page_shift);
+			FUZZ_CHECK((vmb_range_page(pfn, page_shift) << (page_shift - 12)) +
+				   in_page / 4096 == pfn);
+			FUZZ_CHECK(run && run <= here - done);
+			FUZZ_CHECK(le64_to_cpu(range.pfns[done + run - 1]) == pfn + run - 1);
+			FUZZ_CHECK(done + run == here ||
+				   le64_to_cpu(range.pfns[done + run]) != pfn + run);
+			done += run;
+			rows++;
+		}
+		at += here * 8;
+		bytes += range.length;
+		pages += here;
+		count++;
 	}
+	FUZZ_CHECK(count == ranges->count);
 	FUZZ_CHECK(bytes == ranges->bytes);
-	FUZZ_CHECK(segments == (ranges->type == 9 ? ranges->pages : ranges->count));
-	FUZZ_CHECK(segments <= vmb_ranges_maximum_segments(limits));
+	FUZZ_CHECK(pages == ranges->pages);
+	FUZZ_CHECK(rows <= pages);
+	FUZZ_CHECK((ranges->type == 9 ? pages : count) <= vmb_ranges_maximum_segments(limits));
 }
 
 void fuzz_one_list(u16 type, const void *list, u32 length,

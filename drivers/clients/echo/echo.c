@@ -84,9 +84,10 @@ static void echo_invert(u8 *data, u32 length)
 static int echo_external(const struct echo_context *context, u32 command,
 			 struct vmb_echo_completion *answer)
 {
+	struct bvec_iter iter = {};
 	const struct bio_vec *vectors;
+	struct bio_vec vector;
 	u32 flags = 0, crc = 0, count, i;
-	u64 length = 0;
 	int ret;
 
 	if (command == VMB_ECHO_READ_ONLY)
@@ -95,18 +96,19 @@ static int echo_external(const struct echo_context *context, u32 command,
 						   &vectors, &count);
 	if (ret)
 		return ret;
-	for (i = 0; i < count; i++) {
-		u8 *page = kmap_local_page(vectors[i].bv_page);
-		u8 *data = page + vectors[i].bv_offset;
+	for (i = 0; i < count; i++)
+		iter.bi_size += vectors[i].bv_len;
+	answer->external_length = cpu_to_le64(iter.bi_size);
+	/* A vector may be of several pages: this is for each page of each. */
+	for_each_bvec(vector, vectors, iter, iter) {
+		u8 *data = bvec_kmap_local(&vector);
 
-		crc = echo_checksum(crc, data, vectors[i].bv_len);
+		crc = echo_checksum(crc, data, vector.bv_len);
 		if (command == VMB_ECHO_INVERT)
-			echo_invert(data, vectors[i].bv_len);
-		kunmap_local(page);
-		length += vectors[i].bv_len;
+			echo_invert(data, vector.bv_len);
+		kunmap_local(data);
 	}
 	answer->external_checksum = cpu_to_le32(crc);
-	answer->external_length = cpu_to_le64(length);
 	return 0;
 }
 

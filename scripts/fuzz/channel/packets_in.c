@@ -127,30 +127,35 @@ static bool has_page(const struct vmb_gpadl *gpadl, const struct page *page)
 	return false;
 }
 
+static void check_page(struct end *end, const struct vmb_gpadl *owner, struct page *page)
+{
+	/* Also that the page is one. */
+	page_address(page)[0] ^= 0;
+	FUZZ_CHECK(!owner || has_page(owner, page));
+	if (owner)
+		return;
+	FUZZ_CHECK(end->channel->raw_guest_memory);
+	FUZZ_CHECK(!page->reserved);
+	FUZZ_CHECK(page->references > 1);
+	reached(OUTCOME_external_given_raw);
+}
+
 /* External data lies in what was shared, and nowhere else. */
 static void check_vectors(struct end *end, struct vmb_packet_completion *packet,
 			  const struct bio_vec *vectors, u32 count, bool writes)
 {
 	struct iov_iter iter;
 	u64 bytes = 0;
-	u32 i;
+	u32 i, k;
 
 	FUZZ_CHECK(count);
 	for (i = 0; i < count; i++) {
 		const struct vmb_gpadl *owner = packet->owners[i];
 
-		/* Also that the page is one. */
-		page_address(vectors[i].bv_page)[vectors[i].bv_offset] ^= 0;
 		FUZZ_CHECK(vectors[i].bv_len && vectors[i].bv_offset < PAGE_SIZE);
-		FUZZ_CHECK(vectors[i].bv_len <= PAGE_SIZE - vectors[i].bv_offset);
-		FUZZ_CHECK(!owner || has_page(owner, vectors[i].bv_page));
 		FUZZ_CHECK(!owner || !owner->read_only || !writes);
-		if (!owner) {
-			FUZZ_CHECK(end->channel->raw_guest_memory);
-			FUZZ_CHECK(!vectors[i].bv_page->reserved);
-			FUZZ_CHECK(vectors[i].bv_page->references > 1);
-			reached(OUTCOME_external_given_raw);
-		}
+		for (k = 0; k * PAGE_SIZE < vectors[i].bv_offset + vectors[i].bv_len; k++)
+			check_page(end, owner, vectors[i].bv_page + k);
 		bytes += vectors[i].bv_len;
 	}
 	FUZZ_CHECK(bytes <= end->channel->external.bytes);
