@@ -30,20 +30,12 @@ static int vmb_outbound_data_begin(struct vmb_packet *packet, u32 flags)
 	return 0;
 }
 
-static inline int vmb_outbound_data_add(struct vmb_packet_external *external,
-					struct page *page, u32 length, u32 offset)
-{
-	struct scatterlist *entry;
-
-	if (unlikely(external->count == external->capacity))
-		return -EMSGSIZE;
-	entry = &external->table[external->count++];
-	*entry = (struct scatterlist) {};
-	sg_set_page(entry, page, length, offset);
-	return 0;
-}
-
-/* Write the list of what the peer is given. 0 or -EMSGSIZE. */
+/*
+ * Write the list of what the peer is given. 0 or -EMSGSIZE.
+ *
+ * An entry goes on with the range if that ends, and the entry begins, with a page:
+ * mostly it is one page more, and nothing else has to be looked at for those.
+ */
 static __always_inline int vmb_outbound_data_list(struct vmb_packet *packet, u32 count)
 {
 	struct vmb_packet_external *external = &packet->external;
@@ -58,22 +50,15 @@ static __always_inline int vmb_outbound_data_list(struct vmb_packet *packet, u32
 	/* Where the range could go on; at first, nowhere. */
 	u64 next = 1;
 
-	for (; entry != last_entry; entry++) {
+	while (entry != last_entry) {
 		u64 address = sg_dma_address(entry);
 		u32 length = sg_dma_len(entry);
+		u32 offset = address % VMB_WIRE_PAGE_SIZE;
 		u64 frame = address >> VMB_WIRE_PAGE_SHIFT;
-		bool seam = !((next | address) % VMB_WIRE_PAGE_SIZE);
-		u64 last;
+		const struct scatterlist *first, *stop;
+		u64 frames;
 
-		/* The commonest by far: one page more. */
-		if (likely(seam && length == VMB_WIRE_PAGE_SIZE && position != end)) {
-			*position++ = cpu_to_le64(frame);
-			bytes += VMB_WIRE_PAGE_SIZE;
-			next = address;
-			continue;
-		}
-		last = (address + length - 1) >> VMB_WIRE_PAGE_SHIFT;
-		if (!seam) {
+		if (next % VMB_WIRE_PAGE_SIZE || offset) {
 			if (unlikely(ranges == most || position == end))
 				return -EMSGSIZE;
 			if (range)
@@ -81,15 +66,31 @@ static __always_inline int vmb_outbound_data_list(struct vmb_packet *packet, u32
 			bytes = 0;
 			ranges++;
 			range = (void *)position++;
-			range->byte_offset = cpu_to_le32(address % VMB_WIRE_PAGE_SIZE);
+			range->byte_offset = cpu_to_le32(offset);
 		}
+		frames = ((u64)offset + length + VMB_WIRE_PAGE_SIZE - 1) >>
+			 VMB_WIRE_PAGE_SHIFT;
+		if (unlikely(frames > end - position))
+			return -EMSGSIZE;
 		next = address + length;
 		bytes += length;
 		do {
-			if (unlikely(position == end))
-				return -EMSGSIZE;
 			*position++ = cpu_to_le64(frame++);
-		} while (unlikely(frame <= last));
+		} while (--frames);
+
+		first = ++entry;
+		if (entry == last_entry || next % VMB_WIRE_PAGE_SIZE)
+			continue;
+		/* As long as there is nothing but pages, and room for them. */
+		stop = min(last_entry, first + (end - position));
+		for (; entry != stop; entry++) {
+			address = sg_dma_address(entry);
+			if (unlikely(sg_dma_len(entry) != VMB_WIRE_PAGE_SIZE ||
+				     address % VMB_WIRE_PAGE_SIZE))
+				break;
+			*position++ = cpu_to_le64(address >> VMB_WIRE_PAGE_SHIFT);
+		}
+		bytes += (entry - first) << VMB_WIRE_PAGE_SHIFT;
 	}
 	range->byte_count = cpu_to_le32(bytes);
 	header->reserved = 0;
@@ -112,16 +113,37 @@ static u32 vmb_outbound_data_map_as_is(struct vmb_packet_external *external)
 	return external->count;
 }
 
-/* One piece, as most requests have it, needs no list. 0 entries: no. */
-static inline u32 vmb_outbound_data_map_one(struct device *device,
-					    struct vmb_packet_external *external)
+/* The range list of what is mapped now; else it is so no longer. */
+static __always_inline int vmb_outbound_data_describe(struct vmb_packet *packet, u32 count)
 {
+	int ret = vmb_outbound_data_list(packet, count);
+
+	if (unlikely(ret))
+		vmb_outbound_data_release(packet, false);
+	return ret;
+}
+
+/* One entry, as most requests have it, needs no list. */
+static __always_inline int vmb_outbound_data_map_entry(struct vmb_packet *packet)
+{
+	struct vmb_packet_external *external = &packet->external;
+	struct device *device = packet->channel->device->dma_device;
 	struct scatterlist *entry = external->table;
 
+	sg_mark_end(entry);
+	sg_dma_len(entry) = entry->length;
+	if (!device) {
+		sg_dma_address(entry) = sg_phys(entry);
+		return vmb_outbound_data_describe(packet, 1);
+	}
 	sg_dma_address(entry) = dma_map_page(device, sg_page(entry), entry->offset,
 					     entry->length, external->direction);
-	sg_dma_len(entry) = entry->length;
-	return likely(!dma_mapping_error(device, sg_dma_address(entry)));
+	if (unlikely(dma_mapping_error(device, sg_dma_address(entry)))) {
+		external->count = 0;
+		return -ENOMEM;
+	}
+	external->mapped = 1;
+	return vmb_outbound_data_describe(packet, 1);
 }
 
 /* The memory is known: map it, and write the list. */
@@ -130,27 +152,20 @@ static __always_inline int vmb_outbound_data_map(struct vmb_packet *packet)
 	struct vmb_packet_external *external = &packet->external;
 	struct device *device = packet->channel->device->dma_device;
 	u32 count;
-	int ret;
 
+	if (external->count == 1)
+		return vmb_outbound_data_map_entry(packet);
 	sg_mark_end(&external->table[external->count - 1]);
-	if (device) {
-		if (external->count == 1)
-			count = vmb_outbound_data_map_one(device, external);
-		else
-			count = dma_map_sg(device, external->table,
-					   external->count, external->direction);
-		external->mapped = count;
-		if (unlikely(!count)) {
-			external->count = 0;
-			return -ENOMEM;
-		}
-	} else {
-		count = vmb_outbound_data_map_as_is(external);
+	if (!device)
+		return vmb_outbound_data_describe(packet,
+						  vmb_outbound_data_map_as_is(external));
+	count = dma_map_sg(device, external->table, external->count, external->direction);
+	if (unlikely(!count)) {
+		external->count = 0;
+		return -ENOMEM;
 	}
-	ret = vmb_outbound_data_list(packet, count);
-	if (ret)
-		vmb_outbound_data_release(packet, false);
-	return ret;
+	external->mapped = count;
+	return vmb_outbound_data_describe(packet, count);
 }
 
 /* Not from the beginning of an entry, which may be on a later page then. */
@@ -200,6 +215,129 @@ static noinline int vmb_outbound_data_split(struct vmb_packet_external *external
 	return 0;
 }
 
+/* No entry is longer than @longest, and none may be than the device can take. */
+static inline int vmb_outbound_data_bound(struct vmb_packet *packet, u32 longest)
+{
+	u32 most = packet->channel->device->dma_most;
+
+	/* With what of a page is in front of it. */
+	if (likely((u64)longest + PAGE_SIZE <= most))
+		return 0;
+	return vmb_outbound_data_split(&packet->external, most);
+}
+
+/*
+ * Can a page be mapped as one with that in front of it? Pages of devices may be
+ * neighbours and still be two devices'; and where the kernel's table of pages is not
+ * in one piece, what follows in it says nothing.
+ */
+static inline bool vmb_outbound_data_may_join(const struct page *page)
+{
+	return !is_zone_device_page(page) &&
+	       (IS_ENABLED(CONFIG_SPARSEMEM_VMEMMAP) || IS_ENABLED(CONFIG_FLATMEM));
+}
+
+static inline void vmb_outbound_data_set(struct scatterlist *entry, struct page *page,
+					 u32 length, u32 offset)
+{
+	/* What the DMA API puts there was cleared by it, or overwritten. */
+	entry->page_link = 0;
+	/* So that nothing is left of a check which says the same. */
+	page = __builtin_assume_aligned(page, sizeof(long));
+	sg_set_page(entry, page, length, offset);
+}
+
+/**
+ * struct vmb_outbound_cut - memory that is being made a list of entries
+ * @vector: what comes next.
+ * @end: of the vectors.
+ * @entry: where the next entry goes.
+ * @next: the page that the entry before could go on with; NULL: none.
+ * @total: bytes so far.
+ * @longest: all the bits of all lengths: none is longer than this number.
+ */
+struct vmb_outbound_cut {
+	const struct bio_vec *vector;
+	const struct bio_vec *end;
+	struct scatterlist *entry;
+	struct page *next;
+	u64 total;
+	u32 longest;
+};
+
+/* Vectors of a whole page each, @count of them at most, as most requests have. */
+static __always_inline void vmb_outbound_data_cut_pages(struct vmb_outbound_cut *cut,
+							u32 count)
+{
+	const struct bio_vec *first = cut->vector;
+	const struct bio_vec *stop = first + count;
+	const struct bio_vec *vector = first;
+	struct scatterlist *entry = cut->entry;
+	struct page *next = NULL;
+
+	for (; vector != stop; vector++) {
+		struct page *page = vector->bv_page;
+
+		if (vector->bv_len != PAGE_SIZE || vector->bv_offset)
+			break;
+		if (page == next && vmb_outbound_data_may_join(page)) {
+			entry[-1].length += PAGE_SIZE;
+		} else {
+			vmb_outbound_data_set(entry, page, PAGE_SIZE, 0);
+			entry++;
+		}
+		next = page + 1;
+	}
+	cut->total = (u64)(vector - first) << PAGE_SHIFT;
+	cut->longest = PAGE_SIZE;
+	/* Some were joined: how many does not matter here. */
+	if (entry - cut->entry != vector - first)
+		cut->longest |= cut->total;
+	cut->vector = vector;
+	cut->entry = entry;
+	cut->next = next;
+}
+
+/*
+ * Any vectors, as far as @wanted bytes; the last counts @more bytes more than it
+ * says. False: there are more than entries up to @last_entry.
+ */
+static __always_inline bool
+vmb_outbound_data_cut_vectors(struct vmb_outbound_cut *cut, u64 wanted, u32 more,
+			      const struct scatterlist *last_entry)
+{
+	for (; cut->vector != cut->end && cut->total < wanted; cut->vector++) {
+		u32 offset = cut->vector->bv_offset;
+		struct page *page = cut->vector->bv_page;
+		u32 bytes = cut->vector->bv_len;
+		u64 stop;
+
+		if (more && cut->vector + 1 == cut->end)
+			bytes += more;
+		/* It takes no entry. */
+		if (unlikely(!bytes))
+			continue;
+		if (unlikely(offset >= PAGE_SIZE)) {
+			page += offset >> PAGE_SHIFT;
+			offset = offset_in_page(offset);
+		}
+		cut->longest |= bytes;
+		cut->total += bytes;
+		if (!offset && page == cut->next && vmb_outbound_data_may_join(page)) {
+			cut->entry[-1].length += bytes;
+			cut->longest |= cut->entry[-1].length;
+		} else if (likely(cut->entry != last_entry)) {
+			vmb_outbound_data_set(cut->entry, page, bytes, offset);
+			cut->entry++;
+		} else {
+			return false;
+		}
+		stop = (u64)offset + bytes;
+		cut->next = !offset_in_page(stop) ? page + (stop >> PAGE_SHIFT) : NULL;
+	}
+	return true;
+}
+
 /*
  * The part of a memory list from @offset on, @length bytes or all. The last
  * vector counts @more bytes more than it says.
@@ -210,11 +348,12 @@ vmb_outbound_data_cut(struct vmb_packet *packet, const struct bio_vec *vector,
 {
 	const struct bio_vec *end = vector + vector_count, *last = end - 1;
 	struct vmb_packet_external *external = &packet->external;
-	struct scatterlist *entry = external->table;
-	const struct bio_vec *stop;
-	/* All their bits: no entry is longer than this number. */
-	u32 longest = 0;
-	u64 wanted, total = 0;
+	struct vmb_outbound_cut cut = {
+		.end = end,
+		.entry = external->table,
+	};
+	u64 wanted;
+	u32 whole;
 
 	while (vector != end && offset >= vector->bv_len) {
 		if (more && vector == last && offset < vector->bv_len + more)
@@ -224,52 +363,28 @@ vmb_outbound_data_cut(struct vmb_packet *packet, const struct bio_vec *vector,
 	}
 	/* Whole vectors at first; then what is too much at both ends goes. */
 	wanted = length ? (u64)offset + length : U64_MAX;
-	stop = end - vector > external->capacity ? vector + external->capacity : end;
-	for (; vector != stop; vector++) {
-		u32 bytes = vector->bv_len;
-
-		if (more && vector == last)
-			bytes += more;
-		/* It takes no entry. */
-		if (unlikely(!bytes)) {
-			if (stop != end)
-				stop++;
-			continue;
-		}
-		/* What the DMA API puts there was cleared by it, or overwritten. */
-		entry->page_link = 0;
-		sg_set_page(entry, vector->bv_page, bytes, vector->bv_offset);
-		if (unlikely(vector->bv_offset >= PAGE_SIZE))
-			vmb_outbound_data_skip(entry, 0);
-		longest |= bytes;
-		entry++;
-		total += bytes;
-		if (unlikely(total >= wanted))
-			break;
-	}
-	if (unlikely(stop != end && total < wanted)) {
-		while (stop != end && !stop->bv_len)
-			stop++;
-		if (stop != end)
-			return -EMSGSIZE;
-	}
-	if (unlikely(!total || (length && total < wanted)))
+	whole = min_t(u32, end - vector, external->capacity);
+	if (length)
+		whole = min_t(u64, whole, wanted >> PAGE_SHIFT);
+	cut.vector = vector;
+	vmb_outbound_data_cut_pages(&cut, more && whole ? whole - 1 : whole);
+	if (cut.vector != end && cut.total < wanted &&
+	    !vmb_outbound_data_cut_vectors(&cut, wanted, more,
+					   external->table + external->capacity))
+		return -EMSGSIZE;
+	if (unlikely(!cut.total || (length && cut.total < wanted)))
 		return -EINVAL;
 	if (offset)
 		vmb_outbound_data_skip(external->table, offset);
 	if (length) {
-		entry[-1].length -= total - wanted;
-		total = wanted;
+		cut.entry[-1].length -= cut.total - wanted;
+		cut.total = wanted;
 	}
-	external->count = entry - external->table;
-	total -= offset;
-	if (unlikely(total > packet->channel->external.bytes))
+	external->count = cut.entry - external->table;
+	cut.total -= offset;
+	if (unlikely(cut.total > packet->channel->external.bytes))
 		return -EMSGSIZE;
-	/* With what of a page is in front of it. */
-	if (unlikely((u64)longest + PAGE_SIZE > packet->channel->device->dma_most))
-		return vmb_outbound_data_split(external,
-					       packet->channel->device->dma_most);
-	return 0;
+	return vmb_outbound_data_bound(packet, cut.longest);
 }
 
 /*
@@ -296,23 +411,15 @@ static noinline int vmb_outbound_data_force(struct vmb_packet *packet,
 				     length);
 }
 
-/*
- * Describe memory for a packet that is about to be sent. 0; -EINVAL: the list is
- * empty or shorter than that; -EMSGSIZE: over the channel's limits; -ENOMEM: it
- * cannot be mapped. Any context but hard interrupt.
- */
-int vmb_outbound_data_from_vectors(struct vmb_packet *packet,
-				   const struct bio_vec *vectors, u32 vector_count,
-				   u32 offset, u32 length, u32 flags)
+/* Of any vectors. */
+static noinline int vmb_outbound_data_from_list(struct vmb_packet *packet,
+						const struct bio_vec *vectors,
+						u32 vector_count, u32 offset,
+						u32 length, bool forced)
 {
 	int ret;
 
-	ret = vmb_outbound_data_begin(packet, flags);
-	if (ret)
-		return ret;
-	if (!vectors || !vector_count)
-		return -EINVAL;
-	if (unlikely(flags & VMB_CHANNEL_FORMAT_FLAG_FORCE_MDL_LENGTH))
+	if (unlikely(forced))
 		ret = vmb_outbound_data_force(packet, vectors, vector_count,
 					      offset, length);
 	else
@@ -325,6 +432,46 @@ int vmb_outbound_data_from_vectors(struct vmb_packet *packet,
 	return vmb_outbound_data_map(packet);
 }
 
+/* Is a vector an entry as it is? */
+static inline bool vmb_outbound_data_is_entry(const struct vmb_packet *packet,
+					      const struct bio_vec *vector)
+{
+	const struct vmb_channel *channel = packet->channel;
+
+	return vector->bv_len && vector->bv_len <= channel->external.bytes &&
+	       vector->bv_offset < PAGE_SIZE &&
+	       (u64)vector->bv_len + PAGE_SIZE <= channel->device->dma_most;
+}
+
+/*
+ * Describe memory for a packet that is about to be sent. 0; -EINVAL: the list is
+ * empty or shorter than that; -EMSGSIZE: over the channel's limits; -ENOMEM: it
+ * cannot be mapped. Any context but hard interrupt.
+ */
+int vmb_outbound_data_from_vectors(struct vmb_packet *packet,
+				   const struct bio_vec *vectors, u32 vector_count,
+				   u32 offset, u32 length, u32 flags)
+{
+	bool forced = flags & VMB_CHANNEL_FORMAT_FLAG_FORCE_MDL_LENGTH;
+	struct vmb_packet_external *external = &packet->external;
+	int ret;
+
+	ret = vmb_outbound_data_begin(packet, flags);
+	if (ret)
+		return ret;
+	if (!vectors || !vector_count)
+		return -EINVAL;
+	/* What most requests have. */
+	if (vector_count != 1 || offset || length || forced ||
+	    !vmb_outbound_data_is_entry(packet, vectors))
+		return vmb_outbound_data_from_list(packet, vectors, vector_count, offset,
+						   length, forced);
+	vmb_outbound_data_set(external->table, vectors->bv_page, vectors->bv_len,
+			      vectors->bv_offset);
+	external->count = 1;
+	return vmb_outbound_data_map_entry(packet);
+}
+
 /*
  * Describe whole 4 KiB pages for a packet that is about to be sent. Results and context
  * are those of vmb_outbound_data_from_vectors().
@@ -333,6 +480,8 @@ int vmb_outbound_data_from_pfns(struct vmb_packet *packet, const u64 *pfns,
 				u32 pfn_count, u32 flags)
 {
 	const u32 shift = PAGE_SHIFT - VMB_WIRE_PAGE_SHIFT;
+	struct vmb_packet_external *external = &packet->external;
+	u32 longest = VMB_WIRE_PAGE_SIZE;
 	u32 i;
 	int ret;
 
@@ -343,21 +492,36 @@ int vmb_outbound_data_from_pfns(struct vmb_packet *packet, const u64 *pfns,
 		return -EINVAL;
 	if ((u64)pfn_count << VMB_WIRE_PAGE_SHIFT > packet->channel->external.bytes)
 		return -EMSGSIZE;
+	external->count = 0;
 	for (i = 0; i < pfn_count; i++) {
-		u64 frame = pfns[i] >> shift;
+		struct scatterlist *entry = &external->table[external->count];
 		u32 offset = (pfns[i] << VMB_WIRE_PAGE_SHIFT) & ~PAGE_MASK;
+		u64 frame = pfns[i] >> shift;
+		struct page *page;
 
 		ret = -EINVAL;
-		if (frame <= ULONG_MAX && pfn_valid(frame))
-			ret = vmb_outbound_data_add(&packet->external,
-						    pfn_to_page(frame),
-						    VMB_WIRE_PAGE_SIZE, offset);
-		if (ret) {
-			packet->external.count = 0;
-			return ret;
+		if (frame > ULONG_MAX || !pfn_valid(frame))
+			goto refuse;
+		page = pfn_to_page(frame);
+		if (i && pfns[i] == pfns[i - 1] + 1 &&
+		    (offset || vmb_outbound_data_may_join(page))) {
+			entry[-1].length += VMB_WIRE_PAGE_SIZE;
+			longest |= entry[-1].length;
+			continue;
 		}
+		ret = -EMSGSIZE;
+		if (external->count == external->capacity)
+			goto refuse;
+		vmb_outbound_data_set(entry, page, VMB_WIRE_PAGE_SIZE, offset);
+		external->count++;
 	}
+	ret = vmb_outbound_data_bound(packet, longest);
+	if (ret)
+		goto refuse;
 	return vmb_outbound_data_map(packet);
+refuse:
+	external->count = 0;
+	return ret;
 }
 
 /* Can the packet keep its external pages, whatever its client does? */

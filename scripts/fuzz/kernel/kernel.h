@@ -23,7 +23,11 @@ typedef unsigned int gfp_t;
 typedef u64 phys_addr_t;
 typedef u64 dma_addr_t;
 
-#define IS_ENABLED(option)	0
+#define IS_ENABLED(option)	option
+#define CONFIG_HYPERV		0
+/* The kernel's pages are one array. */
+#define CONFIG_FLATMEM		1
+#define CONFIG_SPARSEMEM_VMEMMAP	0
 #define SZ_64K			0x10000u
 #define SZ_2M			0x200000u
 #define SZ_4M			0x400000u

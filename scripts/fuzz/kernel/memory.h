@@ -75,6 +75,7 @@ struct page *alloc_page(gfp_t flags);
 #define PageSlab(page)		((page)->slab)
 #define PageReserved(page)	((page)->reserved)
 #define PageOffline(page)	false
+#define is_zone_device_page(page)	false
 #define page_count(page)	((page)->references)
 
 /* No page is part of a larger one. */
