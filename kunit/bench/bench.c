@@ -92,7 +92,7 @@ void bench_instructions(struct bench *bench, const struct bench_row *row, u32 si
 	bench_set_masked(bench, true);
 	for (i = 0; i < BENCH_PASSES; i++)
 		best = min(best, bench_pass(bench, row));
-	bench_report(bench, "instructions", row->name, size, best,
+	bench_report(bench, row->what ?: "instructions", row->name, size, best,
 		     BENCH_BATCH * BENCH_BATCHES);
 }
 
@@ -149,20 +149,27 @@ void bench_allocations(struct bench *bench, const struct bench_row *row)
 	bench_allocations_end(bench, row->name, BENCH_BATCH * BENCH_BATCHES);
 }
 
+/* Which pages packets name: pieces for whoever makes a list of them, or one. */
+void bench_choose_pages(struct bench *bench, bool contiguous)
+{
+	u32 i;
+
+	bench->contiguous = contiguous;
+	for (i = 0; i < BENCH_PAGES_MAXIMUM; i++)
+		bench->pages[i] = bench->block + (contiguous ? i : 2 * i);
+}
+
 /* The memory that packets name, and a device that maps it as it is. */
 static int bench_add_pages(struct bench *bench)
 {
 	struct device *device = bench->transport.parent;
 	int ret;
-	u32 i;
 
 	bench->block = alloc_pages(GFP_KERNEL | __GFP_ZERO,
 				   get_order(2 * BENCH_PAGES_MAXIMUM * PAGE_SIZE));
 	if (!bench->block)
 		return -ENOMEM;
-	/* Neighbours would be one piece for whoever made the list. */
-	for (i = 0; i < BENCH_PAGES_MAXIMUM; i++)
-		bench->pages[i] = bench->block + 2 * i;
+	bench_choose_pages(bench, false);
 	device->dma_mask = &device->coherent_dma_mask;
 	ret = dma_set_mask_and_coherent(device, DMA_BIT_MASK(64));
 	if (!ret)
@@ -170,11 +177,11 @@ static int bench_add_pages(struct bench *bench)
 	return ret;
 }
 
-static int bench_set_up(struct bench *bench, const struct bench_settings *settings)
+static int bench_set_up(struct bench *bench, struct vmb_channel *channel,
+			const struct bench_settings *settings)
 {
 	const u32 ring_pages = BENCH_RING_SIZE / PAGE_SIZE;
 	const u32 external_size = settings->maximum_pages * PAGE_SIZE;
-	struct vmb_channel *channel = bench->channel;
 	int ret;
 
 	ret = vmb_channel_init_set_maximum_packet_size(channel,
@@ -197,30 +204,31 @@ static int bench_set_up(struct bench *bench, const struct bench_settings *settin
 	return ret;
 }
 
-static int bench_open_channel(struct bench *bench,
-			      const struct bench_settings *settings)
+/* A channel of ours on a transport, open, with a peer that masks its signals. */
+int bench_open_on(struct bench *bench, struct memory_transport *transport,
+		  const struct bench_settings *settings, struct vmb_channel **channel)
 {
 	struct vmb_ring ring;
 	int ret;
 
-	ret = vmb_channel_allocate(&bench->transport.device.device, false,
-				   &bench->channel);
+	ret = vmb_channel_allocate(&transport->device.device, false, channel);
 	if (ret)
 		return ret;
-	ret = bench_set_up(bench, settings);
+	ret = bench_set_up(bench, *channel, settings);
 	if (!ret)
-		ret = vmb_channel_enable(bench->channel);
+		ret = vmb_channel_enable(*channel);
 	if (ret)
 		return ret;
 	/* The worker has opened it when it is done. */
-	flush_work(&bench->channel->life.work);
-	memory_transport_run(&bench->transport, bench->channel);
-	if (bench->transport.opens != 1)
+	flush_work(&(*channel)->life.work);
+	memory_transport_run(transport, *channel);
+	if (transport->opens != 1)
 		return -EIO;
 	/* Nothing is in the rings yet; this peer takes range lists, too. */
-	ring = bench->transport.peer_reader.ring;
-	vmb_ring_reader_init(&bench->transport.peer_reader, &ring,
-			     BENCH_PAYLOAD_MAXIMUM, BENCH_PAYLOAD_MAXIMUM);
+	ring = transport->peer_reader.ring;
+	vmb_ring_reader_init(&transport->peer_reader, &ring, BENCH_PAYLOAD_MAXIMUM,
+			     BENCH_PAYLOAD_MAXIMUM);
+	WRITE_ONCE(ring.control->interrupt_mask, cpu_to_le32(true));
 	return 0;
 }
 
@@ -237,7 +245,8 @@ struct bench *bench_open(struct kunit *test, const struct bench_settings *settin
 						       "vmbkmcl-bench"));
 	if (settings->maximum_pages)
 		KUNIT_ASSERT_EQ(test, 0, bench_add_pages(bench));
-	KUNIT_ASSERT_EQ(test, 0, bench_open_channel(bench, settings));
+	KUNIT_ASSERT_EQ(test, 0, bench_open_on(bench, &bench->transport, settings,
+					       &bench->channel));
 	bench_set_masked(bench, true);
 	return bench;
 }
@@ -259,7 +268,10 @@ static struct kunit_case bench_cases[] = {
 	KUNIT_CASE(bench_outstanding),
 	KUNIT_CASE(bench_external),
 	KUNIT_CASE(bench_inbound_external),
+	KUNIT_CASE(bench_channels),
 	KUNIT_CASE(bench_synchronous),
+	KUNIT_CASE(bench_handmade),
+	KUNIT_CASE(bench_memory),
 	{}
 };
 

@@ -38,11 +38,13 @@ struct bench_step {
 /**
  * struct bench_row - a way to do something
  * @name: in the report.
+ * @what: in front of it there; NULL: "instructions".
  * @raw: by the kernel's own functions.
  * @steps: of a batch of BENCH_BATCH packets, in order.
  */
 struct bench_row {
 	const char *name;
+	const char *what;
 	bool raw;
 	struct bench_step steps[4];
 };
@@ -57,7 +59,8 @@ struct bench_row {
  * @reader: the peer's end of the outbound ring of the row that runs.
  * @payload_length: bytes of each packet's payload.
  * @page_count: pages of each packet's external data.
- * @pages: these pages, no two of them neighbours.
+ * @pages: these pages.
+ * @contiguous: each is the neighbour of the one before; else no two of them are.
  * @block: what @pages are from.
  * @ids: transaction ids that the peer has read.
  * @private: the case's.
@@ -79,6 +82,7 @@ struct bench {
 	u32 payload_length;
 	u32 page_count;
 	struct page *pages[BENCH_PAGES_MAXIMUM];
+	bool contiguous;
 	struct page *block;
 	u64 ids[BENCH_BATCH];
 	void *private;
@@ -104,8 +108,11 @@ struct bench_settings {
 };
 
 /* bench.c */
+int bench_open_on(struct bench *bench, struct memory_transport *transport,
+		  const struct bench_settings *settings, struct vmb_channel **channel);
 struct bench *bench_open(struct kunit *test, const struct bench_settings *settings);
 void bench_close(struct bench *bench);
+void bench_choose_pages(struct bench *bench, bool contiguous);
 void bench_set_masked(struct bench *bench, bool masked);
 u64 bench_measure(struct bench *bench, void (*run)(struct bench *bench));
 void bench_report(struct bench *bench, const char *what, const char *row, u32 size,
@@ -124,6 +131,7 @@ void bench_peer_check_pages(struct bench *bench, const void *list, u32 length);
 /* bench_inbound.c */
 void bench_packets(struct kunit *test);
 void bench_inbound_external(struct kunit *test);
+void bench_channels(struct kunit *test);
 
 /* bench_send.c */
 void bench_sends(struct kunit *test);
@@ -134,5 +142,11 @@ void bench_external(struct kunit *test);
 
 /* bench_request.c */
 void bench_synchronous(struct kunit *test);
+
+/* bench_handmade.c */
+void bench_handmade(struct kunit *test);
+
+/* bench_memory.c */
+void bench_memory(struct kunit *test);
 
 #endif

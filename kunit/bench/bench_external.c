@@ -8,6 +8,9 @@
  * scatterlist that the block layer has made of a request, ours with the bio_vecs
  * it was made of, so that making the scatterlist is in our row only. Both map it
  * with dma_map_sg() for the same device, write the same range list, and unmap.
+ *
+ * Of pages that are neighbours the block layer has made one entry; ours is given a
+ * bio_vec for each, as who has a list of pages makes them.
  */
 #include <linux/dma-mapping.h>
 #include <linux/hyperv.h>
@@ -63,6 +66,12 @@ static void bench_external_no_packet(struct vmb_channel *channel,
 	vmb_channel_packet_complete(packet, NULL, 0);
 }
 
+/* Of the block layer's scatterlist. */
+static u32 bench_entries(const struct bench *bench)
+{
+	return bench->contiguous ? 1 : bench->page_count;
+}
+
 /* What storvsc_queuecommand() and storvsc_do_io() do with the data. */
 static int bench_raw_send_request(struct bench *bench,
 				  struct bench_external_request *request)
@@ -80,7 +89,7 @@ static int bench_raw_send_request(struct bench *bench,
 	payload->range.len = bench->page_count * PAGE_SIZE;
 	payload->range.offset = 0;
 	count = dma_map_sg(bench->transport.parent, request->table,
-			   bench->page_count, DMA_FROM_DEVICE);
+			   bench_entries(bench), DMA_FROM_DEVICE);
 	if (!count)
 		return -ENOMEM;
 	for_each_sg(request->table, entry, count, i) {
@@ -122,7 +131,7 @@ static void bench_raw_external_completions(struct bench *bench)
 			continue;
 		request = (void *)(unsigned long)address;
 		dma_unmap_sg(bench->transport.parent, request->table,
-			     bench->page_count, DMA_FROM_DEVICE);
+			     bench_entries(bench), DMA_FROM_DEVICE);
 		request->answer = *(u64 *)hv_pkt_data(packet);
 	}
 }
@@ -159,26 +168,33 @@ static void bench_external_check(struct bench *bench)
 	}
 }
 
+#define BENCH_EXTERNAL_RAW						\
+	.name = "raw-external",						\
+	.raw = true,							\
+	.steps = {							\
+		{ .run = bench_raw_external_send, .measured = true },	\
+		{ .run = bench_peer_answer },				\
+		{ .run = bench_raw_external_completions, .measured = true }, \
+		{ .run = bench_external_check },			\
+	}
+
+#define BENCH_EXTERNAL_OURS						\
+	.name = "ours-external",					\
+	.steps = {							\
+		{ .run = bench_ours_external_send, .measured = true },	\
+		{ .run = bench_peer_answer },				\
+		{ .run = bench_ours_external_completions, .measured = true }, \
+		{ .run = bench_external_check },			\
+	}
+
 static const struct bench_row bench_external_rows[] = {
-	{
-		.name = "raw-external",
-		.raw = true,
-		.steps = {
-			{ .run = bench_raw_external_send, .measured = true },
-			{ .run = bench_peer_answer },
-			{ .run = bench_raw_external_completions, .measured = true },
-			{ .run = bench_external_check },
-		},
-	},
-	{
-		.name = "ours-external",
-		.steps = {
-			{ .run = bench_ours_external_send, .measured = true },
-			{ .run = bench_peer_answer },
-			{ .run = bench_ours_external_completions, .measured = true },
-			{ .run = bench_external_check },
-		},
-	},
+	{ BENCH_EXTERNAL_RAW },
+	{ BENCH_EXTERNAL_OURS },
+};
+
+static const struct bench_row bench_external_contiguous_rows[] = {
+	{ BENCH_EXTERNAL_RAW, .what = "external_contiguous" },
+	{ BENCH_EXTERNAL_OURS, .what = "external_contiguous" },
 };
 
 static struct bench_external_case *bench_external_make(struct bench *bench)
@@ -188,11 +204,6 @@ static struct bench_external_case *bench_external_make(struct bench *bench)
 
 	external = kvzalloc(sizeof(*external), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(bench->test, external);
-	for (i = 0; i < BENCH_PAGES_MAXIMUM; i++)
-		external->vectors[i] = (struct bio_vec) {
-			.bv_page = bench->pages[i],
-			.bv_len = PAGE_SIZE,
-		};
 	for (i = 0; i < BENCH_BATCH; i++) {
 		struct bench_external_request *request = &external->requests[i];
 
@@ -225,12 +236,31 @@ static void bench_external_set_pages(struct bench *bench, u32 page_count)
 	u32 i, k;
 
 	bench->page_count = page_count;
+	for (k = 0; k < page_count; k++)
+		external->vectors[k] = (struct bio_vec) {
+			.bv_page = bench->pages[k],
+			.bv_len = PAGE_SIZE,
+		};
 	for (i = 0; i < BENCH_BATCH; i++) {
 		struct scatterlist *table = external->requests[i].table;
+		u32 entries = bench_entries(bench);
 
-		sg_init_table(table, page_count);
-		for (k = 0; k < page_count; k++)
-			sg_set_page(&table[k], bench->pages[k], PAGE_SIZE, 0);
+		sg_init_table(table, entries);
+		for (k = 0; k < entries; k++)
+			sg_set_page(&table[k], bench->pages[k],
+				    page_count / entries * PAGE_SIZE, 0);
+	}
+}
+
+static const u32 bench_external_pages[] = { 1, 16, BENCH_PAGES_MAXIMUM };
+
+static void bench_external_run(struct bench *bench, const struct bench_row *row)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(bench_external_pages); i++) {
+		bench_external_set_pages(bench, bench_external_pages[i]);
+		bench_instructions(bench, row, bench_external_pages[i]);
 	}
 }
 
@@ -241,22 +271,21 @@ void bench_external(struct kunit *test)
 		.maximum_packet_size = BENCH_PAYLOAD_EXTERNAL,
 		.maximum_pages = BENCH_PAGES_MAXIMUM,
 	};
-	static const u32 pages[] = { 1, 16, BENCH_PAGES_MAXIMUM };
 	struct bench *bench = bench_open(test, &settings);
-	u32 i, k;
+	u32 i;
 
 	bench->private = bench_external_make(bench);
 	bench->payload_length = BENCH_PAYLOAD_EXTERNAL;
 	for (i = 0; i < ARRAY_SIZE(bench_external_rows); i++) {
 		const struct bench_row *row = &bench_external_rows[i];
 
-		for (k = 0; k < ARRAY_SIZE(pages); k++) {
-			bench_external_set_pages(bench, pages[k]);
-			bench_instructions(bench, row, pages[k]);
-		}
+		bench_external_run(bench, row);
 		bench_allocations(bench, row);
 		bench_signals(bench, row);
 	}
+	bench_choose_pages(bench, true);
+	for (i = 0; i < ARRAY_SIZE(bench_external_contiguous_rows); i++)
+		bench_external_run(bench, &bench_external_contiguous_rows[i]);
 	bench_external_free(bench->private);
 	bench_close(bench);
 }

@@ -221,18 +221,24 @@ static void bench_process_external(struct vmb_channel *channel,
 
 	bench->sum += answer;
 	if (vmb_channel_packet_get_external_data(packet, 0, &vectors, &count) ||
-	    count != bench->page_count || vectors->bv_page != bench->pages[0])
+	    count != (bench->contiguous ? 1 : bench->page_count) ||
+	    vectors->bv_page != bench->pages[0])
 		bench->failures++;
 	vmb_channel_packet_complete(packet, &answer, BENCH_COMPLETION);
 }
 
-static const struct bench_row bench_inbound_external_row = {
-	.name = "ours-inbound-external",
-	.steps = {
-		{ .run = bench_peer_send },
-		{ .run = bench_ours_batch, .measured = true },
-		{ .run = bench_peer_receive },
-	},
+#define BENCH_INBOUND_EXTERNAL						\
+	.name = "ours-inbound-external",				\
+	.steps = {							\
+		{ .run = bench_peer_send },				\
+		{ .run = bench_ours_batch, .measured = true },		\
+		{ .run = bench_peer_receive },				\
+	}
+
+static const struct bench_row bench_inbound_external_row = { BENCH_INBOUND_EXTERNAL };
+
+static const struct bench_row bench_inbound_contiguous_row = {
+	BENCH_INBOUND_EXTERNAL, .what = "external_contiguous",
 };
 
 /* The peer names the pages that were shared with it, in one range. */
@@ -253,9 +259,37 @@ static void bench_make_ranges(struct bench *bench, u32 page_count)
 	inbound->ranges_length = (2 + pfns) * sizeof(__le64);
 }
 
+/* Share pages, neighbours or not, and have the peer name them. */
+static void bench_inbound_share(struct bench *bench, const struct bench_row *row,
+				bool contiguous)
+{
+	static const u32 pages[] = { 1, 16, BENCH_PAGES_MAXIMUM };
+	struct kunit *test = bench->test;
+	u32 handle, i;
+	void *shared;
+
+	bench_choose_pages(bench, contiguous);
+	shared = vmap(bench->pages, BENCH_PAGES_MAXIMUM, VM_MAP, PAGE_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, shared);
+	KUNIT_ASSERT_EQ(test, 0,
+			vmb_channel_create_gpadl_from_buffer(bench->channel, 0, shared,
+							     BENCH_PAGES_MAXIMUM * PAGE_SIZE,
+							     &handle));
+	for (i = 0; i < ARRAY_SIZE(pages); i++) {
+		bench_make_ranges(bench, pages[i]);
+		bench_instructions(bench, row, pages[i]);
+	}
+	if (!contiguous) {
+		bench_allocations(bench, row);
+		bench_signals(bench, row);
+	}
+	KUNIT_ASSERT_EQ(test, 0, vmb_channel_delete_gpadl(bench->channel, handle));
+	vunmap(shared);
+}
+
 /*
- * A packet with external data that the peer describes: each page is looked up
- * in what the channel has shared. The kernel has nothing to compare it with.
+ * A packet with external data that the peer describes: its pages are looked up in
+ * what the channel has shared. The kernel has nothing to compare it with.
  */
 void bench_inbound_external(struct kunit *test)
 {
@@ -264,28 +298,109 @@ void bench_inbound_external(struct kunit *test)
 		.maximum_packet_size = BENCH_PAYLOAD_EXTERNAL,
 		.maximum_pages = BENCH_PAGES_MAXIMUM,
 	};
-	static const u32 pages[] = { 1, 16, BENCH_PAGES_MAXIMUM };
-	const struct bench_row *row = &bench_inbound_external_row;
 	struct bench *bench = bench_open(test, &settings);
-	u32 handle, i;
-	void *shared;
 
 	bench->private = kunit_kzalloc(test, sizeof(struct bench_inbound), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, bench->private);
-	shared = vmap(bench->pages, BENCH_PAGES_MAXIMUM, VM_MAP, PAGE_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, shared);
-	KUNIT_ASSERT_EQ(test, 0,
-			vmb_channel_create_gpadl_from_buffer(bench->channel, 0, shared,
-							     BENCH_PAGES_MAXIMUM * PAGE_SIZE,
-							     &handle));
 	bench->payload_length = BENCH_PAYLOAD_EXTERNAL;
-	for (i = 0; i < ARRAY_SIZE(pages); i++) {
-		bench_make_ranges(bench, pages[i]);
-		bench_instructions(bench, row, pages[i]);
+	bench_inbound_share(bench, &bench_inbound_external_row, false);
+	bench_inbound_share(bench, &bench_inbound_contiguous_row, true);
+	bench_close(bench);
+}
+
+/**
+ * struct bench_end - one of many channels
+ * @transport: its own.
+ * @channel: on it.
+ */
+struct bench_end {
+	struct memory_transport transport;
+	struct vmb_channel *channel;
+};
+
+#define BENCH_CHANNELS	64u
+
+static struct bench_end *bench_ends_make(struct bench *bench)
+{
+	const struct bench_settings settings = {
+		.process_packet = bench_process_packet,
+		.maximum_packet_size = BENCH_PAYLOAD_EXTERNAL,
+	};
+	struct bench_end *ends;
+	u32 i;
+
+	ends = kvcalloc(BENCH_CHANNELS, sizeof(*ends), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(bench->test, ends);
+	for (i = 0; i < BENCH_CHANNELS; i++) {
+		char name[24];
+
+		snprintf(name, sizeof(name), "vmbkmcl-bench-%u", i);
+		KUNIT_ASSERT_EQ(bench->test, 0,
+				memory_transport_init(&ends[i].transport, name));
+		KUNIT_ASSERT_EQ(bench->test, 0,
+				bench_open_on(bench, &ends[i].transport, &settings,
+					      &ends[i].channel));
 	}
-	bench_allocations(bench, row);
-	bench_signals(bench, row);
-	KUNIT_ASSERT_EQ(test, 0, vmb_channel_delete_gpadl(bench->channel, handle));
-	vunmap(shared);
+	return ends;
+}
+
+static void bench_ends_free(struct bench_end *ends)
+{
+	u32 i;
+
+	for (i = 0; i < BENCH_CHANNELS; i++) {
+		vmb_channel_disable(ends[i].channel);
+		vmb_channel_cleanup(ends[i].channel);
+		memory_transport_exit(&ends[i].transport);
+	}
+	kvfree(ends);
+}
+
+/* A batch for each channel, one channel after the other. */
+static u64 bench_channels_pass(struct bench *bench, struct bench_end *ends, u32 count)
+{
+	u64 sum = 0;
+	u32 i, k;
+
+	for (k = 0; k < BENCH_BATCHES; k++) {
+		for (i = 0; i < count; i++) {
+			bench->channel = ends[i].channel;
+			bench->writer = &ends[i].transport.peer_writer;
+			bench->reader = &ends[i].transport.peer_reader;
+			bench_peer_send(bench);
+			sum += bench_measure(bench, bench_ours_batch);
+			bench_peer_receive(bench);
+		}
+	}
+	return sum;
+}
+
+/* What a packet in costs with so many channels that take turns. */
+void bench_channels(struct kunit *test)
+{
+	const struct bench_settings settings = {
+		.process_packet = bench_process_packet,
+		.maximum_packet_size = BENCH_PAYLOAD_MAXIMUM,
+	};
+	static const u32 counts[] = { 1, 4, 16, BENCH_CHANNELS };
+	struct bench *bench = bench_open(test, &settings);
+	struct vmb_channel *first = bench->channel;
+	struct bench_end *ends = bench_ends_make(bench);
+	u32 i, k;
+
+	bench->private = kunit_kzalloc(test, sizeof(struct bench_inbound), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, bench->private);
+	bench->payload_length = BENCH_PAYLOAD_EXTERNAL;
+	for (i = 0; i < ARRAY_SIZE(counts); i++) {
+		u64 best = U64_MAX;
+
+		for (k = 0; k < BENCH_PASSES; k++)
+			best = min(best, bench_channels_pass(bench, ends, counts[i]));
+		KUNIT_ASSERT_EQ(test, 0, bench->failures);
+		bench_report(bench, "channels", "ours", counts[i], best,
+			     BENCH_BATCH * BENCH_BATCHES * counts[i]);
+	}
+	bench_ends_free(ends);
+	bench->channel = first;
 	bench_close(bench);
 }

@@ -13,13 +13,12 @@ BASELINE = os.path.join(os.path.dirname(os.path.abspath(__file__)),
 # What a row of ours is compared with.
 RAW = {"ours-inline": "raw", "ours-deferred": "raw-retain", "ours-send": "raw-send",
        "ours-external": "raw-external"}
+PAGES = ("1 page", "16 pages", "128 pages"), ("1", "16", "128"), (
+    "raw-external", "ours-external", "ours-inbound-external")
 TABLES = ((
-    ("64 bytes", "4,096 bytes"), ("64", "4096"),
+    "instructions", "row", ("64 bytes", "4,096 bytes"), ("64", "4096"),
     ("raw", "ours-inline", "raw-retain", "ours-deferred", "raw-send", "ours-send"),
-), (
-    ("1 page", "16 pages", "128 pages"), ("1", "16", "128"),
-    ("raw-external", "ours-external", "ours-inbound-external"),
-))
+), ("instructions", "row", *PAGES), ("external_contiguous", "pages in a row", *PAGES))
 
 
 def cell(instructions, row, size):
@@ -42,21 +41,35 @@ def main():
     with open(BASELINE, encoding="utf-8") as file:
         result = json.load(file)
     instructions = result["instructions"]
-    for titles, sizes, rows in TABLES:
-        titles = ("row",) + titles + ("allocations a packet", "signals a batch of 32")
+    for part, title, titles, sizes, rows in TABLES:
+        kinds = {"allocations a packet": "allocations_per_packet",
+                 "signals a batch of 32": "signals_per_batch"}
+        if part != "instructions":
+            kinds = {}
+        titles = (title,) + titles + tuple(kinds)
         print("| " + " | ".join(titles) + " |")
         print("|" + "---|" * len(titles))
         for row in rows:
-            cells = [cell(instructions, row, size) for size in sizes]
-            cells += [f"{result[kind][row]:.0f}"
-                      for kind in ("allocations_per_packet", "signals_per_batch")]
+            cells = [cell(result[part], row, size) for size in sizes]
+            cells += [f"{result[kind][row]:.0f}" for kind in kinds.values()]
             print("| " + " | ".join([row] + cells) + " |")
         print()
     counts = ", ".join(f"{int(count):,}" for count in result["outstanding"])
     most = max(result["outstanding"].values())
     print(f"With {counts} packets outstanding a completion costs {most:,.1f} at most,\n"
-          "where the ring is looked at for each of them. A synchronous request over\n"
-          f"loopback, there and back, costs {instructions['ours-synchronous']['64']:,.0f}.")
+          "where the ring is looked at for each of them. ", end="")
+    counts = ", ".join(f"{int(count):,}" for count in result["channels"])
+    least, most = (of(result["channels"].values()) for of in (min, max))
+    print(f"With {counts} channels that take\n"
+          f"turns a packet in costs {least:,.1f} to {most:,.1f}.\n")
+    trip, raw = (instructions[f"{who}-synchronous"]["64"] for who in ("ours", "raw"))
+    print("A synchronous request over loopback, there and back, costs "
+          f"{trip:,.0f}; one that is\nwritten by hand, between two ends of one ring, "
+          f"{raw:,.0f} ({trip / raw:.2f}).\n")
+    memory = result["memory"]
+    print(f"An open channel that sets nothing takes {memory['ours-formula']:,} bytes by "
+          f"formula,\n{memory['ours']:,} by the kernel's own count; hv_vmbus "
+          f"takes {memory['hv_vmbus']:,}\nfor the same rings.")
 
 
 if __name__ == "__main__":
