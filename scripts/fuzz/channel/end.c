@@ -314,6 +314,7 @@ void vmb_gpadl_free(struct vmb_gpadl *gpadl, bool leaked)
 	for (i = 0; gpadls[i] != gpadl; i++)
 		FUZZ_CHECK(i + 1 < GPADLS_EVER);
 	gpadls[i] = NULL;
+	kernel_allocations -= !!gpadl->frames;
 	free(gpadl->frames);
 	free(gpadl->pages);
 	free(gpadl);
@@ -348,6 +349,8 @@ void end_share(struct end *end, u32 page, u32 count, bool read_only)
 	gpadl->byte_count = count * PAGE_SIZE;
 	gpadl->frames = calloc((gpadl->byte_count >> VMB_WIRE_PAGE_SHIFT) + 1,
 			       sizeof(*gpadl->frames));
+	/* The library may be who frees these. */
+	kernel_allocations++;
 	gpadl->buffer = page_address(gpadl->pages[0]);
 	gpadl->origin = VMB_GPADL_BUFFER;
 	gpadl->read_only = read_only;
