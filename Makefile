@@ -110,7 +110,7 @@ new-client: ## write a client that works, to be changed (NAME=, GUID=, DIR=)
 
 .PHONY: bench
 bench: ## instructions and allocations per packet
-	@$(RUN) scripts/bench.sh
+	@$(RUN) scripts/bench.sh $(if $(BENCH_PROFILE),--profile)
 
 # Tests
 

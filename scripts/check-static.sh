@@ -54,9 +54,9 @@ else
 	find . -type f -not -path './build/*' -not -path './.git/*' -printf '%P\n'
 fi | sort -u | while read -r name; do [ ! -e "$name" ] || echo "$name"; done >"$scratch/files"
 grep -E '\.[ch]$' "$scratch/files" >"$scratch/c-files" || true
-# Not kernel code: the host's end of the channel is a part of QEMU, in QEMU's
-# types; the fuzzer is a program.
-grep -vE '^scripts/(guest|fuzz)/' "$scratch/c-files" >"$scratch/kernel-files" || true
+# Not kernel code: the host's end of the channel and the profile are parts of QEMU, in
+# QEMU's types; the fuzzer is a program.
+grep -vE '^scripts/(guest|fuzz|bench)/' "$scratch/c-files" >"$scratch/kernel-files" || true
 
 wants() {
 	case $wanted in
@@ -619,6 +619,8 @@ if wants source; then
 		scripts/static/windows-api.py
 	check "source: planted differences from that are found" \
 		scripts/static/windows-api.py --self-test
+	check "source: the picture of the benchmark is of its numbers" \
+		scripts/bench/plot.py --check
 	check "source: documents name what is there" scripts/static/doc-names.py
 	check "source: planted names of what is not there are found" \
 		scripts/static/doc-names.py --self-test
