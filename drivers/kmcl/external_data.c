@@ -309,10 +309,12 @@ unlock:
 static void vmb_external_data_put_pages(const struct bio_vec *vector)
 {
 	u32 last = (vector->bv_offset + vector->bv_len - 1) >> PAGE_SHIFT;
+	unsigned long first = page_to_pfn(vector->bv_page);
 	u32 i;
 
+	/* The kernel's table of pages need not be in one piece. */
 	for (i = 0; i <= last; i++)
-		put_page(vector->bv_page + i);
+		put_page(pfn_to_page(first + i));
 }
 
 /* Give back what was handed out. Any context. */
