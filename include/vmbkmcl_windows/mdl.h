@@ -165,13 +165,30 @@ static inline bool vmb_windows_mdl_is_mappable(const MDL *mdl)
 	for (i = 0; i < mdl->VectorCount; i++) {
 		const struct bio_vec *vector = &mdl->Vectors[i];
 
-		if (vector->bv_offset + vector->bv_len > PAGE_SIZE ||
-		    (i && vector->bv_offset) ||
+		if (!vector->bv_len || (i && offset_in_page(vector->bv_offset)) ||
 		    (i + 1 < mdl->VectorCount &&
-		     vector->bv_offset + vector->bv_len != PAGE_SIZE))
+		     offset_in_page(vector->bv_offset + vector->bv_len)))
 			return false;
 	}
 	return mdl->VectorCount > 0;
+}
+
+/* The pages of all pieces, each of which may be a run of them; how many, if @pages is NULL. */
+static inline u32 vmb_windows_mdl_pages(const MDL *mdl, struct page **pages)
+{
+	u32 i, page, count = 0;
+
+	for (i = 0; i < mdl->VectorCount; i++) {
+		const struct bio_vec *vector = &mdl->Vectors[i];
+		unsigned long first = page_to_pfn(vector->bv_page) +
+				      (vector->bv_offset >> PAGE_SHIFT);
+		u32 run = PFN_UP(offset_in_page(vector->bv_offset) + vector->bv_len);
+
+		for (page = 0; pages && page < run; page++)
+			pages[count + page] = pfn_to_page(first + page);
+		count += run;
+	}
+	return count;
 }
 
 /* Priorities, of which the kernel has none. */
@@ -202,7 +219,7 @@ static inline PVOID MmGetSystemAddressForMdlSafe(PMDL Mdl, ULONG Priority)
 	const struct bio_vec *first = Mdl->Vectors;
 	struct page **pages;
 	void *address;
-	u32 i;
+	u32 count;
 
 	if (Mdl->SystemAddress)
 		return Mdl->SystemAddress;
@@ -210,17 +227,17 @@ static inline PVOID MmGetSystemAddressForMdlSafe(PMDL Mdl, ULONG Priority)
 		return (u8 *)page_address(first->bv_page) + first->bv_offset;
 	if (in_interrupt() || irqs_disabled() || !vmb_windows_mdl_is_mappable(Mdl))
 		return NULL;
-	pages = kmalloc_array(Mdl->VectorCount, sizeof(*pages), GFP_KERNEL);
+	count = vmb_windows_mdl_pages(Mdl, NULL);
+	pages = kvmalloc_array(count, sizeof(*pages), GFP_KERNEL);
 	if (!pages)
 		return NULL;
-	for (i = 0; i < Mdl->VectorCount; i++)
-		pages[i] = Mdl->Vectors[i].bv_page;
-	address = vmap(pages, Mdl->VectorCount, VM_MAP, PAGE_KERNEL);
-	kfree(pages);
+	vmb_windows_mdl_pages(Mdl, pages);
+	address = vmap(pages, count, VM_MAP, PAGE_KERNEL);
+	kvfree(pages);
 	if (!address)
 		return NULL;
 	Mdl->Mapped = TRUE;
-	Mdl->SystemAddress = (u8 *)address + first->bv_offset;
+	Mdl->SystemAddress = (u8 *)address + offset_in_page(first->bv_offset);
 	return Mdl->SystemAddress;
 }
 

@@ -94,6 +94,32 @@ static void an_mdl_that_is_mapped(struct kunit *test)
 	vfree(buffer);
 }
 
+/* A piece may be a run of pages, which all belong to it. */
+static void an_mdl_of_runs(struct kunit *test)
+{
+	u8 *buffer = make_buffer(test, PAGE_SIZE);
+	struct page *run = alloc_pages(GFP_KERNEL, 1);
+	struct bio_vec vectors[2] = {
+		{ vmalloc_to_page(buffer), PAGE_SIZE - 8, 8 },
+		{ run, 2 * PAGE_SIZE, 0 },
+	};
+	u8 *address;
+	MDL mdl;
+
+	KUNIT_ASSERT_NOT_NULL(test, run);
+	memset(page_address(run), 0x5a, PAGE_SIZE);
+	memset(page_address(run) + PAGE_SIZE, 0xa5, PAGE_SIZE);
+	vmb_windows_mdl_init(&mdl, vectors, 2);
+	address = MmGetSystemAddressForMdlSafe(&mdl, NormalPagePriority);
+	KUNIT_ASSERT_NOT_NULL(test, address);
+	KUNIT_EXPECT_EQ(test, memcmp(address, buffer + 8, PAGE_SIZE - 8), 0);
+	KUNIT_EXPECT_EQ(test, memcmp(address + PAGE_SIZE - 8, page_address(run),
+				     2 * PAGE_SIZE), 0);
+	MmUnmapLockedPages(address, &mdl);
+	__free_pages(run, 1);
+	vfree(buffer);
+}
+
 static const u8 *bytes_of(const struct bio_vec *vector)
 {
 	return (u8 *)page_address(vector->bv_page) + vector->bv_offset;
@@ -347,6 +373,7 @@ static void gpadls(struct kunit *test)
 static struct kunit_case windows_memory_cases[] = {
 	KUNIT_CASE(an_mdl_of_a_buffer),
 	KUNIT_CASE(an_mdl_that_is_mapped),
+	KUNIT_CASE(an_mdl_of_runs),
 	KUNIT_CASE(external_data_by_mdl),
 	KUNIT_CASE(external_data_by_pfns),
 	KUNIT_CASE(a_packet_without),

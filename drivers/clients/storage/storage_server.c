@@ -70,10 +70,13 @@ static EVT_VMB_CHANNEL_PROCESSING_COMPLETE_EX storage_server_processing_complete
 /* Between the disk and the memory that a request describes. */
 static void storage_copy(const MDL *mdl, u8 *disk, bool to_disk, bool exchange)
 {
-	u32 i, j;
+	const struct bvec_iter start = { .bi_size = MmGetMdlByteCount(mdl) };
+	struct bvec_iter iter;
+	struct bio_vec vector;
+	u32 j;
 
-	for (i = 0; i < mdl->VectorCount; i++) {
-		struct bio_vec vector = mdl->Vectors[i];
+	/* Page by page: one of its pieces may be a run of them. */
+	for_each_bvec(vector, mdl->Vectors, iter, start) {
 		u8 *memory = bvec_kmap_local(&vector);
 
 		if (exchange)
