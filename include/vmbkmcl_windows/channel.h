@@ -218,6 +218,16 @@ static inline VOID VmbChannelGetParentDeviceObject(VMBCHANNEL Channel,
 	*ParentDeviceObject = Channel->parent;
 }
 
+/* A physical address, for memremap(). Both are 0 where there is no such memory. */
+static inline VOID VmbChannelGetMmioSpace(VMBCHANNEL Channel, UINT64 *MmioAddress,
+					  UINT64 *MmioSize)
+{
+	if (!vmb_channel_get_mmio_space(Channel->channel, MmioAddress, MmioSize))
+		return;
+	*MmioAddress = 0;
+	*MmioSize = 0;
+}
+
 static inline NTSTATUS __must_check VmbChannelEnable(VMBCHANNEL Channel)
 {
 	return vmb_windows_enable_status(vmb_channel_enable(Channel->channel));

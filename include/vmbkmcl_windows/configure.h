@@ -352,4 +352,18 @@ static inline NTSTATUS VmbServerChannelInitSetTargetInterfaceId(VMBCHANNEL Chann
 	return vmb_windows_configure_status(ret, wrong);
 }
 
+/* Together 1 to 4; one of the two may be 0. */
+static inline NTSTATUS
+VmbServerChannelInitSetMmioMegabytes(VMBCHANNEL Channel, UINT16 MmioMegabytes,
+				     UINT16 MmioMegabytesOptional)
+{
+	int ret = vmb_server_channel_init_set_mmio_megabytes(Channel->channel,
+							     MmioMegabytes,
+							     MmioMegabytesOptional);
+
+	return vmb_windows_configure_status(ret, Channel->is_server ?
+						 STATUS_INVALID_PARAMETER_2 :
+						 STATUS_INVALID_PARAMETER_1);
+}
+
 #endif

@@ -156,6 +156,40 @@ static void settings_of_a_running_channel(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, READ_ONCE(ours->inbound.share), 40);
 }
 
+struct space {
+	UINT64 address;
+	UINT64 size;
+};
+
+static struct space space_of(VMBCHANNEL channel)
+{
+	struct space space = { .address = 1, .size = 1 };
+
+	VmbChannelGetMmioSpace(channel, &space.address, &space.size);
+	return space;
+}
+
+/* It is both ends', and there is none of a channel that is closed. */
+static void memory_that_is_offered(struct kunit *test)
+{
+	struct windows_pair *pair = windows_pair(test);
+	struct space client, server;
+
+	KUNIT_ASSERT_EQ(test,
+			VmbServerChannelInitSetMmioMegabytes(pair->server.channel, 2, 0),
+			STATUS_SUCCESS);
+	client = space_of(pair->client.channel);
+	KUNIT_EXPECT_EQ(test, client.address, 0);
+	KUNIT_EXPECT_EQ(test, client.size, 0);
+	windows_open(pair);
+	client = space_of(pair->client.channel);
+	server = space_of(pair->server.channel);
+	KUNIT_EXPECT_EQ(test, client.size, SZ_2M);
+	KUNIT_EXPECT_EQ(test, server.size, SZ_2M);
+	KUNIT_EXPECT_NE(test, client.address, 0);
+	KUNIT_EXPECT_EQ(test, client.address, server.address);
+}
+
 static struct kunit_case windows_channel_cases[] = {
 	KUNIT_CASE(an_object),
 	KUNIT_CASE(an_object_in_the_clients_memory),
@@ -166,6 +200,7 @@ static struct kunit_case windows_channel_cases[] = {
 	KUNIT_CASE(a_client_that_refuses),
 	KUNIT_CASE(the_last_registration_counts),
 	KUNIT_CASE(settings_of_a_running_channel),
+	KUNIT_CASE(memory_that_is_offered),
 	{}
 };
 

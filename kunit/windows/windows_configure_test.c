@@ -116,6 +116,18 @@ static void a_servers(struct kunit *test)
 							      windows_instance), WRONG_1);
 }
 
+/* MiB; which of the two is wrong Windows does not say. */
+static void a_servers_memory(struct kunit *test)
+{
+	VMBCHANNEL client = windows_channel(test, FALSE);
+	VMBCHANNEL server = windows_channel(test, TRUE);
+
+	EXPECT(test, VmbServerChannelInitSetMmioMegabytes(server, 1, 3), SUCCESS);
+	EXPECT(test, VmbServerChannelInitSetMmioMegabytes(server, 0, 0), WRONG_2);
+	EXPECT(test, VmbServerChannelInitSetMmioMegabytes(server, 2, 3), WRONG_2);
+	EXPECT(test, VmbServerChannelInitSetMmioMegabytes(client, 1, 0), WRONG_1);
+}
+
 static void a_sub_channels(struct kunit *test)
 {
 	VMBCHANNEL primary = windows_channel(test, TRUE);
@@ -185,6 +197,7 @@ static void not_while_enabled(struct kunit *test)
 	EXPECT(test, VmbServerChannelInitSetFlags(server, 0), WRONG_1);
 	EXPECT(test, VmbServerChannelInitSetTargetInterfaceId(server, windows_type,
 							      windows_instance), WRONG_1);
+	EXPECT(test, VmbServerChannelInitSetMmioMegabytes(server, 1, 0), WRONG_1);
 }
 
 static struct kunit_case windows_configure_cases[] = {
@@ -193,6 +206,7 @@ static struct kunit_case windows_configure_cases[] = {
 	KUNIT_CASE(names_and_flags),
 	KUNIT_CASE(a_clients),
 	KUNIT_CASE(a_servers),
+	KUNIT_CASE(a_servers_memory),
 	KUNIT_CASE(a_sub_channels),
 	KUNIT_CASE(callbacks),
 	KUNIT_CASE(not_while_enabled),
