@@ -31,5 +31,6 @@
 #include <vmbkmcl_windows/inbound.h>
 #include <vmbkmcl_windows/outbound.h>
 #include <vmbkmcl_windows/gpadl.h>
+#include <vmbkmcl_windows/save.h>
 
 #endif

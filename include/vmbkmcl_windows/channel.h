@@ -32,6 +32,11 @@
  * @state: of the last registration, if that was the plain one.
  * @state_ex: likewise of the other one.
  * @pnp_failure: or NULL.
+ * @save_packet: of the last registration, if that was the plain one; or NULL.
+ * @restore_packet: likewise.
+ * @save_packet_ex: of the last registration, if that was the other one; or NULL.
+ * @restore_packet_ex: likewise.
+ * @save_context: for these two.
  * @lock: protects @mappings.
  * @mappings: struct vmb_windows_mapping of this channel.
  *
@@ -53,6 +58,11 @@ struct vmb_windows_channel {
 	VMB_CHANNEL_STATE_CHANGE_CALLBACKS state;
 	VMB_CHANNEL_STATE_CHANGE_CALLBACKS_V5 state_ex;
 	PFN_VMB_CHANNEL_PNP_FAILURE pnp_failure;
+	PFN_VMB_CHANNEL_SAVE_PACKET save_packet;
+	PFN_VMB_CHANNEL_RESTORE_PACKET restore_packet;
+	PFN_VMB_CHANNEL_SAVE_PACKET_EX save_packet_ex;
+	PFN_VMB_CHANNEL_RESTORE_PACKET_EX restore_packet_ex;
+	PVOID save_context;
 	spinlock_t lock; /* mappings */
 	struct list_head mappings;
 };

@@ -128,6 +128,22 @@ static void a_servers_memory(struct kunit *test)
 	EXPECT(test, VmbServerChannelInitSetMmioMegabytes(client, 1, 0), WRONG_1);
 }
 
+/* None of them is required, and the other end has none. */
+static void saving_and_restoring(struct kunit *test)
+{
+	VMBCHANNEL client = windows_channel(test, FALSE);
+	VMBCHANNEL server = windows_channel(test, TRUE);
+
+	EXPECT(test, VmbServerChannelInitSetSaveRestorePacketCallbacks(server, NULL, NULL),
+	       SUCCESS);
+	EXPECT(test, VmbServerChannelInitSetSaveRestorePacketCallbacksEx(server, NULL, NULL,
+									 NULL), SUCCESS);
+	EXPECT(test, VmbServerChannelInitSetSaveRestorePacketCallbacks(client, NULL, NULL),
+	       WRONG_1);
+	EXPECT(test, VmbServerChannelInitSetSaveRestorePacketCallbacksEx(client, NULL, NULL,
+									 NULL), WRONG_1);
+}
+
 static void a_sub_channels(struct kunit *test)
 {
 	VMBCHANNEL primary = windows_channel(test, TRUE);
@@ -198,6 +214,10 @@ static void not_while_enabled(struct kunit *test)
 	EXPECT(test, VmbServerChannelInitSetTargetInterfaceId(server, windows_type,
 							      windows_instance), WRONG_1);
 	EXPECT(test, VmbServerChannelInitSetMmioMegabytes(server, 1, 0), WRONG_1);
+	EXPECT(test, VmbServerChannelInitSetSaveRestorePacketCallbacks(server, NULL, NULL),
+	       WRONG_1);
+	EXPECT(test, VmbServerChannelInitSetSaveRestorePacketCallbacksEx(server, NULL, NULL,
+									 NULL), WRONG_1);
 }
 
 static struct kunit_case windows_configure_cases[] = {
@@ -207,6 +227,7 @@ static struct kunit_case windows_configure_cases[] = {
 	KUNIT_CASE(a_clients),
 	KUNIT_CASE(a_servers),
 	KUNIT_CASE(a_servers_memory),
+	KUNIT_CASE(saving_and_restoring),
 	KUNIT_CASE(a_sub_channels),
 	KUNIT_CASE(callbacks),
 	KUNIT_CASE(not_while_enabled),

@@ -246,14 +246,20 @@ static void windows_configure_client(struct windows_end *end)
 			STATUS_SUCCESS);
 }
 
-/* Set up, and not enabled. */
+/* Set up, and not enabled: as each server of this fixture. */
+void windows_server(struct kunit *test, struct windows_end *end)
+{
+	windows_end_init(test, end, TRUE);
+	windows_configure_server(end);
+}
+
+/* Both ends, likewise. */
 struct windows_pair *windows_pair(struct kunit *test)
 {
 	struct windows_pair *pair = kunit_kzalloc(test, sizeof(*pair), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, pair);
-	windows_end_init(test, &pair->server, TRUE);
-	windows_configure_server(&pair->server);
+	windows_server(test, &pair->server);
 	windows_end_init(test, &pair->client, FALSE);
 	windows_configure_client(&pair->client);
 	return pair;

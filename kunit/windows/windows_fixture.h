@@ -32,7 +32,8 @@ typedef void (*windows_act_fn)(struct windows_end *end, VMBPACKETCOMPLETION pack
  * @channel: the channel.
  * @lock: protects @log and @count.
  * @log: O opened, S started, P post-started, U suspended, C closed, F a failure of
- *	the open, K a packet, D the end of a batch; ends with a zero.
+ *	the open, K a packet, D the end of a batch, E the end of a packet of its own,
+ *	where a test writes that down; ends with a zero.
  * @count: letters.
  * @changed: woken by each.
  * @opened_status: what OPENED returns.
@@ -82,6 +83,7 @@ void windows_fixture_exit(struct kunit *test);
 
 VMBCHANNEL windows_channel(struct kunit *test, BOOLEAN is_server);
 void windows_forget(struct kunit *test, VMBCHANNEL channel);
+void windows_server(struct kunit *test, struct windows_end *end);
 struct windows_pair *windows_pair(struct kunit *test);
 void windows_open(struct windows_pair *pair);
 void windows_log(struct windows_end *end, char letter);

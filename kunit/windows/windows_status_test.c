@@ -36,6 +36,7 @@ static const struct status_row status_rows[] = {
 	{ vmb_windows_enable_status, -EMSGSIZE, 0xc0000206 },
 	{ vmb_windows_enable_status, -ENODEV, 0xc00002b6 },
 	{ vmb_windows_enable_status, -ENOTCONN, 0xc000009d },
+	{ vmb_windows_enable_status, -ESTALE, 0xc000009d },
 	{ vmb_windows_enable_status, -EEXIST, 0xc0000035 },
 	{ vmb_windows_enable_status, -EOPNOTSUPP, 0xc00000bb },
 	{ vmb_windows_enable_status, -ENOMEM, 0xc000009a },
@@ -56,6 +57,7 @@ static const struct status_row status_rows[] = {
 	{ vmb_windows_completion_status, -EPROTO, 0xc0000186 },
 	{ vmb_windows_completion_status, -EMSGSIZE, 0xc0000206 },
 	{ vmb_windows_completion_status, -EIO, 0xc0000185 },
+	{ vmb_windows_completion_status, -ECANCELED, 0xc0000120 },
 	{ vmb_windows_completion_status, -EXDEV, 0xc0000001 },
 
 	{ vmb_windows_synchronous_status, 0, 0 },
@@ -93,6 +95,23 @@ static const struct status_row status_rows[] = {
 	{ vmb_windows_gpadl_status, -ENOMEM, 0xc000009a },
 	{ vmb_windows_gpadl_status, -EIO, 0xc0000185 },
 	{ vmb_windows_gpadl_status, -EXDEV, 0xc0000001 },
+
+	{ vmb_windows_save_status, 0, 0 },
+	{ vmb_windows_save_status, -ENOBUFS, 0xc0000023 },
+	{ vmb_windows_save_status, -EOVERFLOW, 0x80000005 },
+	{ vmb_windows_save_status, -EINPROGRESS, 0xc0000016 },
+	{ vmb_windows_save_status, -EINVAL, 0xc000000d },
+	{ vmb_windows_save_status, -EBADMSG, 0xc000000d },
+	{ vmb_windows_save_status, -EPROTONOSUPPORT, 0xc0000059 },
+	{ vmb_windows_save_status, -E2BIG, 0xc0000206 },
+	{ vmb_windows_save_status, -EMSGSIZE, 0xc0000206 },
+	{ vmb_windows_save_status, -EBUSY, 0xc0000184 },
+	{ vmb_windows_save_status, -ENODEV, 0xc00002b6 },
+	{ vmb_windows_save_status, -ENOTCONN, 0xc000009d },
+	{ vmb_windows_save_status, -EDEADLK, 0xc0000194 },
+	{ vmb_windows_save_status, -EOPNOTSUPP, 0xc00000bb },
+	{ vmb_windows_save_status, -ENOMEM, 0xc000009a },
+	{ vmb_windows_save_status, -EXDEV, 0xc0000001 },
 };
 
 static void every_row(struct kunit *test)

@@ -24,6 +24,7 @@ FAMILIES = {
     "configure": "setters", "enable": "allocate, enable, PNP_FAILURE", "send": "sends",
     "completion": "completion routines", "synchronous": "synchronous requests",
     "external_data": "external data", "gpadl": "GPADLs",
+    "save": "save and restore",
 }
 
 
