@@ -196,8 +196,8 @@ struct vmb_loopback_parked {
  * @mmio: what it offers beside the rings, with a reference; NULL: nothing. From
  *	prepare to unprepare; written under vmb_loopback_lock.
  * @is_parked: its server has handed the session over; under vmb_loopback_lock.
- * @resumes: its server has got it so, and has not opened it yet; under
- *	vmb_loopback_lock, and the server's worker.
+ * @resumes: its server has got it so, and has neither opened it nor let go of its
+ *	client; under vmb_loopback_lock, and the server's worker.
  * @parked: of either.
  * @orphaned: withdraws it, when its client goes and there is no server.
  * @memory_owner: the client channel whose GPADLs may be mapped, with a

@@ -199,6 +199,8 @@ void vmb_loopback_server_disconnect(struct vmb_loopback_offer *offer)
 	lockdep_assert_held(&vmb_loopback_lock);
 	client = container_of(connection, struct vmb_loopback_client, connection);
 	offer->connection = NULL;
+	/* What was restored is of this session: the next client has other rings. */
+	offer->resumes = false;
 	connection->offer = NULL;
 	if (connection->joined) {
 		WRITE_ONCE(client->server_gone, true);

@@ -286,6 +286,12 @@ int vmb_channel_attach_rings(struct vmb_channel *channel,
 }
 EXPORT_SYMBOL_GPL(vmb_channel_attach_rings);
 
+/* May a ring be read, or written, from there on? */
+static bool vmb_channel_index_is_sound(const struct vmb_ring *ring, u32 index)
+{
+	return index < ring->size && IS_ALIGNED(index, VMB_WIRE_UNIT);
+}
+
 /**
  * vmb_channel_resume_rings() - rings that another channel has used until now
  * @channel: the channel, being opened.
@@ -294,7 +300,7 @@ EXPORT_SYMBOL_GPL(vmb_channel_attach_rings);
  * @at: where that channel has stopped.
  *
  * Context: process context.
- * Return: as vmb_channel_attach_rings().
+ * Return: as vmb_channel_attach_rings(); -EINVAL: @at is not in these rings.
  */
 int vmb_channel_resume_rings(struct vmb_channel *channel,
 			     const struct vmb_ring *inbound,
@@ -303,6 +309,10 @@ int vmb_channel_resume_rings(struct vmb_channel *channel,
 {
 	int ret;
 
+	if (!vmb_channel_index_is_sound(inbound, at->read_index) ||
+	    !vmb_channel_index_is_sound(outbound, at->write_index) ||
+	    !vmb_channel_index_is_sound(outbound, at->peer_read_index))
+		return -EINVAL;
 	ret = vmb_channel_attach_rings(channel, inbound, outbound);
 	if (ret)
 		return ret;

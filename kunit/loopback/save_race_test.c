@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A session that is saved or restored, and what others do at that very moment.
+ */
+#include <kunit/test.h>
+#include <linux/delay.h>
+#include <linux/jiffies.h>
+#include <linux/workqueue.h>
+
+#include "../fixtures/save_fixture.h"
+#include "../fixtures/sub_channel_fixture.h"
+
+/* Of SAVE_PAYLOAD bytes, 64 in a ring: more than a ring of two pages has room for. */
+#define FAR		70u
+#define IN_FLIGHT	3u
+#define HELD		2u
+#define ALL		(FAR + IN_FLIGHT + HELD)
+
+/**
+ * struct leaver - a transport whose client goes when the next server has got its session
+ * @operations: the transport's, with another prepare.
+ * @original: the transport's.
+ * @session: whose client.
+ */
+struct leaver {
+	struct vmb_channel_transport_operations operations;
+	const struct vmb_channel_transport_operations *original;
+	struct save_session *session;
+};
+
+static int prepare_and_leave(struct vmb_channel *channel, u32 *inbound_size,
+			     u32 *outbound_size, u32 minimum_size)
+{
+	struct leaver *leaver = container_of(channel->operations, struct leaver, operations);
+	unsigned long end = jiffies + LOOPBACK_PATIENCE;
+	int ret;
+
+	ret = leaver->original->prepare(channel, inbound_size, outbound_size, minimum_size);
+	if (ret)
+		return ret;
+	loopback_disable_on_worker(leaver->session->client);
+	while (!leaver->original->peer_gone(channel) && time_before(jiffies, end))
+		usleep_range(100, 200);
+	return 0;
+}
+
+/* Packets in flight and held, and rings that stand far from their beginning. */
+static struct save_session *far_session(struct kunit *test)
+{
+	struct save_session *session = save_session_make(test, 16);
+
+	save_session_join(session);
+	save_session_send(session, FAR, WAIT);
+	save_session_expect_received(session, FAR);
+	save_session_expect_ended(session, FAR - 1);
+	session->hold = true;
+	save_session_send(session, IN_FLIGHT, WAIT);
+	save_session_expect_received(session, FAR + IN_FLIGHT);
+	save_session_pause(session);
+	save_session_send(session, HELD, WAIT);
+	return session;
+}
+
+/* Its client goes after the next server has got the session and before that opens. */
+static struct save_session *session_whose_client_leaves(struct kunit *test)
+{
+	struct save_session *session = far_session(test);
+	struct vmb_channel *channel;
+	struct leaver *leaver;
+
+	save_session_save(session, 4096);
+	save_session_hand_over(session);
+	KUNIT_ASSERT_EQ(test, save_session_restore(session, session->server), 0);
+	channel = session->server->channel;
+	leaver = kunit_kzalloc(test, sizeof(*leaver), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, leaver);
+	leaver->original = channel->operations;
+	leaver->operations = *channel->operations;
+	leaver->operations.prepare = prepare_and_leave;
+	leaver->session = session;
+	channel->operations = &leaver->operations;
+	save_session_release(session);
+	loopback_enable(session->server);
+	loopback_expect_helped(session->client);
+	return session;
+}
+
+/* The next client has rings of its own, which are shorter here, and empty. */
+static void next_client_begins_anew(struct kunit *test)
+{
+	struct save_session *session = session_whose_client_leaves(test);
+	u32 number;
+
+	session->client = save_session_client(session, 2);
+	loopback_enable(session->client);
+	loopback_expect(session->client, LOOPBACK_STARTED, 1);
+	loopback_expect(session->server, LOOPBACK_STARTED, 1);
+	save_session_client_send(session, 7);
+	save_session_expect_client_ended(session, 1);
+	KUNIT_EXPECT_EQ(test, session->from_client[7], 1);
+	number = session->next;
+	save_session_send(session, 1, WAIT);
+	save_session_expect_ended(session, number);
+	KUNIT_EXPECT_EQ(test, session->numbers[number].answer, number);
+	KUNIT_EXPECT_FALSE(test, vmb_inbound_is_lost(session->server->channel));
+}
+
+/* Positions that are not in the rings, should they ever come here. */
+static void positions_outside(struct kunit *test)
+{
+	static const struct vmb_ring_positions outside[] = {
+		{ .read_index = PAGE_SIZE },
+		{ .write_index = PAGE_SIZE },
+		{ .peer_read_index = PAGE_SIZE },
+		{ .read_index = U32_MAX - 7 },
+		{ .read_index = 4 },
+		{ .write_index = 1 },
+		{ .peer_read_index = 12 },
+	};
+	const struct vmb_ring_positions last = {
+		.read_index = PAGE_SIZE - 8,
+		.write_index = PAGE_SIZE - 8,
+		.peer_read_index = PAGE_SIZE - 8,
+	};
+	struct save_session *session = save_session_make(test, 2);
+	struct vmb_channel *channel = session->server->channel;
+	struct vmb_ring ring = { .size = PAGE_SIZE };
+	u32 i;
+
+	ring.control = kunit_kzalloc(test, 2 * PAGE_SIZE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ring.control);
+	ring.data = (u8 *)ring.control + PAGE_SIZE;
+	for (i = 0; i < ARRAY_SIZE(outside); i++)
+		KUNIT_EXPECT_EQ_MSG(test, vmb_channel_resume_rings(channel, &ring, &ring,
+								   &outside[i]), -EINVAL,
+				    "positions %u", i);
+	KUNIT_EXPECT_EQ(test, vmb_channel_resume_rings(channel, &ring, &ring, &last), 0);
+}
+
+static struct kunit_case save_race_cases[] = {
+	KUNIT_CASE(next_client_begins_anew),
+	KUNIT_CASE(positions_outside),
+	{}
+};
+
+static struct kunit_suite save_race_suite = {
+	.name = "vmbkmcl_save_race",
+	.init = loopback_fixture_init,
+	.exit = loopback_fixture_exit,
+	.test_cases = save_race_cases,
+};
+
+kunit_test_suite(save_race_suite);
