@@ -182,7 +182,8 @@ int vmb_channel_start(struct vmb_channel *channel)
 		return -EDEADLK;
 	spin_lock_irq(&channel->device->lock);
 	spin_lock(&life->lock);
-	if (vmb_sub_channels_are_pausing(channel) ||
+	/* Lent: it is about to be saved, or to be as before. */
+	if (vmb_sub_channels_are_pausing(channel) || life->lent ||
 	    channel->save.state == VMB_SAVE_BEGUN) {
 		ret = -EBUSY;
 	} else if (life->state != VMB_LIFE_DISABLED) {

@@ -7,6 +7,7 @@
 #include <linux/jiffies.h>
 #include <linux/workqueue.h>
 
+#include "../../drivers/kmcl/compat.h"
 #include "../fixtures/save_fixture.h"
 #include "../fixtures/sub_channel_fixture.h"
 
@@ -137,9 +138,86 @@ static void positions_outside(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vmb_channel_resume_rings(channel, &ring, &ring, &last), 0);
 }
 
+/**
+ * struct call - a call on a server that another thread makes
+ * @work: that thread.
+ * @channel: the server.
+ * @returned: it has returned.
+ * @ret: what it said.
+ */
+struct call {
+	struct work_struct work;
+	struct vmb_channel *channel;
+	struct completion returned;
+	int ret;
+};
+
+static void call_start(struct work_struct *work)
+{
+	struct call *call = container_of(work, struct call, work);
+
+	call->ret = vmb_channel_start(call->channel);
+	complete(&call->returned);
+}
+
+static void call_begin(struct work_struct *work)
+{
+	struct call *call = container_of(work, struct call, work);
+
+	call->ret = vmb_channel_save_begin(call->channel);
+	complete(&call->returned);
+}
+
+/* On another thread; its errno, or -ETIMEDOUT: it does not return. */
+static int call_elsewhere(struct call *call, struct vmb_channel *channel, work_func_t function)
+{
+	INIT_WORK_ONSTACK(&call->work, function);
+	call->channel = channel;
+	init_completion(&call->returned);
+	queue_work(system_dfl_wq, &call->work);
+	return wait_for_completion_timeout(&call->returned, 5 * HZ) ? call->ret : -ETIMEDOUT;
+}
+
+static void call_is_over(struct call *call)
+{
+	flush_work(&call->work);
+	destroy_work_on_stack(&call->work);
+}
+
+static void start_in_save(struct save_session *session)
+{
+	struct call call;
+
+	session->in_save = NULL;
+	KUNIT_EXPECT_EQ(session->test,
+			call_elsewhere(&call, session->server->channel, call_start), -EBUSY);
+	call_is_over(&call);
+}
+
+/* Started from elsewhere while the state is being taken, it would stand still for ever. */
+static void started_while_it_is_saved(struct kunit *test)
+{
+	struct save_session *session = far_session(test);
+	struct vmb_channel *channel = session->server->channel;
+
+	session->in_save = start_in_save;
+	KUNIT_ASSERT_EQ(test, vmb_channel_save_begin(channel), 0);
+	KUNIT_EXPECT_NULL(test, session->in_save);
+	vmb_channel_save_end(channel);
+	KUNIT_ASSERT_EQ(test, vmb_channel_start(channel), 0);
+	save_session_client_send(session, 0);
+	save_session_client_send(session, 1);
+	save_session_expect_client_ended(session, 2);
+	KUNIT_EXPECT_EQ(test, channel->counters.completions_dropped, 0);
+	save_session_release(session);
+	save_session_expect_received(session, ALL);
+	save_session_expect_ended(session, ALL - 1);
+}
+
 static struct kunit_case save_race_cases[] = {
 	KUNIT_CASE(next_client_begins_anew),
 	KUNIT_CASE(positions_outside),
+	KUNIT_CASE(started_while_it_is_saved),
 	{}
 };
 
