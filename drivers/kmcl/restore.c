@@ -88,9 +88,11 @@ void vmb_restore_hand_out(struct vmb_channel *channel)
 }
 
 /* In the head of a chunk. 0 or an errno. */
-static int vmb_restore_check_head(const struct vmb_restore *restore,
+static int vmb_restore_check_head(const struct vmb_channel *channel,
 				  const struct vmb_save_chunk *head, u32 size)
 {
+	const struct vmb_restore *restore = &channel->restore;
+
 	if (le32_to_cpu(head->magic) != VMB_SAVE_MAGIC)
 		return -EBADMSG;
 	if (le16_to_cpu(head->version) != VMB_SAVE_VERSION)
@@ -105,7 +107,9 @@ static int vmb_restore_check_head(const struct vmb_restore *restore,
 	    le32_to_cpu(head->index) != restore->chunk ||
 	    le64_to_cpu(head->session) != restore->session)
 		return -EBADMSG;
-	return 0;
+	/* The driver may have changed them since, and the slots are as many as there were. */
+	return channel->save.restore_packet && vmb_restore_settings_match(channel) ?
+	       0 : -EINVAL;
 }
 
 static bool vmb_restore_checksum_is_right(struct vmb_save_chunk *chunk, u32 size)
@@ -291,7 +295,7 @@ static int vmb_restore_chunk(struct vmb_channel *channel,
 	struct vmb_restore *restore = &channel->restore;
 	int ret;
 
-	ret = vmb_restore_check_head(restore, chunk, size);
+	ret = vmb_restore_check_head(channel, chunk, size);
 	if (ret)
 		return ret;
 	if (!vmb_restore_checksum_is_right(chunk, size))

@@ -440,6 +440,50 @@ static void other_configuration(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, save_session_feed(saved.to, saved.bytes, WHOLE), -EBUSY);
 }
 
+/* Settings that change between two chunks: what was made for the old ones is too small. */
+static void changed_between_chunks(struct kunit *test)
+{
+	struct save_session *session = save_session_make(test, 2);
+	struct vmb_save_packet *packet;
+	struct loopback_end *to;
+	u32 i;
+	int ret;
+
+	KUNIT_ASSERT_EQ(test,
+			vmb_channel_init_set_maximum_packet_count(session->server->channel, 1), 0);
+	session->hold = true;
+	save_session_join(session);
+	save_session_send(session, 1, WAIT);
+	save_session_expect_received(session, 1);
+	save_session_pause(session);
+	save_session_send(session, 1, WAIT);
+	save_session_save(session, 1);
+	KUNIT_ASSERT_EQ(test, session->chunk_count, 3);
+	packet = (void *)(session->chunks[1].bytes + SESSION_AT);
+	packet->transaction_id = cpu_to_le32(65535);
+	save_session_sign(session->chunks[1].bytes, session->chunks[1].size);
+	to = save_session_server(session);
+	for (i = 0; i < 2; i++) {
+		KUNIT_ASSERT_EQ(test, vmb_channel_init_set_maximum_packet_count(to->channel, 1),
+				0);
+		KUNIT_ASSERT_EQ(test, feed_chunk(session, to, 0), -EINPROGRESS);
+		if (!i) {
+			ret = vmb_channel_init_set_maximum_packet_count(to->channel, 65536);
+			KUNIT_ASSERT_EQ(test, ret, 0);
+		} else {
+			ret = vmb_server_channel_init_set_save_restore_packet_callbacks
+				(to->channel, session, NULL, NULL);
+			KUNIT_ASSERT_EQ(test, ret, 0);
+		}
+		KUNIT_EXPECT_EQ(test, feed_chunk(session, to, 1), -EINVAL);
+		KUNIT_EXPECT_EQ(test, to->channel->restore.state, VMB_RESTORE_NONE);
+		KUNIT_EXPECT_NULL(test, to->channel->restore.slots);
+	}
+	KUNIT_EXPECT_EQ(test, session->restored, 0);
+	loopback_clean_up(to);
+	save_session_release(session);
+}
+
 static struct kunit_case restore_cases[] = {
 	KUNIT_CASE(every_byte),
 	KUNIT_CASE(every_truncation),
@@ -450,6 +494,7 @@ static struct kunit_case restore_cases[] = {
 	KUNIT_CASE(chunks_in_order),
 	KUNIT_CASE(driver_misbehaves),
 	KUNIT_CASE(other_configuration),
+	KUNIT_CASE(changed_between_chunks),
 	{}
 };
 
