@@ -376,6 +376,9 @@ int vmb_flow_step(struct vmb_channel *channel, enum vmb_flow_event event);
 void vmb_pm_step(struct vmb_channel *channel, enum vmb_pm_event event);
 void vmb_life_advance(struct vmb_channel *channel, enum vmb_life_event event);
 void vmb_flow_advance(struct vmb_channel *channel, enum vmb_flow_event event);
+void vmb_life_request_stop_locked(struct vmb_channel *channel,
+				  enum vmb_channel_stop_reason reason,
+				  enum vmb_life_stop stop);
 void vmb_life_stop(struct vmb_channel *channel,
 		   enum vmb_channel_stop_reason reason);
 void vmb_life_request_disable(struct vmb_channel *channel,

@@ -73,8 +73,12 @@ static int vmb_life_check_target(const struct vmb_channel *channel)
 	       (channel->primary || !channel->operations->finds_own_offers) ? -ENODEV : 0;
 }
 
-/* From here on the worker may open it. 0, or why it must not. */
-static int vmb_life_begin(struct vmb_channel *channel)
+/*
+ * From here on the worker may open it. 0, or why it must not. If it @resumes, what it
+ * has sent is its peer's alone: if that went before the step, nobody has heard of it,
+ * and all of that ends before the next peer is looked for.
+ */
+static int vmb_life_begin(struct vmb_channel *channel, bool resumes)
 {
 	struct vmb_life *life = &channel->life;
 	int ret;
@@ -88,6 +92,9 @@ static int vmb_life_begin(struct vmb_channel *channel)
 	vmb_sub_channel_follow(channel);
 	ret = vmb_life_step(channel, VMB_LIFE_ENABLE);
 	reinit_completion(&life->disabled);
+	if (!ret && resumes && channel->operations->peer_gone(channel))
+		vmb_life_request_stop_locked(channel, VMB_CHANNEL_STOP_PEER_GONE,
+					     VMB_LIFE_STOP_CLOSE);
 	vmb_life_queue(channel);
 	spin_unlock(&life->lock);
 unlock:
@@ -97,6 +104,7 @@ unlock:
 
 int vmb_channel_enable(struct vmb_channel *channel)
 {
+	bool resumes = channel->restore.state != VMB_RESTORE_NONE;
 	int ret;
 
 	if (!vmb_channel_is_configurable(channel) ||
@@ -124,7 +132,7 @@ int vmb_channel_enable(struct vmb_channel *channel)
 	/* The client may send from its first callback on. */
 	vmb_restore_hand_out(channel);
 	vmb_send_accept(channel);
-	ret = vmb_life_begin(channel);
+	ret = vmb_life_begin(channel, resumes);
 	if (ret) {
 		vmb_send_stop(channel, true);
 		channel->operations->unprepare(channel);

@@ -160,8 +160,11 @@ static int vmb_loopback_server_open(struct vmb_channel *channel)
 	if (ret) {
 		dev_warn_ratelimited(channel->dev, "%s: a client is turned away: %pe\n",
 				     vmb_channel_label(channel), ERR_PTR(ret));
-		/* That client will not do; the next one may. */
-		return -EAGAIN;
+		/*
+		 * That client will not do; the next one may. But what was restored
+		 * was for this one, and ends first.
+		 */
+		return resumes ? ret : -EAGAIN;
 	}
 	vmb_loopback_side_attach(&connection->server, channel);
 	return 0;

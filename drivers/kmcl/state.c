@@ -89,9 +89,10 @@ void vmb_flow_advance(struct vmb_channel *channel, enum vmb_flow_event event)
 	WARN_ON_ONCE(ret);
 }
 
-static void vmb_life_request_stop_locked(struct vmb_channel *channel,
-					 enum vmb_channel_stop_reason reason,
-					 enum vmb_life_stop stop)
+/* The channel is to be stopped so far; for a caller that has the lock. */
+void vmb_life_request_stop_locked(struct vmb_channel *channel,
+				  enum vmb_channel_stop_reason reason,
+				  enum vmb_life_stop stop)
 {
 	struct vmb_life *life = &channel->life;
 

@@ -8,6 +8,7 @@
 #include <linux/workqueue.h>
 
 #include "../../drivers/kmcl/compat.h"
+#include "../../drivers/kmcl/loopback.h"
 #include "../fixtures/save_fixture.h"
 #include "../fixtures/sub_channel_fixture.h"
 
@@ -104,6 +105,53 @@ static void next_client_begins_anew(struct kunit *test)
 	save_session_expect_ended(session, number);
 	KUNIT_EXPECT_EQ(test, session->numbers[number].answer, number);
 	KUNIT_EXPECT_FALSE(test, vmb_inbound_is_lost(session->server->channel));
+}
+
+/* What was in flight, and what waited, has ended once, without its client. */
+static void expect_unsent(struct save_session *session)
+{
+	struct kunit *test = session->test;
+	u32 i;
+
+	for (i = FAR; i < ALL; i++) {
+		const struct save_number *number = &session->numbers[i];
+
+		wait_event_timeout(session->changed, READ_ONCE(number->ended), LOOPBACK_PATIENCE);
+		KUNIT_EXPECT_EQ_MSG(test, number->ended, 1, "packet %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, number->status, -ENODEV, "packet %u", i);
+	}
+}
+
+/* What its old server had sent, and what waited, has ended: it is nobody else's. */
+static void restored_packets_end(struct kunit *test)
+{
+	struct save_session *session = session_whose_client_leaves(test);
+	struct vmb_outbound *outbound = &session->server->channel->outbound;
+
+	expect_unsent(session);
+	KUNIT_EXPECT_EQ(test, vmb_transactions_taken(&outbound->transactions), 0);
+	KUNIT_EXPECT_TRUE(test, list_empty(&outbound->held));
+}
+
+/* The rings will not do, which nobody would believe of rings that were in use. */
+static void resume_that_fails(struct kunit *test)
+{
+	struct save_session *session = far_session(test);
+	struct vmb_loopback_offer *offer;
+
+	save_session_save(session, 4096);
+	save_session_hand_over(session);
+	KUNIT_ASSERT_EQ(test, save_session_restore(session, session->server), 0);
+	mutex_lock(&vmb_loopback_lock);
+	list_for_each_entry(offer, &vmb_loopback_offers, node)
+		if (offer->is_parked)
+			offer->parked.at.read_index = U32_MAX;
+	mutex_unlock(&vmb_loopback_lock);
+	session->server->channel->restore.at.read_index = U32_MAX;
+	save_session_release(session);
+	loopback_enable(session->server);
+	loopback_expect(session->client, LOOPBACK_CLOSED, 1);
+	expect_unsent(session);
 }
 
 /* Positions that are not in the rings, should they ever come here. */
@@ -216,6 +264,8 @@ static void started_while_it_is_saved(struct kunit *test)
 
 static struct kunit_case save_race_cases[] = {
 	KUNIT_CASE(next_client_begins_anew),
+	KUNIT_CASE(restored_packets_end),
+	KUNIT_CASE(resume_that_fails),
 	KUNIT_CASE(positions_outside),
 	KUNIT_CASE(started_while_it_is_saved),
 	{}
