@@ -8,6 +8,7 @@
  * sent, and the channel's worker is who saves.
  */
 #include <linux/crc32.h>
+#include <linux/delay.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
 #include <linux/random.h>
@@ -56,30 +57,40 @@ int vmb_server_channel_init_set_save_restore_packet_callbacks(struct vmb_channel
 }
 EXPORT_SYMBOL_GPL(vmb_server_channel_init_set_save_restore_packet_callbacks);
 
-/* In place of the channel's worker, which does nothing until it is given back. */
-static int vmb_save_take_worker(struct vmb_channel *channel)
+/* As the next, but -EAGAIN where that waits. */
+static int vmb_save_try_worker(struct vmb_channel *channel)
 {
 	struct vmb_life *life = &channel->life;
 	int ret;
 
-	do {
-		/* It may be on its way out of what it has done for a pause. */
-		flush_work(&life->work);
-		spin_lock_irq(&life->lock);
-		if (life->state != VMB_LIFE_OPEN)
-			ret = life->state == VMB_LIFE_CLOSING ? -ENODEV : -ENOTCONN;
-		else if (vmb_life_has_to_end(channel))
-			ret = -ENODEV;
-		else if (life->flow != VMB_FLOW_PAUSED || life->lent)
-			ret = -EBUSY;
-		else
-			ret = life->worker ? -EAGAIN : 0;
-		if (!ret) {
-			life->lent = true;
-			life->worker = current;
-		}
-		spin_unlock_irq(&life->lock);
-	} while (ret == -EAGAIN);
+	spin_lock_irq(&life->lock);
+	if (life->state != VMB_LIFE_OPEN)
+		ret = life->state == VMB_LIFE_CLOSING ? -ENODEV : -ENOTCONN;
+	else if (vmb_life_has_to_end(channel))
+		ret = -ENODEV;
+	else if (life->flow != VMB_FLOW_PAUSED || life->lent)
+		ret = -EBUSY;
+	else
+		ret = life->worker ? -EAGAIN : 0;
+	if (!ret) {
+		life->lent = true;
+		life->worker = current;
+	}
+	spin_unlock_irq(&life->lock);
+	return ret;
+}
+
+/*
+ * In place of the channel's worker, which does nothing until it is given back. It is
+ * not waited for as a work: in a callback of the driver's it may wait for the caller.
+ */
+static int vmb_save_take_worker(struct vmb_channel *channel)
+{
+	int ret;
+
+	/* It may be on its way out of what it has done for a pause. */
+	while ((ret = vmb_save_try_worker(channel)) == -EAGAIN)
+		usleep_range(50, 200);
 	return ret;
 }
 

@@ -262,12 +262,30 @@ static void started_while_it_is_saved(struct kunit *test)
 	save_session_expect_ended(session, ALL - 1);
 }
 
+/* The closed callback may wait for a thread that is about to save. */
+static void saved_while_it_closes(struct kunit *test)
+{
+	struct save_session *session = far_session(test);
+	struct vmb_channel *channel = session->server->channel;
+	struct call call;
+
+	session->server->hold_closed = true;
+	save_session_release(session);
+	loopback_disable(session->client);
+	loopback_expect(session->server, LOOPBACK_CLOSED, 1);
+	KUNIT_EXPECT_EQ(test, call_elsewhere(&call, channel, call_begin), -ENODEV);
+	session->server->hold_closed = false;
+	complete(&session->server->go_on);
+	call_is_over(&call);
+}
+
 static struct kunit_case save_race_cases[] = {
 	KUNIT_CASE(next_client_begins_anew),
 	KUNIT_CASE(restored_packets_end),
 	KUNIT_CASE(resume_that_fails),
 	KUNIT_CASE(positions_outside),
 	KUNIT_CASE(started_while_it_is_saved),
+	KUNIT_CASE(saved_while_it_closes),
 	{}
 };
 
