@@ -63,8 +63,12 @@ static int vmb_save_try_worker(struct vmb_channel *channel)
 	struct vmb_life *life = &channel->life;
 	int ret;
 
-	spin_lock_irq(&life->lock);
-	if (life->state != VMB_LIFE_OPEN)
+	/* One that was enabled first is seen here, one that is late sees that it is lent. */
+	spin_lock_irq(&channel->device->lock);
+	spin_lock(&life->lock);
+	if (vmb_sub_channels_are_enabled(channel))
+		ret = -EOPNOTSUPP;
+	else if (life->state != VMB_LIFE_OPEN)
 		ret = life->state == VMB_LIFE_CLOSING ? -ENODEV : -ENOTCONN;
 	else if (vmb_life_has_to_end(channel))
 		ret = -ENODEV;
@@ -76,7 +80,8 @@ static int vmb_save_try_worker(struct vmb_channel *channel)
 		life->lent = true;
 		life->worker = current;
 	}
-	spin_unlock_irq(&life->lock);
+	spin_unlock(&life->lock);
+	spin_unlock_irq(&channel->device->lock);
 	return ret;
 }
 
@@ -349,7 +354,7 @@ int vmb_channel_save_begin(struct vmb_channel *channel)
 	might_sleep();
 	if (!channel->is_server)
 		return -EINVAL;
-	if (channel->primary || vmb_sub_channels_are_enabled(channel))
+	if (channel->primary)
 		return -EOPNOTSUPP;
 	if (vmb_life_is_callback(channel) || vmb_inbound_is_callback(&channel->inbound))
 		return -EDEADLK;

@@ -66,6 +66,19 @@ int vmb_channel_init_set_primary_channel(struct vmb_channel *channel,
 }
 EXPORT_SYMBOL_GPL(vmb_channel_init_set_primary_channel);
 
+/* Is it being saved, or has been, and stands still? Its session has no sub-channels. */
+static bool vmb_sub_channel_primary_is_saved(struct vmb_channel *primary)
+{
+	struct vmb_life *life = &primary->life;
+	bool saved;
+
+	lockdep_assert_held(&primary->device->lock);
+	spin_lock(&life->lock);
+	saved = life->lent || primary->save.state != VMB_SAVE_NONE;
+	spin_unlock(&life->lock);
+	return saved;
+}
+
 /*
  * May it be enabled beside the other channels of its device? 0 or an errno.
  * Nothing changes about that while the caller holds the lock.
@@ -78,6 +91,8 @@ int vmb_sub_channel_check(struct vmb_channel *channel)
 	lockdep_assert_held(&device->lock);
 	if (channel->primary && vmb_channel_primary_is_closing(channel))
 		return -ENOTCONN;
+	if (channel->primary && vmb_sub_channel_primary_is_saved(channel->primary))
+		return -EBUSY;
 	/*
 	 * On the device of all channels that have none they are strangers; and to those
 	 * that are on it is one that has an offer of its own.
@@ -150,6 +165,19 @@ bool vmb_sub_channels_are_pausing(struct vmb_channel *primary)
 	list_for_each_entry(channel, &primary->device->channels, device_node)
 		if (channel->primary == primary &&
 		    vmb_life_flow(channel) == VMB_FLOW_PAUSING)
+			return true;
+	return false;
+}
+
+/* Is one of them enabled? */
+bool vmb_sub_channels_are_enabled(struct vmb_channel *primary)
+{
+	struct vmb_channel *channel;
+
+	lockdep_assert_held(&primary->device->lock);
+	list_for_each_entry(channel, &primary->device->channels, device_node)
+		if (channel->primary == primary &&
+		    vmb_life_state(channel) != VMB_LIFE_DISABLED)
 			return true;
 	return false;
 }
@@ -269,17 +297,6 @@ void vmb_sub_channels_wait_until_quiesced(struct vmb_channel *primary)
 		wait_event(channel->life.changed, !vmb_sub_channel_is_connected(channel));
 		kobject_put(&channel->kobject);
 	}
-}
-
-/* Is one of them enabled? */
-bool vmb_sub_channels_are_enabled(struct vmb_channel *primary)
-{
-	struct vmb_channel *channel;
-
-	channel = vmb_sub_channel_find(primary, vmb_sub_channel_is_enabled);
-	if (channel)
-		kobject_put(&channel->kobject);
-	return channel;
 }
 
 /* Those that were stopped have said their last word. */

@@ -63,8 +63,8 @@ void vmb_channel_cleanup(struct vmb_channel *channel);
  * enable, disable and the setters must not overlap each other.
  *
  * Context: process context.
- * Return: 0; -EBUSY: not disabled, or the client still holds packets from
- * before; -EINVAL: no process-packet callback, or nothing to offer or to wait
+ * Return: 0; -EBUSY: not disabled, the client still holds packets from
+ * before, or a sub-channel whose primary is being saved, or stands still since; -EINVAL: no process-packet callback, or nothing to offer or to wait
  * for; -EMSGSIZE: the largest packet does not fit the rings, or what was set for
  * refused packets is larger than it; -ENODEV: the device
  * is not the target, or is gone, or the VM shuts down; -ENOTCONN: a

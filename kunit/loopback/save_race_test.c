@@ -279,6 +279,59 @@ static void saved_while_it_closes(struct kunit *test)
 	call_is_over(&call);
 }
 
+static void save_all(struct kunit *test, struct vmb_channel *channel)
+{
+	u32 filled, required;
+	u8 buffer[256];
+
+	KUNIT_ASSERT_EQ(test, vmb_channel_save_begin(channel), 0);
+	KUNIT_ASSERT_EQ(test, vmb_channel_save_continue(channel, buffer, sizeof(buffer), &filled,
+							&required), 0);
+}
+
+/* A session with sub-channels is not handed over: so none comes after the save. */
+static void sub_channel_comes_late(struct kunit *test)
+{
+	struct family *family = family_make(test, 1);
+	struct vmb_channel *channel = family->server->channel;
+	struct vmb_channel *late = family->servers[0]->channel;
+
+	KUNIT_ASSERT_EQ(test, vmb_channel_pause(channel), 0);
+	KUNIT_ASSERT_EQ(test, vmb_channel_save_begin(channel), 0);
+	KUNIT_EXPECT_EQ(test, vmb_channel_enable(late), -EBUSY);
+	vmb_channel_save_end(channel);
+	KUNIT_EXPECT_EQ(test, vmb_channel_enable(late), 0);
+	loopback_disable(family->servers[0]);
+	save_all(test, channel);
+	vmb_channel_save_end(channel);
+	KUNIT_EXPECT_EQ(test, vmb_channel_enable(late), -EBUSY);
+	KUNIT_ASSERT_EQ(test, vmb_channel_start(channel), 0);
+	loopback_expect(family->server, LOOPBACK_STARTED, 2);
+	family_open(family, 0);
+	family_expect_flow_both_ways(family, 0);
+}
+
+static void sub_channel_in_save(struct save_session *session)
+{
+	struct loopback_fixture *fixture = session->test->priv;
+	struct loopback_end *last = fixture->ends[fixture->count - 1];
+
+	session->in_save = NULL;
+	KUNIT_EXPECT_EQ(session->test, vmb_channel_enable(last->channel), -EBUSY);
+}
+
+static void sub_channel_comes_meanwhile(struct kunit *test)
+{
+	struct save_session *session = far_session(test);
+
+	family_sub_channel(session->server, 1);
+	session->in_save = sub_channel_in_save;
+	KUNIT_ASSERT_EQ(test, vmb_channel_save_begin(session->server->channel), 0);
+	KUNIT_EXPECT_NULL(test, session->in_save);
+	vmb_channel_save_end(session->server->channel);
+	save_session_release(session);
+}
+
 static struct kunit_case save_race_cases[] = {
 	KUNIT_CASE(next_client_begins_anew),
 	KUNIT_CASE(restored_packets_end),
@@ -286,6 +339,8 @@ static struct kunit_case save_race_cases[] = {
 	KUNIT_CASE(positions_outside),
 	KUNIT_CASE(started_while_it_is_saved),
 	KUNIT_CASE(saved_while_it_closes),
+	KUNIT_CASE(sub_channel_comes_late),
+	KUNIT_CASE(sub_channel_comes_meanwhile),
 	{}
 };
 
