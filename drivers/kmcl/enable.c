@@ -196,6 +196,9 @@ int vmb_channel_start(struct vmb_channel *channel)
 		ret = -EBUSY;
 	} else if (life->state != VMB_LIFE_DISABLED) {
 		ret = vmb_flow_step(channel, VMB_FLOW_START);
+		/* Whatever comes before the worker: a disable, or another pause. */
+		if (!ret)
+			vmb_save_spoil(channel);
 		vmb_life_queue(channel);
 	}
 	spin_unlock(&life->lock);

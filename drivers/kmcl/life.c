@@ -158,6 +158,15 @@ static void vmb_life_run(struct vmb_channel *channel)
 		callbacks->post_started(channel, callbacks->callback_context);
 }
 
+/* Paused again before it ran: it does not stand still for that. */
+static void vmb_life_thaw(struct vmb_channel *channel)
+{
+	vmb_life_assert_worker(channel);
+	vmb_save_thaw(channel);
+	vmb_inbound_pause(channel);
+	vmb_watchdog_start(channel);
+}
+
 static void vmb_life_pause(struct vmb_channel *channel)
 {
 	vmb_life_assert_worker(channel);
@@ -269,6 +278,7 @@ static struct vmb_life_facts vmb_life_gather_facts(const struct vmb_channel *cha
 			    vmb_sub_channel_may_open(channel),
 		.accepting = vmb_send_is_accepting(channel),
 		.shutting_down = vmb_life_is_shutting_down(channel),
+		.spoilt = channel->save.state == VMB_SAVE_SPOILT,
 	};
 }
 
@@ -317,6 +327,9 @@ static void vmb_life_act(struct vmb_channel *channel, enum vmb_life_action actio
 		break;
 	case VMB_LIFE_DO_RUN:
 		vmb_life_run(channel);
+		break;
+	case VMB_LIFE_DO_THAW:
+		vmb_life_thaw(channel);
 		break;
 	case VMB_LIFE_DO_PAUSE:
 		vmb_life_pause(channel);

@@ -44,6 +44,7 @@ void vmb_restore_hand_out(struct vmb_channel *channel);
 void vmb_restore_give_up(struct vmb_channel *channel);
 
 /* save.c */
+void vmb_save_spoil(struct vmb_channel *channel);
 void vmb_save_thaw(struct vmb_channel *channel);
 bool vmb_save_close(struct vmb_channel *channel);
 

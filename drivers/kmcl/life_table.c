@@ -179,6 +179,8 @@ static enum vmb_life_action vmb_life_decide_open(const struct vmb_life_facts *fa
 	if (facts->pm != VMB_PM_ACTIVE)
 		return VMB_LIFE_DO_PM_QUIESCE;
 	switch (facts->flow) {
+	case VMB_FLOW_PAUSED:
+		return facts->spoilt ? VMB_LIFE_DO_THAW : VMB_LIFE_DO_NOTHING;
 	case VMB_FLOW_READY:
 		return VMB_LIFE_DO_RUN;
 	case VMB_FLOW_PAUSING:

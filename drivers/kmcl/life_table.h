@@ -182,6 +182,7 @@ enum vmb_life_transport {
  * @VMB_LIFE_DO_FIND_PEER: look for the peer.
  * @VMB_LIFE_DO_OPEN: open the channel.
  * @VMB_LIFE_DO_RUN: let packets flow: started.
+ * @VMB_LIFE_DO_THAW: stand still no more, and be paused.
  * @VMB_LIFE_DO_PAUSE: quiesce for a pause.
  * @VMB_LIFE_DO_PM_QUIESCE: quiesce for power management, or refuse.
  * @VMB_LIFE_DO_PM_UNDO: let packets flow again after such a quiesce.
@@ -197,6 +198,7 @@ enum vmb_life_action {
 	VMB_LIFE_DO_FIND_PEER,
 	VMB_LIFE_DO_OPEN,
 	VMB_LIFE_DO_RUN,
+	VMB_LIFE_DO_THAW,
 	VMB_LIFE_DO_PAUSE,
 	VMB_LIFE_DO_PM_QUIESCE,
 	VMB_LIFE_DO_PM_UNDO,
@@ -217,6 +219,7 @@ enum vmb_life_action {
  * @may_open: no primary channel keeps it closed, or is about to close it.
  * @accepting: the client may send; what it has sent may be waiting.
  * @shutting_down: the VM does not hibernate but shuts down.
+ * @spoilt: it stands still for a save, and was started since.
  */
 struct vmb_life_facts {
 	enum vmb_life_state state;
@@ -227,6 +230,7 @@ struct vmb_life_facts {
 	bool may_open;
 	bool accepting;
 	bool shutting_down;
+	bool spoilt;
 };
 
 /* Does power management let a channel be open, and its packets flow? */

@@ -135,7 +135,22 @@ static void vmb_save_go_on_paused(struct vmb_channel *channel)
 	vmb_watchdog_start(channel);
 }
 
-/* The channel is started: what was saved of it is not true any more. */
+/* The channel is started: from here on its state is worth nothing. */
+void vmb_save_spoil(struct vmb_channel *channel)
+{
+	lockdep_assert_held(&channel->life.lock);
+	if (channel->save.state == VMB_SAVE_DONE)
+		channel->save.state = VMB_SAVE_SPOILT;
+}
+
+/* Does it stand still, with all of its state fetched? Worth something, or not. */
+static bool vmb_save_is_frozen(const struct vmb_channel *channel)
+{
+	return channel->save.state == VMB_SAVE_DONE ||
+	       channel->save.state == VMB_SAVE_SPOILT;
+}
+
+/* It need not stand still any more. */
 void vmb_save_thaw(struct vmb_channel *channel)
 {
 	struct vmb_life *life = &channel->life;
@@ -143,7 +158,7 @@ void vmb_save_thaw(struct vmb_channel *channel)
 
 	vmb_life_assert_worker(channel);
 	spin_lock_irq(&life->lock);
-	frozen = channel->save.state == VMB_SAVE_DONE;
+	frozen = vmb_save_is_frozen(channel);
 	if (frozen)
 		channel->save.state = VMB_SAVE_NONE;
 	spin_unlock_irq(&life->lock);
@@ -364,7 +379,7 @@ int vmb_channel_save_begin(struct vmb_channel *channel)
 	if (ret)
 		return ret;
 	/* Saved once more, it stands still already. */
-	frozen = channel->save.state == VMB_SAVE_DONE;
+	frozen = vmb_save_is_frozen(channel);
 	if (!frozen)
 		ret = vmb_save_freeze(channel);
 	if (ret) {

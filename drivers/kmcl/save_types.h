@@ -15,12 +15,14 @@
  * @VMB_SAVE_NONE: there is none.
  * @VMB_SAVE_BEGUN: the channel stands still, and its state is being fetched.
  * @VMB_SAVE_DONE: all of it was fetched; the channel stands still.
+ * @VMB_SAVE_SPOILT: it still does, and was started since: it is not handed over.
  * @VMB_SAVE_HANDED_OVER: it is being disabled after that: the session goes on.
  */
 enum vmb_save_state {
 	VMB_SAVE_NONE,
 	VMB_SAVE_BEGUN,
 	VMB_SAVE_DONE,
+	VMB_SAVE_SPOILT,
 	VMB_SAVE_HANDED_OVER,
 };
 

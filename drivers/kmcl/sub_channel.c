@@ -66,7 +66,7 @@ int vmb_channel_init_set_primary_channel(struct vmb_channel *channel,
 }
 EXPORT_SYMBOL_GPL(vmb_channel_init_set_primary_channel);
 
-/* Is it being saved, or has been, and stands still? Its session has no sub-channels. */
+/* Is it being saved, or was, and may be handed over? A session has no sub-channels. */
 static bool vmb_sub_channel_primary_is_saved(struct vmb_channel *primary)
 {
 	struct vmb_life *life = &primary->life;
@@ -74,7 +74,8 @@ static bool vmb_sub_channel_primary_is_saved(struct vmb_channel *primary)
 
 	lockdep_assert_held(&primary->device->lock);
 	spin_lock(&life->lock);
-	saved = life->lent || primary->save.state != VMB_SAVE_NONE;
+	saved = life->lent || primary->save.state == VMB_SAVE_BEGUN ||
+		primary->save.state == VMB_SAVE_DONE;
 	spin_unlock(&life->lock);
 	return saved;
 }

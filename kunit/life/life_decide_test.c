@@ -38,6 +38,7 @@
  * @may_open: if no primary channel keeps it closed, or one does.
  * @accepting: if the client may send, or not.
  * @shutting_down: if the VM shuts down, or not.
+ * @spoilt: if it stands still for a save and was started since, or not.
  */
 struct decide_rule {
 	const char *why;
@@ -50,68 +51,75 @@ struct decide_rule {
 	u32 may_open;
 	u32 accepting;
 	u32 shutting_down;
+	u32 spoilt;
 };
 
 static const struct decide_rule rules[] = {
 	{ "disabled, and in the hands of the worker itself there is nothing to begin",
 	  VMB_LIFE_DO_NOTHING, STATE(DISABLED) | STATE(OPENING) | STATE(CLOSING),
-	  ALL, ALL, ALL, ALL, ALL, ALL, ALL },
+	  ALL, ALL, ALL, ALL, ALL, ALL, ALL, ALL },
 
 	/* Enabled, and not open. The flow does not matter. */
 	{ "what is stopped before it is open gives up, also if the VM hibernates",
 	  VMB_LIFE_DO_GIVE_UP, STATE(ENABLED),
-	  ALL, ALL, STOPPED, ALL, ALL, ALL, ALL },
+	  ALL, ALL, STOPPED, ALL, ALL, ALL, ALL, ALL },
 	{ "while the VM hibernates it does not open, and keeps what was sent",
 	  VMB_LIFE_DO_NOTHING, STATE(ENABLED),
-	  ALL, PM_MUST_NOT, NOT_STOPPED, ALL, ALL, ALL, NO },
+	  ALL, PM_MUST_NOT, NOT_STOPPED, ALL, ALL, ALL, NO, ALL },
 	{ "when the VM shuts down it will not open any more, so what was sent ends",
 	  VMB_LIFE_DO_END_SENDS, STATE(ENABLED),
-	  ALL, PM_MUST_NOT, NOT_STOPPED, ALL, ALL, YES, YES },
+	  ALL, PM_MUST_NOT, NOT_STOPPED, ALL, ALL, YES, YES, ALL },
 	{ "once",
 	  VMB_LIFE_DO_NOTHING, STATE(ENABLED),
-	  ALL, PM_MUST_NOT, NOT_STOPPED, ALL, ALL, NO, YES },
+	  ALL, PM_MUST_NOT, NOT_STOPPED, ALL, ALL, NO, YES, ALL },
 	{ "nobody knows of a peer, so it is looked for; by a sub-channel, too",
 	  VMB_LIFE_DO_FIND_PEER, STATE(ENABLED),
-	  ALL, PM_MAY_RUN, NOT_STOPPED, PEER(UNKNOWN), ALL, ALL, ALL },
+	  ALL, PM_MAY_RUN, NOT_STOPPED, PEER(UNKNOWN), ALL, ALL, ALL, ALL },
 	{ "it was looked for, once is enough",
 	  VMB_LIFE_DO_NOTHING, STATE(ENABLED),
-	  ALL, PM_MAY_RUN, NOT_STOPPED, PEER(AWAITED), ALL, ALL, ALL },
+	  ALL, PM_MAY_RUN, NOT_STOPPED, PEER(AWAITED), ALL, ALL, ALL, ALL },
 	{ "it is there",
 	  VMB_LIFE_DO_OPEN, STATE(ENABLED),
-	  ALL, PM_MAY_RUN, NOT_STOPPED, PEER(PRESENT), YES, ALL, ALL },
+	  ALL, PM_MAY_RUN, NOT_STOPPED, PEER(PRESENT), YES, ALL, ALL, ALL },
 	{ "a sub-channel opens after its primary",
 	  VMB_LIFE_DO_NOTHING, STATE(ENABLED),
-	  ALL, PM_MAY_RUN, NOT_STOPPED, PEER(PRESENT), NO, ALL, ALL },
+	  ALL, PM_MAY_RUN, NOT_STOPPED, PEER(PRESENT), NO, ALL, ALL, ALL },
 
 	/* Open. What is known of the peer does not matter, nor what is accepted. */
 	{ "suspended for the VM it waits for the rest of its device, also with a stop",
 	  VMB_LIFE_DO_NOTHING, STATE(OPEN),
-	  ALL, PM(QUIESCED), ALL, ALL, ALL, ALL, ALL },
+	  ALL, PM(QUIESCED), ALL, ALL, ALL, ALL, ALL, ALL },
 	{ "and is closed for what it was suspended for",
 	  VMB_LIFE_DO_PM_CLOSE, STATE(OPEN),
-	  ALL, PM(CLOSING), ALL, ALL, ALL, ALL, ALL },
+	  ALL, PM(CLOSING), ALL, ALL, ALL, ALL, ALL, ALL },
 	{ "a stop comes first where it has not quiesced for the VM, or the VM runs on",
 	  VMB_LIFE_DO_CLOSE, STATE(OPEN),
 	  ALL, PM(ACTIVE) | PM(QUIESCING) | PM(CLOSED) | PM(RESUMING), STOPPED,
-	  ALL, ALL, ALL, ALL },
+	  ALL, ALL, ALL, ALL, ALL },
 	{ "a channel quiesces before it is closed, also where that is overdue",
 	  VMB_LIFE_DO_PM_QUIESCE, STATE(OPEN),
-	  ALL, PM(QUIESCING) | PM(CLOSED), NOT_STOPPED, ALL, ALL, ALL, ALL },
+	  ALL, PM(QUIESCING) | PM(CLOSED), NOT_STOPPED, ALL, ALL, ALL, ALL, ALL },
 	{ "the VM runs on, and they flow as they did",
 	  VMB_LIFE_DO_PM_UNDO, STATE(OPEN),
-	  ALL, PM(RESUMING), NOT_STOPPED, ALL, YES, ALL, ALL },
+	  ALL, PM(RESUMING), NOT_STOPPED, ALL, YES, ALL, ALL, ALL },
 	{ "the VM runs on, but the primary was about to close, and waits for it",
 	  VMB_LIFE_DO_PM_CLOSE, STATE(OPEN),
-	  ALL, PM(RESUMING), NOT_STOPPED, ALL, NO, ALL, ALL },
+	  ALL, PM(RESUMING), NOT_STOPPED, ALL, NO, ALL, ALL, ALL },
 	{ "packets are wanted, and do not flow yet",
 	  VMB_LIFE_DO_RUN, STATE(OPEN),
-	  FLOW(READY), PM(ACTIVE), NOT_STOPPED, ALL, ALL, ALL, ALL },
+	  FLOW(READY), PM(ACTIVE), NOT_STOPPED, ALL, ALL, ALL, ALL, ALL },
 	{ "somebody waits in pause",
 	  VMB_LIFE_DO_PAUSE, STATE(OPEN),
-	  FLOW(PAUSING), PM(ACTIVE), NOT_STOPPED, ALL, ALL, ALL, ALL },
+	  FLOW(PAUSING), PM(ACTIVE), NOT_STOPPED, ALL, ALL, ALL, ALL, ALL },
+	{ "paused, and was started in between: it stands still for no save any more",
+	  VMB_LIFE_DO_THAW, STATE(OPEN),
+	  FLOW(PAUSED), PM(ACTIVE), NOT_STOPPED, ALL, ALL, ALL, ALL, YES },
+	{ "paused it stands still as long as the save is good",
+	  VMB_LIFE_DO_NOTHING, STATE(OPEN),
+	  FLOW(PAUSED), PM(ACTIVE), NOT_STOPPED, ALL, ALL, ALL, ALL, NO },
 	{ "all is as it should be",
 	  VMB_LIFE_DO_NOTHING, STATE(OPEN),
-	  FLOW(PAUSED) | FLOW(RUNNING), PM(ACTIVE), NOT_STOPPED, ALL, ALL, ALL, ALL },
+	  FLOW(RUNNING), PM(ACTIVE), NOT_STOPPED, ALL, ALL, ALL, ALL, ALL },
 };
 
 static bool rule_speaks_of(const struct decide_rule *rule,
@@ -121,12 +129,13 @@ static bool rule_speaks_of(const struct decide_rule *rule,
 	       rule->pm & BIT(facts->pm) && rule->stop & BIT(facts->stop) &&
 	       rule->peer & BIT(facts->peer) && rule->may_open & BIT(facts->may_open) &&
 	       rule->accepting & BIT(facts->accepting) &&
-	       rule->shutting_down & BIT(facts->shutting_down);
+	       rule->shutting_down & BIT(facts->shutting_down) &&
+	       rule->spoilt & BIT(facts->spoilt);
 }
 
 /* The number of all combinations, and each of them by its number. */
 #define COMBINATIONS	(VMB_LIFE_STATES * VMB_FLOW_STATES * VMB_PM_STATES *	\
-			 VMB_LIFE_STOPS * VMB_LIFE_PEERS * 2 * 2 * 2)
+			 VMB_LIFE_STOPS * VMB_LIFE_PEERS * 2 * 2 * 2 * 2)
 
 static u32 take(u32 *number, u32 values)
 {
@@ -148,6 +157,7 @@ static struct vmb_life_facts combination(u32 number)
 	facts.may_open = take(&number, 2);
 	facts.accepting = take(&number, 2);
 	facts.shutting_down = take(&number, 2);
+	facts.spoilt = take(&number, 2);
 	return facts;
 }
 
@@ -199,6 +209,9 @@ static void no_action_leads_to_itself(struct kunit *test)
 			break;
 		case VMB_LIFE_DO_RUN:
 			facts.flow = vmb_flow_next(facts.flow, VMB_FLOW_RUN);
+			break;
+		case VMB_LIFE_DO_THAW:
+			facts.spoilt = false;
 			break;
 		case VMB_LIFE_DO_PAUSE:
 			facts.flow = vmb_flow_next(facts.flow, VMB_FLOW_PAUSED_NOW);

@@ -90,6 +90,8 @@ decisions() {
 		FITS_NOT_STOPPED(ready, facts->flow == VMB_FLOW_READY)
 		FITS_NOT_STOPPED(running, facts->flow == VMB_FLOW_RUNNING)
 		FITS_NOT_STOPPED(pausing, facts->flow == VMB_FLOW_PAUSING)
+		FITS_NOT_STOPPED(unspoilt, paused(facts) && !facts->spoilt)
+		FITS_NOT_STOPPED(spoilt, paused(facts) && facts->spoilt)
 		FITS(has_sends, facts->shutting_down && facts->accepting)
 		FITS(has_no_sends, !has_sends(facts))
 		FITS(primary_open, facts->may_open)
@@ -117,7 +119,8 @@ decisions() {
 		};
 		static const struct column open[] = {
 			{ "to be stopped", stopped },
-			{ "flow paused", paused },
+			{ "flow paused", unspoilt },
+			{ "flow paused, started since the save", spoilt },
 			{ "flow ready", ready },
 			{ "flow running", running },
 			{ "flow pausing", pausing },
@@ -130,7 +133,7 @@ decisions() {
 			       ++facts->stop < VMB_LIFE_STOPS) || (facts->stop = 0,
 			       ++facts->peer < VMB_LIFE_PEERS) || (facts->peer = 0,
 			       (facts->may_open ^= 1) || (facts->accepting ^= 1) ||
-			       (facts->shutting_down ^= 1));
+			       (facts->shutting_down ^= 1) || (facts->spoilt ^= 1));
 		}
 
 		/* The one action, or VMB_LIFE_ACTIONS: there are several. */
