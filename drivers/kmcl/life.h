@@ -39,6 +39,7 @@ void vmb_sub_channels_orphan(struct vmb_channel *primary);
 void vmb_restore_init(struct vmb_restore *restore);
 void vmb_restore_settings_of(const struct vmb_channel *channel,
 			     struct vmb_restore_settings *settings);
+u64 vmb_restore_note_in_flight(u64 noted, u32 value);
 int vmb_restore_check(struct vmb_channel *channel);
 void vmb_restore_hand_out(struct vmb_channel *channel);
 void vmb_restore_give_up(struct vmb_channel *channel);

@@ -14,6 +14,7 @@ void vmb_loopback_park(struct vmb_loopback_offer *offer)
 	lockdep_assert_held(&vmb_loopback_lock);
 	offer->is_parked = true;
 	offer->parked.session = server->save.session;
+	offer->parked.noted = server->save.noted;
 	offer->parked.packet_count = server->pool.count;
 	vmb_channel_ring_positions(server, &offer->parked.at);
 }
@@ -27,6 +28,7 @@ static int vmb_loopback_check_parked(const struct vmb_loopback_offer *offer,
 	lockdep_assert_held(&vmb_loopback_lock);
 	if (!offer->is_parked || offer->channel ||
 	    offer->parked.session != restore->session ||
+	    offer->parked.noted != restore->noted ||
 	    memcmp(&offer->parked.at, &restore->at, sizeof(restore->at)))
 		return -ESTALE;
 	return server->pool.count < offer->parked.packet_count ? -EINVAL : 0;

@@ -9,6 +9,8 @@
 #include <linux/bitmap.h>
 #include <linux/crc32.h>
 #include <linux/mm.h>
+#include <linux/once.h>
+#include <linux/siphash.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -19,6 +21,20 @@
 void vmb_restore_init(struct vmb_restore *restore)
 {
 	INIT_LIST_HEAD(&restore->list);
+}
+
+/*
+ * Which packets are in flight, in one number: that of their count, and then of each id in
+ * the order of the state. Made of the number so far; 0 to begin with. The old server
+ * leaves it with the session, and no state that lacks a packet, or has another one, has
+ * the same: it would have a packet end with the answer to another one.
+ */
+u64 vmb_restore_note_in_flight(u64 noted, u32 value)
+{
+	static siphash_aligned_key_t key;
+
+	get_random_once(&key, sizeof(key));
+	return siphash_2u64(noted, value, &key);
 }
 
 /* What has to be the same in both channels. */
@@ -157,6 +173,7 @@ static bool vmb_restore_packet_is_sound(struct vmb_channel *channel,
 		return !id && (!flags || (flags == VMB_SAVE_PACKET_WAITS &&
 					  !vmb_channel_is_pipe(channel)));
 	restore->in_flight--;
+	restore->noted = vmb_restore_note_in_flight(restore->noted, id);
 	if (flags != sent || !id || payload_length || vmb_channel_is_pipe(channel))
 		return false;
 	return !__test_and_set_bit(id & (channel->outbound.transactions.count - 1),
@@ -191,6 +208,7 @@ static int vmb_restore_begin(struct vmb_channel *channel,
 		return -EBADMSG;
 	if (restore->packets && !channel->save.restore_packet)
 		return -EINVAL;
+	restore->noted = vmb_restore_note_in_flight(0, restore->in_flight);
 	restore->at.read_index = le32_to_cpu(session->read_index);
 	restore->at.write_index = le32_to_cpu(session->write_index);
 	restore->at.peer_read_index = le32_to_cpu(session->peer_read_index);

@@ -28,6 +28,7 @@
  * @size: bytes of all records.
  * @packets: packets so far.
  * @in_flight: of these, that the client has.
+ * @noted: which they are, of those in the image.
  */
 struct vmb_save_writer {
 	struct vmb_channel *channel;
@@ -37,6 +38,7 @@ struct vmb_save_writer {
 	u64 size;
 	u32 packets;
 	u32 in_flight;
+	u64 noted;
 };
 
 int vmb_server_channel_init_set_save_restore_packet_callbacks(struct vmb_channel *channel,
@@ -205,9 +207,13 @@ static int vmb_save_write_packet(struct vmb_save_writer *writer,
 	length = sizeof(*to) + ALIGN(payload, VMB_SAVE_UNIT) + ALIGN(private, VMB_SAVE_UNIT);
 	writer->size += length;
 	writer->packets++;
-	writer->in_flight += sent;
-	if (!writer->image)
+	if (!writer->image) {
+		writer->in_flight += sent;
 		return 0;
+	}
+	if (sent)
+		writer->noted = vmb_restore_note_in_flight(writer->noted,
+							   packet->transaction_id);
 	to->record.type = cpu_to_le32(VMB_SAVE_PACKET);
 	to->record.length = cpu_to_le32(length);
 	to->payload_length = cpu_to_le32(payload);
@@ -332,6 +338,7 @@ static int vmb_save_make_image(struct vmb_save_writer *writer)
 	writer->to = writer->image + sizeof(struct vmb_save_session);
 	writer->size = sizeof(struct vmb_save_session);
 	writer->packets = 0;
+	writer->noted = vmb_restore_note_in_flight(0, writer->in_flight);
 	return vmb_save_for_each(writer, vmb_save_write_packet);
 }
 
@@ -356,6 +363,7 @@ static int vmb_save_take_image(struct vmb_channel *channel)
 	/* Not before: the driver's callback may ask for it, too. */
 	save->image = writer.image;
 	save->size = writer.size;
+	save->noted = writer.noted;
 	save->position = 0;
 	save->chunk = 0;
 	return 0;

@@ -33,6 +33,7 @@ enum vmb_save_state {
  * @context: handed to both.
  * @state: under life.lock.
  * @session: number of the last save of this channel.
+ * @noted: which packets were in flight then, see vmb_restore_note_in_flight().
  * @image: the state; NULL: no save has begun, or it has ended. This and what follows
  *	is the caller's who saves.
  * @size: bytes of it.
@@ -45,6 +46,7 @@ struct vmb_save {
 	void *context;
 	enum vmb_save_state state;
 	u64 session;
+	u64 noted;
 	void *image;
 	u32 size;
 	u32 position;

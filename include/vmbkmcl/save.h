@@ -40,8 +40,9 @@
  *
  * What a state is believed: it may come from anywhere. Each chunk has a checksum,
  * against accidents; against intent each length, count, id and order in it is checked
- * before it is used, and whoever forges one can make this server wait for completions
- * that do not come, or send packets of his own, but no more than that.
+ * before it is used, and which packets are in flight is kept with the session, too. So
+ * whoever forges one can change what waits to be sent, and what the drivers have added
+ * to each packet, but no more than that.
  */
 #ifndef VMBKMCL_SAVE_H
 #define VMBKMCL_SAVE_H

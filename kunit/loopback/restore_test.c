@@ -313,6 +313,32 @@ static void other_positions(struct kunit *test)
 	expect_still_good(&saved);
 }
 
+/* A packet in flight left out, or with another id: another would end with its answer. */
+static void other_packets_in_flight(struct kunit *test)
+{
+	struct saved saved = save(test);
+	struct vmb_save_chunk *chunk = (void *)saved.bytes;
+	struct vmb_save_session *session = (void *)(saved.bytes + SESSION_AT);
+	struct vmb_save_packet *first = (void *)(saved.bytes + SENT_AT);
+	u8 *record;
+
+	le32_add_cpu(&first->transaction_id, 256);
+	save_session_sign(saved.bytes, WHOLE);
+	KUNIT_ASSERT_EQ(test, save_session_feed(saved.to, saved.bytes, WHOLE), 0);
+	KUNIT_EXPECT_EQ(test, vmb_channel_enable(saved.to->channel), -ESTALE);
+	le32_add_cpu(&first->transaction_id, -256);
+	le32_add_cpu(&session->packets, -1);
+	le32_add_cpu(&session->in_flight, -1);
+	le32_add_cpu(&chunk->records, -1);
+	le32_add_cpu(&chunk->length, -SENT_SIZE);
+	record = (u8 *)first;
+	memmove(record, record + SENT_SIZE, WHOLE - SENT_AT - SENT_SIZE);
+	save_session_sign(saved.bytes, WHOLE - SENT_SIZE);
+	KUNIT_ASSERT_EQ(test, save_session_feed(saved.to, saved.bytes, WHOLE - SENT_SIZE), 0);
+	KUNIT_EXPECT_EQ(test, vmb_channel_enable(saved.to->channel), -ESTALE);
+	expect_still_good(&saved);
+}
+
 static int feed_chunk(struct save_session *session, struct loopback_end *to, u32 i)
 {
 	return save_session_feed(to, session->chunks[i].bytes, session->chunks[i].size);
@@ -376,6 +402,7 @@ static void driver_misbehaves(struct kunit *test)
 		{ SAVE_RESTORE_FORGETS, -EINVAL },
 		{ SAVE_RESTORE_TWICE, -EINVAL },
 		{ SAVE_RESTORE_SHORT, -EINVAL },
+		{ SAVE_RESTORE_REENTERS, -EBUSY },
 	};
 	struct saved saved = save(test);
 	struct vmb_packet *packet = vmb_packet_allocate(saved.to->channel);

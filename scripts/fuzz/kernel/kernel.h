@@ -130,6 +130,16 @@ static inline void get_random_bytes(void *to, size_t size)
 	memcpy(to, &number, min(size, sizeof(number)));
 }
 
+/* As much as is wanted of it: a number that depends on both. */
+typedef struct { u64 key[2]; } siphash_aligned_key_t;
+
+#define get_random_once(to, size)	get_random_bytes(to, size)
+
+static inline u64 siphash_2u64(u64 first, u64 second, const siphash_aligned_key_t *key)
+{
+	return (first ^ second) * 0x9e3779b97f4a7c15ull + (first >> 29);
+}
+
 #define ERR_PTR(error)		((void *)(long)(error))
 #define PTR_ERR(pointer)	((long)(pointer))
 #define IS_ERR(pointer)		((unsigned long)(pointer) >= -4095ul)

@@ -193,6 +193,11 @@ typedef struct {
 bool kernel_wait(const wait_queue_head_t *queue, u32 wakes,
 		 const unsigned long *deadline, const char *what);
 
+/* Somebody else runs, and time passes. */
+void kernel_sleep(const char *what);
+
+#define usleep_range(least, most)	kernel_sleep("somebody else")
+
 #define wait_event(queue, condition)					\
 	do {								\
 		u32 wait_wakes = (queue).wakes;				\
