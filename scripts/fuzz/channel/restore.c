@@ -168,6 +168,60 @@ static int feed(const u8 *bytes, u32 size)
 	return ret;
 }
 
+/* What the driver may do between two chunks, and undo. */
+static bool change_settings(u8 how)
+{
+	kernel_fail_allocation = 0;
+	if (how & 1)
+		FUZZ_CHECK(!vmb_channel_init_set_maximum_packet_count(end.channel, 8 + how));
+	if (how & 2)
+		FUZZ_CHECK(!vmb_server_channel_init_set_save_restore_packet_callbacks
+			   (end.channel, NULL, save_packet, NULL));
+	return how & 3;
+}
+
+static void undo_settings(void)
+{
+	FUZZ_CHECK(!vmb_channel_init_set_maximum_packet_count(end.channel, 4));
+	FUZZ_CHECK(!vmb_server_channel_init_set_save_restore_packet_callbacks(end.channel, NULL,
+									      save_packet,
+									      restore_packet));
+}
+
+/* The session by itself, and then the rest. */
+static int feed_in_two(u8 *bytes, u32 size)
+{
+	static u8 second[STATE];
+	const u32 head = sizeof(struct vmb_save_chunk);
+	const u32 first = head + sizeof(struct vmb_save_session);
+	struct vmb_save_chunk *chunk = (void *)bytes, *rest = (void *)second;
+	bool changed;
+	int ret;
+
+	if (size <= first)
+		return feed(bytes, size);
+	memcpy(second, bytes, head);
+	memcpy(second + head, bytes + first, size - first);
+	rest->index = cpu_to_le32(1);
+	rest->records = cpu_to_le32(le32_to_cpu(chunk->records) - 1);
+	rest->length = cpu_to_le32(head + size - first);
+	sign(second, head + size - first);
+	chunk->last = 0;
+	chunk->records = cpu_to_le32(1);
+	chunk->length = cpu_to_le32(first);
+	sign(bytes, first);
+	ret = feed(bytes, first);
+	if (ret != -EINPROGRESS)
+		return ret;
+	changed = change_settings(take());
+	ret = feed(second, head + size - first);
+	if (changed) {
+		FUZZ_CHECK(ret && ret != -EINPROGRESS);
+		undo_settings();
+	}
+	return ret;
+}
+
 /* As the input has it. */
 static int feed_changed(void)
 {
@@ -175,6 +229,7 @@ static int feed_changed(void)
 	u8 shape = take(), changes = take();
 	u32 in_flight = shape % 4, waiting = shape / 4 % 3;
 	u32 size = make_state(bytes, in_flight, waiting, shape & 0x40, shape & 0x80);
+	bool in_two = changes & 0x80;
 
 	for (changes %= 8; changes; changes--) {
 		u32 at = (take() | take() << 8) % size;
@@ -187,7 +242,7 @@ static int feed_changed(void)
 	}
 	if (!(shape & 0x10) && size >= sizeof(struct vmb_save_chunk))
 		sign(bytes, size);
-	return feed(bytes, size);
+	return in_two ? feed_in_two(bytes, size) : feed(bytes, size);
 }
 
 /* All of it, in chunks that the input chooses. 0 or an errno. */

@@ -116,6 +116,9 @@ def crafted():
             bytes([0x40, shape, 0]) + bytes([9] * 8) + \
             bytes([0, shape, 1, 60 + shape, 0, 1, 0, shape | 0x20, 0, 120, 0]) + \
             bytes([0, shape | 0x40, 0]) + bytes([9] * 8) + bytes([0, shape | 0x80, 0])
+        # In two chunks, with settings that change in between, or do not.
+        yield f"restore-two-{shape}", bytes([RESTORE, 0, shape, 0x80, shape % 4]) + \
+            bytes([40] * 8) + bytes([0, shape, 0x80, 0])
     yield "fails", bytes([HOSTILE, 0, LARGE, 0, 3, 0, ARRANGE, 0x41, WORK])
 
 
