@@ -237,6 +237,12 @@ static int vmb_restore_check_record(struct vmb_channel *channel,
 	length = le32_to_cpu(record->length);
 	if (length < sizeof(*record) || length % VMB_SAVE_UNIT || length > size - offset)
 		return -EBADMSG;
+	/* As a save has it: of all chunks, without what is in front of each. */
+	if (first)
+		channel->restore.room = VMB_SAVE_MOST_BYTES;
+	if (length > channel->restore.room)
+		return -EBADMSG;
+	channel->restore.room -= length;
 	if (first) {
 		if (le32_to_cpu(record->type) != VMB_SAVE_SESSION)
 			return -EBADMSG;
@@ -345,8 +351,10 @@ int vmb_channel_restore_from_buffer(struct vmb_channel *channel, const void *buf
 		return -EINVAL;
 	if (channel->primary)
 		return -EOPNOTSUPP;
-	if (!vmb_channel_is_configurable(channel) || channel->restore.record)
+	/* The restore callback may give it no chunk, also after it has restored its packet. */
+	if (!vmb_channel_is_configurable(channel) || channel->restore.busy)
 		return -EBUSY;
+	channel->restore.busy = true;
 	ret = -EBADMSG;
 	if (buffer_size < sizeof(struct vmb_save_chunk) || buffer_size > most)
 		goto give_up;
@@ -360,6 +368,7 @@ int vmb_channel_restore_from_buffer(struct vmb_channel *channel, const void *buf
 give_up:
 	if (ret && ret != -EINPROGRESS)
 		vmb_restore_give_up(channel);
+	channel->restore.busy = false;
 	return ret;
 }
 EXPORT_SYMBOL_GPL(vmb_channel_restore_from_buffer);

@@ -96,6 +96,9 @@ struct vmb_restore_settings {
  * @chunk: the next that is expected.
  * @packets: that are missing.
  * @in_flight: of these, that the client had.
+ * @noted: which of them came so far, see vmb_restore_note_in_flight().
+ * @room: bytes of records that may still come.
+ * @busy: a chunk is being restored, perhaps in its driver's callback.
  * @slots: bitmap of the slots that packets in flight have.
  * @list: the packets restored so far, in their order.
  * @record: the packet whose callback is running; NULL: none, or it was restored.
@@ -108,6 +111,9 @@ struct vmb_restore {
 	u32 chunk;
 	u32 packets;
 	u32 in_flight;
+	u64 noted;
+	u32 room;
+	bool busy;
 	unsigned long *slots;
 	struct list_head list;
 	const struct vmb_save_packet *record;

@@ -467,6 +467,33 @@ static void other_configuration(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, save_session_feed(saved.to, saved.bytes, WHOLE), -EBUSY);
 }
 
+/* All chunks together are bounded, as those of a save are. */
+static void too_much_in_all(struct kunit *test)
+{
+	struct save_session *session = save_session_make(test, 2);
+	struct loopback_end *to;
+
+	session->hold = true;
+	save_session_join(session);
+	save_session_send(session, 2, WAIT);
+	save_session_expect_received(session, 2);
+	save_session_pause(session);
+	save_session_save(session, 1);
+	KUNIT_ASSERT_EQ(test, session->chunk_count, 3);
+	to = save_session_server(session);
+	KUNIT_ASSERT_EQ(test, feed_chunk(session, to, 0), -EINPROGRESS);
+	KUNIT_EXPECT_EQ(test, to->channel->restore.room,
+			SZ_64M - sizeof(struct vmb_save_session));
+	/* As if so much had come by now. */
+	to->channel->restore.room = 2 * SENT_SIZE - 8;
+	KUNIT_EXPECT_EQ(test, feed_chunk(session, to, 1), -EINPROGRESS);
+	KUNIT_EXPECT_EQ(test, feed_chunk(session, to, 2), -EBADMSG);
+	KUNIT_EXPECT_EQ(test, to->channel->restore.state, VMB_RESTORE_NONE);
+	KUNIT_EXPECT_EQ(test, save_session_restore(session, to), 0);
+	loopback_clean_up(to);
+	save_session_release(session);
+}
+
 /* Settings that change between two chunks: what was made for the old ones is too small. */
 static void changed_between_chunks(struct kunit *test)
 {
@@ -521,6 +548,8 @@ static struct kunit_case restore_cases[] = {
 	KUNIT_CASE(chunks_in_order),
 	KUNIT_CASE(driver_misbehaves),
 	KUNIT_CASE(other_configuration),
+	KUNIT_CASE(other_packets_in_flight),
+	KUNIT_CASE(too_much_in_all),
 	KUNIT_CASE(changed_between_chunks),
 	{}
 };

@@ -509,6 +509,7 @@ static void completion_waits(struct kunit *test)
 	while (READ_ONCE(session->server->channel->counters.completions_queued) < 3 &&
 	       time_before(jiffies, end))
 		usleep_range(100, 200);
+	KUNIT_ASSERT_GE(test, session->server->channel->counters.completions_queued, 3);
 	save_session_pause(session);
 	KUNIT_EXPECT_EQ(test, begin(session), -EBUSY);
 	KUNIT_ASSERT_EQ(test,
