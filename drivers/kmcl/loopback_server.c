@@ -48,9 +48,9 @@ static int vmb_loopback_server_prepare(struct vmb_channel *channel,
 	else
 		offer = vmb_loopback_offer_make(channel, type, instance);
 	if (offer == ERR_PTR(-ESTALE))
-		dev_err(channel->dev,
-			"%s: the session of {%pUl} {%pUl} that was saved is over, or went on without this server\n",
-			vmb_channel_label(channel), type, instance);
+		dev_err_ratelimited(channel->dev,
+				    "%s: the session of {%pUl} {%pUl} that was saved is over, or went on without this server\n",
+				    vmb_channel_label(channel), type, instance);
 	if (offer == ERR_PTR(-EEXIST))
 		dev_err(channel->dev,
 			"%s: another server offers {%pUl} {%pUl} already\n",

@@ -63,14 +63,15 @@ void vmb_channel_cleanup(struct vmb_channel *channel);
  * enable, disable and the setters must not overlap each other.
  *
  * Context: process context.
- * Return: 0; -EBUSY: not disabled, the client still holds packets from
- * before, or a sub-channel whose primary is being saved, or stands still since; -EINVAL: no process-packet callback, or nothing to offer or to wait
- * for; -EMSGSIZE: the largest packet does not fit the rings, or what was set for
- * refused packets is larger than it; -ENODEV: the device
- * is not the target, or is gone, or the VM shuts down; -ENOTCONN: a
- * sub-channel whose primary is not open; -EEXIST: another channel of the device,
- * or another sub-channel of the same index, is enabled, or another server offers
- * the same; -EOPNOTSUPP: a server channel without
+ * Return: 0; -EBUSY: not disabled, the client still holds packets from before, or a
+ * sub-channel whose primary is being saved, or stands still since; -EINVAL: no
+ * process-packet callback, nothing to offer or to wait for, or other settings than
+ * those of what was restored; -EMSGSIZE: the largest packet does not fit the rings, or
+ * what was set for refused packets is larger than it; -ENODEV: the device is not the
+ * target, or is gone, or the VM shuts down; -ENOTCONN: a sub-channel whose primary is
+ * not open; -EEXIST: another channel of the device, or another sub-channel of the same
+ * index, is enabled, or another server offers the same; -ESTALE: the session of what
+ * was restored is over, or has gone on; -EOPNOTSUPP: a server channel without
  * VMB_SERVER_CHANNEL_INIT_FLAG_LOOPBACK_OFFER; -ENOMEM.
  *
  * VmbChannelEnable.
