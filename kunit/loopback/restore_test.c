@@ -431,7 +431,9 @@ static void other_configuration(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, save_session_feed(saved.session->client, saved.bytes, WHOLE),
 			-EINVAL);
-	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_maximum_packet_size(channel, SAVE_PAYLOAD * 2), 0);
+	KUNIT_ASSERT_EQ(test,
+			vmb_channel_init_set_maximum_packet_size(channel, SAVE_PAYLOAD * 2),
+			0);
 	KUNIT_EXPECT_EQ(test, refused(&saved, saved.bytes, WHOLE), -EINVAL);
 	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_maximum_packet_size(channel, SAVE_PAYLOAD), 0);
 	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_maximum_packet_count(channel, 255), 0);
