@@ -192,11 +192,10 @@ void vmb_channel_save_end(struct vmb_channel *channel);
  * Context: process context.
  * Return: 0: all is restored; -EINPROGRESS: good so far, another chunk is missing;
  * -EBUSY: not disabled, or from the restore callback; -EOPNOTSUPP: a sub-channel;
- * -EINVAL: not a server, no restore
- * callback, settings are others, also than with the chunk before, or the callback has
- * restored no packet;
- * -EPROTONOSUPPORT: of another version; -EBADMSG: not what was saved, or not the chunk
- * that is expected; -ENOMEM; or what the restore callback said.
+ * -EINVAL: not a server, no restore callback, settings are others, also than with the
+ * chunk before, or the callback has restored no packet; -EPROTONOSUPPORT: of another
+ * version; -EBADMSG: not what was saved, or not the chunk that is expected; -ENOMEM; or
+ * what the restore callback said.
  *
  * VmbChannelRestoreFromBuffer: STATUS_MORE_PROCESSING_REQUIRED is -EINPROGRESS.
  */

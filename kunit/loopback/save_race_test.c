@@ -437,6 +437,16 @@ static void sub_channel_comes_meanwhile(struct kunit *test)
 	save_session_release(session);
 }
 
+/* A client that a test which broke off has left with packets would not be disabled. */
+static void save_race_exit(struct kunit *test)
+{
+	struct loopback_fixture *fixture = test->priv;
+
+	if (fixture && fixture->private)
+		save_session_release(fixture->private);
+	loopback_fixture_exit(test);
+}
+
 static struct kunit_case save_race_cases[] = {
 	KUNIT_CASE(next_client_begins_anew),
 	KUNIT_CASE(restored_packets_end),
@@ -455,7 +465,7 @@ static struct kunit_case save_race_cases[] = {
 static struct kunit_suite save_race_suite = {
 	.name = "vmbkmcl_save_race",
 	.init = loopback_fixture_init,
-	.exit = loopback_fixture_exit,
+	.exit = save_race_exit,
 	.test_cases = save_race_cases,
 };
 
