@@ -19,6 +19,8 @@ int vmb_outbound_data_from_vectors(struct vmb_packet *packet,
 				   u32 offset, u32 length, u32 flags);
 int vmb_outbound_data_from_pfns(struct vmb_packet *packet, const u64 *pfns,
 				u32 pfn_count, u32 flags);
+
+/* outbound_release.c */
 void vmb_outbound_data_pin(struct vmb_packet *packet);
 bool vmb_outbound_data_can_be_pinned(const struct vmb_packet *packet);
 void vmb_outbound_data_release(struct vmb_packet *packet, bool leak);

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory of external data that is in one piece, whatever it was described by: it is
+ * mapped as one, as far as a mapping goes.
+ */
+#include <kunit/test.h>
+#include <linux/mm.h>
+#include <linux/sizes.h>
+
+#include "send_memory.h"
+
+/* Vectors, by the number of their page; and the entries that they are to become. */
+struct neighbours {
+	u32 vectors[7][3];
+	u32 vector_count;
+	u32 offset;
+	u32 length;
+	u32 most;
+	u32 entries[4][3];
+	u32 entry_count;
+};
+
+static const struct neighbours neighbours[] = {
+	/* Whole pages; and what comes before and behind them. */
+	{ { { 0, 0, 4096 }, { 1, 0, 4096 }, { 2, 0, 4096 } }, 3,
+	  .entries = { { 0, 0, 12288 } }, .entry_count = 1 },
+	{ { { 0, 100, 3996 }, { 1, 0, 4096 }, { 2, 0, 4096 }, { 3, 0, 50 } }, 4,
+	  .entries = { { 0, 100, 3996 + 8192 + 50 } }, .entry_count = 1 },
+	{ { { 0, 0, 4096 }, { 1, 0, 8192 }, { 3, 0, 4096 } }, 3,
+	  .entries = { { 0, 0, 16384 } }, .entry_count = 1 },
+	{ { { 1, 0, 4096 }, { 2, 0, 0 }, { 2, 0, 10 } }, 3,
+	  .entries = { { 1, 0, 4106 } }, .entry_count = 1 },
+	/* No neighbours, or not seen from there. */
+	{ { { 1, 0, 4096 }, { 0, 0, 4096 }, { 2, 0, 4096 }, { 3, 0, 4096 } }, 4,
+	  .entries = { { 1, 0, 4096 }, { 0, 0, 4096 }, { 2, 0, 8192 } }, .entry_count = 3 },
+	{ { { 1, 0, 4096 }, { 1, 0, 4096 }, { 2, 0, 4095 }, { 3, 0, 4096 } }, 4,
+	  .entries = { { 1, 0, 4096 }, { 1, 0, 8191 }, { 3, 0, 4096 } }, .entry_count = 3 },
+	{ { { 1, 0, 4096 }, { 2, 1, 4095 }, { 3, 0, 4096 } }, 3,
+	  .entries = { { 1, 0, 4096 }, { 2, 1, 8191 } }, .entry_count = 2 },
+	/* A part of them. */
+	{ { { 0, 0, 4096 }, { 1, 0, 4096 }, { 2, 0, 4096 } }, 3, .offset = 5000,
+	  .entries = { { 1, 904, 7288 } }, .entry_count = 1 },
+	{ { { 0, 0, 4096 }, { 1, 0, 4096 }, { 2, 0, 4096 } }, 3, .offset = 8, .length = 8192,
+	  .entries = { { 0, 8, 8192 } }, .entry_count = 1 },
+	{ { { 0, 0, 4096 }, { 1, 0, 4096 }, { 2, 0, 4096 } }, 3, .length = 4096,
+	  .entries = { { 0, 0, 4096 } }, .entry_count = 1 },
+	/* As long as a mapping can be. */
+	{ { { 0, 0, 4096 }, { 1, 0, 4096 }, { 2, 0, 4096 }, { 3, 0, 4096 }, { 4, 0, 1 } }, 5,
+	  .most = 8192, .entries = { { 0, 0, 8192 }, { 2, 0, 8192 }, { 4, 0, 1 } },
+	  .entry_count = 3 },
+};
+
+static void expect_entries(struct channel_fixture *fixture, const struct page *base,
+			   const u32 entries[][3], u32 count)
+{
+	const struct vmb_packet_external *external = send_external_of(fixture, 0);
+	struct kunit *test = fixture->test;
+	u32 i;
+
+	KUNIT_ASSERT_EQ(test, external->count, count);
+	for (i = 0; i < count; i++) {
+		KUNIT_EXPECT_PTR_EQ(test, sg_page(&external->table[i]),
+				    (struct page *)base + entries[i][0]);
+		KUNIT_EXPECT_EQ(test, external->table[i].offset, entries[i][1]);
+		KUNIT_EXPECT_EQ(test, external->table[i].length, entries[i][2]);
+	}
+}
+
+/* Pages that are neighbours in RAM are mapped as one piece. */
+static void neighbours_are_one_piece(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_packet *packet = send_make(fixture, 0);
+	struct page *base = send_pages(fixture, 3);
+	struct bio_vec vectors[7];
+	u32 i, k;
+
+	send_reach(fixture, DMA_BIT_MASK(64));
+	channel_enable(fixture);
+	for (i = 0; i < ARRAY_SIZE(neighbours); i++) {
+		const struct neighbours *these = &neighbours[i];
+		struct sent_packet sent = {};
+
+		for (k = 0; k < these->vector_count; k++)
+			vectors[k] = (struct bio_vec) {
+				.bv_page = base + these->vectors[k][0],
+				.bv_offset = these->vectors[k][1],
+				.bv_len = these->vectors[k][2],
+			};
+		fixture->transport.device.dma_most = these->most ?: SZ_256K;
+		KUNIT_ASSERT_EQ(test, vmb_packet_send_with_external_mdl(packet, NULL, 0, vectors,
+									these->vector_count,
+									these->offset,
+									these->length, WAIT), 0);
+		expect_entries(fixture, base, these->entries, these->entry_count);
+		KUNIT_ASSERT_TRUE(test, peer_take(fixture, &sent));
+		peer_make_room(fixture);
+		peer_answer(fixture, sent.transaction_id, 0);
+		send_expect_end(fixture, i, 0, 0);
+		send_expect_released(fixture, 0);
+	}
+}
+
+/* The same of page frames. */
+static void neighbouring_frames_are_one_piece(struct kunit *test)
+{
+	static const u32 entries[][3] = { { 1, 0, 8192 }, { 3, 0, 4096 }, { 5, 0, 4096 },
+					  { 4, 0, 4096 } };
+	static const u32 order[] = { 1, 2, 3, 5, 4 };
+	struct channel_fixture *fixture = test->priv;
+	struct page *base = send_pages(fixture, 3);
+	u64 pfns[ARRAY_SIZE(order)], id;
+	u64 seen[ARRAY_SIZE(order)];
+	u32 i;
+
+	send_reach(fixture, DMA_BIT_MASK(64));
+	fixture->transport.device.dma_most = 8192;
+	channel_enable(fixture);
+	for (i = 0; i < ARRAY_SIZE(order); i++)
+		pfns[i] = page_to_pfn(base) + order[i];
+	KUNIT_ASSERT_EQ(test, vmb_packet_send_with_external_pfns(send_make(fixture, 0), NULL, 0,
+								 pfns, ARRAY_SIZE(pfns), WAIT), 0);
+	/* Of three in a row, two are as much as a mapping can be: page 2 is a seam. */
+	expect_entries(fixture, base, entries, ARRAY_SIZE(entries));
+	id = send_take_range(fixture, ARRAY_SIZE(pfns) * 4096, 0, seen);
+	for (i = 0; i < ARRAY_SIZE(pfns) && !send_bounces(fixture); i++)
+		KUNIT_EXPECT_EQ(test, seen[i], pfns[i]);
+	peer_answer(fixture, id, 0);
+	send_expect_released(fixture, 0);
+}
+
+static struct kunit_case send_neighbours_cases[] = {
+	KUNIT_CASE(neighbours_are_one_piece),
+	KUNIT_CASE(neighbouring_frames_are_one_piece),
+	{}
+};
+
+/* The name ends as those of the suites that also run where everything bounces. */
+static struct kunit_suite send_neighbours_suite = {
+	.name = "vmbkmcl_send_neighbours_memory",
+	.init = send_memory_init,
+	.exit = send_fixture_exit,
+	.test_cases = send_neighbours_cases,
+};
+
+kunit_test_suite(send_neighbours_suite);
