@@ -242,8 +242,10 @@ static inline void vmb_outbound_data_set(struct scatterlist *entry, struct page 
 {
 	/* What the DMA API puts there was cleared by it, or overwritten. */
 	entry->page_link = 0;
+#ifndef __CHECKER__
 	/* So that nothing is left of a check which says the same. */
 	page = __builtin_assume_aligned(page, sizeof(long));
+#endif
 	sg_set_page(entry, page, length, offset);
 }
 

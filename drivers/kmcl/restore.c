@@ -383,7 +383,9 @@ int vmb_packet_restore(struct vmb_packet *packet, const void *library_buffer,
 	if (!record || library_buffer != record || !packet->routine)
 		return -EINVAL;
 	length = le32_to_cpu(record->payload_length);
-	if (library_size != sizeof(*record) + ALIGN(length, VMB_SAVE_UNIT))
+	/* The callback may have made packets smaller since the record was looked at. */
+	if (library_size != sizeof(*record) + ALIGN(length, VMB_SAVE_UNIT) ||
+	    length > vmb_channel_wire_packet_size(channel))
 		return -EINVAL;
 	if (READ_ONCE(packet->state) != VMB_SEND_IDLE)
 		return -EBUSY;

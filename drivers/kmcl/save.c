@@ -50,7 +50,8 @@ int vmb_server_channel_init_set_save_restore_packet_callbacks(struct vmb_channel
 {
 	if (!channel->is_server)
 		return -EINVAL;
-	if (!vmb_channel_is_configurable(channel))
+	/* Not from the callback itself, which is called for each packet of a chunk. */
+	if (!vmb_channel_is_configurable(channel) || channel->restore.busy)
 		return -EBUSY;
 	channel->save.context = callback_context;
 	channel->save.save_packet = save_packet;

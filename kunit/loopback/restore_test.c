@@ -403,6 +403,8 @@ static void driver_misbehaves(struct kunit *test)
 		{ SAVE_RESTORE_TWICE, -EINVAL },
 		{ SAVE_RESTORE_SHORT, -EINVAL },
 		{ SAVE_RESTORE_REENTERS, -EBUSY },
+		{ SAVE_RESTORE_GIVES_UP, -EBUSY },
+		{ SAVE_RESTORE_SHRINKS, -EINVAL },
 	};
 	struct saved saved = save(test);
 	struct vmb_packet *packet = vmb_packet_allocate(saved.to->channel);
@@ -417,6 +419,9 @@ static void driver_misbehaves(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, save_session_feed(saved.to, saved.bytes, WHOLE),
 				ways[i].expected);
 		KUNIT_EXPECT_EQ(test, saved.to->channel->outbound.allocated, 0);
+		KUNIT_ASSERT_EQ(test,
+				vmb_channel_init_set_maximum_packet_size(saved.to->channel,
+									 SAVE_PAYLOAD), 0);
 	}
 	saved.session->restore = SAVE_RESTORE;
 	expect_still_good(&saved);

@@ -196,7 +196,10 @@ bool kernel_wait(const wait_queue_head_t *queue, u32 wakes,
 /* Somebody else runs, and time passes. */
 void kernel_sleep(const char *what);
 
-#define usleep_range(least, most)	kernel_sleep("somebody else")
+static inline void usleep_range(unsigned long least, unsigned long most)
+{
+	kernel_sleep("somebody else");
+}
 
 #define wait_event(queue, condition)					\
 	do {								\
