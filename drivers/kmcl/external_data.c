@@ -106,9 +106,9 @@ vmb_external_data_add_shared(struct vmb_external_search *search,
 	frame->gpadl->users++;
 }
 
-/* Memory of a GPADL has been found for the first time, or again after others. */
+/* Memory of a GPADL that may not be used yet, or not be written to. */
 static noinline bool vmb_external_data_may_use(struct vmb_external_search *search,
-					       struct vmb_gpadl *gpadl)
+					       const struct vmb_gpadl *gpadl)
 {
 	if (unlikely(gpadl->state == VMB_GPADL_SHARING)) {
 		search->pending = true;
@@ -116,9 +116,7 @@ static noinline bool vmb_external_data_may_use(struct vmb_external_search *searc
 		WRITE_ONCE(search->packet->channel->memory.awaited, true);
 		return false;
 	}
-	if (gpadl->read_only)
-		search->packet->external_read_only = true;
-	search->gpadl = gpadl;
+	search->packet->external_read_only = true;
 	return true;
 }
 
@@ -175,9 +173,16 @@ vmb_external_data_add_gpa(struct vmb_external_search *search,
 
 		frame = vmb_external_data_frame(channel, number, frame);
 		if (likely(frame)) {
-			if (unlikely(frame->gpadl != search->gpadl) &&
-			    !vmb_external_data_may_use(search, frame->gpadl))
-				return VMB_REFUSAL_PAGE_NOT_SHARED;
+			struct vmb_gpadl *gpadl = frame->gpadl;
+
+			/* For the first time, or again after others. */
+			if (gpadl != search->gpadl) {
+				if (unlikely(gpadl->read_only ||
+					     gpadl->state == VMB_GPADL_SHARING) &&
+				    !vmb_external_data_may_use(search, gpadl))
+					return VMB_REFUSAL_PAGE_NOT_SHARED;
+				search->gpadl = gpadl;
+			}
 			if (frame->run > 1)
 				frames = vmb_range_run(pfns,
 						       min(frame->run,
