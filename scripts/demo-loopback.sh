@@ -15,7 +15,8 @@
 # root) or fetched into the cache; nothing else is changed.
 #
 # Environment:
-#   KERNEL      the guest's kernel: 6.1, 6.12 (default), newest, ...
+#   KERNEL      the guest's kernel: 6.1, 6.12 (default), newest, ...; arm64 and
+#               arm64-16k are emulated in any case
 #   OPERATIONS  reads, writes and flushes of the first round (20000)
 #   DEPTH       requests in flight (32)
 #   DEADLINE    seconds after which the guest is ended (180)

@@ -4,11 +4,14 @@
 # Builds a small kernel with our suites in it and runs them in QEMU, by the
 # kernel's own kunit.py. The kernel is kept: later runs build our objects only.
 #
-# usage: kunit.sh [--filter GLOB] [--bounce] [--debug] [--kernel] [--bench]
+# usage: kunit.sh [--filter GLOB] [--bounce] [--arch ARCH] [--debug] [--kernel]
+#		  [--bench]
 #
 #   --filter GLOB  only the suites, or suite.case, that match (default: vmbkmcl*,
 #                  and then what has to do with memory, with swiotlb=force)
 #   --bounce       only with swiotlb=force
+#   --arch ARCH    x86_64; or arm64 or arm64-64k, compiled for and emulated: pages
+#                  of 4 KiB, or of 64 KiB, which no page of Hyper-V's is
 #   --debug        on a kernel with KASAN, lockdep, object debugging and
 #                  kmemleak (first time: some 12 minutes); what they
 #                  report fails
@@ -25,6 +28,7 @@ set -eu
 . "$(dirname "$0")/lib/lib.sh"
 
 SERIES=6.12
+arch=x86_64
 # What a machine that bounces all DMA is to show, on a run of its own.
 BOUNCE_FILTER='vmbkmcl_*memory'
 JOBS=2
@@ -49,6 +53,11 @@ while [ $# -gt 0 ]; do
 		TEST_SECONDS=1500
 		;;
 	--bounce) bounce=1 ;;
+	--arch)
+		[ $# -gt 1 ] || die "--arch wants a name" "scripts/kunit.sh --help"
+		arch=$2
+		shift
+		;;
 	--kernel) only_build=1 ;;
 	--bench)
 		only_build=1
@@ -60,11 +69,32 @@ while [ $# -gt 0 ]; do
 done
 
 source_dir=$("$VMB_TOP/scripts/lib/linux-source.sh" "$SERIES")
-need_packages python3 qemu-system-x86
+compiler=gcc
+kunit_arch=$arch
+for_arch=()
+case $arch in
+x86_64) need_packages python3 qemu-system-x86 ;;
+arm64 | arm64-64k)
+	[ -z "$debug" ] || die "--debug is for x86_64" "it without --arch"
+	need_packages python3 qemu-system-arm gcc-aarch64-linux-gnu
+	compiler=aarch64-linux-gnu-gcc
+	kunit_arch=arm64
+	for_arch=(--cross_compile=aarch64-linux-gnu-)
+	[ "$arch" = arm64 ] || configs+=("$VMB_TOP/kunit/$arch.config")
+	TEST_SECONDS=1500
+	;;
+*) die "unknown architecture $arch" "x86_64, arm64 or arm64-64k" ;;
+esac
 version=${source_dir##*/source-}
 config=$(sed "/^#/d" "${configs[@]}" | sha256sum | cut -c 1-8)
-build_dir=$VMB_CACHE/kunit/$version-gcc$(gcc -dumpversion)-$config
+[ "$arch" = x86_64 ] || version+=-$arch
+build_dir=$VMB_CACHE/kunit/$version-gcc$("$compiler" -dumpversion)-$config
 mkdir -p "$build_dir"
+if [ "$arch" != x86_64 ]; then
+	# What only x86 has is there for Hyper-V.
+	sed '/^#/d; /^CONFIG_HYPERVISOR_GUEST=/d' "${configs[@]}" >"$build_dir/kunitconfig"
+	configs=("$build_dir/kunitconfig")
+fi
 
 # lock FD FILE: until the script ends, or closes it.
 lock() {
@@ -115,7 +145,8 @@ kunit() {
 
 	shift
 	"${run[@]}" python3 "$source_dir/tools/testing/kunit/kunit.py" "$verb" \
-		--arch=x86_64 --build_dir="$build_dir" "$@" 6>&- 7>&-
+		--arch="$kunit_arch" --build_dir="$build_dir" \
+		${for_arch[@]+"${for_arch[@]}"} "$@" 6>&- 7>&-
 }
 
 # What a user space does behind the suites: kmemleak scans when it is asked.

@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Every kernel that we say we support: builds all modules without a warning
-# against each, with the compiler it was built with, and boots the demo on the
-# oldest, on Debian 12's newer one, and on the newest; and on the oldest and the newest
-# our clients of devices that every Hyper-V machine has, against others' peers.
+# against each, with the compiler it was built with; boots the demo on the oldest,
+# on Debian 12's newer one, and on the newest; on the oldest and the newest our clients
+# of devices that every Hyper-V machine has, against others' peers; runs the loopback
+# demo on arm64, with pages of 4 and of 16 KiB, and the KUnit suites there, with pages
+# of 4 and 64 KiB.
 #
 # usage: matrix.sh [--no-boot] [CELL...]	(cells are listed by --list)
 #
@@ -28,8 +30,16 @@ boots=(6.1 6.12 newest)
 # make check has 6.12's, with more cycles.
 peers=(6.1 newest)
 peers_cycles=10
+# Without Hyper-V, over loopback.
+loopbacks=(arm64 arm64-16k)
+kunits=(arm64 arm64-64k)
 # A root file system, a kernel or a QEMU may have to be fetched first.
 : "${VMB_CHECK_SECONDS:=1500}"
+
+all_cells() {
+	printf '%s\n' "${cells[@]}" "${boots[@]/#/boot-}" "${peers[@]/#/peers-}" \
+		"${loopbacks[@]/#/loopback-}" "${kunits[@]/#/kunit-}"
+}
 
 boot=yes
 wanted=()
@@ -37,12 +47,12 @@ while [ $# -gt 0 ]; do
 	case $1 in
 	--no-boot) boot= ;;
 	--list)
-		printf '%s\n' "${cells[@]}" "${boots[@]/#/boot-}" "${peers[@]/#/peers-}"
+		all_cells
 		exit 0
 		;;
 	-*) die "no such option: $1" "$0 --help" ;;
 	*)
-		printf '%s\n' "${cells[@]}" "${boots[@]/#/boot-}" "${peers[@]/#/peers-}" | grep -q "^$1\( \|$\)" ||
+		all_cells | grep -q "^$1\( \|$\)" ||
 			die "no such cell: $1" "$0 --list"
 		wanted+=("$1")
 		;;
@@ -136,6 +146,12 @@ build() {
 json_kernel() {
 	python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["kernel"])' \
 		"$VMB_BUILD/$1.json" 2>/dev/null || echo ?
+
+}
+
+# The suites' own last line is not that of the matrix.
+kunit_on() {
+	VMB_BUILD=$VMB_BUILD/kunit-$1 "$VMB_TOP/scripts/kunit.sh" --arch "$1"
 }
 
 # row NAME RELEASE COMPILER WHY: a line of the table, for the last result.
@@ -178,6 +194,26 @@ for version in "${peers[@]}"; do
 	check "matrix: heartbeat, hv_utils and ours, on Linux $version" \
 		env KERNEL="$version" "$VMB_TOP/scripts/demo-heartbeat.sh"
 	row "peers-$version" "Linux $version" - "heartbeats, checked by the host's end"
+done
+
+for version in "${loopbacks[@]}"; do
+	if [ -z "$boot" ] || ! wants "loopback-$version"; then
+		continue
+	fi
+	stage "loopback-$version: both ends in one kernel"
+	check "matrix: the loopback demo runs on $version" \
+		env KERNEL="$version" DEADLINE=600 OPERATIONS=5000 \
+		"$VMB_TOP/scripts/demo-loopback.sh"
+	row "loopback-$version" "$(json_kernel demo-loopback)" - "every byte checked, emulated"
+done
+
+for arch in "${kunits[@]}"; do
+	if [ -z "$boot" ] || ! wants "kunit-$arch"; then
+		continue
+	fi
+	stage "kunit-$arch: the KUnit suites"
+	check "matrix: the KUnit suites pass on $arch" kunit_on "$arch"
+	row "kunit-$arch" "6.12" - "all suites, emulated"
 done
 stage_end
 

@@ -4,11 +4,13 @@
 # Fetch one of Debian's kernels, its modules and its headers into the cache.
 #
 # usage: kernel.sh VERSION		(6.1, 6.12, 7.3, ... or "newest")
-#	 kernel.sh debug		(debug-kernel.sh's, which is built instead)
+#	 kernel.sh arm64	(6.12 for that; arm64-16k has pages of that size)
+#	 kernel.sh debug	(debug-kernel.sh's, which is built instead)
 #
 # Prints the directory it lies in. There:
 #   release	its name, as uname -r has it
 #   vmlinuz	the kernel
+#   arch	amd64 or arm64, as Debian calls it
 #   root/	the unpacked packages, modules in root/lib/modules/<release>
 #   kdir	the path for make -C: root/usr/src/linux-headers-<release>
 #   compiler	the compiler that its configuration wants, such as gcc-12
@@ -21,12 +23,21 @@ set -eu
 no_options "$@"
 
 case ${1:-} in
-newest | [0-9]*.[0-9]*) ;;
+newest | arm64 | arm64-16k | [0-9]*.[0-9]*) ;;
 debug) exec "$VMB_TOP/scripts/guest/debug-kernel.sh" ;;
 *) die "usage: $0 VERSION" "$0 6.12" ;;
 esac
+name=$1
 version=$1
 flavour=cloud-amd64
+arch=amd64
+case $name in
+arm64*)
+	version=6.12
+	flavour=$name
+	arch=arm64
+	;;
+esac
 
 # The releases of this version that the suite of APT_CONFIG has complete,
 # oldest first.
@@ -48,7 +59,7 @@ find_release() {
 	suites="$(vmb_own_suite) bookworm trixie trixie-backports sid"
 	[ "$version" != newest ] || suites="trixie-backports sid"
 	for try in $suites; do
-		apt_suite "$try"
+		apt_suite_of_arch "$try" "$arch"
 		found=$(releases | tail -n 1)
 		[ -n "$found" ] || continue
 		best=$(printf '%s\n%s\n' "$release" "$found" | sort -V | tail -n 1)
@@ -61,7 +72,7 @@ find_release() {
 	[ -n "$release" ] ||
 		die "no Linux $version with flavour $flavour in: $suites" \
 		    "one of the versions that apt-cache search linux-image lists"
-	apt_suite "$suite"
+	apt_suite_of_arch "$suite" "$arch"
 }
 
 # Everything of the release, in whichever way its series splits it: up to 6.18
@@ -70,12 +81,14 @@ packages() {
 	local name
 
 	for name in image binary modules base; do
-		apt-cache show --no-all-versions "linux-$name-$release" \
-			>/dev/null 2>&1 && echo "linux-$name-$release"
+		apt-cache show --no-all-versions "linux-$name-$release:$arch" \
+			>/dev/null 2>&1 && echo "linux-$name-$release:$arch"
 	done
-	echo "linux-headers-$release"
-	apt-cache depends "linux-headers-$release" |
-		sed -nE 's/^ *\|?Depends: (linux-(headers-.*-common|kbuild-.*))$/\1/p'
+	echo "linux-headers-$release:$arch"
+	# What runs during a build has to run here.
+	apt-cache depends "linux-headers-$release:$arch" |
+		sed -nE 's/^ *\|?Depends: <?(linux-(headers-.*-common|kbuild-[^:>]*)).*/\1/p' |
+		sed -E "s/^linux-kbuild.*/&:$(dpkg --print-architecture)/"
 }
 
 unpack() {
@@ -111,6 +124,7 @@ unpack() {
 		"see the list in $dir/list"
 	depmod -b "$dir/root" "$release"
 	echo "$release" >"$dir/release"
+	echo "$arch" >"$dir/arch"
 	echo "$suite" >"$dir/suite"
 }
 
@@ -128,12 +142,12 @@ relocate() {
 	echo "$kdir" >"$dir/kdir"
 }
 
-dir=$VMB_CACHE/kernel/$version
+dir=$VMB_CACHE/kernel/$name
 if [ ! -e "$dir/kdir" ]; then
 	need_packages kmod xz-utils
 	mkdir -p "$VMB_CACHE/kernel"
-	exec 9>"$VMB_CACHE/kernel/$version.lock"
-	flock -w 1800 9 || die "$VMB_CACHE/kernel/$version.lock is held by another" \
+	exec 9>"$VMB_CACHE/kernel/$name.lock"
+	flock -w 1800 9 || die "$VMB_CACHE/kernel/$name.lock is held by another" \
 		"wait for the other fetch to end"
 	if [ ! -e "$dir/kdir" ]; then
 		find_release

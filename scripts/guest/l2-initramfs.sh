@@ -44,14 +44,48 @@ kernel_module() {
 		done
 }
 
-cp /bin/busybox "$root/bin/busybox"
-install -D /usr/bin/kmod "$root/bin/kmod" 2>/dev/null || install -D /bin/kmod "$root/bin/kmod"
-ldd "$root/bin/kmod" | grep -oE '/[^ ]+' | sort -u | while read -r file; do
-	install -D "$file" "$root$file"
-done
-for name in modprobe insmod rmmod lsmod modinfo depmod; do
-	ln -s ../bin/kmod "$root/sbin/$name"
-done
+# For another architecture there is busybox alone, which has them, too, but for soft
+# dependencies.
+programs_of_arm64() {
+	local debs=$VMB_CACHE/kernel/arm64-programs name
+
+	if [ ! -e "$debs/bin/busybox" ]; then
+		rm -rf "$debs.new"
+		mkdir -p "$debs.new"
+		apt_suite_of_arch "$(vmb_own_suite)" arm64
+		(cd "$debs.new" && quietly "$VMB_BUILD/busybox-fetch.log" 600 \
+			apt-get download busybox-static:arm64) ||
+			die "could not fetch busybox-static for arm64" \
+			    "see $VMB_BUILD/busybox-fetch.log"
+		dpkg -x "$debs.new"/busybox-static*.deb "$debs.new"
+		rm -rf "$debs"
+		mv "$debs.new" "$debs"
+	fi
+	cp "$debs/bin/busybox" "$root/bin/busybox"
+	for name in modprobe insmod rmmod lsmod modinfo; do
+		ln -s ../bin/busybox "$root/sbin/$name"
+	done
+}
+
+programs() {
+	local file name
+
+	cp /bin/busybox "$root/bin/busybox"
+	install -D /usr/bin/kmod "$root/bin/kmod" 2>/dev/null ||
+		install -D /bin/kmod "$root/bin/kmod"
+	ldd "$root/bin/kmod" | grep -oE '/[^ ]+' | sort -u | while read -r file; do
+		install -D "$file" "$root$file"
+	done
+	for name in modprobe insmod rmmod lsmod modinfo depmod; do
+		ln -s ../bin/kmod "$root/sbin/$name"
+	done
+}
+
+if is_arm64 "$kernel"; then
+	programs_of_arm64
+else
+	programs
+fi
 install -m 755 "$VMB_TOP/scripts/guest/l2-init" "$root/init"
 install -m 755 "$script" "$root/test/main"
 cp "$VMB_TOP/scripts/guest/guest-lib.sh" "$root/test/"

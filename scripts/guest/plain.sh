@@ -41,16 +41,27 @@ fi
 
 # Some 5 s emulated, on an idle machine.
 BOOT_SECONDS=60
-need_packages qemu-system-x86 qemu-system-data seabios
+if is_arm64 "$kernel"; then
+	need_packages qemu-system-arm
+	emulator=qemu-system-aarch64
+	# Pointer authentication by its own algorithm takes most of the emulation's time.
+	machine=(-machine virt -cpu "max,pauth-impdef=on")
+	console=ttyAMA0
+	BOOT_SECONDS=180
+else
+	need_packages qemu-system-x86 qemu-system-data seabios
+	emulator=qemu-system-x86_64
+	machine=(-machine q35 -cpu max)
+	console=ttyS0
+fi
 mkdir -p "$logs"
-machine=q35
 firmware=()
 if [ -n "$variables" ]; then
 	# It checks the kernel's signature first.
 	BOOT_SECONDS=120
 	need_packages ovmf
 	cp "$variables" "$logs/variables"
-	machine=q35,smm=on
+	machine=(-machine "q35,smm=on" -cpu max)
 	firmware=(-global "driver=cfi.pflash01,property=secure,value=on"
 		-drive "if=pflash,unit=0,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.secboot.fd"
 		-drive "if=pflash,unit=1,format=raw,file=$logs/variables")
@@ -59,6 +70,7 @@ fi
 # A device file alone says little: where the processor shows no virtualisation,
 # somebody emulates it, and not every instruction.
 kvm_is_usable() {
+	! is_arm64 "$kernel" || return 1
 	[ -r /dev/kvm ] && [ -w /dev/kvm ] && grep -qwE 'svm|vmx' /proc/cpuinfo
 }
 
@@ -66,11 +78,11 @@ kvm_is_usable() {
 start_guest() {
 	echo "${1%%,*}" >"$logs/how"
 	: >"$logs/guest.log"
-	qemu-system-x86_64 -machine "$machine" -accel "$1" -cpu max -smp "$cpus" -m 512 \
+	"$emulator" "${machine[@]}" -accel "$1" -smp "$cpus" -m 512 \
 		${firmware[@]+"${firmware[@]}"} -nodefaults -display none -no-reboot \
 		-serial "file:$logs/guest.log" \
 		-kernel "$kernel/vmlinuz" -initrd "$initrd" \
-		-append "console=ttyS0 quiet loglevel=4 panic=-1 oops=panic mitigations=off cryptomgr.notests log_buf_len=4M $append" \
+		-append "console=$console quiet loglevel=4 panic=-1 oops=panic mitigations=off cryptomgr.notests log_buf_len=4M $append" \
 		>"$logs/qemu.log" 2>&1 </dev/null &
 	pid=$!
 	guest_is_started

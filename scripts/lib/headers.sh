@@ -27,27 +27,6 @@ case $flavour in
 esac
 dir=$VMB_CACHE/headers/$suite-$version-$flavour
 
-# A private APT that knows the other architecture's packages, too. It has lists
-# of its own, for apt-get update drops those that it is not told of.
-apt_of_arch() {
-	apt_suite "$suite"
-	[ "$arch" != "$(dpkg --print-architecture)" ] || return 0
-	mkdir -p "$VMB_CACHE/apt/$suite/$arch/lists/partial"
-	{
-		cat "$APT_CONFIG"
-		cat <<-END
-			Dir::State::Lists "$VMB_CACHE/apt/$suite/$arch/lists";
-			Dir::Cache::pkgcache "";
-			Dir::Cache::srcpkgcache "";
-			APT::Architectures { "$(dpkg --print-architecture)"; "$arch"; };
-		END
-	} >"$VMB_CACHE/apt/$suite/$arch/apt.conf"
-	export APT_CONFIG="$VMB_CACHE/apt/$suite/$arch/apt.conf"
-	quietly "$VMB_BUILD/headers-lists.log" 600 apt-get update ||
-		die "cannot read the lists of $suite for $arch" \
-		    "see $VMB_BUILD/headers-lists.log"
-}
-
 newest_release() {
 	local pattern=${version//./\\.}
 
@@ -61,7 +40,7 @@ newest_release() {
 fetch() {
 	local release kdir compiler package
 
-	apt_of_arch
+	apt_suite_of_arch "$suite" "$arch"
 	release=$(newest_release)
 	[ -n "$release" ] || die "$suite has no headers of Linux $version for $flavour" \
 		"apt-cache search linux-headers"

@@ -15,19 +15,23 @@ vmb_has_package() {
 }
 
 # use_compiler VERSION: as kernel.sh takes it. Sets kernel, the folder that this prints;
-# kdir; compiler; and build_root, the chroot, or nothing. The chroot is this script's
+# kdir; compiler; cross, what a cross compiler's package is called behind that; and
+# build_root, the chroot, or nothing. The chroot is this script's
 # alone until it ends.
 use_compiler() {
 	kernel=$("$VMB_TOP/scripts/guest/kernel.sh" "$1")
 	kdir=$(cat "$kernel/kdir")
 	compiler=$(cat "$kernel/compiler")
 	build_root=
+	# Of another architecture the headers name the compiler themselves.
+	cross=
+	! is_arm64 "$kernel" || cross=-aarch64-linux-gnu
 	if [ "$compiler" = gcc-12 ] || vmb_has_package "$compiler"; then
-		need_packages make "$compiler" libelf-dev pahole
+		need_packages make "$compiler$cross" libelf-dev pahole
 		return
 	fi
 	compiler=$vmb_newer_compiler
-	build_root=$("$VMB_TOP/scripts/lib/chroot.sh" "$vmb_newer" make "$compiler" pahole \
+	build_root=$("$VMB_TOP/scripts/lib/chroot.sh" "$vmb_newer" make "$compiler$cross" pahole \
 		libelf1t64 libssl3t64)
 	exec {vmb_chroot_fd}>"$VMB_CACHE/chroot/modules.lock"
 	flock -w 1800 "$vmb_chroot_fd" ||
@@ -54,10 +58,11 @@ build_folder() {
 
 # make_modules LOG SECONDS FOLDER [ARGUMENT...]: its modules, by use_compiler's compiler.
 make_modules() {
-	local log=$1 seconds=$2 folder=$3 inside=()
+	local log=$1 seconds=$2 folder=$3 inside=() of_here=()
 
 	shift 3
 	[ -z "$build_root" ] || inside=(env LC_ALL=C chroot "$build_root")
+	[ -n "$cross" ] || of_here=("CC=$compiler")
 	quietly "$log" "$seconds" ${inside[@]+"${inside[@]}"} make -C "$kdir" \
-		"M=${folder#"$build_root"}" "CC=$compiler" -j "$(nproc)" "$@" modules
+		"M=${folder#"$build_root"}" ${of_here[@]+"${of_here[@]}"} -j "$(nproc)" "$@" modules
 }

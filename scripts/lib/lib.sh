@@ -255,3 +255,30 @@ apt_suite() {
 	) 8>"$root/lock"
 	export APT_CONFIG="$root/apt.conf"
 }
+
+# is_arm64 KERNEL: of kernel.sh's folders.
+is_arm64() {
+	[ "$(cat "$1/arch" 2>/dev/null)" = arm64 ]
+}
+
+# apt_suite_of_arch SUITE ARCH: as apt_suite, and it knows another architecture's packages,
+# too. It has lists of its own, for apt-get update drops those that it is not told of.
+apt_suite_of_arch() {
+	local suite=$1 arch=$2 root=$VMB_CACHE/apt/$1/$2
+
+	apt_suite "$suite"
+	[ "$arch" != "$(dpkg --print-architecture)" ] || return 0
+	mkdir -p "$root/lists/partial"
+	{
+		cat "$APT_CONFIG"
+		cat <<-END
+			Dir::State::Lists "$root/lists";
+			Dir::Cache::pkgcache "";
+			Dir::Cache::srcpkgcache "";
+			APT::Architectures { "$(dpkg --print-architecture)"; "$arch"; };
+		END
+	} >"$root/apt.conf"
+	export APT_CONFIG="$root/apt.conf"
+	quietly "$VMB_BUILD/apt-$arch.log" 600 apt-get update ||
+		die "cannot read the lists of $suite for $arch" "see $VMB_BUILD/apt-$arch.log"
+}
