@@ -31,7 +31,7 @@ set -eu
 # Name, script, the seconds it may take when nothing is in the cache, and what
 # the script is told.
 parts=(
-	"static check-static.sh 900"
+	"static check-static.sh 1500"
 	"dkms check-dkms.sh 900"
 	"install check-install.sh 1800"
 	"secure-boot check-secure-boot.sh 900"
