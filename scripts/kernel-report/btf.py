@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """Types as a kernel and its modules describe them (BTF), without a program that has to
 be as new as the kernel is. Documentation/bpf/btf.rst has the format.

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """The table of what the modules lean on: a line for each member, "struct MEMBER", and
 for each function, "function NAME", then a tab and the types that the code copes with,
