@@ -67,6 +67,12 @@ wants() {
 	[ ${#wanted[@]} -eq 0 ] || [[ " ${wanted[*]} " == *" $1 "* ]]
 }
 
+# runs CELL WHAT: is it to be run? Then its stage begins.
+runs() {
+	[ -n "$boot" ] && wants "$1" || return 1
+	stage "$1: $2"
+}
+
 mapfile -t modules < <(vmb_modules | sed 's/$/.ko/')
 scratch=
 scratch_dir scratch
@@ -174,20 +180,14 @@ for cell in "${cells[@]}"; do
 done
 
 for version in "${boots[@]}"; do
-	if [ -z "$boot" ] || ! wants "boot-$version"; then
-		continue
-	fi
-	stage "boot-$version: the demo's guest"
+	runs "boot-$version" "the demo's guest" || continue
 	check "matrix: the demo runs on Linux $version" \
 		env KERNEL="$version" "$VMB_TOP/scripts/demo.sh"
 	row "boot-$version" "$(json_kernel demo)" - "packets counted by the host's end"
 done
 
 for version in "${peers[@]}"; do
-	if [ -z "$boot" ] || ! wants "peers-$version"; then
-		continue
-	fi
-	stage "peers-$version: QEMU's Dynamic Memory, and hv_utils' heartbeat"
+	runs "peers-$version" "QEMU's Dynamic Memory, and hv_utils' heartbeat" || continue
 	check "matrix: QEMU's hv-balloon, $peers_cycles cycles, on Linux $version" \
 		env KERNEL="$version" CYCLES="$peers_cycles" "$VMB_TOP/scripts/demo-balloon.sh"
 	row "peers-$version" "$(json_kernel balloon)" - "each size as asked, by QEMU's monitor"
@@ -197,10 +197,7 @@ for version in "${peers[@]}"; do
 done
 
 for version in "${loopbacks[@]}"; do
-	if [ -z "$boot" ] || ! wants "loopback-$version"; then
-		continue
-	fi
-	stage "loopback-$version: both ends in one kernel"
+	runs "loopback-$version" "both ends in one kernel" || continue
 	check "matrix: the loopback demo runs on $version" \
 		env KERNEL="$version" DEADLINE=600 OPERATIONS=5000 \
 		"$VMB_TOP/scripts/demo-loopback.sh"
@@ -208,10 +205,7 @@ for version in "${loopbacks[@]}"; do
 done
 
 for arch in "${kunits[@]}"; do
-	if [ -z "$boot" ] || ! wants "kunit-$arch"; then
-		continue
-	fi
-	stage "kunit-$arch: the KUnit suites"
+	runs "kunit-$arch" "the KUnit suites" || continue
 	check "matrix: the KUnit suites pass on $arch" kunit_on "$arch"
 	row "kunit-$arch" "6.12" - "all suites, emulated"
 done

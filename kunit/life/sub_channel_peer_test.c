@@ -193,6 +193,19 @@ static void wait_for_state(struct kunit *test, struct vmb_channel *channel,
 	KUNIT_EXPECT_EQ(test, READ_ONCE(channel->life.state), state);
 }
 
+/* Both are open, and the VM is about to hibernate. */
+static void open_and_quiesce(struct channel_fixture *fixture)
+{
+	struct peer_family *family = peer_family_of(fixture);
+
+	peer_family_open_primary(fixture);
+	channel_enable(fixture);
+	vmb_life_pm_quiesce(fixture->channel, VMB_CHANNEL_STOP_HIBERNATING);
+	vmb_life_pm_quiesce(family->primary, VMB_CHANNEL_STOP_HIBERNATING);
+	flush_work(&fixture->channel->life.work);
+	flush_work(&family->primary->life.work);
+}
+
 /*
  * The VM resumes, and the host offers the sub-channel before its primary has
  * opened: it waits for that.
@@ -202,12 +215,7 @@ static void test_peer_comes_first(struct kunit *test)
 	struct channel_fixture *fixture = test->priv;
 	struct peer_family *family = peer_family_of(fixture);
 
-	peer_family_open_primary(fixture);
-	channel_enable(fixture);
-	vmb_life_pm_quiesce(fixture->channel, VMB_CHANNEL_STOP_HIBERNATING);
-	vmb_life_pm_quiesce(family->primary, VMB_CHANNEL_STOP_HIBERNATING);
-	flush_work(&fixture->channel->life.work);
-	flush_work(&family->primary->life.work);
+	open_and_quiesce(fixture);
 	vmb_life_pm_close(fixture->channel);
 	vmb_life_pm_close(family->primary);
 	wait_for_state(test, family->primary, VMB_LIFE_ENABLED);
@@ -228,12 +236,7 @@ static void test_primary_is_quiesced(struct kunit *test)
 	struct channel_fixture *fixture = test->priv;
 	struct peer_family *family = peer_family_of(fixture);
 
-	peer_family_open_primary(fixture);
-	channel_enable(fixture);
-	vmb_life_pm_quiesce(fixture->channel, VMB_CHANNEL_STOP_HIBERNATING);
-	vmb_life_pm_quiesce(family->primary, VMB_CHANNEL_STOP_HIBERNATING);
-	flush_work(&fixture->channel->life.work);
-	flush_work(&family->primary->life.work);
+	open_and_quiesce(fixture);
 	vmb_life_pm_close(fixture->channel);
 	wait_for_state(test, fixture->channel, VMB_LIFE_ENABLED);
 
@@ -253,12 +256,7 @@ static void test_primary_closes_nevertheless(struct kunit *test)
 	struct channel_fixture *fixture = test->priv;
 	struct peer_family *family = peer_family_of(fixture);
 
-	peer_family_open_primary(fixture);
-	channel_enable(fixture);
-	vmb_life_pm_quiesce(fixture->channel, VMB_CHANNEL_STOP_HIBERNATING);
-	vmb_life_pm_quiesce(family->primary, VMB_CHANNEL_STOP_HIBERNATING);
-	flush_work(&fixture->channel->life.work);
-	flush_work(&family->primary->life.work);
+	open_and_quiesce(fixture);
 	vmb_life_pm_close(family->primary);
 	wait_for_state(test, family->primary, VMB_LIFE_CLOSING);
 
