@@ -171,7 +171,7 @@ static __always_inline int vmb_outbound_data_map(struct vmb_packet *packet)
 /* Not from the beginning of an entry, which may be on a later page then. */
 static void vmb_outbound_data_skip(struct scatterlist *entry, u32 offset)
 {
-	u32 start = entry->offset + offset;
+	u64 start = (u64)entry->offset + offset;
 
 	sg_set_page(entry, sg_page(entry) + (start >> PAGE_SHIFT),
 		    entry->length - offset, offset_in_page(start));
@@ -221,19 +221,22 @@ static inline int vmb_outbound_data_bound(struct vmb_packet *packet, u32 longest
 	u32 most = packet->channel->device->dma_most;
 
 	/* With what of a page is in front of it. */
-	if (likely((u64)longest + PAGE_SIZE <= most))
+	if (likely(most == U32_MAX || (u64)longest + PAGE_SIZE <= most))
 		return 0;
 	return vmb_outbound_data_split(&packet->external, most);
 }
 
 /*
  * Can a page be mapped as one with that in front of it? Pages of devices may be
- * neighbours and still be two devices'; and where the kernel's table of pages is not
- * in one piece, what follows in it says nothing.
+ * neighbours and still be two devices', or one a device's and one of RAM; where the
+ * kernel's table of pages is not in one piece, what follows in it says nothing; and
+ * where memory bounces, bounce buffers for one piece have to be in a row.
  */
-static inline bool vmb_outbound_data_may_join(const struct page *page)
+static inline bool vmb_outbound_data_may_join(const struct vmb_packet *packet,
+					      const struct page *page)
 {
-	return !is_zone_device_page(page) &&
+	return packet->channel->device->dma_most == U32_MAX &&
+	       !is_zone_device_page(page) && !is_zone_device_page(page - 1) &&
 	       (IS_ENABLED(CONFIG_SPARSEMEM_VMEMMAP) || IS_ENABLED(CONFIG_FLATMEM));
 }
 
@@ -251,6 +254,7 @@ static inline void vmb_outbound_data_set(struct scatterlist *entry, struct page 
 
 /**
  * struct vmb_outbound_cut - memory that is being made a list of entries
+ * @packet: whose it is.
  * @vector: what comes next.
  * @end: of the vectors.
  * @entry: where the next entry goes.
@@ -259,6 +263,7 @@ static inline void vmb_outbound_data_set(struct scatterlist *entry, struct page 
  * @longest: all the bits of all lengths: none is longer than this number.
  */
 struct vmb_outbound_cut {
+	const struct vmb_packet *packet;
 	const struct bio_vec *vector;
 	const struct bio_vec *end;
 	struct scatterlist *entry;
@@ -282,7 +287,7 @@ static __always_inline void vmb_outbound_data_cut_pages(struct vmb_outbound_cut 
 
 		if (vector->bv_len != PAGE_SIZE || vector->bv_offset)
 			break;
-		if (page == next && vmb_outbound_data_may_join(page)) {
+		if (page == next && vmb_outbound_data_may_join(cut->packet, page)) {
 			entry[-1].length += PAGE_SIZE;
 		} else {
 			vmb_outbound_data_set(entry, page, PAGE_SIZE, 0);
@@ -325,7 +330,8 @@ vmb_outbound_data_cut_vectors(struct vmb_outbound_cut *cut, u64 wanted, u32 more
 		}
 		cut->longest |= bytes;
 		cut->total += bytes;
-		if (!offset && page == cut->next && vmb_outbound_data_may_join(page)) {
+		if (!offset && page == cut->next &&
+		    vmb_outbound_data_may_join(cut->packet, page)) {
 			cut->entry[-1].length += bytes;
 			cut->longest |= cut->entry[-1].length;
 		} else if (likely(cut->entry != last_entry)) {
@@ -351,6 +357,7 @@ vmb_outbound_data_cut(struct vmb_packet *packet, const struct bio_vec *vector,
 	const struct bio_vec *end = vector + vector_count, *last = end - 1;
 	struct vmb_packet_external *external = &packet->external;
 	struct vmb_outbound_cut cut = {
+		.packet = packet,
 		.end = end,
 		.entry = external->table,
 	};
@@ -440,7 +447,9 @@ static inline bool vmb_outbound_data_is_entry(const struct vmb_packet *packet,
 {
 	const struct vmb_channel *channel = packet->channel;
 
-	return vector->bv_len && vector->bv_len <= channel->external.bytes &&
+	/* It has room for one, unless it is from before the channel's settings. */
+	return packet->external.capacity &&
+	       vector->bv_len && vector->bv_len <= channel->external.bytes &&
 	       vector->bv_offset < PAGE_SIZE &&
 	       (u64)vector->bv_len + PAGE_SIZE <= channel->device->dma_most;
 }
@@ -506,7 +515,7 @@ int vmb_outbound_data_from_pfns(struct vmb_packet *packet, const u64 *pfns,
 			goto refuse;
 		page = pfn_to_page(frame);
 		if (i && pfns[i] == pfns[i - 1] + 1 &&
-		    (offset || vmb_outbound_data_may_join(page))) {
+		    (offset || vmb_outbound_data_may_join(packet, page))) {
 			entry[-1].length += VMB_WIRE_PAGE_SIZE;
 			longest |= entry[-1].length;
 			continue;

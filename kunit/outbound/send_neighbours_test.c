@@ -16,7 +16,7 @@ struct neighbours {
 	u32 offset;
 	u32 length;
 	u32 most;
-	u32 entries[4][3];
+	u32 entries[5][3];
 	u32 entry_count;
 };
 
@@ -44,8 +44,16 @@ static const struct neighbours neighbours[] = {
 	  .entries = { { 0, 8, 8192 } }, .entry_count = 1 },
 	{ { { 0, 0, 4096 }, { 1, 0, 4096 }, { 2, 0, 4096 } }, 3, .length = 4096,
 	  .entries = { { 0, 0, 4096 } }, .entry_count = 1 },
-	/* As long as a mapping can be. */
+	/* More than there is anywhere, of which a page is meant. */
+	{ { { 0, 0, 0xfffff000 } }, 1, .length = 4096,
+	  .entries = { { 0, 0, 4096 } }, .entry_count = 1 },
+	/* Where a mapping has a limit, bounce buffers for it would have to be in a row. */
 	{ { { 0, 0, 4096 }, { 1, 0, 4096 }, { 2, 0, 4096 }, { 3, 0, 4096 }, { 4, 0, 1 } }, 5,
+	  .most = SZ_256K, .entries = { { 0, 0, 4096 }, { 1, 0, 4096 }, { 2, 0, 4096 },
+					{ 3, 0, 4096 }, { 4, 0, 1 } },
+	  .entry_count = 5 },
+	/* As long as a mapping can be. */
+	{ { { 0, 0, 16384 }, { 4, 0, 1 } }, 2,
 	  .most = 8192, .entries = { { 0, 0, 8192 }, { 2, 0, 8192 }, { 4, 0, 1 } },
 	  .entry_count = 3 },
 };
@@ -87,7 +95,7 @@ static void neighbours_are_one_piece(struct kunit *test)
 				.bv_offset = these->vectors[k][1],
 				.bv_len = these->vectors[k][2],
 			};
-		fixture->transport.device.dma_most = these->most ?: SZ_256K;
+		fixture->transport.device.dma_most = these->most ?: U32_MAX;
 		KUNIT_ASSERT_EQ(test, vmb_packet_send_with_external_mdl(packet, NULL, 0, vectors,
 									these->vector_count,
 									these->offset,
@@ -104,29 +112,38 @@ static void neighbours_are_one_piece(struct kunit *test)
 /* The same of page frames. */
 static void neighbouring_frames_are_one_piece(struct kunit *test)
 {
-	static const u32 entries[][3] = { { 1, 0, 8192 }, { 3, 0, 4096 }, { 5, 0, 4096 },
-					  { 4, 0, 4096 } };
+	static const u32 joined[][3] = { { 1, 0, 12288 }, { 5, 0, 4096 }, { 4, 0, 4096 } };
 	static const u32 order[] = { 1, 2, 3, 5, 4 };
 	struct channel_fixture *fixture = test->priv;
+	struct vmb_packet *packet = send_make(fixture, 0);
 	struct page *base = send_pages(fixture, 3);
-	u64 pfns[ARRAY_SIZE(order)], id;
-	u64 seen[ARRAY_SIZE(order)];
-	u32 i;
+	u64 pfns[ARRAY_SIZE(order)], seen[ARRAY_SIZE(order)], id;
+	u32 entries[ARRAY_SIZE(order)][3];
+	u32 i, limited;
 
 	send_reach(fixture, DMA_BIT_MASK(64));
-	fixture->transport.device.dma_most = 8192;
 	channel_enable(fixture);
-	for (i = 0; i < ARRAY_SIZE(order); i++)
+	for (i = 0; i < ARRAY_SIZE(order); i++) {
 		pfns[i] = page_to_pfn(base) + order[i];
-	KUNIT_ASSERT_EQ(test, vmb_packet_send_with_external_pfns(send_make(fixture, 0), NULL, 0,
-								 pfns, ARRAY_SIZE(pfns), WAIT), 0);
-	/* Of three in a row, two are as much as a mapping can be: page 2 is a seam. */
-	expect_entries(fixture, base, entries, ARRAY_SIZE(entries));
-	id = send_take_range(fixture, ARRAY_SIZE(pfns) * 4096, 0, seen);
-	for (i = 0; i < ARRAY_SIZE(pfns) && !send_bounces(fixture); i++)
-		KUNIT_EXPECT_EQ(test, seen[i], pfns[i]);
-	peer_answer(fixture, id, 0);
-	send_expect_released(fixture, 0);
+		entries[i][0] = order[i];
+		entries[i][1] = 0;
+		entries[i][2] = 4096;
+	}
+	for (limited = 0; limited < 2; limited++) {
+		fixture->transport.device.dma_most = limited ? SZ_256K : U32_MAX;
+		KUNIT_ASSERT_EQ(test,
+				vmb_packet_send_with_external_pfns(packet, NULL, 0, pfns,
+								   ARRAY_SIZE(pfns), WAIT), 0);
+		if (limited)
+			expect_entries(fixture, base, entries, ARRAY_SIZE(entries));
+		else
+			expect_entries(fixture, base, joined, ARRAY_SIZE(joined));
+		id = send_take_range(fixture, ARRAY_SIZE(pfns) * 4096, 0, seen);
+		for (i = 0; i < ARRAY_SIZE(pfns) && !send_bounces(fixture); i++)
+			KUNIT_EXPECT_EQ(test, seen[i], pfns[i]);
+		peer_answer(fixture, id, 0);
+		send_expect_released(fixture, 0);
+	}
 }
 
 static struct kunit_case send_neighbours_cases[] = {

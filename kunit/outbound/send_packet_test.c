@@ -25,6 +25,11 @@ static int packet_init(struct kunit *test)
 	return 0;
 }
 
+static void no_routine(struct vmb_packet *packet, void *context, int status,
+				const void *buffer, u32 length)
+{
+}
+
 static u64 refused(struct channel_fixture *fixture, enum vmb_refusal refusal)
 {
 	return fixture->channel->refusals[refusal];
@@ -405,6 +410,31 @@ static void malformed_completions(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture->channel->counters.refused, 3);
 }
 
+/* A packet in the caller's memory that is from before the settings has no room for it. */
+static void made_before_the_settings(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_channel *channel = fixture->channel;
+	struct bio_vec vector = { .bv_page = send_pages(fixture, 0), .bv_len = 4096 };
+	const u32 guard = 256;
+	struct vmb_packet *packet;
+	u32 size;
+	u8 *memory;
+
+	size = vmb_channel_sizeof_packet(channel);
+	memory = kunit_kzalloc(test, size + guard, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, memory);
+	memset(memory + size, 0x5a, guard);
+	packet = (void *)memory;
+	KUNIT_ASSERT_EQ(test, vmb_packet_initialize(channel, packet, size), 0);
+	vmb_packet_set_completion_routine(packet, NULL, no_routine);
+	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_maximum_external_data(channel, 8192, 1), 0);
+	channel_enable(fixture);
+	KUNIT_EXPECT_EQ(test, vmb_packet_send(packet, NULL, 0, &vector, 1, WAIT), -EMSGSIZE);
+	KUNIT_EXPECT_PTR_EQ(test, memchr_inv(memory + size, 0x5a, guard), NULL);
+	peer_expect_nothing(fixture);
+}
+
 static struct kunit_case send_packet_cases[] = {
 	KUNIT_CASE(wire_image),
 	KUNIT_CASE(wire_image_that_waits),
@@ -421,6 +451,7 @@ static struct kunit_case send_packet_cases[] = {
 	KUNIT_CASE(generations_begin_anew),
 	KUNIT_CASE(wrong_completions),
 	KUNIT_CASE(malformed_completions),
+	KUNIT_CASE(made_before_the_settings),
 	{}
 };
 
