@@ -162,6 +162,7 @@ void vmb_range_walk_init(struct vmb_range_walk *walk, const struct vmb_ranges *r
 	*walk = (struct vmb_range_walk) {
 		.position = (const u8 *)ranges->list + VMB_RANGES_HEADER,
 		.left = ranges->count,
+		.pages = ranges->pages,
 		.with_pages = ranges->type == VMB_WIRE_TYPE_DATA_GPA_DIRECT,
 	};
 }
@@ -191,6 +192,9 @@ bool vmb_range_walk_next(struct vmb_range_walk *walk, struct vmb_range *range)
 	range->pfns = (const __le64 *)walk->position;
 	/* The check has seen that the range ends at a number of 32 bits. */
 	pages = ((range->offset + range->length - 1) >> VMB_WIRE_PAGE_SHIFT) + 1;
+	/* The next range is read where this says, also by a CPU that guesses there is one. */
+	pages = array_index_nospec(pages, walk->pages + 1);
+	walk->pages -= pages;
 	walk->position += pages * VMB_RANGES_PFN;
 	return true;
 }

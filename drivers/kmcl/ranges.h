@@ -61,11 +61,13 @@ struct vmb_range {
  * struct vmb_range_walk - position in a checked range list
  * @position: what comes next in the list.
  * @left: ranges that are left.
+ * @pages: PFNs that are left.
  * @with_pages: the list has PFNs.
  */
 struct vmb_range_walk {
 	const u8 *position;
 	u32 left;
+	u32 pages;
 	bool with_pages;
 };
 

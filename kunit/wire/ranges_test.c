@@ -397,6 +397,27 @@ static void walk_goes_through_all_ranges(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, vmb_range_walk_next(&walk, &range));
 }
 
+/* As a CPU may see it that guesses: what a range says moves the walk no further. */
+static void walk_stays_in_its_list(struct kunit *test)
+{
+	struct list *list = test->priv;
+	struct vmb_range_walk walk;
+	struct vmb_ranges ranges;
+	struct vmb_range range;
+
+	put_gpa_direct(list, 2);
+	put_range(list, 1, 0);
+	put64(list, 1);
+	put_range(list, 1, 0);
+	put64(list, 2);
+	KUNIT_ASSERT_EQ(test, check(list, GPA_DIRECT, &ranges), VMB_REFUSAL_NONE);
+	ring_image_put_le(list->bytes + 12, 0x7ffff000, 4);
+	vmb_range_walk_init(&walk, &ranges);
+	KUNIT_EXPECT_TRUE(test, vmb_range_walk_next(&walk, &range));
+	KUNIT_EXPECT_LE(test, (unsigned long)walk.position,
+			(unsigned long)(list->bytes + list->length));
+}
+
 static void walk_tells_transfer_ranges(struct kunit *test)
 {
 	struct list *list = test->priv;
@@ -495,6 +516,7 @@ static struct kunit_case ranges_cases[] = {
 	KUNIT_CASE_PARAM(page_of_the_kernel, shift_gen_params),
 	KUNIT_CASE(run_of_pages),
 	KUNIT_CASE(walk_goes_through_all_ranges),
+	KUNIT_CASE(walk_stays_in_its_list),
 	KUNIT_CASE(walk_tells_transfer_ranges),
 	KUNIT_CASE_PARAM(maxima_hold_the_worst_list, most_gen_params),
 	KUNIT_CASE(worst_list_is_accepted),

@@ -19,6 +19,7 @@ NOSPEC = "array_index_nospec("
 # File, function, what keeps its index within.
 PLACES = (
     ("ranges.c", "vmb_ranges_check", NOSPEC),
+    ("ranges.c", "vmb_range_walk_next", NOSPEC),
     ("raw_pages.c", "vmb_page_of_frame", NOSPEC),
     ("external_data.c", "vmb_external_data_add_transfer", NOSPEC),
     ("inbound_batch.c", "vmb_inbound_payload", NOSPEC),
