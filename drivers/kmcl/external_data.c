@@ -147,7 +147,9 @@ static noinline u32 vmb_external_data_add_raw(struct vmb_external_search *search
 		     (u32)(PAGE_SIZE - in_page - 1) >> VMB_WIRE_PAGE_SHIFT) + 1;
 	frames = vmb_range_run(pfns, frames);
 	length = min(most, frames * VMB_WIRE_PAGE_SIZE - offset);
-	if (goes_on && !in_page)
+	/* Where the kernel's table of pages is not in one piece, it does not go on there. */
+	if (goes_on && !in_page && search->vector[-1].bv_page +
+	    ((search->vector[-1].bv_offset + search->vector[-1].bv_len) >> PAGE_SHIFT) == page)
 		search->vector[-1].bv_len += length;
 	else
 		vmb_external_data_add(search, page, in_page + offset, length, NULL);

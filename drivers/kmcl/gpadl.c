@@ -88,6 +88,20 @@ static void vmb_gpadl_erase_frames(struct vmb_memory *memory,
 }
 
 /*
+ * Is the frame behind this one the next in memory? And in the kernel's table of pages,
+ * which need not be in one piece: a vector that has both is walked by it.
+ */
+static bool vmb_gpadl_goes_on(const struct vmb_gpadl *gpadl, u32 i)
+{
+	const u32 shift = PAGE_SHIFT - VMB_WIRE_PAGE_SHIFT;
+	const struct vmb_gpadl_frame *frame = &gpadl->frames[i];
+	u32 page = i >> shift, next = (i + 1) >> shift;
+
+	return frame[1].number == frame->number + 1 &&
+	       (page == next || gpadl->pages[page] + 1 == gpadl->pages[next]);
+}
+
+/*
  * From here on every frame leads to the GPADL, though nothing is found in it until it
  * is shared: so no step that can fail comes after the peer has it. One entry a frame,
  * not ranges: not every kernel's xarray has those, and memory of vmalloc has few.
@@ -107,7 +121,7 @@ static int vmb_gpadl_insert_frames(struct vmb_memory *memory,
 	for (i = count; i--;) {
 		struct vmb_gpadl_frame *frame = &gpadl->frames[i];
 
-		frame->run = frame[1].number == frame->number + 1 ? frame[1].run + 1 : 1;
+		frame->run = vmb_gpadl_goes_on(gpadl, i) ? frame[1].run + 1 : 1;
 	}
 	for (i = 0; i < count; i++) {
 		ret = xa_insert(&memory->frames, gpadl->frames[i].number,
