@@ -408,7 +408,7 @@ static void test_floor(struct kunit *test)
 static void test_hibernates_with_a_word_to_say(struct kunit *test)
 {
 	struct vmb_channel *channel = client_channel(host);
-	unsigned long begun = jiffies;
+	unsigned long begun;
 
 	expect_version(test, 0x20000, false);
 	answer(DM_TYPE_VERSION_RESPONSE, 1);
@@ -418,16 +418,46 @@ static void test_hibernates_with_a_word_to_say(struct kunit *test)
 	expect_type(test, DM_TYPE_STATUS, HEADER);
 	KUNIT_ASSERT_EQ(test, loopback_pm_quiesce(&channel, 1, VMB_CHANNEL_STOP_HIBERNATING),
 			0);
-	while (!(work_busy(&balloon->status_work.work) & WORK_BUSY_RUNNING) &&
-	       time_before(jiffies, begun + CLIENT_PATIENCE))
-		usleep_range(1000, 2000);
-	KUNIT_EXPECT_TRUE(test, work_busy(&balloon->status_work.work) & WORK_BUSY_RUNNING);
 	begun = jiffies;
+	mod_delayed_work(balloon->workqueue, &balloon->status_work, 0);
+	flush_delayed_work(&balloon->status_work);
 	KUNIT_EXPECT_EQ(test, loopback_pm_close(&channel, 1), 0);
 	/* A send that nobody gives up takes ten. */
 	KUNIT_EXPECT_LT(test, jiffies - begun, 5 * HZ);
 	while (try_wait_for_completion(&host->arrived))
 		host->taken++;
+	vmb_life_pm_resume(channel);
+	expect_version(test, 0x20000, false);
+}
+
+/* Nor do many answers that are due then, one after the other. */
+static void test_hibernates_with_much_to_say(struct kunit *test)
+{
+	struct vmb_channel *channel = client_channel(host);
+	const u32 count = 60;
+	u64 before;
+	unsigned long begun;
+	u32 i;
+
+	agree(test);
+	client_expect_count(test, &channel->counters.received, 2);
+	before = channel->counters.received;
+	disable_work_sync(&balloon->work);
+	for (i = 0; i < count; i++) {
+		begin(DM_TYPE_HOT_ADD_REQUEST, HEADER);
+		send(HEADER);
+	}
+	client_expect_count(test, &channel->counters.received, before + count);
+	KUNIT_ASSERT_EQ(test, loopback_pm_quiesce(&channel, 1, VMB_CHANNEL_STOP_HIBERNATING),
+			0);
+	begun = jiffies;
+	enable_work(&balloon->work);
+	queue_work(balloon->workqueue, &balloon->work);
+	while (work_pending(&balloon->work) && time_before(jiffies, begun + CLIENT_PATIENCE))
+		usleep_range(1000, 2000);
+	KUNIT_EXPECT_EQ(test, loopback_pm_close(&channel, 1), 0);
+	KUNIT_EXPECT_LT(test, jiffies - begun, 5 * HZ);
+	client_host_expect_silence(host);
 	vmb_life_pm_resume(channel);
 	expect_version(test, 0x20000, false);
 }
@@ -443,6 +473,7 @@ static struct kunit_case balloon_cases[] = {
 	KUNIT_CASE(test_more_to_come),
 	KUNIT_CASE(test_floor),
 	KUNIT_CASE(test_hibernates_with_a_word_to_say),
+	KUNIT_CASE(test_hibernates_with_much_to_say),
 	{}
 };
 

@@ -79,7 +79,7 @@ static int balloon_send(struct balloon *balloon, struct dm_header *header,
 			enum dm_type type, size_t size, u32 transaction)
 {
 	unsigned long end = jiffies + BALLOON_SEND_TIMEOUT;
-	int ret;
+	int ret = -ENODEV;
 
 	header->type = cpu_to_le16(type);
 	header->size = cpu_to_le16(size);
@@ -88,12 +88,13 @@ static int balloon_send(struct balloon *balloon, struct dm_header *header,
 	 * What is sent while the VM is about to hibernate is held until it resumes,
 	 * when the host has forgotten all: so closed must not wait for it.
 	 */
-	do {
+	while (!READ_ONCE(balloon->suspended)) {
 		ret = vmb_channel_send_synchronous_request(balloon->channel, header, size,
 							   NULL, 0, 0, NULL, NULL,
 							   BALLOON_SEND_SLICE);
-	} while (ret == -ETIMEDOUT && !READ_ONCE(balloon->suspended) &&
-		 time_before(jiffies, end));
+		if (ret != -ETIMEDOUT || time_after(jiffies, end))
+			break;
+	}
 	return ret;
 }
 
