@@ -27,13 +27,11 @@
 /**
  * struct vmb_hv_target - a channel that waits for an offer, or has it
  * @node: in the list of those that do, or of those whose device is to be given back.
- * @left_node: in the list of those that a device was taken from.
  * @references: the channel's and the device's.
  * @owner: the channel; NULL: it is disabled.
  * @hv: the channel's; valid as long as @owner is.
  * @found: the device that it has, as long as our driver is attached, with a
  *	reference; NULL: none.
- * @left: the device that was taken from it, with that reference.
  * @waiting: for a device; only then it is given one.
  * @removing: the device is being taken from it.
  * @let_go: the channel is disabled, and touches the device no more.
@@ -42,12 +40,10 @@
  */
 struct vmb_hv_target {
 	struct list_head node;
-	struct list_head left_node;
 	refcount_t references;
 	struct vmb_channel *owner;
 	struct vmb_hv_channel *hv;
 	struct hv_device *found;
-	struct hv_device *left;
 	bool waiting;
 	bool removing;
 	struct completion let_go;
@@ -59,8 +55,6 @@ static DEFINE_MUTEX(vmb_hv_target_lock);
 static LIST_HEAD(vmb_hv_targets);
 /* Of channels that are not any more. */
 static LIST_HEAD(vmb_hv_targets_to_release);
-/* Of those whose device is about to have no driver. */
-static LIST_HEAD(vmb_hv_targets_left);
 
 static void vmb_hv_target_update(struct work_struct *work);
 static DECLARE_DELAYED_WORK(vmb_hv_target_work, vmb_hv_target_update);
@@ -112,7 +106,6 @@ static int vmb_hv_target_probe(struct hv_device *device,
 		hv_set_drvdata(device, target);
 		target->found = device;
 		target->waiting = false;
-		target->removing = false;
 		WRITE_ONCE(target->hv->channel, device->channel);
 		vmb_channel_set_interface(target->owner, &device->dev_type,
 					  &device->dev_instance);
@@ -140,10 +133,10 @@ static vmb_hv_remove_result vmb_hv_target_remove(struct hv_device *device)
 	hv_set_drvdata(device, NULL);
 	mutex_lock(&vmb_hv_target_lock);
 	target->found = NULL;
-	target->left = device;
-	list_add_tail(&target->left_node, &vmb_hv_targets_left);
 	mutex_unlock(&vmb_hv_target_lock);
-	vmb_hv_target_queue_update(0);
+	/* When it has no driver the bus says so, see vmb_hv_target_notify(). */
+	put_device(&device->device);
+	vmb_hv_target_put(target);
 	return (vmb_hv_remove_result)0;
 }
 
@@ -208,34 +201,12 @@ static struct vmb_hv_target *vmb_hv_target_next_to_release(struct device **devic
 	return target;
 }
 
-/* The next whose device was taken from it, with the device's reference; or NULL. */
-static struct vmb_hv_target *vmb_hv_target_next_left(void)
-{
-	struct vmb_hv_target *target;
-
-	mutex_lock(&vmb_hv_target_lock);
-	target = list_first_entry_or_null(&vmb_hv_targets_left, struct vmb_hv_target,
-					  left_node);
-	if (target)
-		list_del(&target->left_node);
-	mutex_unlock(&vmb_hv_target_lock);
-	return target;
-}
-
 /* Devices that nobody wants any more are given back, then those that are wanted sought. */
 static void vmb_hv_target_update(struct work_struct *work)
 {
 	struct vmb_hv_target *target;
 	struct device *device;
 
-	while ((target = vmb_hv_target_next_left())) {
-		device = &target->left->device;
-		/* Whoever unbinds it is on the last lines; before, it would be passed by. */
-		device_lock(device);
-		device_unlock(device);
-		put_device(device);
-		vmb_hv_target_put(target);
-	}
 	while ((target = vmb_hv_target_next_to_release(&device))) {
 		/* Somebody may have given it to another driver, even now. */
 		if (device && READ_ONCE(device->driver) == &vmb_hv_target_driver.driver)

@@ -9,13 +9,7 @@
 #include <linux/ioport.h>
 #include <linux/sizes.h>
 
-#include "../../drivers/kmcl/channel.h"
-#include "../../drivers/kmcl/compat.h"
-#include "../fixtures/hv_fixture.h"
-
-#define PATIENCE	(20 * HZ)
-#define DEVICES		3u
-#define CHANNELS	2u
+#include "hv_target_bus.h"
 
 static const guid_t type_of_primary = GUID_INIT(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1);
 static const guid_t type = GUID_INIT(2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2);
@@ -26,176 +20,26 @@ static const guid_t instances[DEVICES] = {
 	GUID_INIT(6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6),
 };
 
-/**
- * struct offer - a device that the host offers
- * @test: the case.
- * @hv: hv_vmbus's.
- * @channel: and its channel.
- * @there: it was added, and not removed again.
- * @rescind: takes it back, on a thread of its own, as hv_vmbus does.
- * @gone: it was taken back.
- */
-struct offer {
-	struct kunit *test;
-	struct hv_device hv;
-	struct vmbus_channel channel;
-	bool there;
-	struct work_struct rescind;
-	struct completion gone;
-};
-
-/**
- * struct target_test - what a case has
- * @fixture: a device, and ours on it.
- * @channels: with targets, on that device.
- * @prepared: they are.
- * @offers: devices on the bus.
- * @hold_remove: a device that our driver was removed from is not free before @go_on.
- * @go_on: completed by the test, and when it is over.
- * @unbind: unbinds our driver from the first device, on a thread of its own.
- * @refuse: another driver's probe fails.
- * @other_probes: times that it was called.
- */
-struct target_test {
-	struct hv_fixture *fixture;
-	struct vmb_channel *channels[CHANNELS];
-	bool prepared[CHANNELS];
-	struct offer *offers[DEVICES];
-	bool hold_remove;
-	struct completion go_on;
-	struct work_struct unbind;
-	bool refuse;
-	u32 other_probes;
-};
-
-static struct target_test *state;
-
-/* The bus. */
-
-static int bus_match(struct device *device, vmb_bus_match_driver *driver)
-{
-	const struct hv_driver *hv = container_of(driver, struct hv_driver, driver);
-
-	return hv->id_table &&
-	       guid_equal(&hv->id_table->guid, &device_to_hv_device(device)->dev_type);
-}
-
-static int bus_probe(struct device *device)
-{
-	struct hv_driver *driver = container_of(device->driver, struct hv_driver, driver);
-
-	return driver->probe(device_to_hv_device(device), NULL);
-}
-
-static void bus_remove(struct device *device)
-{
-	struct hv_driver *driver = container_of(device->driver, struct hv_driver, driver);
-
-	driver->remove(device_to_hv_device(device));
-	if (state->hold_remove)
-		wait_for_completion(&state->go_on);
-}
-
-static void bus_unbind(struct work_struct *work)
-{
-	device_release_driver(&state->offers[0]->hv.device);
-}
-
-static vmb_bus_type bus = {
-	.name = "vmbkmcl_hv_test",
-	.match = bus_match,
-	.probe = bus_probe,
-	.remove = bus_remove,
-};
-
-/* Another driver, of the type. */
-
-static int other_probe(struct hv_device *device, const struct hv_vmbus_device_id *id)
-{
-	state->other_probes++;
-	return state->refuse ? -EIO : 0;
-}
-
-static vmb_hv_remove_result other_remove(struct hv_device *device)
-{
-	return (vmb_hv_remove_result)0;
-}
-
-static const struct hv_vmbus_device_id other_ids[] = {
-	{ .guid = GUID_INIT(2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2) },
-	{ }
-};
-
-static struct hv_driver other_driver = {
-	.name = "vmbkmcl_hv_other_test",
-	.id_table = other_ids,
-	.probe = other_probe,
-	.remove = other_remove,
-	.driver = { .name = "vmbkmcl_hv_other_test", .bus = &bus },
-};
-
-/* Offers. */
-
-static void offer_release(struct device *device)
-{
-	complete(&container_of(device, struct offer, hv.device)->gone);
-}
-
-static void offer_rescind(struct work_struct *work)
-{
-	struct offer *offer = container_of(work, struct offer, rescind);
-
-	WRITE_ONCE(offer->channel.rescind, true);
-	device_unregister(&offer->hv.device);
-}
-
 static struct offer *offer_add(struct kunit *test, u32 i, const guid_t *offered)
 {
-	struct offer *offer = kunit_kzalloc(test, sizeof(*offer), GFP_KERNEL);
-
-	KUNIT_ASSERT_NOT_NULL(test, offer);
-	offer->test = test;
-	offer->hv.channel = &offer->channel;
-	guid_copy(&offer->hv.dev_type, offered);
-	guid_copy(&offer->hv.dev_instance, &instances[i]);
-	INIT_WORK(&offer->rescind, offer_rescind);
-	init_completion(&offer->gone);
-	offer->hv.device.bus = &bus;
-	offer->hv.device.release = offer_release;
-	dev_set_name(&offer->hv.device, "hv_offer%u", i);
-	KUNIT_ASSERT_EQ(test, device_register(&offer->hv.device), 0);
-	offer->there = true;
-	state->offers[i] = offer;
-	return offer;
-}
-
-static void offer_take_back(struct offer *offer)
-{
-	offer->there = false;
-	queue_work(system_dfl_wq, &offer->rescind);
-}
-
-static void offer_expect_gone(struct offer *offer)
-{
-	KUNIT_ASSERT_NE(offer->test,
-			wait_for_completion_timeout(&offer->gone, PATIENCE), 0);
+	return target_offer_add(test, i, offered, &instances[i]);
 }
 
 /* Channels. */
 
 static struct vmb_hv_channel *hv_of(u32 i)
 {
-	return vmb_channel_transport_private(state->channels[i]);
+	return vmb_channel_transport_private(target_state->channels[i]);
 }
 
 static bool find_peer(u32 i)
 {
-	return vmb_hv_channel_operations.find_peer(state->channels[i]);
+	return vmb_hv_channel_operations.find_peer(target_state->channels[i]);
 }
 
 static bool peer_gone(u32 i)
 {
-	return vmb_hv_channel_operations.peer_gone(state->channels[i]);
+	return vmb_hv_channel_operations.peer_gone(target_state->channels[i]);
 }
 
 /* As enable and the channel's worker do it, but for the open. */
@@ -205,18 +49,18 @@ static void wait_for_target(struct kunit *test, u32 i, const guid_t *wanted,
 	u32 inbound = SZ_16K, outbound = SZ_16K;
 
 	KUNIT_ASSERT_EQ(test,
-			vmb_client_channel_init_set_target_pnp(state->channels[i], wanted,
+			vmb_client_channel_init_set_target_pnp(target_state->channels[i], wanted,
 							       instance, NULL), 0);
 	KUNIT_ASSERT_EQ(test,
-			vmb_hv_channel_operations.prepare(state->channels[i], &inbound,
+			vmb_hv_channel_operations.prepare(target_state->channels[i], &inbound,
 							  &outbound, SZ_8K), 0);
-	state->prepared[i] = true;
+	target_state->prepared[i] = true;
 }
 
 static void disable(u32 i)
 {
-	state->prepared[i] = false;
-	vmb_hv_channel_operations.unprepare(state->channels[i]);
+	target_state->prepared[i] = false;
+	vmb_hv_channel_operations.unprepare(target_state->channels[i]);
 }
 
 static void expect_has(struct kunit *test, u32 i, struct offer *offer)
@@ -228,7 +72,7 @@ static void expect_has(struct kunit *test, u32 i, struct offer *offer)
 		usleep_range(100, 200);
 	KUNIT_ASSERT_PTR_EQ(test, READ_ONCE(hv_of(i)->channel), &offer->channel);
 	KUNIT_EXPECT_TRUE(test, find_peer(i));
-	vmb_channel_get_interface_instance(state->channels[i], &found);
+	vmb_channel_get_interface_instance(target_state->channels[i], &found);
 	KUNIT_EXPECT_TRUE(test, guid_equal(&found, &offer->hv.dev_instance));
 }
 
@@ -257,22 +101,23 @@ static int target_init(struct kunit *test)
 
 	if (hv_fixture_init(test))
 		return -ENODEV;
-	state = kunit_kzalloc(test, sizeof(*state), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, state);
-	state->fixture = test->priv;
-	device = &state->fixture->device.transport.device;
+	target_state = kunit_kzalloc(test, sizeof(*target_state), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, target_state);
+	target_state->fixture = test->priv;
+	device = &target_state->fixture->device.transport.device;
 	guid_copy(&device->interface_type, &type_of_primary);
 	guid_copy(&device->interface_instance, &instances[0]);
 	for (i = 0; i < CHANNELS; i++)
 		KUNIT_ASSERT_EQ(test,
-				vmb_channel_allocate(device, false, &state->channels[i]), 0);
-	init_completion(&state->go_on);
-	INIT_WORK(&state->unbind, bus_unbind);
-	KUNIT_ASSERT_EQ(test, bus_register(&bus), 0);
+				vmb_channel_allocate(device, false, &target_state->channels[i]), 0);
+	init_completion(&target_state->go_on);
+	INIT_WORK(&target_state->unbind, target_bus_unbind);
+	INIT_WORK(&target_state->take, target_other_take);
+	KUNIT_ASSERT_EQ(test, bus_register(&target_bus), 0);
 	/* As hv_vmbus registers it, but for the bus. */
 	memset(&vmb_hv_target_driver.driver, 0, sizeof(vmb_hv_target_driver.driver));
 	vmb_hv_target_driver.driver.name = vmb_hv_target_driver.name;
-	vmb_hv_target_driver.driver.bus = &bus;
+	vmb_hv_target_driver.driver.bus = &target_bus;
 	KUNIT_ASSERT_EQ(test, driver_register(&vmb_hv_target_driver.driver), 0);
 	KUNIT_ASSERT_EQ(test, vmb_hv_target_begin(), 0);
 	return 0;
@@ -282,27 +127,27 @@ static void target_exit(struct kunit *test)
 {
 	u32 i;
 
-	if (!state)
+	if (!target_state)
 		return;
 	for (i = 0; i < CHANNELS; i++)
-		if (state->prepared[i])
+		if (target_state->prepared[i])
 			disable(i);
-	complete_all(&state->go_on);
-	flush_work(&state->unbind);
+	complete_all(&target_state->go_on);
+	flush_work(&target_state->unbind);
 	vmb_hv_target_end();
 	for (i = 0; i < DEVICES; i++) {
-		if (state->offers[i] && state->offers[i]->there)
-			offer_take_back(state->offers[i]);
-		if (state->offers[i])
-			flush_work(&state->offers[i]->rescind);
+		if (target_state->offers[i] && target_state->offers[i]->there)
+			target_offer_take_back(target_state->offers[i]);
+		if (target_state->offers[i])
+			flush_work(&target_state->offers[i]->rescind);
 	}
 	driver_unregister(&vmb_hv_target_driver.driver);
-	bus_unregister(&bus);
+	bus_unregister(&target_bus);
 	for (i = 0; i < CHANNELS; i++)
-		if (state->channels[i])
-			vmb_channel_cleanup(state->channels[i]);
+		if (target_state->channels[i])
+			vmb_channel_cleanup(target_state->channels[i]);
 	hv_fixture_exit(test);
-	state = NULL;
+	target_state = NULL;
 }
 
 /* Of the devices that are there, the one that it wants; the others stay free. */
@@ -317,8 +162,8 @@ static void test_finds_one_that_is_there(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, peer_gone(0));
 	KUNIT_EXPECT_FALSE(test, find_peer(0));
 	expect_has(test, 0, wanted);
-	expect_driver(test, state->offers[0], NULL);
-	expect_driver(test, state->offers[2], NULL);
+	expect_driver(test, target_state->offers[0], NULL);
+	expect_driver(test, target_state->offers[2], NULL);
 }
 
 static void test_waits_for_one_that_comes(struct kunit *test)
@@ -347,7 +192,7 @@ static void test_nothing_before_it_looks(struct kunit *test)
 	msleep(50);
 	KUNIT_EXPECT_PTR_EQ(test, READ_ONCE(hv_of(0)->channel), NULL);
 	KUNIT_EXPECT_FALSE(test, find_peer(0));
-	expect_has(test, 0, state->offers[0]);
+	expect_has(test, 0, target_state->offers[0]);
 }
 
 /* The host takes it back, which waits for the channel; and offers it again. */
@@ -361,12 +206,12 @@ static void test_rescind_and_offer_again(struct kunit *test)
 		find_peer(0);
 		expect_has(test, 0, offer);
 		KUNIT_EXPECT_FALSE(test, peer_gone(0));
-		offer_take_back(offer);
+		target_offer_take_back(offer);
 		KUNIT_EXPECT_EQ(test, wait_for_completion_timeout(&offer->gone, HZ / 10), 0);
 		KUNIT_EXPECT_TRUE(test, peer_gone(0));
-		KUNIT_EXPECT_TRUE(test, state->channels[0]->offer_removing);
+		KUNIT_EXPECT_TRUE(test, target_state->channels[0]->offer_removing);
 		disable(0);
-		offer_expect_gone(offer);
+		target_offer_expect_gone(offer);
 		/* It is the same device that comes again, but another object. */
 		offer = offer_add(test, 1, &type);
 	}
@@ -380,7 +225,7 @@ static void test_device_is_not_its_peer(struct kunit *test)
 	wait_for_target(test, 0, &type, NULL);
 	find_peer(0);
 	expect_has(test, 0, offer);
-	WRITE_ONCE(state->fixture->primary.rescind, true);
+	WRITE_ONCE(target_state->fixture->primary.rescind, true);
 	KUNIT_EXPECT_FALSE(test, peer_gone(0));
 	WRITE_ONCE(offer->channel.rescind, true);
 	KUNIT_EXPECT_TRUE(test, peer_gone(0));
@@ -424,9 +269,9 @@ static void test_disabled_during_rescind(struct kunit *test)
 	wait_for_target(test, 0, &type, NULL);
 	find_peer(0);
 	expect_has(test, 0, offer);
-	offer_take_back(offer);
+	target_offer_take_back(offer);
 	disable(0);
-	offer_expect_gone(offer);
+	target_offer_expect_gone(offer);
 }
 
 /*
@@ -441,17 +286,17 @@ static void test_unbound_and_enabled_again(struct kunit *test)
 	wait_for_target(test, 0, &type, NULL);
 	find_peer(0);
 	expect_has(test, 0, offer);
-	state->hold_remove = true;
-	queue_work(system_dfl_wq, &state->unbind);
-	while (!READ_ONCE(state->channels[0]->offer_removing) && time_before(jiffies, end))
+	target_state->hold_remove = true;
+	queue_work(system_dfl_wq, &target_state->unbind);
+	while (!READ_ONCE(target_state->channels[0]->offer_removing) && time_before(jiffies, end))
 		usleep_range(100, 200);
-	KUNIT_EXPECT_TRUE(test, state->channels[0]->offer_removing);
+	KUNIT_EXPECT_TRUE(test, target_state->channels[0]->offer_removing);
 	disable(0);
 	wait_for_target(test, 0, &type, NULL);
 	KUNIT_EXPECT_FALSE(test, find_peer(0));
 	expect_nothing(test, 0);
-	state->hold_remove = false;
-	complete_all(&state->go_on);
+	target_state->hold_remove = false;
+	complete_all(&target_state->go_on);
 	expect_has(test, 0, offer);
 }
 
@@ -460,17 +305,17 @@ static void test_other_drivers_come_first(struct kunit *test)
 {
 	struct offer *offer;
 
-	KUNIT_ASSERT_EQ(test, driver_register(&other_driver.driver), 0);
+	KUNIT_ASSERT_EQ(test, driver_register(&target_other_driver.driver), 0);
 	offer = offer_add(test, 0, &type);
 	wait_for_target(test, 0, &type, NULL);
 	find_peer(0);
 	expect_nothing(test, 0);
-	KUNIT_EXPECT_EQ(test, state->other_probes, 1);
-	expect_driver(test, offer, &other_driver.driver);
-	state->refuse = true;
+	KUNIT_EXPECT_EQ(test, target_state->other_probes, 1);
+	expect_driver(test, offer, &target_other_driver.driver);
+	target_state->refuse = true;
 	expect_has(test, 0, offer_add(test, 1, &type));
 	disable(0);
-	driver_unregister(&other_driver.driver);
+	driver_unregister(&target_other_driver.driver);
 }
 
 /* And when one of them lets a device go, that is no other's. */
@@ -478,7 +323,7 @@ static void test_other_driver_lets_go(struct kunit *test)
 {
 	struct offer *offer;
 
-	KUNIT_ASSERT_EQ(test, driver_register(&other_driver.driver), 0);
+	KUNIT_ASSERT_EQ(test, driver_register(&target_other_driver.driver), 0);
 	offer = offer_add(test, 0, &type);
 	wait_for_target(test, 0, &type, NULL);
 	find_peer(0);
@@ -488,21 +333,63 @@ static void test_other_driver_lets_go(struct kunit *test)
 	device_release_driver(&offer->hv.device);
 	expect_has(test, 0, offer);
 	disable(0);
-	driver_unregister(&other_driver.driver);
+	driver_unregister(&target_other_driver.driver);
+}
+
+/*
+ * The next driver may hold the lock of a device that was given back, and wait for a
+ * channel: nobody waits for that lock.
+ */
+static void test_other_driver_takes_it_over(struct kunit *test)
+{
+	struct offer *offer = offer_add(test, 0, &type);
+	unsigned long end = jiffies + PATIENCE;
+
+	wait_for_target(test, 0, &type, NULL);
+	find_peer(0);
+	expect_has(test, 0, offer);
+	disable(0);
+	expect_driver(test, offer, NULL);
+	target_state->hold_probe = true;
+	queue_work(system_dfl_wq, &target_state->take);
+	while (!READ_ONCE(target_state->other_probes) && time_before(jiffies, end))
+		usleep_range(100, 200);
+	KUNIT_EXPECT_EQ(test, target_state->other_probes, 1);
+	/* Longer than it lets others go first. */
+	msleep(200);
+	wait_for_target(test, 0, &other_type, NULL);
+	find_peer(0);
+	expect_has(test, 0, offer_add(test, 1, &other_type));
+	complete_all(&target_state->go_on);
+	flush_work(&target_state->take);
+	disable(0);
+	driver_unregister(&target_other_driver.driver);
+}
+
+/* While the VM resumes nothing is probed, and nobody says when it is again. */
+static void test_tries_again(struct kunit *test)
+{
+	struct offer *offer = offer_add(test, 0, &type);
+
+	target_state->defer = 2;
+	wait_for_target(test, 0, &type, NULL);
+	find_peer(0);
+	expect_has(test, 0, offer);
+	KUNIT_EXPECT_EQ(test, target_state->defer, 0);
 }
 
 /* The memory that comes with the device the client was probed for. */
 static void test_memory_is_the_devices(struct kunit *test)
 {
 	struct resource memory = DEFINE_RES_MEM(SZ_1M, SZ_8M);
-	struct hv_fixture *fixture = state->fixture;
+	struct hv_fixture *fixture = target_state->fixture;
 	u64 address, size;
 
 	wait_for_target(test, 0, &type, NULL);
 	fixture->primary.offermsg.offer.mmio_megabytes = 8;
 	fixture->device.mmio = &memory;
 	KUNIT_EXPECT_EQ(test,
-			vmb_hv_channel_operations.mmio_space(state->channels[0], &address,
+			vmb_hv_channel_operations.mmio_space(target_state->channels[0], &address,
 							     &size), -ENOENT);
 	fixture->device.mmio = NULL;
 }
@@ -515,18 +402,18 @@ static void test_locked_device_is_passed_by(struct kunit *test)
 {
 	struct offer *offer, *locked;
 
-	KUNIT_ASSERT_EQ(test, driver_register(&other_driver.driver), 0);
+	KUNIT_ASSERT_EQ(test, driver_register(&target_other_driver.driver), 0);
 	locked = offer_add(test, 0, &type);
-	expect_driver(test, locked, &other_driver.driver);
+	expect_driver(test, locked, &target_other_driver.driver);
 	device_lock(&locked->hv.device);
 	wait_for_target(test, 0, &type, NULL);
 	KUNIT_EXPECT_FALSE(test, find_peer(0));
-	state->refuse = true;
+	target_state->refuse = true;
 	offer = offer_add(test, 1, &type);
 	expect_has(test, 0, offer);
 	device_unlock(&locked->hv.device);
 	disable(0);
-	driver_unregister(&other_driver.driver);
+	driver_unregister(&target_other_driver.driver);
 }
 
 /* Sub-channels would be offered on a device that is not the client's. */
@@ -535,11 +422,11 @@ static void test_no_sub_channels(struct kunit *test)
 	u32 inbound = SZ_16K, outbound = SZ_16K;
 
 	wait_for_target(test, 0, &type, NULL);
-	state->channels[1]->primary = state->channels[0];
+	target_state->channels[1]->primary = target_state->channels[0];
 	KUNIT_EXPECT_EQ(test,
-			vmb_hv_channel_operations.prepare(state->channels[1], &inbound,
+			vmb_hv_channel_operations.prepare(target_state->channels[1], &inbound,
 							  &outbound, SZ_8K), -EOPNOTSUPP);
-	state->channels[1]->primary = NULL;
+	target_state->channels[1]->primary = NULL;
 }
 
 static struct kunit_case target_cases[] = {
@@ -555,6 +442,8 @@ static struct kunit_case target_cases[] = {
 	KUNIT_CASE(test_unbound_and_enabled_again),
 	KUNIT_CASE(test_other_drivers_come_first),
 	KUNIT_CASE(test_other_driver_lets_go),
+	KUNIT_CASE(test_other_driver_takes_it_over),
+	KUNIT_CASE(test_tries_again),
 	KUNIT_CASE(test_memory_is_the_devices),
 	KUNIT_CASE(test_locked_device_is_passed_by),
 	KUNIT_CASE(test_no_sub_channels),
