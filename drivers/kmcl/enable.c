@@ -107,7 +107,8 @@ int vmb_channel_enable(struct vmb_channel *channel)
 	bool resumes = channel->restore.state != VMB_RESTORE_NONE;
 	int ret;
 
-	if (!vmb_channel_is_configurable(channel) ||
+	/* Packets that a restore gives up end while it goes on. */
+	if (!vmb_channel_is_configurable(channel) || channel->restore.busy ||
 	    vmb_outbound_is_abandoned(channel))
 		return -EBUSY;
 	if (!channel->inbound.process_packet)

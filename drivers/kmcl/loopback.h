@@ -163,13 +163,11 @@ struct vmb_loopback_device {
  * @session: number of the save that it is of.
  * @noted: which packets the client has.
  * @at: where the rings stand.
- * @packet_count: inbound packets that the server could hold: so many may be in flight.
  */
 struct vmb_loopback_parked {
 	u64 session;
 	u64 noted;
 	struct vmb_ring_positions at;
-	u32 packet_count;
 };
 
 /**

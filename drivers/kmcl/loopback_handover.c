@@ -15,7 +15,6 @@ void vmb_loopback_park(struct vmb_loopback_offer *offer)
 	offer->is_parked = true;
 	offer->parked.session = server->save.session;
 	offer->parked.noted = server->save.noted;
-	offer->parked.packet_count = server->pool.count;
 	vmb_channel_ring_positions(server, &offer->parked.at);
 }
 
@@ -24,6 +23,7 @@ static int vmb_loopback_check_parked(const struct vmb_loopback_offer *offer,
 				     const struct vmb_channel *server)
 {
 	const struct vmb_restore *restore = &server->restore;
+	const struct vmb_loopback_client *client;
 
 	lockdep_assert_held(&vmb_loopback_lock);
 	if (!offer->is_parked || offer->channel ||
@@ -31,7 +31,10 @@ static int vmb_loopback_check_parked(const struct vmb_loopback_offer *offer,
 	    offer->parked.noted != restore->noted ||
 	    memcmp(&offer->parked.at, &restore->at, sizeof(restore->at)))
 		return -ESTALE;
-	return server->pool.count < offer->parked.packet_count ? -EINVAL : 0;
+	/* The client may have in flight what vmb_channel_limit_packets() has told it. */
+	client = container_of(offer->connection, struct vmb_loopback_client, connection);
+	return max(server->pool.count, 2u) - 1 <
+	       client->channel->outbound.transactions.limit ? -EINVAL : 0;
 }
 
 /*

@@ -53,7 +53,7 @@ static int vmb_loopback_server_prepare(struct vmb_channel *channel,
 				    vmb_channel_label(channel), type, instance);
 	if (offer == ERR_PTR(-EEXIST))
 		dev_err(channel->dev,
-			"%s: another server offers {%pUl} {%pUl} already\n",
+			"%s: another server offers {%pUl} {%pUl} already, or its client waits for the one with its state\n",
 			vmb_channel_label(channel), type, instance);
 	if (IS_ERR(offer))
 		return PTR_ERR(offer);

@@ -485,7 +485,7 @@ EXPORT_SYMBOL_GPL(vmb_channel_save_continue);
 void vmb_channel_save_end(struct vmb_channel *channel)
 {
 	struct vmb_save *save = &channel->save;
-	bool done;
+	bool begun, done;
 
 	might_sleep();
 	if (!save->image)
@@ -493,15 +493,14 @@ void vmb_channel_save_end(struct vmb_channel *channel)
 	done = save->position == save->size;
 	kvfree(save->image);
 	save->image = NULL;
-	/* Closed since: there is nothing to go on with. */
-	if (READ_ONCE(save->state) != VMB_SAVE_BEGUN || vmb_save_take_worker(channel))
+	if (vmb_save_take_worker(channel))
 		return;
-	if (save->state != VMB_SAVE_BEGUN) {
-		done = false;
-	} else if (!done) {
+	/* If it was closed since, there is nothing to go on with. */
+	begun = save->state == VMB_SAVE_BEGUN;
+	if (begun && !done) {
 		vmb_outbound_thaw(channel);
 		vmb_save_go_on_paused(channel);
 	}
-	vmb_save_give_worker_back(channel, done ? VMB_SAVE_DONE : VMB_SAVE_NONE);
+	vmb_save_give_worker_back(channel, begun && done ? VMB_SAVE_DONE : VMB_SAVE_NONE);
 }
 EXPORT_SYMBOL_GPL(vmb_channel_save_end);

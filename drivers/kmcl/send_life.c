@@ -80,8 +80,9 @@ static u32 vmb_send_end_sent(struct vmb_channel *channel, bool external,
 		if (packet->external.count && !external)
 			continue;
 		transactions->table[i].packet = NULL;
-		vmb_send_end(channel, packet, packet->external.count ?
-			     status : -ENODEV);
+		/* What is leaked is memory: of a packet that has none nothing is. */
+		vmb_send_end(channel, packet,
+			     status == -EIO && !packet->external.count ? -ENODEV : status);
 	}
 	return with_external;
 }
@@ -125,22 +126,13 @@ bool vmb_send_stop(struct vmb_channel *channel, bool all)
 void vmb_send_hand_over(struct vmb_channel *channel)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
-	struct vmb_transactions *transactions = &outbound->transactions;
 	unsigned long flags;
-	u32 i;
 
 	vmb_life_assert_worker(channel);
 	spin_lock_irqsave(&outbound->lock, flags);
 	vmb_send_end_unsent(channel, &outbound->held, -ECANCELED);
 	vmb_send_end_unsent(channel, &outbound->queue, -ECANCELED);
-	for (i = 0; i < transactions->count; i++) {
-		struct vmb_packet *packet = transactions->table[i].packet;
-
-		if (!packet)
-			continue;
-		transactions->table[i].packet = NULL;
-		vmb_send_end(channel, packet, -ECANCELED);
-	}
+	vmb_send_end_sent(channel, true, -ECANCELED);
 	vmb_outbound_unlock(channel, flags);
 }
 

@@ -184,8 +184,8 @@ void vmb_channel_save_end(struct vmb_channel *channel);
  * Chunks come in their order. The restore callback is called for each packet in a
  * chunk, once all of the chunk was checked. What it has restored waits for
  * vmb_channel_enable(), which is -EINVAL as long as chunks are missing, if settings were
- * changed since, or if the channel can hold fewer inbound packets than the old one,
- * and -ESTALE if the session is over or has gone on. Until enable has returned 0 the
+ * changed since, or if the channel can hold fewer inbound packets than its client may
+ * have in flight, and -ESTALE if the session is over or has gone on. Until enable has returned 0 the
  * packets end with -ENODEV when the channel is cleaned up, when a chunk is refused, or
  * when the first chunk of a state is given again; in all of these cases all of them.
  *
