@@ -10,19 +10,46 @@
 #
 # usage: build-host-device.sh
 #	 build-host-device.sh --host FILE OBJECT
+#	 build-host-device.sh --qemu ROOT
 #
+# With --qemu it is for the QEMU of another root file system, as chroot.sh makes it,
+# and built in there.
 # With --host it is a host's end of a user's instead: FILE, which uses
 # host-api/vmb_host.h and headers beside it, becomes OBJECT, which has the device
 # vmb-client-host and none of ours.
 set -eu
 # shellcheck source=scripts/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
+
+# build_inside ROOT: this script, in there; what it makes stays in that root's cache.
+build_inside() {
+	local root=$1 tree=/usr/local/src/vmbkmcl made
+
+	exec 8>"$root.lock"
+	flock -w 1800 8 || die "$root.lock is held by another" "wait for it to end"
+	rm -rf "${root:?}$tree"
+	mkdir -p "$root$tree"
+	tar -C "$VMB_TOP" -cf - scripts/guest scripts/lib drivers/clients |
+		tar -C "$root$tree" -xf -
+	made=$(env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C \
+		VMB_STARTED="$VMB_STARTED" chroot "$root" \
+		"$tree/scripts/guest/build-host-device.sh") ||
+		die "the host's ends of the channels cannot be built in $root" "see above"
+	echo "$root$made"
+}
+
 file=
 if [ "${1:-}" = --host ]; then
 	[ $# -eq 3 ] || die "usage: $0 --host FILE OBJECT" "$0 --help"
 	[ -e "$2" ] || die "there is no $2" "$0 --help"
 	file=$(realpath "$2")
 	object=$(realpath "$3")
+elif [ "${1:-}" = --qemu ]; then
+	[ $# -eq 2 ] || die "usage: $0 --qemu ROOT" "$0 --help"
+	[ -x "$2/usr/bin/qemu-system-x86_64" ] ||
+		die "there is no QEMU in $2" "scripts/lib/chroot.sh trixie qemu-system-x86"
+	build_inside "$2"
+	exit
 else
 	no_arguments "$@"
 fi
@@ -92,7 +119,9 @@ cut_structures() {
 	echo "};"
 }
 
-# gcc_for_qemu LOG ARGUMENT...: with QEMU's headers and flags.
+# gcc_for_qemu LOG ARGUMENT...: with QEMU's headers and flags, and without the C
+# library's checked functions, which newer QEMUs ask for: one of them is ours, see
+# host_offers.c, and would call itself.
 gcc_for_qemu() {
 	local log=$1 flags
 
@@ -101,7 +130,7 @@ gcc_for_qemu() {
 	flags=$(pkg-config --cflags glib-2.0 pixman-1)
 	# shellcheck disable=SC2086
 	(cd "$tree/src" && quietly "$log" 300 gcc -std=gnu11 -O2 -g -Wall -Werror \
-		-fPIC -fno-strict-aliasing -fwrapv \
+		-fPIC -fno-strict-aliasing -fwrapv -D_FORTIFY_SOURCE=0 \
 		-I "$tree/build" -I . -I include -include "$tree/build/config-host.h" \
 		$flags "$@")
 }

@@ -12,7 +12,8 @@
 #	--object FILE		the host's ends are this object's, as build-host-device.sh
 #				makes it of a user's file, and none of ours
 #	--qemu ROOT		the guest's QEMU is that of this root file system, as
-#				chroot.sh makes it, and has no host's ends of ours
+#				chroot.sh makes it; it has host's ends of ours only if
+#				--device says of what kind
 #	--option TEXT		more for the guest's QEMU; may be given again
 #	--host SCRIPT		runs beside it, for its monitor and a word with the
 #				guest: see the head of balloon-host.sh
@@ -74,8 +75,10 @@ ends=(-device "vmb-echo-host${device:+,$device}")
 if [ -n "$object" ]; then
 	# The verdict goes to the guest's second serial port.
 	ends=(-device vmb-client-host -chardev "null,id=verdict" -serial chardev:verdict)
-elif [ -n "$qemu" ]; then
+elif [ -n "$qemu" ] && [ -z "$device" ]; then
 	ends=()
+elif [ -n "$qemu" ]; then
+	object=$("$here/build-host-device.sh" --qemu "$qemu")
 else
 	object=$("$here/build-host-device.sh")
 fi
@@ -133,7 +136,7 @@ run_direct() {
 		"$host" "$work" >>"$logs/host.log" &
 	fi
 	if [ -n "$qemu" ]; then
-		"$qemu/lib64/ld-linux-x86-64.so.2" \
+		"$qemu/lib64/ld-linux-x86-64.so.2" ${object:+--preload "$object"} \
 			--library-path "$qemu/usr/lib/x86_64-linux-gnu" \
 			"$qemu/usr/bin/qemu-system-x86_64" -L "$qemu/usr/share/qemu" \
 			-L "$qemu/usr/share/seabios" "${options[@]}" \
