@@ -142,6 +142,18 @@ kunit: ## the KUnit suites on a kernel of their own
 kselftest: ## load, bind, traffic, unbind, unload in a guest
 	@$(RUN) scripts/kselftest.sh
 
+.PHONY: neighbours-check
+neighbours-check: ## our clients beside hv_balloon and hv_utils on one bus
+	@$(RUN) scripts/check-neighbours.sh
+
+.PHONY: tracing-check
+tracing-check: ## the documented commands for perf, trace-cmd, bpftrace
+	@$(RUN) scripts/check-tracing.sh
+
+.PHONY: picture
+picture: ## draw drivers/kmcl/life.svg from a trace of channels' lives
+	@$(RUN) scripts/check-tracing.sh --picture
+
 .PHONY: fuzz
 fuzz: ## wire and channels with ASan, UBSan and libFuzzer (FUZZ_SECONDS=60)
 	@$(RUN) scripts/fuzz.sh

@@ -4,7 +4,8 @@
 # Every kernel that we say we support: builds all modules without a warning
 # against each, with the compiler it was built with; boots the demo on the oldest,
 # on Debian 12's newer one, and on the newest; on the oldest and the newest our clients
-# of devices that every Hyper-V machine has, against others' peers; runs the loopback
+# of devices that every Hyper-V machine has, against others' peers, and all of them beside
+# the kernel's own drivers; runs what the documents say of perf and the like, the loopback
 # demo on arm64, with pages of 4 and of 16 KiB, and the KUnit suites there, with pages
 # of 4 and 64 KiB.
 #
@@ -38,7 +39,7 @@ kunits=(arm64 arm64-64k)
 
 all_cells() {
 	printf '%s\n' "${cells[@]}" "${boots[@]/#/boot-}" "${peers[@]/#/peers-}" \
-		"${loopbacks[@]/#/loopback-}" "${kunits[@]/#/kunit-}"
+		neighbours tracing "${loopbacks[@]/#/loopback-}" "${kunits[@]/#/kunit-}"
 }
 
 boot=yes
@@ -195,6 +196,17 @@ for version in "${peers[@]}"; do
 		env KERNEL="$version" "$VMB_TOP/scripts/demo-heartbeat.sh"
 	row "peers-$version" "Linux $version" - "heartbeats, checked by the host's end"
 done
+
+# part CELL SCRIPT WHAT WHY: a script that counts for itself.
+part() {
+	runs "$1" "$3" || return 0
+	check "matrix: $3" env VMB_BUILD="$VMB_BUILD/$1" "$VMB_TOP/scripts/$2"
+	row "$1" 6.12 - "$4"
+}
+part neighbours check-neighbours.sh "our clients beside hv_balloon and hv_utils" \
+	"QEMU 10, with its hv-balloon and host's ends of ours"
+part tracing check-tracing.sh "perf, trace-cmd and bpftrace, as documented" \
+	"both ends in one kernel"
 
 for version in "${loopbacks[@]}"; do
 	runs "loopback-$version" "both ends in one kernel" || continue

@@ -8,6 +8,7 @@
 #	--initrd FILE		its initramfs, as l2-initramfs.sh makes it
 #	--append PARAMETERS	more for the guest's kernel
 #	--cpus N		of the guest (2)
+#	--memory MIB		of the guest (512)
 #	--secure-boot FILE	with UEFI firmware that has Secure Boot on, and a copy of
 #				these variables of it (OVMF's)
 #	--deadline SECONDS	after which it is ended (120)
@@ -21,13 +22,14 @@ set -eu
 # shellcheck source=scripts/guest/watch.sh
 . "$VMB_TOP/scripts/guest/watch.sh"
 
-kernel='' initrd='' append='' cpus=2 variables='' deadline=120 logs=$VMB_BUILD/plain
+kernel='' initrd='' append='' cpus=2 memory=512 variables='' deadline=120 logs=$VMB_BUILD/plain
 while [ $# -gt 1 ]; do
 	case $1 in
 	--kernel) kernel=$2 ;;
 	--initrd) initrd=$2 ;;
 	--append) append=$2 ;;
 	--cpus) cpus=$2 ;;
+	--memory) memory=$2 ;;
 	--secure-boot) variables=$2 ;;
 	--deadline) deadline=$2 ;;
 	--logs) logs=$2 ;;
@@ -78,7 +80,7 @@ kvm_is_usable() {
 start_guest() {
 	echo "${1%%,*}" >"$logs/how"
 	: >"$logs/guest.log"
-	"$emulator" "${machine[@]}" -accel "$1" -smp "$cpus" -m 512 \
+	"$emulator" "${machine[@]}" -accel "$1" -smp "$cpus" -m "$memory" \
 		${firmware[@]+"${firmware[@]}"} -nodefaults -display none -no-reboot \
 		-serial "file:$logs/guest.log" \
 		-kernel "$kernel/vmlinuz" -initrd "$initrd" \
