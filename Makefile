@@ -175,7 +175,7 @@ secure-boot-check: ## signed and unsigned modules in a guest with Secure Boot
 	@$(RUN) scripts/check-secure-boot.sh
 
 .PHONY: deb-check
-deb-check: ## install, upgrade, remove, purge the packages in a clean Debian 12
+deb-check: ## install, upgrade, remove, purge the packages in a clean Debian 12, 13
 	@$(RUN) scripts/check-deb.sh
 
 .PHONY: static

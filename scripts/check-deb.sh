@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The Debian packages: lintian has nothing to say; installed, upgraded, removed and
-# purged in a clean Debian 12; beside and after "make install"; and what they bring
-# works: DKMS builds, the example builds, vmbkmcl doctor tells what is wrong.
+# purged in a clean Debian 12 and 13; beside and after "make install"; and what they
+# bring works: DKMS builds, the example builds, vmbkmcl doctor tells what is wrong.
 #
 # usage: check-deb.sh
 set -eu
@@ -15,8 +15,6 @@ set -eu
 . "$VMB_TOP/scripts/lib/checks.sh"
 export DEBFULLNAME="vmbkmcl developers" DEBEMAIL=vmbkmcl@packages.debian.org
 
-stage "a clean Debian 12 with the headers of its kernel"
-clean_base dkms make kmod openssl libelf-dev gcc-12 pahole xz-utils linux-headers-cloud-amd64
 need_packages lintian
 version=$("$VMB_TOP/scripts/dev-files.sh" version)
 next=$version+next
@@ -150,12 +148,20 @@ doctor_tells() {
 stage "packages"
 check "deb: both packages build, of two versions" build_both
 check "deb: lintian has nothing to say" lintian_is_silent
-check "deb: installs, and DKMS has built and signed" installs
-check "deb: the example builds, by DKMS and by the makefile" example_builds
-check "deb: upgrades" upgrades
-check "deb: make install and make dkms-remove are refused beside it" make_is_refused
-check "deb: removes and purges, and leaves nothing" removes_and_purges
-check "deb: is refused beside make install, and installs after make uninstall" \
-	beside_make_install
-check "deb: vmbkmcl doctor tells what is wrong, and what to do" doctor_tells
+# Debian 12 and 13, each with the compiler of its kernel.
+for suite in "bookworm gcc-12" "trixie gcc-14"; do
+	read -r suite compiler <<<"$suite"
+	stage "a clean $suite with the headers of its kernel"
+	clean_base "$suite" "$compiler"
+	stage "packages in $suite"
+	check "deb: $suite: installs, and DKMS has built and signed" installs
+	check "deb: $suite: the example builds, by DKMS and by the makefile" example_builds
+	check "deb: $suite: upgrades" upgrades
+	check "deb: $suite: make install and make dkms-remove are refused beside it" \
+		make_is_refused
+	check "deb: $suite: removes and purges, and leaves nothing" removes_and_purges
+	check "deb: $suite: is refused beside make install, and installs after make uninstall" \
+		beside_make_install
+	check "deb: $suite: vmbkmcl doctor tells what is wrong, and what to do" doctor_tells
+done
 checks_end

@@ -19,7 +19,7 @@ set -eu
 . "$VMB_TOP/scripts/lib/checks.sh"
 
 stage "a clean Debian 12 with the headers of its kernel"
-clean_base dkms make kmod openssl libelf-dev gcc-12 pahole xz-utils linux-headers-cloud-amd64
+clean_base bookworm gcc-12
 
 # Debian again, as it was before anything was installed, with this tree in it.
 fresh() {

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# A clean Debian 12 to try things in: a root file system in the cache, under an
+# A clean Debian to try things in: a root file system in the cache, under an
 # overlay that goes away with the script, in a mount namespace of its own. Nothing
 # of this machine is touched. To be sourced after lib.sh by a script that takes no
 # arguments; it starts that again inside of the namespace.
@@ -21,16 +21,36 @@ on_exit umount -R -l "$root"
 # Where its shell is.
 tree=/home/user/vmbkmcl
 
-# clean_base PACKAGE...: sets base, and release, the kernel whose headers it has.
+# clean_base SUITE PACKAGE...: sets base, and release, the kernel whose headers it has;
+# of the kernel itself that what depmod and modprobe look at.
 clean_base() {
-	base=$("$VMB_TOP/scripts/lib/chroot.sh" bookworm "$@")
-	clean_kernel=$("$VMB_TOP/scripts/guest/kernel.sh" 6.1)
-	release=$(basename "$(ls -d "$base"/lib/modules/*-cloud-amd64)")
+	local suite=$1
+
+	shift
+	base=$("$VMB_TOP/scripts/lib/chroot.sh" "$suite" dkms make kmod openssl libelf-dev \
+		pahole xz-utils linux-headers-cloud-amd64 "$@")
+	# The newest of them, which the last upgrade of the metapackage has brought.
+	release=$(basename -a "$base"/lib/modules/*-cloud-amd64 | sort -V | tail -n 1)
+	clean_kernel=$VMB_CACHE/kernel/clean-$release
+	[ ! -e "$clean_kernel/root" ] || return 0
+	rm -rf "$clean_kernel"
+	mkdir -p "$clean_kernel"
+	(
+		apt_suite "$suite"
+		cd "$clean_kernel"
+		quietly "$VMB_BUILD/kernel-fetch.log" 900 \
+			apt-get download "linux-image-$release"
+	) || die "could not fetch linux-image-$release" "see $VMB_BUILD/kernel-fetch.log"
+	dpkg -x "$clean_kernel"/linux-image-*.deb "$clean_kernel/new"
+	rm "$clean_kernel"/linux-image-*.deb
+	mv "$clean_kernel/new" "$clean_kernel/root"
 }
 
 # As it was before anything was installed. The kernel that "runs" there is the one
 # of its headers.
 fresh_root() {
+	local modules
+
 	umount -R -l "$root" 2>/dev/null || true
 	rm -rf "$scratch/upper" "$scratch/work"
 	mkdir -p "$root" "$scratch/upper" "$scratch/work"
@@ -40,10 +60,9 @@ fresh_root() {
 	printf '#!/bin/sh\n[ "$*" != -r ] || exec echo %s\nexec /bin/uname "$@"\n' "$release" \
 		>"$root/shims/uname"
 	chmod +x "$root/shims/uname"
-	cp "$clean_kernel/root/lib/modules"/*/modules.{order,builtin,builtin.modinfo} \
-		"$root/lib/modules/$release/"
-	cp -r "$clean_kernel/root/lib/modules"/*/kernel/drivers/hv \
-		"$root/lib/modules/$release/kernel/"
+	modules=$(find "$clean_kernel/root" -type d -path "*/modules/$release")
+	cp "$modules"/modules.{order,builtin,builtin.modinfo} "$root/lib/modules/$release/"
+	cp -r "$modules/kernel/drivers/hv" "$root/lib/modules/$release/kernel/"
 }
 
 # inside COMMAND...: a line for the shell in there; what it said is for says.
