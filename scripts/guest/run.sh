@@ -8,6 +8,7 @@
 #	--kernel DIRECTORY	the guest's kernel, as kernel.sh prints it
 #	--initrd FILE		its initramfs, as l2-initramfs.sh makes it
 #	--device PROPERTIES	of the echo client's host, such as inband=1000,modes=endless
+#				none: there is no such host
 #	--source PROPERTIES	of the source client's host; without it there is none
 #	--object FILE		the host's ends are this object's, as build-host-device.sh
 #				makes it of a user's file, and none of ours
@@ -22,6 +23,8 @@
 #				vmbus_close_channel; may be given again
 #	--timer KIND		synthetic, or local: the processor's own; the
 #				synthetic ones do not survive a hibernation here
+#	--clock KIND		real; or instructions: where it is emulated, each takes
+#				a nanosecond, whatever else this machine does
 #	--cpus N		of the guest (2)
 #	--memory MIB		of the guest (512)
 #	--boot SECONDS		after which one that has not booted is started anew
@@ -42,7 +45,7 @@ set -eu
 kernel='' initrd='' device='' source='' object='' qemu='' host='' append='' trace='' timer=,hv-stimer cpus=2 memory=512
 # Some 20 s on an idle machine.
 BOOT_SECONDS=100
-deadline=180 logs=$VMB_BUILD/guest more=()
+deadline=180 logs=$VMB_BUILD/guest more=() clock=()
 while [ $# -gt 1 ]; do
 	case $1 in
 	--kernel) kernel=$2 ;;
@@ -56,6 +59,7 @@ while [ $# -gt 1 ]; do
 	--append) append=$2 ;;
 	--trace) trace+=" $2" ;;
 	--timer) [ "$2" = synthetic ] || timer='' ;;
+	--clock) [ "$2" = real ] || clock=(-icount "shift=0,sleep=off") ;;
 	--cpus) cpus=$2 ;;
 	--memory) memory=$2 ;;
 	--boot) BOOT_SECONDS=$2 ;;
@@ -70,7 +74,8 @@ if [ $# -gt 0 ] || [ ! -e "$kernel/vmlinuz" ] || [ ! -e "$initrd" ]; then
 fi
 
 here=$VMB_TOP/scripts/guest
-ends=(-device "vmb-echo-host${device:+,$device}")
+ends=()
+[ "$device" = none ] || ends+=(-device "vmb-echo-host${device:+,$device}")
 [ -z "$source" ] || ends+=(-device "vmb-source-host,$source")
 if [ -n "$object" ]; then
 	# The verdict goes to the guest's second serial port.
@@ -166,7 +171,7 @@ run_nested() {
 	mkfifo "$work/keyboard"
 	# One processor: with two, QEMU resets the machine in some runs.
 	qemu-system-x86_64 -machine q35 -accel tcg -cpu EPYC,+svm,+npt -smp 1 -m 1536 \
-		-nodefaults -display none -no-reboot -qmp stdio \
+		-nodefaults -display none -no-reboot -qmp stdio ${clock[@]+"${clock[@]}"} \
 		-serial "file:$logs/l1.log" -serial "file:$logs/guest.log" \
 		-serial "file:$logs/host.log" \
 		-kernel "$middle/vmlinuz" -initrd "$work/initrd" \
