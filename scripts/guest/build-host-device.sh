@@ -172,7 +172,8 @@ if [ -n "$file" ]; then
 	echo "$object"
 	exit
 fi
-hash=$(cat "$here"/host_*.[ch] "$clients"/*/*_protocol.h "$0" | sha256sum | cut -c1-16)
+hash=$(cat "$here"/host_*.[ch] "$here"/*_protocol.h "$clients"/*/*_protocol.h "$0" |
+	sha256sum | cut -c1-16)
 object=$tree/vmb-host-$hash.so
 [ -e "$object" ] || compile "$object"
 echo "$object"
