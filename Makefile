@@ -112,6 +112,10 @@ new-client: ## write a client that works, to be changed (NAME=, GUID=, DIR=)
 bench: ## instructions and allocations per packet
 	@$(RUN) scripts/bench.sh $(if $(BENCH_PROFILE),--profile)
 
+.PHONY: bench-guest
+bench-guest: ## our clients against others in a Hyper-V guest
+	@$(RUN) scripts/bench-guest.sh
+
 # Tests
 
 .PHONY: check

@@ -2,14 +2,16 @@
 # SPDX-License-Identifier: GPL-2.0
 """Prints what a packet costs, by kunit/bench-baseline.json, as tables in Markdown.
 
-usage: bench-table.py
+usage: bench-table.py          instructions
+       bench-table.py --guest  our clients and others in a guest, by kunit/bench-guest.json
 """
 import json
 import os
 import sys
 
-BASELINE = os.path.join(os.path.dirname(os.path.abspath(__file__)),
-                        "../../kunit/bench-baseline.json")
+KUNIT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../kunit")
+BASELINE = os.path.join(KUNIT, "bench-baseline.json")
+GUEST = os.path.join(KUNIT, "bench-guest.json")
 # What a row of ours is compared with.
 RAW = {"ours-inline": "raw", "ours-deferred": "raw-retain", "ours-send": "raw-send",
        "ours-external": "raw-external"}
@@ -29,8 +31,47 @@ def cell(instructions, row, size):
     return f"{number:,.1f} ({number / instructions[RAW[row]][size]:.2f})"
 
 
+# Of the guest: what is measured, and the clients.
+PARTS = {"ping": "ping", "echo": "echo", "send": "send", "external": "external",
+         "beside_flood": "ping beside a flood"}
+CLIENTS = {"vmbkmcl": "vmbkmcl", "hv_driver": "by hand", "uio": "user space"}
+
+
+def guest_row(part, of, client):
+    """Of one client; ours with what it is to the one by hand."""
+    numbers = of["clients"][client]
+    cells = [f"{numbers['ops']:,.0f}", f"{numbers['p50_us']:,.1f}",
+             f"{numbers['p99_us']:,.1f}"]
+    if client == "vmbkmcl":
+        ratios = of["ops_ratio_vs_hv_driver"], of["p50_ratio"], of["p99_ratio"]
+        cells = [f"{cell} ({ratio:.2f})" for cell, ratio in zip(cells, ratios)]
+    cells += [f"{100 * numbers[f'signals_to_{peer}']:,.1f}" for peer in ("host", "guest")]
+    return [PARTS[part], CLIENTS[client]] + cells
+
+
+def guest_tables():
+    """One table a kernel."""
+    with open(GUEST, encoding="utf-8") as file:
+        results = json.load(file)
+    for result in results.values():
+        titles = (f"Linux {result['kernel']}", "client", "operations a second", "p50, µs",
+                  "p99, µs", "signals a hundred", "interrupts a hundred")
+        print("| " + " | ".join(titles) + " |")
+        print("|" + "---|" * len(titles))
+        for part in PARTS:
+            for client in CLIENTS:
+                if client in result[part]["clients"]:
+                    print("| " + " | ".join(guest_row(part, result[part], client)) + " |")
+        idle = result["idle"]
+        print(f"\nIdle for {idle['seconds']} s: {idle['signals_to_host']} signals, "
+              f"{idle['signals_to_guest']} interrupts, {idle['calls']} calls of ours.\n")
+
+
 def main():
     """One table a kind of packet."""
+    if sys.argv[1:] == ["--guest"]:
+        guest_tables()
+        return
     if len(sys.argv) > 1:
         known = sys.argv[1] in ("-h", "--help")
         print(__doc__.strip() if known else
