@@ -49,6 +49,7 @@ static void vmb_channel_release_work(struct work_struct *work)
 	vmb_pool_destroy(channel);
 	kvfree(channel->inbound.overlong);
 	vmb_packets_empty_free_list(channel);
+	kfree(channel->outbound.spare);
 	kvfree(channel->save.image);
 	vmb_transactions_destroy(&channel->outbound.transactions);
 	vmb_memory_destroy(&channel->memory);

@@ -17,6 +17,8 @@
 
 #include "ring.h"
 
+struct vmb_synchronous;
+
 /**
  * enum vmb_queue_kind - what waits in the outbound queue
  * @VMB_QUEUE_COMPLETION: the completion of an inbound packet.
@@ -199,7 +201,7 @@ struct vmb_routine_caller {
 
 /**
  * struct vmb_outbound - the way out, and the way back to the pool
- * @lock: protects everything below.
+ * @lock: protects everything below but @spare.
  * @writer: the ring.
  * @scratch: how the packet looks that is being sent. It is not on the stack, which the
  *	compiler would guard; sends hold the lock, so one is enough.
@@ -225,6 +227,8 @@ struct vmb_routine_caller {
  * @free: packet objects for what comes in, longest free first.
  * @free_list: packet objects for what goes out, from vmb_packet_allocate().
  * @allocated: of these, with the client or on their way.
+ * @spare: what the next synchronous request needs, or NULL: another has it, or there was
+ *	none yet; exchanged without @lock, freed with the channel.
  * @transactions: which packet waits for which completion.
  * @ended: packets whose routine is to be called.
  * @callers: contexts that are calling routines of packets in @ended.
@@ -255,6 +259,7 @@ struct vmb_outbound {
 	struct list_head free;
 	struct list_head free_list;
 	u32 allocated;
+	struct vmb_synchronous *spare;
 	struct vmb_transactions transactions;
 	struct list_head ended;
 	struct list_head callers;

@@ -4,7 +4,8 @@
  *
  * The caller may give up before the peer answers. What the answer needs then,
  * the transaction and the external pages, stays until it comes or the channel
- * goes. The caller and the completion routine each have a reference; the last frees it.
+ * goes. The caller and the completion routine each have a reference; with the last
+ * it is over, and the object is kept for the channel's next request.
  */
 #include <linux/completion.h>
 #include <linux/err.h>
@@ -20,14 +21,16 @@
 /**
  * struct vmb_synchronous - a request whose caller waits for it
  * @references: the waiter's and the completion routine's.
- * @packet: its packet, freed with it.
+ * @packet: its packet, freed when it is over.
  * @bounce: what the peer has instead of the caller's external data, or NULL;
- *	freed with it.
+ *	freed when it is over.
  * @done: the routine has run.
  * @status: what it was told.
  * @length: bytes of the answer.
- * @room: bytes of @answer.
- * @answer: the answer, as much of it as the caller has room for.
+ * @room: bytes of @answer, as many as the caller wants or more; immutable.
+ * @answer: the answer, as much of it as there is room for.
+ *
+ * One that nobody has is &vmb_outbound.spare.
  */
 struct vmb_synchronous {
 	struct kref references;
@@ -40,16 +43,50 @@ struct vmb_synchronous {
 	u8 answer[];
 };
 
+/*
+ * An object with so much room for the answer. Whoever comes while another has the
+ * channel's gets one that is new.
+ */
+static struct vmb_synchronous *vmb_synchronous_get(struct vmb_channel *channel,
+						   u32 room)
+{
+	struct vmb_synchronous *request = xchg(&channel->outbound.spare, NULL);
+
+	if (likely(request && request->room >= room))
+		return request;
+	kfree(request);
+	/*
+	 * A caller that wants an answer may sleep. But a disk that memory is to be
+	 * written to may be behind the channel.
+	 */
+	request = kmalloc(struct_size(request, answer, room),
+			  room ? GFP_NOIO : GFP_ATOMIC);
+	if (request)
+		request->room = room;
+	return request;
+}
+
+/* Keep it for the next, unless it has more room than an answer mostly needs. */
+static void vmb_synchronous_put(struct vmb_channel *channel,
+				struct vmb_synchronous *request)
+{
+	if (likely(request->room <= max_t(u32, channel->maximum_packet_size, PAGE_SIZE)))
+		request = xchg(&channel->outbound.spare, request);
+	kfree(request);
+}
+
 static void vmb_synchronous_release(struct kref *references)
 {
 	struct vmb_synchronous *request = container_of(references,
 						       struct vmb_synchronous,
 						       references);
+	struct vmb_packet *packet = request->packet;
 
-	vmb_packet_free(request->packet);
 	if (request->bounce)
 		vmb_bounce_free(request->bounce);
-	kfree(request);
+	vmb_synchronous_put(packet->channel, request);
+	/* Last: with no packet left the channel may go. */
+	vmb_packet_free(packet);
 }
 
 static void vmb_synchronous_routine(struct vmb_packet *packet,
@@ -75,22 +112,19 @@ bool vmb_packet_is_synchronous(const struct vmb_packet *packet)
 static struct vmb_synchronous *vmb_synchronous_make(struct vmb_channel *channel,
 						    u32 room)
 {
-	struct vmb_synchronous *request;
+	struct vmb_synchronous *request = vmb_synchronous_get(channel, room);
 
-	/*
-	 * A caller that wants an answer may sleep. But a disk that memory is to be
-	 * written to may be behind the channel.
-	 */
-	request = kzalloc(struct_size(request, answer, room),
-			  room ? GFP_NOIO : GFP_ATOMIC);
 	if (!request)
 		return NULL;
-	request->room = room;
 	request->packet = vmb_packet_allocate(channel);
 	if (!request->packet) {
-		kfree(request);
+		vmb_synchronous_put(channel, request);
 		return NULL;
 	}
+	request->bounce = NULL;
+	/* What there is to say of one that does not wait for its routine. */
+	request->status = 0;
+	request->length = 0;
 	kref_init(&request->references);
 	init_completion(&request->done);
 	vmb_packet_set_completion_routine(request->packet, request,
