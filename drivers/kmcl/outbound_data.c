@@ -272,6 +272,32 @@ struct vmb_outbound_cut {
 	u32 longest;
 };
 
+static __always_inline bool vmb_outbound_data_is_page(const struct bio_vec *vector)
+{
+	return vector->bv_len == PAGE_SIZE && !vector->bv_offset;
+}
+
+/*
+ * How many of these vectors are whole pages that follow one another and can be mapped
+ * as one, the first with the page in front of it.
+ */
+static inline u32 vmb_outbound_data_run(const struct vmb_packet *packet,
+					const struct bio_vec *first,
+					const struct bio_vec *stop)
+{
+	const struct bio_vec *vector = first;
+	struct page *page = first->bv_page;
+
+	if (!vmb_outbound_data_may_join(packet, page))
+		return 0;
+	do {
+		vector++;
+		page++;
+	} while (vector != stop && vector->bv_page == page &&
+		 vmb_outbound_data_is_page(vector) && !is_zone_device_page(page));
+	return vector - first;
+}
+
 /* Vectors of a whole page each, @count of them at most, as most requests have. */
 static __always_inline void vmb_outbound_data_cut_pages(struct vmb_outbound_cut *cut,
 							u32 count)
@@ -282,18 +308,22 @@ static __always_inline void vmb_outbound_data_cut_pages(struct vmb_outbound_cut 
 	struct scatterlist *entry = cut->entry;
 	struct page *next = NULL;
 
-	for (; vector != stop; vector++) {
+	while (vector != stop && vmb_outbound_data_is_page(vector)) {
 		struct page *page = vector->bv_page;
+		u32 run;
 
-		if (vector->bv_len != PAGE_SIZE || vector->bv_offset)
-			break;
-		if (page == next && vmb_outbound_data_may_join(cut->packet, page)) {
-			entry[-1].length += PAGE_SIZE;
-		} else {
-			vmb_outbound_data_set(entry, page, PAGE_SIZE, 0);
-			entry++;
+		if (page == next) {
+			run = vmb_outbound_data_run(cut->packet, vector, stop);
+			entry[-1].length += run << PAGE_SHIFT;
+			next = page + run;
+			vector += run;
+			if (run)
+				continue;
 		}
+		vmb_outbound_data_set(entry, page, PAGE_SIZE, 0);
+		entry++;
 		next = page + 1;
+		vector++;
 	}
 	cut->total = (u64)(vector - first) << PAGE_SHIFT;
 	cut->longest = PAGE_SIZE;
