@@ -171,6 +171,9 @@ static int bench_add_pages(struct bench *bench)
 		return -ENOMEM;
 	bench_choose_pages(bench, false);
 	device->dma_mask = &device->coherent_dma_mask;
+	device->dma_parms = &bench->dma_parms;
+	dma_set_max_seg_size(device, UINT_MAX);
+	dma_set_seg_boundary(device, ULONG_MAX);
 	ret = dma_set_mask_and_coherent(device, DMA_BIT_MASK(64));
 	if (!ret)
 		vmb_transport_device_set_dma_device(&bench->transport.device, device);

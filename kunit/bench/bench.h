@@ -8,6 +8,7 @@
 
 #include <kunit/test.h>
 #include <linux/bvec.h>
+#include <linux/device.h>
 #include <linux/sizes.h>
 
 #include "bench_raw.h"
@@ -54,6 +55,7 @@ struct bench_row {
  * @test: the case.
  * @raw: for the raw rows.
  * @transport: for ours.
+ * @dma_parms: of its device, as hv_driver.c sets them.
  * @channel: ours.
  * @writer: the peer's end of the inbound ring of the row that runs.
  * @reader: the peer's end of the outbound ring of the row that runs.
@@ -76,6 +78,7 @@ struct bench {
 	struct kunit *test;
 	struct bench_raw raw;
 	struct memory_transport transport;
+	struct device_dma_parameters dma_parms;
 	struct vmb_channel *channel;
 	struct vmb_ring_writer *writer;
 	struct vmb_ring_reader *reader;

@@ -10,7 +10,7 @@
  * with dma_map_sg() for the same device, write the same range list, and unmap.
  *
  * Of pages that are neighbours the block layer has made one entry; ours is given a
- * bio_vec for each, as who has a list of pages makes them.
+ * bio_vec for each, as who has a list of pages makes them, and makes one piece of them.
  */
 #include <linux/dma-mapping.h>
 #include <linux/hyperv.h>
