@@ -49,7 +49,8 @@ enum vmb_packet_state {
  * @wire: its descriptor, captured.
  * @since: when it was delivered; see latency.h.
  * @completion_length: bytes of @buffer that wait to go out as the completion.
- * @buffer: ranges and payload, copied once; then the completion's payload.
+ * @buffer: ranges and payload, copied once; then the completion's payload. With what
+ *	@client_context, @vectors and @owners point to it is one piece of memory.
  * @client_context: the client's scratch area, zeroed for each packet.
  * @ranges: its checked range list.
  * @external_known: external data was asked for; the answer is kept.

@@ -20,15 +20,14 @@
 #define VMB_POOL_COUNT_MINIMUM	32u
 
 /**
- * struct vmb_pool_layout - where the parts of a packet object lie
- * @buffer: offset of the packet's copy in bytes, as all of these.
- * @client_context: offset of the client's context.
+ * struct vmb_pool_layout - where the parts of a packet object's room lie
+ * @client_context: offset of the client's context in bytes, as all of these; in front
+ *	of it is the packet's copy.
  * @vectors: offset of the bio_vecs of external data.
  * @owners: offset of the GPADLs that these lie in.
- * @size: bytes of the whole object.
+ * @size: bytes of all of it.
  */
 struct vmb_pool_layout {
-	size_t buffer;
 	size_t client_context;
 	size_t vectors;
 	size_t owners;
@@ -39,11 +38,9 @@ static void vmb_pool_lay_out(const struct vmb_channel *channel,
 			     struct vmb_pool_layout *layout)
 {
 	size_t segments = vmb_ranges_maximum_segments(&channel->external);
-	size_t size = ALIGN(sizeof(struct vmb_packet_completion), VMB_WIRE_UNIT);
+	size_t size = vmb_ranges_maximum_length(&channel->external);
 
 	/* Every term was limited when it was set; the sum stays under 32 MiB. */
-	layout->buffer = size;
-	size += vmb_ranges_maximum_length(&channel->external);
 	size += ALIGN(vmb_channel_wire_packet_size(channel), VMB_WIRE_UNIT);
 	layout->client_context = size;
 	size += ALIGN(channel->client_context_size, VMB_WIRE_UNIT);
@@ -54,22 +51,36 @@ static void vmb_pool_lay_out(const struct vmb_channel *channel,
 	layout->size = size;
 }
 
+static void vmb_pool_free_packet(struct vmb_packet_completion *packet)
+{
+	if (packet)
+		kvfree(packet->buffer);
+	kfree(packet);
+}
+
+/*
+ * The object, and its room, which is not behind it: mostly that is a power of two, and
+ * so is what the slab allocator has.
+ */
 static struct vmb_packet_completion *
 vmb_pool_make_packet(struct vmb_channel *channel,
 		     const struct vmb_pool_layout *layout)
 {
-	struct vmb_packet_completion *packet;
+	struct vmb_packet_completion *packet = kzalloc(sizeof(*packet), GFP_KERNEL);
 
-	packet = kvzalloc(layout->size, GFP_KERNEL);
 	if (!packet)
 		return NULL;
+	packet->buffer = kvzalloc(layout->size, GFP_KERNEL);
+	if (!packet->buffer) {
+		kfree(packet);
+		return NULL;
+	}
 	packet->queue.kind = VMB_QUEUE_COMPLETION;
 	packet->channel = channel;
 	atomic_set(&packet->state, VMB_PACKET_FREE);
-	packet->buffer = (u8 *)packet + layout->buffer;
-	packet->client_context = (u8 *)packet + layout->client_context;
-	packet->vectors = (void *)((u8 *)packet + layout->vectors);
-	packet->owners = (void *)((u8 *)packet + layout->owners);
+	packet->client_context = (u8 *)packet->buffer + layout->client_context;
+	packet->vectors = (void *)((u8 *)packet->buffer + layout->vectors);
+	packet->owners = (void *)((u8 *)packet->buffer + layout->owners);
 	return packet;
 }
 
@@ -115,7 +126,8 @@ int vmb_pool_create(struct vmb_channel *channel, u32 ring_size)
 	u32 count, i;
 
 	vmb_pool_lay_out(channel, &layout);
-	count = vmb_pool_count(channel, layout.size, ring_size);
+	count = vmb_pool_count(channel, sizeof(struct vmb_packet_completion) + layout.size,
+			       ring_size);
 	pool->memory = kvcalloc(count, sizeof(*pool->memory), GFP_KERNEL);
 	if (!pool->memory)
 		return -ENOMEM;
@@ -150,8 +162,8 @@ void vmb_pool_destroy(struct vmb_channel *channel)
 	kvfree(channel->inbound.cache.packets);
 	channel->inbound.cache = (struct vmb_packet_cache) {};
 	for (i = 0; i < pool->count; i++)
-		kvfree(pool->memory[i]);
-	kvfree(pool->reserve);
+		vmb_pool_free_packet(pool->memory[i]);
+	vmb_pool_free_packet(pool->reserve);
 	pool->reserve = NULL;
 	kvfree(pool->memory);
 	pool->memory = NULL;

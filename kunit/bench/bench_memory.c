@@ -58,13 +58,13 @@ static size_t bench_memory_formula(const struct memory_transport *transport,
 {
 	const struct vmb_transactions *transactions = &channel->outbound.transactions;
 	u32 count = channel->pool.count;
-	size_t object = sizeof(struct vmb_packet_completion) +
-			channel->maximum_packet_size;
+	size_t object = bench_slab(sizeof(struct vmb_packet_completion)) +
+			bench_slab(channel->maximum_packet_size);
 
 	return transport->inbound_size + transport->outbound_size +
 	       bench_slab(sizeof(*channel)) +
 	       bench_slab(transactions->count * sizeof(*transactions->table)) +
-	       (count + 1) * bench_slab(object) +
+	       (count + 1) * object +
 	       bench_slab(count * sizeof(void *)) +
 	       bench_slab(roundup_pow_of_two(count) * sizeof(void *));
 }
