@@ -56,7 +56,7 @@ fi | sort -u | while read -r name; do [ ! -e "$name" ] || echo "$name"; done >"$
 grep -E '\.[ch]$' "$scratch/files" >"$scratch/c-files" || true
 # Not kernel code: the host's end of the channel and the profile are parts of QEMU, in
 # QEMU's types; the fuzzer is a program.
-grep -vE '^scripts/(guest|fuzz|bench)/' "$scratch/c-files" >"$scratch/kernel-files" || true
+grep -vE '^scripts/(guest|fuzz|bench|mutants)/' "$scratch/c-files" >"$scratch/kernel-files" || true
 
 wants() {
 	case $wanted in
