@@ -36,11 +36,10 @@ void vmb_inbound_pause(struct vmb_channel *channel)
 /*
  * The channel is closing, and has packets out whose memory the peer may write
  * to: hear of their completions, and drop everything else. Suspend was called,
- * so nothing is delivered.
+ * so nothing is delivered, and what was deferred is dropped already.
  */
 void vmb_inbound_start_discarding(struct vmb_channel *channel)
 {
-	vmb_inbound_drop_deferred(channel);
 	vmb_inbound_read(channel, VMB_DRAIN_DISCARDING);
 }
 
