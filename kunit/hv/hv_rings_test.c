@@ -93,15 +93,20 @@ static void test_kept(struct kunit *test)
 	struct hv_fixture *fixture = test->priv;
 	struct vmb_hv_channel first = channel_of(fixture), second = channel_of(fixture);
 	struct vmb_hv_rings *rings;
+	struct page *page;
 
 	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&first, TOO_LARGE, TOO_LARGE, SZ_8K), 0);
-	rings = first.rings;
+	page = first.rings->pages;
+	get_page(page);
 	vmb_hv_rings_put(&first);
+	KUNIT_EXPECT_EQ(test, page_count(page), 2);
 	/* What it needs has grown. */
 	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&second, SZ_64K, SZ_64K, SZ_8K), 0);
 	KUNIT_EXPECT_EQ(test, second.rings->inbound_size, SZ_64K);
 	/* For the sake of the new size the old one was given back. */
 	KUNIT_EXPECT_TRUE(test, list_empty(&fixture->device.kept));
+	KUNIT_EXPECT_EQ(test, page_count(page), 1);
+	put_page(page);
 	rings = second.rings;
 	vmb_hv_rings_put(&second);
 	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&first, SZ_64K, SZ_64K, SZ_8K), 0);

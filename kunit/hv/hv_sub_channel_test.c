@@ -139,6 +139,10 @@ static void test_offer_is_kept(struct kunit *test)
 }
 
 /* hv_vmbus is held until the open was tried, and takes back nothing meanwhile. */
+static void host_is_heard(void *context)
+{
+}
+
 static void test_call_lasts_until_the_open(struct kunit *test)
 {
 	struct hv_fixture *fixture = test->priv;
@@ -155,8 +159,10 @@ static void test_call_lasts_until_the_open(struct kunit *test)
 	vmb_hv_sub_end_open(hv, true);
 	call_expect_return(test, &call);
 
-	/* Alone it only quiesces. */
+	/* Alone it only quiesces: of what the host says nothing gets to us any more. */
+	fixture->offered[0].channel.onchannel_callback = host_is_heard;
 	KUNIT_EXPECT_EQ(test, vmb_hv_sub_close(hv), -EBUSY);
+	KUNIT_EXPECT_NULL(test, fixture->offered[0].channel.onchannel_callback);
 	/* hv_vmbus would free them. */
 	fixture->offered[0].channel.ringbuffer_page = hv->rings->pages;
 	vmb_hv_sub_begin_close_all(&fixture->device);

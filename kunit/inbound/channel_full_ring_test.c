@@ -431,6 +431,27 @@ static void second_life_does_not_send_the_first_ones(struct kunit *test)
 	peer_expect_completion(fixture, 5, 0);
 }
 
+/* Nor does it have fewer packets: what was dropped is as free as what was sent. */
+static void second_life_has_the_packets_of_the_first(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	u32 i;
+
+	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_inbound_packet_count(fixture->channel, 3), 0);
+	hold(fixture, 3);
+	fill(fixture);
+	expect_complete(fixture, 2, LARGE);
+	KUNIT_ASSERT_EQ(test, vmb_transport_device_pm_close(&fixture->transport.device), 0);
+	KUNIT_EXPECT_EQ(test, fixture->channel->counters.completions_dropped, 2);
+	vmb_transport_device_pm_resume(&fixture->transport.device);
+	channel_settle(fixture);
+	vmb_watchdog_stop(fixture->channel);
+	KUNIT_ASSERT_EQ(test, fixture->transport.opens, 2);
+	for (i = 0; i < 3; i++)
+		peer_send_inband(fixture, i, 8);
+	KUNIT_EXPECT_EQ(test, fixture->packet_count, 3);
+}
+
 /* Rings of few pages, a peer that always lags: every byte, in order. */
 static const u32 page_counts[] = { 2, 3, 4, 5, 7, 9 };
 
@@ -510,6 +531,7 @@ static struct kunit_case channel_full_ring_cases[] = {
 	KUNIT_CASE(queue_of_a_peer_that_is_gone_is_dropped),
 	KUNIT_CASE_SLOW(queue_of_a_peer_that_sleeps_is_dropped),
 	KUNIT_CASE(second_life_does_not_send_the_first_ones),
+	KUNIT_CASE_SLOW(second_life_has_the_packets_of_the_first),
 	KUNIT_CASE_PARAM(small_rings, page_count_gen_params),
 	{}
 };

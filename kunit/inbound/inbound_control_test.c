@@ -116,6 +116,21 @@ static void quota_is_unblocked_by_a_completion(struct kunit *test)
 	channel_expect_order(fixture, (const u64[]) { 1, 2, 3, 4, 5 }, 5);
 }
 
+/* The rings are somebody else's: there is nothing to be looked for in them. */
+static void quota_is_unblocked_after_the_close(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	channel_enable(fixture);
+	KUNIT_ASSERT_EQ(test, vmb_channel_set_transaction_quota(fixture->channel, 1), 0);
+	control_send(fixture, 1, 2);
+	KUNIT_EXPECT_EQ(test, fixture->packet_count, 1);
+	KUNIT_ASSERT_EQ(test, vmb_transport_device_pm_close(&fixture->transport.device), 0);
+	KUNIT_EXPECT_EQ(test, fixture->transport.closes, 1);
+	channel_complete(fixture, 0, NULL, 0);
+	KUNIT_EXPECT_FALSE(test, fixture->transport.touched_after_close);
+}
+
 static void quota_below_what_is_held(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
@@ -413,6 +428,7 @@ static void share_of_softirq_time(struct kunit *test)
 
 static struct kunit_case inbound_control_cases[] = {
 	KUNIT_CASE(quota_is_unblocked_by_a_completion),
+	KUNIT_CASE_SLOW(quota_is_unblocked_after_the_close),
 	KUNIT_CASE(quota_below_what_is_held),
 	KUNIT_CASE(quota_of_one_and_answers_at_once),
 	KUNIT_CASE(blocked_is_no_stall),

@@ -104,6 +104,29 @@ static void direct_several_ranges(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, shared->vectors[1].bv_offset, 0);
 }
 
+/*
+ * As long as a list can be: three ranges of two bytes and one of all others, each from
+ * a page's last byte on. The payload is behind it, where peer_send_list() looks.
+ */
+static void direct_longest_list(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct external_memory *shared = shared_of(fixture);
+	struct range_list list;
+	u32 i, j;
+
+	share_memory(fixture, 0);
+	range_list_begin(&list, 4, 0);
+	for (i = 0; i < 4; i++) {
+		range_list_range(&list, i < 3 ? 2 : 8 * 4096 - 6, 4095);
+		for (j = 0; j < (i < 3 ? 2 : 9); j++)
+			range_list_pfn(&list, peer_pfn(shared->memory));
+	}
+	KUNIT_ASSERT_EQ(test, list.count * 8, fixture->channel->inbound.reader.maximum_ranges);
+	get_all(fixture, peer_send_list(fixture, 9, &list));
+	KUNIT_EXPECT_EQ(test, shared->vector_count, 3 * 2 + 9);
+}
+
 static void direct_in_memory_of_the_page_allocator(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
@@ -372,6 +395,7 @@ static struct kunit_case external_data_cases[] = {
 	KUNIT_CASE(direct_pages_in_the_lists_order),
 	KUNIT_CASE(direct_behind_the_last_page),
 	KUNIT_CASE(direct_several_ranges),
+	KUNIT_CASE(direct_longest_list),
 	KUNIT_CASE(direct_in_memory_of_the_page_allocator),
 	KUNIT_CASE(direct_page_that_is_not_shared),
 	KUNIT_CASE(direct_page_number_out_of_this_world),

@@ -369,6 +369,7 @@ static void isolated(struct kunit *test)
 static void isolated_and_ours(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
+	struct page *page;
 
 	fixture->transport.device.isolated = true;
 	channel_enable(fixture);
@@ -377,7 +378,12 @@ static void isolated_and_ours(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, is_vmalloc_addr(peer_got.buffer));
 	KUNIT_EXPECT_TRUE(test, virt_addr_valid(peer_got.buffer));
 	KUNIT_EXPECT_NULL(test, memchr_inv(peer_got.buffer, 0x5a, 3 * PAGE_SIZE));
+	page = virt_to_page(peer_got.buffer);
+	get_page(page);
 	KUNIT_EXPECT_EQ(test, unshare(fixture), 0);
+	/* It is freed: only the test has it. */
+	KUNIT_EXPECT_EQ(test, page_count(page), 1);
+	put_page(page);
 	/* More than there is in one block. */
 	KUNIT_EXPECT_EQ(test, share_ours(fixture, SZ_16M / PAGE_SIZE), -ENOMEM);
 }

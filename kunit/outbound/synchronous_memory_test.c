@@ -340,6 +340,15 @@ static void over_the_limits(struct kunit *test)
 	expect_nothing_left(fixture);
 }
 
+static void at_the_limit(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_maximum_external_data(fixture->channel,
+									 LENGTH, 1), 0);
+	answered_in_time(test);
+}
+
 /* Vectors of no length are no pages, wherever they say that they lie. */
 static void empty_vectors_take_no_room(struct kunit *test)
 {
@@ -504,6 +513,7 @@ static struct kunit_case synchronous_memory_cases[] = {
 	KUNIT_CASE(from_post_started),
 	KUNIT_CASE(leaked),
 	KUNIT_CASE(over_the_limits),
+	KUNIT_CASE(at_the_limit),
 	KUNIT_CASE(empty_vectors_take_no_room),
 	KUNIT_CASE(memory_is_not_waited_for_with_io),
 	KUNIT_CASE(the_ring_is_a_drains),
