@@ -13,7 +13,8 @@ What is left is booted, with the KUnit suites that come by its place: killed if 
 fails, and fails again, or the kernel crashes, hangs, or warns where it did not.
 
 What survives is listed in kunit/mutants-known.txt, with the reason why no test can see
-it, or is printed: a test is missing. So is what no suite comes by.
+it, or is printed: a test is missing. So is what no case comes by: what runs when the
+kernel boots, and what only a real hv_vmbus calls, is the guests' (kselftest.sh).
 
 usage: mutants.py [--sample N] [--seed S] [--stage user|kunit] [FILE...]
        mutants.py [--list | --results | --table] [FILE...]
@@ -47,7 +48,8 @@ import user             # noqa: E402
 BUILD = pathlib.Path(os.environ.get("VMB_BUILD", TOP / "build"))
 KNOWN = TOP / "kunit/mutants-known.txt"
 RESULTS = BUILD / "mutants.tsv"
-COLUMNS = ("file", "mutants", "tried", "user space", "KUnit", "explained", "survived")
+COLUMNS = ("file", "mutants", "tried", "user space", "KUnit", "explained", "survived",
+           "unreached")
 
 
 def known(library):
@@ -170,7 +172,7 @@ def print_table(library, results):
             if result in ("user", "kunit"):
                 row["user space" if result == "user" else "KUnit"] += 1
             else:
-                row["explained" if mutant.key in reasons else "survived"] += 1
+                row["explained" if mutant.key in reasons else result] += 1
         print("\t".join([name, *(str(n) for n in row.values())]))
 
 

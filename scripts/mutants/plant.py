@@ -29,7 +29,9 @@ RETURNS = (
 )
 STEPS = (("step", r" \+= ", " = "), ("step", r" -= ", " = "), ("step", r" \|= ", " = "),
          ("step", r" &= ~", " |= "))
-NARROW = r"\b\w*(?:length|size|bytes|room|count|offset|end)\w*(?:\[\w+\])?$"
+NARROW = r"\b(?:\w*(?:length|size|bytes|room|count|offset)\w*|end)(?:\[\w+\])?$"
+# What 16 bits hold in any case.
+SMALL = re.compile(r"(\d+|true|false|sizeof\(.*\))$")
 # No code; declarations that are macros; barriers, which the litmus tests are for.
 LEFT_ALONE = re.compile(
     r"^(lockdep_|might_sleep|trace_|WARN_|dev_|pr_|BUILD_BUG|static_assert|KUNIT_|return;|goto )"
@@ -234,9 +236,10 @@ def changes(kind, text, before):
     if kind == "statement":
         found += one("removed", ";")
         match = re.match(r"^([^=(]*[^=!<>+|&^ -]) = (.*);$", text)
-        if match and re.search(NARROW, match.group(1)):
+        if match and re.search(NARROW, match.group(1)) and not SMALL.match(match.group(2)):
             found += one("narrow", f"{match.group(1)} = (u16)({match.group(2)});")
-    if kind == "declaration" and re.search(NARROW, before) and "*" not in before:
+    if kind == "declaration" and re.search(NARROW, before) and "*" not in before and \
+            not SMALL.match(text):
         found += one("narrow", f"(u16)({text})")
     return found
 

@@ -26,7 +26,8 @@ class Suites:
         self.numbers = {}       # suite.case -> its number
         self.seconds = {}       # the same -> seconds, without a mutant
         self.reached = {}       # the same -> places it comes by
-        self.noise = {}         # suite -> what it warns of on purpose
+        # What is warned of on purpose; some of it only once, whichever suite is first.
+        self.noise = set()
         self.stillborn = set()
         self.kernel = None
 
@@ -66,11 +67,11 @@ class Suites:
             self.record()
             kept = {"numbers": self.numbers, "seconds": self.seconds,
                     "reached": {k: sorted(v) for k, v in self.reached.items()},
-                    "noise": {k: sorted(v) for k, v in self.noise.items()}}
+                    "noise": sorted(self.noise)}
             baseline.write_text(json.dumps(kept))
         self.numbers, self.seconds = kept["numbers"], kept["seconds"]
         self.reached = {k: set(v) for k, v in kept["reached"].items()}
-        self.noise = {k: set(v) for k, v in kept["noise"].items()}
+        self.noise = set(kept["noise"])
 
     def hook(self):
         """Has Kbuild take the header before all else, and what reads the options."""
@@ -160,7 +161,7 @@ class Suites:
                 self.seconds[name] = time.time() - state["began"]
                 state["began"] = time.time()
             elif warned := warning(line):
-                self.noise.setdefault(str(state["suite"]), set()).add(warned)
+                self.noise.add(warned)
         verdict = self.boot("vmb_record=1", RECORD_LIMIT, look)
         if verdict != "end" or not self.seconds:
             sys.exit(f"mutants.py: error: the suites do not end without a mutant: {verdict}")
@@ -212,7 +213,7 @@ class Suites:
             elif CRASH.search(line):
                 return f"{case()} crashes"
             elif warned := warning(line):
-                if warned not in self.noise.get(str(state["suite"]), ()):
+                if warned not in self.noise:
                     return f"{case()} warns of {warned}"
             return None
         limit = BOOT_LIMIT + PATIENCE * sum(self.seconds[n] for n in chosen)
