@@ -419,6 +419,22 @@ static void test_loser_leaves_the_mode_alone(struct kunit *test)
 	vmb_channel_cleanup(other);
 }
 
+/* It has nothing of the host's before that is offered, and not its primary's. */
+static void test_ready_before_the_offer(struct kunit *test)
+{
+	struct hv_fixture *fixture = test->priv;
+	const struct vmb_channel_transport_operations *operations = &vmb_hv_channel_operations;
+	u32 inbound = SZ_16K, outbound = SZ_16K;
+	struct vmb_hv_channel *hv;
+
+	KUNIT_ASSERT_EQ(test, operations->prepare(fixture->sub_channel, &inbound, &outbound,
+						  SZ_8K), 0);
+	hv = vmb_channel_transport_private(fixture->sub_channel);
+	KUNIT_EXPECT_NULL(test, hv->channel);
+	operations->unprepare(fixture->sub_channel);
+	KUNIT_EXPECT_TRUE(test, list_empty(&fixture->device.offers));
+}
+
 static struct kunit_case hv_sub_channel_cases[] = {
 	KUNIT_CASE(test_offer_is_kept),
 	KUNIT_CASE(test_call_lasts_until_the_open),
@@ -432,6 +448,7 @@ static struct kunit_case hv_sub_channel_cases[] = {
 	KUNIT_CASE(test_call_comes_too_late),
 	KUNIT_CASE(test_primary_closes_before_the_open),
 	KUNIT_CASE(test_loser_leaves_the_mode_alone),
+	KUNIT_CASE(test_ready_before_the_offer),
 	{}
 };
 

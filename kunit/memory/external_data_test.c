@@ -7,6 +7,7 @@
 #include <linux/delay.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
+#include <linux/sizes.h>
 #include <linux/uio.h>
 #include <linux/vmalloc.h>
 
@@ -258,6 +259,16 @@ static void transfer_far_beyond_the_set(struct kunit *test)
 	expect_external_refused(fixture, -ERANGE, VMB_REFUSAL_TRANSFER_RANGE_BEYOND_SET);
 }
 
+/* In 16 bits it would be the set's beginning. */
+static void transfer_64_kib_beyond(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	share_set(fixture);
+	peer_send_transfer(fixture, EXTERNAL_SET, SZ_64K, 8);
+	expect_external_refused(fixture, -ERANGE, VMB_REFUSAL_TRANSFER_RANGE_BEYOND_SET);
+}
+
 static void transfer_of_an_unknown_set(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
@@ -405,6 +416,7 @@ static struct kunit_case external_data_cases[] = {
 	KUNIT_CASE(transfer_to_the_last_byte),
 	KUNIT_CASE(transfer_beyond_the_set),
 	KUNIT_CASE(transfer_far_beyond_the_set),
+	KUNIT_CASE(transfer_64_kib_beyond),
 	KUNIT_CASE(transfer_of_an_unknown_set),
 	KUNIT_CASE(read_only_memory),
 	KUNIT_CASE(read_only_by_wish),

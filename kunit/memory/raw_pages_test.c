@@ -4,9 +4,13 @@
  * the look at them and the reference to them, and memory may be taken away.
  */
 #include <kunit/test.h>
+#include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/memory.h>
 #include <linux/mm.h>
+#include <linux/rcupdate.h>
 #include <linux/set_memory.h>
+#include <linux/workqueue.h>
 #include <asm/tlbflush.h>
 
 #include "../../drivers/kmcl/compat.h"
@@ -113,6 +117,45 @@ static void taken_away(struct kunit *test)
 	__free_page(neighbour);
 }
 
+/* Somebody who looked at the range before it was marked, and has no reference yet. */
+struct slow_reader {
+	struct work_struct work;
+	struct completion looks;
+	bool done;
+};
+
+static void look_slowly(struct work_struct *work)
+{
+	struct slow_reader *reader = container_of(work, struct slow_reader, work);
+
+	rcu_read_lock();
+	complete(&reader->looks);
+	mdelay(50);
+	WRITE_ONCE(reader->done, true);
+	rcu_read_unlock();
+}
+
+static void leaving_memory_waits_for_readers(struct kunit *test)
+{
+	struct page *page = make_page(test);
+	struct memory_notify notify = {
+		.start_pfn = page_to_pfn(page),
+		.nr_pages = 1,
+	};
+	struct slow_reader reader = { };
+
+	INIT_WORK_ONSTACK(&reader.work, look_slowly);
+	init_completion(&reader.looks);
+	queue_work(system_unbound_wq, &reader.work);
+	wait_for_completion(&reader.looks);
+	vmb_raw_pages_notify(NULL, MEM_GOING_OFFLINE, &notify);
+	KUNIT_EXPECT_TRUE(test, READ_ONCE(reader.done));
+	vmb_raw_pages_notify(NULL, MEM_CANCEL_OFFLINE, &notify);
+	flush_work(&reader.work);
+	destroy_work_on_stack(&reader.work);
+	__free_page(page);
+}
+
 static void no_memory_at_all(struct kunit *test)
 {
 	KUNIT_EXPECT_PTR_EQ(test, vmb_raw_page_get(U64_MAX), NULL);
@@ -131,6 +174,7 @@ static struct kunit_case raw_pages_cases[] = {
 	KUNIT_CASE(out_of_the_direct_map),
 #endif
 	KUNIT_CASE(taken_away),
+	KUNIT_CASE(leaving_memory_waits_for_readers),
 	KUNIT_CASE(no_memory_at_all),
 	{}
 };
