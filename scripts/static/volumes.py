@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Prints a table of kunit/ as Markdown: the volumes that were run, or the mutants.
+
+usage: volumes.py volumes|mutants
+
+  volumes   kunit/volumes.tsv, as it is
+  mutants   kunit/mutants.tsv, which scripts/mutants.py --table prints: a row for
+            each floor of drivers/kmcl, and one for all
+"""
+import pathlib
+import re
+import sys
+
+TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+
+
+def rows(name):
+    lines = (TOP / "kunit" / name).read_text().splitlines()
+    return [line.split("\t") for line in lines if line and not line.startswith("#")]
+
+
+def floors():
+    """File to the number and name of its floor, headers included, from Kbuild."""
+    found = {}
+    floor = None
+    for line in (TOP / "Kbuild").read_text().splitlines():
+        if match := re.match(r"# floor (\d \w+): (.*)", line):
+            floor = match.group(1)
+            found.update(dict.fromkeys(match.group(2).split(), floor))
+        elif match := re.match(r"vmbkmcl(?:_hv)?-y \+?:?= drivers/kmcl/(\w+)\.o", line):
+            found[match.group(1) + ".c"] = floor
+    return found
+
+
+def mutants():
+    head, *body = rows("mutants.tsv")
+    of = floors()
+    sums = {}
+    for name, *numbers in body:
+        row = sums.setdefault(of[name], [0] * len(numbers))
+        sums[of[name]] = [a + int(b) for a, b in zip(row, numbers)]
+    sums = dict(sorted(sums.items()))
+    sums["all"] = [sum(column) for column in zip(*sums.values())]
+    return [["floor", *head[1:]], *([name, *(f"{n:,}" for n in row)]
+                                    for name, row in sums.items())]
+
+
+def main(arguments):
+    if arguments and arguments[0] in ("-h", "--help"):
+        print(__doc__)
+        return 0
+    if arguments not in (["volumes"], ["mutants"]):
+        sys.exit("volumes.py: error: say volumes or mutants, try --help")
+    table = mutants() if arguments == ["mutants"] else rows("volumes.tsv")
+    for i, row in enumerate(table):
+        print(f"| {' | '.join(row)} |")
+        if not i:
+            print("|" + "---|" * len(row))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
