@@ -40,6 +40,7 @@ void vmb_inbound_pause(struct vmb_channel *channel)
  */
 void vmb_inbound_start_discarding(struct vmb_channel *channel)
 {
+	WARN_ON_ONCE(channel->inbound.deferred);
 	vmb_inbound_read(channel, VMB_DRAIN_DISCARDING);
 }
 

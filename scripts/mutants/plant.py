@@ -31,7 +31,7 @@ STEPS = (("step", r" \+= ", " = "), ("step", r" -= ", " = "), ("step", r" \|= ",
          ("step", r" &= ~", " |= "))
 NARROW = r"\b(?:\w*(?:length|size|bytes|room|count|offset)\w*|end)(?:\[\w+\])?$"
 # What 16 bits hold in any case.
-SMALL = re.compile(r"(\d+|true|false|sizeof\(.*\))$")
+SMALL = re.compile(r"(\d+|true|false|sizeof\([^()]*\))$")
 # No code; declarations that are macros; barriers, which the litmus tests are for.
 LEFT_ALONE = re.compile(
     r"^(lockdep_|might_sleep|trace_|WARN_|dev_|pr_|BUILD_BUG|static_assert|KUNIT_|return;|goto )"
