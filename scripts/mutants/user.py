@@ -120,7 +120,11 @@ class Programs:
             self.stillborn |= bad
             self.library.write(self.tree, self.stillborn)
         self.library.write_stillborn(list_of_bad, self.stillborn)
-        self.headers = [*self.tree.rglob("*.h")]
+        # planted_user.c has room for so many.
+        places = self.folder / "places"
+        if not places.exists() or places.read_text() != str(self.library.places):
+            places.write_text(str(self.library.places))
+        self.headers = [places, *self.tree.rglob("*.h")]
 
     def bad(self, said):
         """The mutants that the compiler complains about."""
