@@ -8,6 +8,7 @@
 #include <linux/mm.h>
 #include <linux/uio.h>
 
+#include "../../drivers/kmcl/outbound.h"
 #include "../fixtures/send_fixture.h"
 
 /* Neighbours in RAM that the vectors lie in. */
@@ -343,6 +344,31 @@ static void on_the_wire(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, page_count(base), 1);
 }
 
+/* Whoever gives up a packet says so, perhaps not as the first: one reference it is. */
+static void pinned_once(struct kunit *test)
+{
+	static const struct expected_range ranges[] = { { 100, 0, 1, { 0 } } };
+	struct channel_fixture *fixture = test->priv;
+	struct page *base = send_pages(fixture, ORDER);
+	struct vmb_packet *packet = send_make(fixture, 0);
+	struct bio_vec vector;
+	u8 payload[16];
+
+	bvec_set_page(&vector, base, 100, 0);
+	ring_image_fill(payload, 0, sizeof(payload));
+	channel_enable(fixture);
+	KUNIT_ASSERT_EQ(test, vmb_packet_send_with_external_mdl(packet, payload, sizeof(payload),
+								&vector, 1, 0, 0, WAIT), 0);
+	vmb_outbound_data_pin(packet);
+	KUNIT_EXPECT_EQ(test, page_count(base), 2);
+	vmb_outbound_data_pin(packet);
+	KUNIT_EXPECT_EQ(test, page_count(base), 2);
+	peer_answer(fixture, expect_list(fixture, base, ranges, 1, sizeof(payload)), 8);
+	send_expect_answered(fixture, 0, 0, 8);
+	expect_released(fixture);
+	KUNIT_EXPECT_EQ(test, page_count(base), 1);
+}
+
 static void plain_send(struct kunit *test)
 {
 	static const struct expected_range ranges[] = { { 60, 20, 1, { 2 } }, { 9, 4, 1, { 1 } } };
@@ -454,6 +480,7 @@ static void page_frames(struct kunit *test)
 
 static struct kunit_case send_external_cases[] = {
 	KUNIT_CASE_PARAM(on_the_wire, shape_gen_params),
+	KUNIT_CASE(pinned_once),
 	KUNIT_CASE(plain_send),
 	KUNIT_CASE(iterator),
 	KUNIT_CASE(page_frames),
