@@ -184,6 +184,22 @@ static void nothing_runs_while_nothing_waits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, watched(fixture), VMB_WATCH_NOTHING);
 }
 
+/* Whoever empties it tells the peer of that before the lock is free. */
+static void expect_queue_empties(struct channel_fixture *fixture)
+{
+	struct vmb_outbound *outbound = &fixture->channel->outbound;
+	unsigned long end = jiffies + CHANNEL_FIXTURE_PATIENCE;
+	bool empty;
+
+	do {
+		usleep_range(100, 200);
+		spin_lock_irq(&outbound->lock);
+		empty = list_empty(&outbound->queue);
+		spin_unlock_irq(&outbound->lock);
+	} while (!empty && time_before(jiffies, end));
+	KUNIT_EXPECT_TRUE(fixture->test, empty);
+}
+
 /* What waits is looked after at once, and so often that 20 ms are enough. */
 static void timer_finds_room_without_a_signal(struct kunit *test)
 {
@@ -201,8 +217,7 @@ static void timer_finds_room_without_a_signal(struct kunit *test)
 				    ktime_get()), VMB_WATCH_PERIOD_MS);
 	peer_expect_completion(fixture, 0, LARGE);
 	peer_release(fixture);
-	while (!vmb_outbound_queue_is_empty(channel) && time_before(jiffies, end))
-		usleep_range(100, 200);
+	expect_queue_empties(fixture);
 	peer_expect_completion(fixture, 1, LARGE);
 	KUNIT_EXPECT_EQ(test, READ_ONCE(channel->counters.stalls), 1);
 	/* And then it ends. */
@@ -252,8 +267,7 @@ static void paused_channel_is_looked_after(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vmb_channel_pause(channel), 0);
 	peer_expect_completion(fixture, 0, LARGE);
 	peer_release(fixture);
-	while (!vmb_outbound_queue_is_empty(channel) && time_before(jiffies, end))
-		usleep_range(100, 200);
+	expect_queue_empties(fixture);
 	peer_expect_completion(fixture, 1, LARGE);
 	while (watched(fixture) != VMB_WATCH_NOTHING && time_before(jiffies, end))
 		usleep_range(100, 200);
@@ -355,8 +369,6 @@ static void starved_ring_that_was_empty(struct kunit *test)
 static void close_finds_room_without_a_signal(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
-	struct vmb_channel *channel = fixture->channel;
-	unsigned long end = jiffies + CHANNEL_FIXTURE_PATIENCE;
 
 	fill(fixture);
 	peer_send_inband(fixture, 2, 8);
@@ -365,8 +377,7 @@ static void close_finds_room_without_a_signal(struct kunit *test)
 							  CHANNEL_FIXTURE_PATIENCE), 0);
 	peer_expect_completion(fixture, 0, LARGE);
 	peer_release(fixture);
-	while (!vmb_outbound_queue_is_empty(channel) && time_before(jiffies, end))
-		usleep_range(100, 200);
+	expect_queue_empties(fixture);
 	peer_expect_completion(fixture, 1, LARGE);
 	KUNIT_EXPECT_FALSE(test, completion_done(&fixture->helped));
 	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 2, NULL, 0), 0);
