@@ -136,6 +136,7 @@ vmb_channel_make(struct vmb_transport_device *device, bool is_server,
 	channel->operations = operations;
 	channel->is_server = is_server;
 	channel->local = device->local;
+	vmb_channel_forget_peer_memory(channel);
 	guid_copy(&channel->interface_type, &device->device.interface_type);
 	guid_copy(&channel->interface_instance, &device->device.interface_instance);
 	channel->maximum_packet_size = VMB_DEFAULT_MAXIMUM_PACKET_SIZE;

@@ -154,6 +154,8 @@ struct vmb_watchdog {
  * @sub_channel_index: which sub-channel, from 1; written under the device's lock,
  *	immutable while enabled.
  * @local: as the device has it, for packets may outlive that; immutable.
+ * @peer_memory: settled by the transport, and then for as long as the channel is
+ *	enabled: what was mapped is right for whoever gets it.
  * @interface_type: type GUID of the device, or of the offer: a server's own, or
  *	the one that a client on loopback is bound to.
  * @interface_instance: instance GUID of the device, or of the offer.
@@ -213,6 +215,7 @@ struct vmb_channel {
 	struct vmb_channel *primary;
 	u16 sub_channel_index;
 	bool local;
+	enum vmb_peer_memory peer_memory;
 	guid_t interface_type;
 	guid_t interface_instance;
 
@@ -275,6 +278,21 @@ static inline enum vmb_flow_state vmb_life_flow(const struct vmb_channel *channe
 {
 	/* Pairs with the release in vmb_flow_step(). */
 	return smp_load_acquire(&channel->life.flow);
+}
+
+/* Before the transport has seen the offer. */
+static inline void vmb_channel_forget_peer_memory(struct vmb_channel *channel)
+{
+	WRITE_ONCE(channel->peer_memory, channel->device->isolated ?
+		   VMB_PEER_MEMORY_UNKNOWN : VMB_PEER_MEMORY_PLAIN);
+}
+
+/* Is what the peer gets decrypted for it? */
+static inline bool vmb_channel_decrypts(const struct vmb_channel *channel)
+{
+	enum vmb_peer_memory memory = READ_ONCE(channel->peer_memory);
+
+	return memory == VMB_PEER_MEMORY_DECRYPTED || memory == VMB_PEER_MEMORY_UNKNOWN;
 }
 
 /* Are packets messages of a pipe, each with a header of its own? */

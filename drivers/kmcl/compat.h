@@ -32,6 +32,29 @@
  */
 typedef typeof(((struct hv_driver *)0)->remove((struct hv_device *)0))
 	vmb_hv_remove_result;
+
+/*
+ * A channel of the paravisor's, with rings that stay encrypted, or GPADLs and external
+ * data that do: from 6.19 on (6802d8af47d1), or wherever that was backported to. Kernels
+ * without it are offered none.
+ */
+static inline bool vmb_hv_ring_is_confidential(const struct vmbus_channel *channel)
+{
+#ifdef VMBUS_CHANNEL_CONFIDENTIAL_RING_BUFFER
+	return channel->co_ring_buffer;
+#else
+	return false;
+#endif
+}
+
+static inline bool vmb_hv_external_is_confidential(const struct vmbus_channel *channel)
+{
+#ifdef VMBUS_CHANNEL_CONFIDENTIAL_RING_BUFFER
+	return channel->co_external_memory;
+#else
+	return false;
+#endif
+}
 #endif
 
 /* The first type where the condition holds, else the second. */

@@ -58,6 +58,7 @@ static int vmb_life_prepare(struct vmb_channel *channel)
 	if (ret)
 		return ret;
 	wanted = inbound + outbound;
+	vmb_channel_forget_peer_memory(channel);
 	ret = channel->operations->prepare(channel, &inbound, &outbound, minimum);
 	if (ret)
 		vmb_pool_destroy(channel);

@@ -190,6 +190,9 @@ static int vmb_gpadl_share(struct vmb_channel *channel, struct vmb_gpadl *gpadl)
 	lockdep_assert_held(&memory->mutex);
 	if (!memory->accepting)
 		return -ENODEV;
+	/* Of what has a mapping of its own the direct map is not decrypted with it. */
+	if (vmb_channel_decrypts(channel) && is_vmalloc_addr(gpadl->buffer))
+		return -EOPNOTSUPP;
 	ret = vmb_gpadl_insert_frames(memory, gpadl);
 	if (!ret) {
 		ret = channel->operations->create_gpadl(channel, gpadl->buffer,

@@ -11,7 +11,8 @@
  * how it is mapped. The kernel does that for the direct map alone: a page list
  * has mappings that we do not know of, and vmalloc memory is not to be given to
  * set_memory_decrypted() (arm64 and TDX). So there only memory of the page
- * allocator, or of kmalloc, is shared.
+ * allocator, or of kmalloc, is shared; but with a peer that is inside of the VM, too,
+ * for which nothing is decrypted, any memory is.
  */
 #include <linux/gfp.h>
 #include <linux/kmemleak.h>
@@ -125,8 +126,6 @@ int vmb_channel_create_gpadl_from_buffer(struct vmb_channel *channel, u32 flags,
 	if (IS_ERR(gpadl))
 		return PTR_ERR(gpadl);
 	ret = vmb_gpadl_add_buffer(gpadl, buffer);
-	if (!ret && channel->device->isolated && is_vmalloc_addr(buffer))
-		ret = -EOPNOTSUPP;
 	if (ret) {
 		vmb_gpadl_free(gpadl, false);
 		return ret;
@@ -140,19 +139,12 @@ static int vmb_gpadl_create_from_pages(struct vmb_channel *channel,
 				       struct vmb_gpadl *gpadl,
 				       u32 *gpadl_handle)
 {
-	int ret = -EOPNOTSUPP;
-
-	if (channel->device->isolated)
-		goto free_gpadl;
-	ret = -ENOMEM;
 	gpadl->buffer = vmap(gpadl->pages, gpadl->page_count, VM_MAP, PAGE_KERNEL);
-	if (!gpadl->buffer)
-		goto free_gpadl;
+	if (!gpadl->buffer) {
+		vmb_gpadl_free(gpadl, false);
+		return -ENOMEM;
+	}
 	return vmb_gpadl_create(channel, gpadl, gpadl_handle);
-
-free_gpadl:
-	vmb_gpadl_free(gpadl, false);
-	return ret;
 }
 
 static u64 vmb_mdl_length(const struct bio_vec *vectors, u32 vector_count)
@@ -286,7 +278,7 @@ static void *vmb_gpadl_allocate_memory(const struct vmb_channel *channel, u32 by
 {
 	const gfp_t flags = GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN;
 
-	if (channel->device->isolated)
+	if (vmb_channel_decrypts(channel))
 		return alloc_pages_exact(byte_count, flags);
 	return __vmalloc(byte_count, flags);
 }

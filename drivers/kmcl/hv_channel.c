@@ -45,6 +45,9 @@ static int vmb_hv_prepare(struct vmb_channel *channel, u32 *inbound_size,
 			goto put_rings;
 	} else if (!primary) {
 		hv->channel = hv->device->hv->channel;
+		ret = vmb_hv_settle_memory(channel, vmb_hv_confidential_of(hv->channel));
+		if (ret)
+			goto put_rings;
 	}
 	vmb_channel_set_transport_private(channel, hv);
 	if (primary)
@@ -140,16 +143,18 @@ static int vmb_hv_close(struct vmb_channel *channel)
 /* Lend hv_vmbus the rings, and have the host open the channel. */
 static int vmb_hv_connect(struct vmb_hv_channel *hv, struct vmb_channel *channel)
 {
-	const struct vmb_hv_rings *rings;
+	struct vmb_hv_confidential confidential = vmb_hv_confidential_of(hv->channel);
+	struct vmb_hv_rings *rings;
 	int ret;
 
+	ret = vmb_hv_settle_memory(channel, confidential);
+	if (ret)
+		return ret;
 	ret = vmb_hv_rings_renew(hv);
 	if (ret)
 		return ret;
 	rings = hv->rings;
-	/* They may have been open before. */
-	memset(page_address(rings->pages), 0, PAGE_SIZE);
-	memset(page_address(rings->pages) + rings->outbound_size, 0, PAGE_SIZE);
+	vmb_hv_rings_lend(rings, confidential.ring);
 	hv->channel->ringbuffer_page = rings->pages;
 	hv->channel->ringbuffer_send_offset = rings->outbound_size >> PAGE_SHIFT;
 	hv->channel->ringbuffer_pagecount =

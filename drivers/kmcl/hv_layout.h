@@ -24,6 +24,8 @@
  *    the one taken and the other disabled it can be taken back;
  *  - a sub-channel has a primary_channel, an index in its offer, and a kobj whose
  *    references keep it; it is freed when rescind is set and nobody has one;
+ *  - co_ring_buffer and co_external_memory, where they are, are as the offer says, and
+ *    say what vmbus_connect_ring() and vmbus_establish_gpadl() do not decrypt;
  *  - rescind_event is waited for, at the primary's close, of each sub-channel that
  *    was rescinded and not removed at once.
  */
@@ -57,6 +59,10 @@ VMB_HV_FIELD_IS(vmbus_channel, rescind_event, struct completion);
 VMB_HV_FIELD_IS(vmbus_channel, primary_channel, struct vmbus_channel *);
 VMB_HV_FIELD_IS(vmbus_channel, offermsg.offer.sub_channel_index, u16);
 VMB_HV_FIELD_IS(vmbus_channel, kobj, struct kobject);
+#ifdef VMBUS_CHANNEL_CONFIDENTIAL_RING_BUFFER
+VMB_HV_FIELD_IS(vmbus_channel, co_ring_buffer, bool);
+VMB_HV_FIELD_IS(vmbus_channel, co_external_memory, bool);
+#endif
 
 #define VMB_HV_CONTROL_IS(ours, theirs)					\
 	static_assert(offsetof(struct vmb_wire_ring_control, ours) ==	\

@@ -157,6 +157,24 @@ int vmb_hv_rings_renew(struct vmb_hv_channel *hv)
 	return 0;
 }
 
+/*
+ * They are about to be hv_vmbus's, which decrypts them if the channel is not
+ * @confidential: how much of what is in them the host would see is not said anywhere.
+ * They may have been open before: control pages begin empty in any case.
+ */
+void vmb_hv_rings_lend(struct vmb_hv_rings *rings, bool confidential)
+{
+	u8 *memory = page_address(rings->pages);
+
+	if (rings->secret && !confidential) {
+		memset(memory, 0, rings->outbound_size + rings->inbound_size);
+	} else {
+		memset(memory, 0, PAGE_SIZE);
+		memset(memory + rings->outbound_size, 0, PAGE_SIZE);
+	}
+	rings->secret = confidential;
+}
+
 /* The channel is disabled: keep its rings, unless the host may have them. */
 void vmb_hv_rings_put(struct vmb_hv_channel *hv)
 {

@@ -16,6 +16,18 @@
 #include "transport.h"
 
 /**
+ * struct vmb_hv_confidential - what of a channel's memory the host cannot read
+ * @ring: the rings: hv_vmbus does not decrypt them.
+ * @external: GPADLs and external data: neither does it decrypt those.
+ *
+ * Of a channel that the paravisor of an isolated VM offers; each offer says it anew.
+ */
+struct vmb_hv_confidential {
+	bool ring;
+	bool external;
+};
+
+/**
  * struct vmb_hv_rings - memory of both rings of a channel
  * @node: in &vmb_hv_device.kept, while no channel has it.
  * @pages: the outbound ring, then the inbound one, physically contiguous since
@@ -25,6 +37,7 @@
  * @outbound_size: bytes of the outbound ring, with control page.
  * @inbound_wanted: bytes that were asked for: memory may have allowed fewer.
  * @outbound_wanted: bytes that were asked for of the outbound ring.
+ * @secret: they have been a confidential channel's, and nobody has erased them.
  *
  * Allocated when a channel is enabled; freed with the device, or never if the
  * host may still reach it.
@@ -37,6 +50,7 @@ struct vmb_hv_rings {
 	u32 outbound_size;
 	u32 inbound_wanted;
 	u32 outbound_wanted;
+	bool secret;
 };
 
 /**
@@ -119,6 +133,9 @@ struct vmb_hv_target;
 extern const struct vmb_channel_transport_operations vmb_hv_channel_operations;
 
 /* hv_vmbus.c */
+struct vmb_hv_confidential vmb_hv_confidential_of(const struct vmbus_channel *channel);
+int vmb_hv_settle_memory(struct vmb_channel *channel,
+			 struct vmb_hv_confidential confidential);
 void vmb_hv_silence(struct vmbus_channel *channel);
 bool vmb_hv_gpadl_is_alive(const struct vmbus_channel *channel,
 			   const struct vmbus_gpadl *gpadl);
@@ -132,6 +149,7 @@ void vmb_hv_mmio_free(struct vmb_hv_device *device);
 int vmb_hv_rings_get(struct vmb_hv_channel *hv, u32 inbound_size,
 		     u32 outbound_size, u32 minimum_size);
 int vmb_hv_rings_renew(struct vmb_hv_channel *hv);
+void vmb_hv_rings_lend(struct vmb_hv_rings *rings, bool confidential);
 void vmb_hv_rings_put(struct vmb_hv_channel *hv);
 void vmb_hv_rings_free_kept(struct vmb_hv_device *device);
 

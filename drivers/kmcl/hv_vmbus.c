@@ -3,7 +3,29 @@
  * What is asked of a struct vmbus_channel, and done to it, where hv_vmbus has no
  * function for it.
  */
+#include "compat.h"
 #include "hv_transport.h"
+
+struct vmb_hv_confidential vmb_hv_confidential_of(const struct vmbus_channel *channel)
+{
+	return (struct vmb_hv_confidential) {
+		.ring = vmb_hv_ring_is_confidential(channel),
+		.external = vmb_hv_external_is_confidential(channel),
+	};
+}
+
+/*
+ * The channel's offer is known, and so is what it says of memory. 0; -EPERM: that is not
+ * what an earlier one has said, or the host could write the ring, and have the
+ * paravisor reach what it cannot reach itself.
+ */
+int vmb_hv_settle_memory(struct vmb_channel *channel,
+			 struct vmb_hv_confidential confidential)
+{
+	if (confidential.external && !confidential.ring)
+		return -EPERM;
+	return vmb_channel_settle_peer_memory(channel, confidential.external);
+}
 
 /*
  * Our callback is called no more. What vmbus_disconnect_ring() would do, which
@@ -23,7 +45,8 @@ void vmb_hv_silence(struct vmbus_channel *channel)
 /*
  * May the host still reach the memory of a GPADL that hv_vmbus says is torn
  * down? It says so also when it could not post the message; but only the host's
- * answer clears the handle. A rescinded offer gets no answer and needs none.
+ * answer clears the handle. A rescinded offer gets no answer and needs none. What a
+ * confidential channel has shared was never decrypted: there the handle alone tells.
  */
 bool vmb_hv_gpadl_is_alive(const struct vmbus_channel *channel,
 			   const struct vmbus_gpadl *gpadl)

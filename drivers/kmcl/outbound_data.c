@@ -2,7 +2,7 @@
 /*
  * External data of outbound packets: from the client's memory to the range list
  * of a GPA-direct packet, through the DMA API where the transport has a device,
- * so that it bounces where it must.
+ * so that it bounces where it must; but never for a peer that reaches encrypted memory.
  *
  * Hyper-V counts pages of 4 KiB, whatever the size of the kernel's. A piece that
  * ends and begins at the seam of two such pages continues a range.
@@ -12,7 +12,26 @@
 
 #include "outbound.h"
 
-/* The direction that the flags say. 0 or -EINVAL. */
+/* Whose DMA API maps it; NULL: the peer takes addresses as they are. */
+static inline struct device *vmb_outbound_data_device(const struct vmb_packet *packet)
+{
+	const struct vmb_channel *channel = packet->channel;
+
+	/* It would bounce, into memory that the host reads. */
+	return unlikely(channel->peer_memory == VMB_PEER_MEMORY_ENCRYPTED) ?
+	       NULL : channel->device->dma_device;
+}
+
+/* Bytes that one mapping can have. */
+static inline u32 vmb_outbound_data_most(const struct vmb_packet *packet)
+{
+	const struct vmb_channel *channel = packet->channel;
+
+	return unlikely(channel->peer_memory == VMB_PEER_MEMORY_ENCRYPTED) ?
+	       U32_MAX : channel->device->dma_most;
+}
+
+/* May it be mapped, and for which direction? 0, -EINVAL or -EAGAIN. */
 static int vmb_outbound_data_begin(struct vmb_packet *packet, u32 flags)
 {
 	const u32 in = VMB_CHANNEL_FORMAT_FLAG_DATA_IN_ONLY;
@@ -27,6 +46,9 @@ static int vmb_outbound_data_begin(struct vmb_packet *packet, u32 flags)
 		external->direction = DMA_BIDIRECTIONAL;
 	else
 		return -EINVAL;
+	if (unlikely(READ_ONCE(packet->channel->peer_memory) == VMB_PEER_MEMORY_UNKNOWN))
+		return -EAGAIN;
+	/* From here on it is settled, until the channel is disabled. */
 	return 0;
 }
 
@@ -127,7 +149,7 @@ static __always_inline int vmb_outbound_data_describe(struct vmb_packet *packet,
 static __always_inline int vmb_outbound_data_map_entry(struct vmb_packet *packet)
 {
 	struct vmb_packet_external *external = &packet->external;
-	struct device *device = packet->channel->device->dma_device;
+	struct device *device = vmb_outbound_data_device(packet);
 	struct scatterlist *entry = external->table;
 
 	sg_mark_end(entry);
@@ -150,7 +172,7 @@ static __always_inline int vmb_outbound_data_map_entry(struct vmb_packet *packet
 static __always_inline int vmb_outbound_data_map(struct vmb_packet *packet)
 {
 	struct vmb_packet_external *external = &packet->external;
-	struct device *device = packet->channel->device->dma_device;
+	struct device *device = vmb_outbound_data_device(packet);
 	u32 count;
 
 	if (external->count == 1)
@@ -218,7 +240,7 @@ static noinline int vmb_outbound_data_split(struct vmb_packet_external *external
 /* No entry is longer than @longest, and none may be than the device can take. */
 static inline int vmb_outbound_data_bound(struct vmb_packet *packet, u32 longest)
 {
-	u32 most = packet->channel->device->dma_most;
+	u32 most = vmb_outbound_data_most(packet);
 
 	/* With what of a page is in front of it. */
 	if (likely(most == U32_MAX || (u64)longest + PAGE_SIZE <= most))
@@ -481,13 +503,13 @@ static inline bool vmb_outbound_data_is_entry(const struct vmb_packet *packet,
 	return packet->external.capacity &&
 	       vector->bv_len && vector->bv_len <= channel->external.bytes &&
 	       vector->bv_offset < PAGE_SIZE &&
-	       (u64)vector->bv_len + PAGE_SIZE <= channel->device->dma_most;
+	       (u64)vector->bv_len + PAGE_SIZE <= vmb_outbound_data_most(packet);
 }
 
 /*
  * Describe memory for a packet that is about to be sent. 0; -EINVAL: the list is
  * empty or shorter than that; -EMSGSIZE: over the channel's limits; -ENOMEM: it
- * cannot be mapped. Any context but hard interrupt.
+ * cannot be mapped; -EAGAIN: nor can it be told how. Any context but hard interrupt.
  */
 int vmb_outbound_data_from_vectors(struct vmb_packet *packet,
 				   const struct bio_vec *vectors, u32 vector_count,

@@ -28,6 +28,22 @@ enum vmb_gpadl_origin {
 };
 
 /**
+ * enum vmb_peer_memory - how the peer reaches what is not in the rings
+ * @VMB_PEER_MEMORY_PLAIN: as it is: the VM is not isolated.
+ * @VMB_PEER_MEMORY_ENCRYPTED: as it is: the peer is inside of the isolated VM, and the
+ *	host would see what is decrypted.
+ * @VMB_PEER_MEMORY_DECRYPTED: the peer is outside of the isolated VM: a GPADL is
+ *	decrypted, and external data bounces.
+ * @VMB_PEER_MEMORY_UNKNOWN: the VM is isolated, and the peer's offer was not seen yet.
+ */
+enum vmb_peer_memory {
+	VMB_PEER_MEMORY_PLAIN,
+	VMB_PEER_MEMORY_ENCRYPTED,
+	VMB_PEER_MEMORY_DECRYPTED,
+	VMB_PEER_MEMORY_UNKNOWN,
+};
+
+/**
  * enum vmb_gpadl_state - what the peer knows of a GPADL
  * @VMB_GPADL_SHARING: it is being told; nothing is found in it yet.
  * @VMB_GPADL_SHARED: it has it.

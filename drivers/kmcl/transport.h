@@ -26,8 +26,9 @@
  *	vmb_channel_peer_arrived(). Undone by unprepare. NULL: a peer is always
  *	there. Process context.
  * @open: open the channel, and call vmb_channel_attach_rings() before the peer
- *	can be heard. -EAGAIN: the peer went again, find_peer is to be called
- *	anew. Process context; may wait for the peer.
+ *	can be heard; in an isolated VM vmb_channel_settle_peer_memory(), too.
+ *	-EAGAIN: the peer went again, find_peer is to be called anew. Process
+ *	context; may wait for the peer.
  * @opened: what the client's opened callback said, 0 or an errno (then close
  *	follows). NULL: the peer does not want to know. Process context.
  * @close: close it; when it returns, vmb_channel_interrupt() neither runs nor
@@ -82,7 +83,8 @@ struct vmb_channel_transport_operations {
  * @device: the client's half.
  * @operations: of the channels on it.
  * @isolated: the peer is the adversary (a confidential VM): raw guest memory is
- *	never touched.
+ *	never touched. What its channels share is as
+ *	vmb_channel_settle_peer_memory() says.
  * @local: the peer is a channel of this kernel: page frames that its packets
  *	name are memory that it keeps until they are completed.
  * @dma_device: external data of outbound packets is mapped for it; NULL: the
@@ -178,6 +180,7 @@ void vmb_channel_set_interface(struct vmb_channel *channel,
 			       const guid_t *interface_instance);
 void vmb_channel_set_transport_private(struct vmb_channel *channel, void *private);
 void *vmb_channel_transport_private(const struct vmb_channel *channel);
+int vmb_channel_settle_peer_memory(struct vmb_channel *channel, bool encrypted);
 int vmb_channel_attach_rings(struct vmb_channel *channel,
 			     const struct vmb_ring *inbound,
 			     const struct vmb_ring *outbound);

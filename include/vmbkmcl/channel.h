@@ -72,7 +72,8 @@ void vmb_channel_cleanup(struct vmb_channel *channel);
  * not open; -EEXIST: another channel of the device, or another sub-channel of the same
  * index, is enabled, or another server offers the same; -ESTALE: the session of what
  * was restored is over, or has gone on; -EOPNOTSUPP: a server channel without
- * VMB_SERVER_CHANNEL_INIT_FLAG_LOOPBACK_OFFER; -ENOMEM.
+ * VMB_SERVER_CHANNEL_INIT_FLAG_LOOPBACK_OFFER; -EPERM: an offer which says that the host
+ * may see the rings, but not what packets in them point to; -ENOMEM.
  *
  * VmbChannelEnable.
  */

@@ -33,15 +33,16 @@
  *
  * In an isolated VM the memory is decrypted for it, and its contents are lost:
  * whoever needs them there copies them in when this has returned, and before it
- * tells the peer of them.
+ * tells the peer of them. Not so with a confidential channel whose peer is inside of the
+ * VM, too, and reaches encrypted memory.
  *
  * Context: process context; waits for the peer. Not from the packet callbacks.
  * Return: 0; -EINVAL: flags, a server channel, a buffer that does not begin with a
  * page or is not whole pages, or memory of another kind; -E2BIG: more than the
- * protocol can say; -EOPNOTSUPP: vmalloc memory in an isolated VM; -EEXIST: a page
- * is shared by this channel already; -ENODEV: not open; -ENOMEM; -EIO: refused, and
- * the peer may write to the memory all the same, so it must never be freed; or what
- * else the transport said.
+ * protocol can say; -EOPNOTSUPP: vmalloc memory that would have to be decrypted;
+ * -EEXIST: a page is shared by this channel already; -ENODEV: not open; -ENOMEM; -EIO:
+ * refused, and the peer may write to the memory all the same, so it must never be
+ * freed; or what else the transport said.
  *
  * VmbChannelCreateGpadlFromBuffer.
  */
@@ -67,9 +68,9 @@ int vmb_channel_create_gpadl_from_buffer(struct vmb_channel *channel, u32 flags,
  *
  * Context: process context; waits for the peer. Not from the packet callbacks.
  * Return: 0; -EINVAL: flags, a server channel, bytes that are not in the chain,
- * parts of pages, or memory of another kind; -EOPNOTSUPP: in an isolated VM,
- * since the pages have mappings that we do not know of and that would not be
- * changed when the memory is decrypted; -E2BIG, -EEXIST, -ENODEV, -ENOMEM, -EIO:
+ * parts of pages, or memory of another kind; -EOPNOTSUPP: the memory would have to be
+ * decrypted, since the pages have mappings that we do not know of and that would not be
+ * changed with it; -E2BIG, -EEXIST, -ENODEV, -ENOMEM, -EIO:
  * as for vmb_channel_create_gpadl_from_buffer().
  *
  * VmbChannelCreateGpadlFromMdl.
@@ -112,9 +113,9 @@ int vmb_channel_create_gpadl_from_pfn_list(struct vmb_channel *channel, u32 flag
  *
  * The memory belongs to the GPADL: vmb_channel_delete_gpadl() frees it, unless the
  * peer may still write to it. It is zeroed before the peer gets it, who may have
- * written to it when this returns. In an isolated VM it has to be in one block, so
- * some MiB are the most that can be had; and what decryption makes of the zeroes
- * is undefined there: a client that needs zeroes clears it before it tells the peer.
+ * written to it when this returns. Where it is decrypted for the peer it has to be in one
+ * block, so some MiB are the most that can be had; and what decryption makes of the
+ * zeroes is undefined: a client that needs zeroes clears it before it tells the peer.
  *
  * Context: process context; waits for the peer. Not from the packet callbacks.
  * Return: 0; -EINVAL: flags, a server channel, or no pages; -E2BIG: more than the

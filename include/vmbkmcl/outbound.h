@@ -175,8 +175,10 @@ void *vmb_packet_get_inline_packet_context_pointer(struct vmb_packet *packet);
  * data over the channel's limits, or a packet that the ring cannot hold; -EBUSY:
  * the packet is in flight; -ENODEV: the channel is disabled, closing or broken;
  * -ENOMEM: external data could not be mapped for the device, which happens where
- * it has to be copied (in a confidential VM); -EOPNOTSUPP: external data on a
- * server channel.
+ * it has to be copied (in a confidential VM); -EAGAIN: external data in a confidential
+ * VM, on a sub-channel, or a channel of another target, that was not open yet since it
+ * was enabled: only its offer says whether the host may see that memory; -EOPNOTSUPP:
+ * external data on a server channel.
  *
  * VmbPacketSend.
  */
@@ -298,7 +300,7 @@ int __must_check vmb_packet_send_with_external_pfns(struct vmb_packet *packet,
  * both hold in post_started, too. What was sent stays in flight then, as after a
  * time-out.
  * Return: 0; -EAGAIN: with a time-out of 0: no room, or the channel does not
- * run; -ETIMEDOUT: the time is
+ * run, or as vmb_packet_send(); -ETIMEDOUT: the time is
  * over, with WAIT_FOR_COMPLETION and a time-out of 0 always unless the answer is
  * there at once; -EOVERFLOW: the completion is larger than @completion_buffer,
  * which has its beginning; -EDEADLK: called where it would wait for itself;

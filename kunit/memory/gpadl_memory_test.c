@@ -388,6 +388,31 @@ static void isolated_and_ours(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, share_ours(fixture, SZ_16M / PAGE_SIZE), -ENOMEM);
 }
 
+/* With a peer that is inside of it nothing is decrypted: it is as in any other VM. */
+static void isolated_with_a_peer_inside(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	enum way way;
+
+	fixture->transport.device.isolated = true;
+	fixture->transport.encrypted = true;
+	channel_enable(fixture);
+	for (way = 0; way < WAYS; way++) {
+		KUNIT_EXPECT_EQ_MSG(test, create_by(fixture, way, 0), 0, "%s", way_names[way]);
+		KUNIT_EXPECT_TRUE(test, is_vmalloc_addr(peer_got.buffer));
+		KUNIT_EXPECT_EQ(test, unshare(fixture), 0);
+	}
+	/* And the other way round: what a VM that is not isolated is told means nothing. */
+	channel_disable(fixture);
+	fixture->transport.device.isolated = false;
+	fixture->transport.encrypted = false;
+	channel_enable(fixture);
+	for (way = 0; way < WAYS; way++) {
+		KUNIT_EXPECT_EQ_MSG(test, create_by(fixture, way, 0), 0, "%s", way_names[way]);
+		KUNIT_EXPECT_EQ(test, unshare(fixture), 0);
+	}
+}
+
 static struct kunit_case gpadl_memory_cases[] = {
 	KUNIT_CASE(ours_is_zeroed_and_has_an_address),
 	KUNIT_CASE(ours_of_no_pages),
@@ -404,6 +429,7 @@ static struct kunit_case gpadl_memory_cases[] = {
 	KUNIT_CASE(each_way_up_to_the_limit),
 	KUNIT_CASE(isolated),
 	KUNIT_CASE(isolated_and_ours),
+	KUNIT_CASE(isolated_with_a_peer_inside),
 	{}
 };
 

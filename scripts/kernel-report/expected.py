@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """The table of what the modules lean on: a line for each member, "struct MEMBER", and
 for each function, "function NAME", then a tab and the types that the code copes with,
-with " | " between them.
+with " | " between them; one of them "-": a kernel may lack it, and the code asks whether.
 """
+
+MAY_LACK = "-"
 
 
 def read_expected(path):

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Confidential channels: what becomes of rings and of other memory, for each of the four
+ * that an offer may say of them. There is no paravisor, and this kernel may have no such
+ * channels: the test says what the offer did.
+ */
+#include <linux/mm.h>
+#include <linux/sizes.h>
+#include <linux/string.h>
+
+#include "../../drivers/kmcl/channel.h"
+#include "../../drivers/kmcl/compat.h"
+#include "../fixtures/hv_fixture.h"
+
+struct combination {
+	struct vmb_hv_confidential says;
+	int settled;
+	bool decrypts;
+};
+
+static const struct combination combinations[] = {
+	{ .says = { .ring = false, .external = false }, .decrypts = true },
+	{ .says = { .ring = true, .external = false }, .decrypts = true },
+	{ .says = { .ring = true, .external = true }, .decrypts = false },
+	/* The host could have the paravisor read for it. */
+	{ .says = { .ring = false, .external = true }, .settled = -EPERM, .decrypts = true },
+};
+
+static int confidential_init(struct kunit *test)
+{
+	return hv_fixture_init(test);
+}
+
+static void confidential_exit(struct kunit *test)
+{
+	struct hv_fixture *fixture = test->priv;
+
+	if (fixture && fixture->sub_channel)
+		vmb_channel_cleanup(fixture->sub_channel);
+	if (fixture && fixture->channel)
+		vmb_channel_cleanup(fixture->channel);
+	hv_fixture_exit(test);
+}
+
+static struct vmb_channel *channel_in(struct kunit *test, bool isolated)
+{
+	struct hv_fixture *fixture = test->priv;
+	struct vmb_channel *channel;
+
+	fixture->device.transport.isolated = isolated;
+	KUNIT_ASSERT_EQ(test, vmb_channel_allocate(&fixture->device.transport.device, false,
+						   &channel), 0);
+	return channel;
+}
+
+static void test_what_the_offer_says(struct kunit *test)
+{
+	struct hv_fixture *fixture = test->priv;
+	struct vmb_hv_confidential says = vmb_hv_confidential_of(&fixture->primary);
+
+	KUNIT_EXPECT_FALSE(test, says.ring);
+	KUNIT_EXPECT_FALSE(test, says.external);
+#ifdef VMBUS_CHANNEL_CONFIDENTIAL_RING_BUFFER
+	fixture->primary.co_ring_buffer = true;
+	says = vmb_hv_confidential_of(&fixture->primary);
+	KUNIT_EXPECT_TRUE(test, says.ring);
+	KUNIT_EXPECT_FALSE(test, says.external);
+	fixture->primary.co_external_memory = true;
+	KUNIT_EXPECT_TRUE(test, vmb_hv_confidential_of(&fixture->primary).external);
+#endif
+}
+
+static void test_other_memory(struct kunit *test)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(combinations); i++) {
+		const struct combination *these = &combinations[i];
+		struct vmb_channel *channel = channel_in(test, true);
+
+		KUNIT_EXPECT_EQ(test, channel->peer_memory, VMB_PEER_MEMORY_UNKNOWN);
+		KUNIT_EXPECT_EQ_MSG(test, vmb_hv_settle_memory(channel, these->says),
+				    these->settled, "combination %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, vmb_channel_decrypts(channel), these->decrypts,
+				    "combination %u", i);
+		/* The paravisor is not asked for memory that was not shared with it. */
+		KUNIT_EXPECT_EQ(test, vmb_channel_init_set_raw_guest_memory(channel), -EPERM);
+		vmb_channel_cleanup(channel);
+	}
+}
+
+static void test_not_isolated(struct kunit *test)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(combinations); i++) {
+		const struct combination *these = &combinations[i];
+		struct vmb_channel *channel = channel_in(test, false);
+
+		KUNIT_EXPECT_EQ_MSG(test, vmb_hv_settle_memory(channel, these->says),
+				    these->settled, "combination %u", i);
+		KUNIT_EXPECT_EQ(test, channel->peer_memory, VMB_PEER_MEMORY_PLAIN);
+		KUNIT_EXPECT_FALSE(test, vmb_channel_decrypts(channel));
+		vmb_channel_cleanup(channel);
+	}
+}
+
+/* Of a device's channels each has its own. */
+static void test_each_for_itself(struct kunit *test)
+{
+	const struct vmb_hv_confidential whole = { .ring = true, .external = true };
+	const struct vmb_hv_confidential ring = { .ring = true };
+	struct hv_fixture *fixture = test->priv;
+
+	fixture->channel = channel_in(test, true);
+	fixture->sub_channel = channel_in(test, true);
+	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_primary_channel(fixture->sub_channel,
+								   fixture->channel, 1), 0);
+	KUNIT_EXPECT_EQ(test, vmb_hv_settle_memory(fixture->channel, whole), 0);
+	/* That of its primary says nothing of a sub-channel. */
+	KUNIT_EXPECT_EQ(test, fixture->sub_channel->peer_memory, VMB_PEER_MEMORY_UNKNOWN);
+	KUNIT_EXPECT_EQ(test, vmb_hv_settle_memory(fixture->sub_channel, ring), 0);
+	KUNIT_EXPECT_TRUE(test, vmb_channel_decrypts(fixture->sub_channel));
+	KUNIT_EXPECT_FALSE(test, vmb_channel_decrypts(fixture->channel));
+	/* The host takes it back, and offers another one under its number. */
+	KUNIT_EXPECT_EQ(test, vmb_hv_settle_memory(fixture->sub_channel, whole), -EPERM);
+	KUNIT_EXPECT_TRUE(test, vmb_channel_decrypts(fixture->sub_channel));
+}
+
+static u8 *memory_of(const struct vmb_hv_channel *hv)
+{
+	return page_address(hv->rings->pages);
+}
+
+static u32 size_of(const struct vmb_hv_channel *hv)
+{
+	return hv->rings->outbound_size + hv->rings->inbound_size;
+}
+
+static bool is_empty(const u8 *memory, u32 size)
+{
+	return !memchr_inv(memory, 0, size);
+}
+
+/* What was in the rings of a confidential channel is decrypted for nobody. */
+static void test_rings_are_erased(struct kunit *test)
+{
+	struct hv_fixture *fixture = test->priv;
+	u32 i;
+
+	for (i = 0; i < 4; i++) {
+		struct vmb_hv_channel hv = { .device = &fixture->device };
+		bool before = i & 1, after = i & 2;
+		u8 *memory;
+		u32 size;
+
+		KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&hv, SZ_256K, SZ_128K, SZ_128K), 0);
+		memory = memory_of(&hv);
+		size = size_of(&hv);
+		vmb_hv_rings_lend(hv.rings, before);
+		memset(memory, 0x5a, size);
+		/* As when the channel is disabled, and enabled anew. */
+		vmb_hv_rings_put(&hv);
+		KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&hv, SZ_256K, SZ_128K, SZ_128K), 0);
+		KUNIT_ASSERT_PTR_EQ(test, memory_of(&hv), memory);
+		vmb_hv_rings_lend(hv.rings, after);
+		KUNIT_EXPECT_TRUE(test, is_empty(memory, PAGE_SIZE));
+		KUNIT_EXPECT_TRUE(test, is_empty(memory + SZ_128K, PAGE_SIZE));
+		KUNIT_EXPECT_EQ_MSG(test, is_empty(memory, size), before && !after,
+				    "lent in turn %u", i);
+		/* Once is enough. */
+		memset(memory, 0x5a, size);
+		vmb_hv_rings_lend(hv.rings, false);
+		KUNIT_EXPECT_EQ(test, is_empty(memory, size), after);
+		vmb_hv_rings_put(&hv);
+	}
+}
+
+/* Never decrypted, they are leaked all the same when the host has not let go of them. */
+static void test_leaked_by_the_handle(struct kunit *test)
+{
+	struct hv_fixture *fixture = test->priv;
+	struct vmbus_gpadl gpadl = { .gpadl_handle = 1 };
+
+	KUNIT_EXPECT_TRUE(test, vmb_hv_gpadl_is_alive(&fixture->primary, &gpadl));
+	gpadl.gpadl_handle = 0;
+	KUNIT_EXPECT_FALSE(test, vmb_hv_gpadl_is_alive(&fixture->primary, &gpadl));
+	gpadl.decrypted = true;
+	KUNIT_EXPECT_TRUE(test, vmb_hv_gpadl_is_alive(&fixture->primary, &gpadl));
+	/* An offer that is gone lets go of what it had, but encrypts nothing. */
+	fixture->primary.rescind = true;
+	KUNIT_EXPECT_TRUE(test, vmb_hv_gpadl_is_alive(&fixture->primary, &gpadl));
+	gpadl.decrypted = false;
+	gpadl.gpadl_handle = 1;
+	KUNIT_EXPECT_FALSE(test, vmb_hv_gpadl_is_alive(&fixture->primary, &gpadl));
+}
+
+static struct kunit_case hv_confidential_cases[] = {
+	KUNIT_CASE(test_what_the_offer_says),
+	KUNIT_CASE(test_other_memory),
+	KUNIT_CASE(test_not_isolated),
+	KUNIT_CASE(test_each_for_itself),
+	KUNIT_CASE(test_rings_are_erased),
+	KUNIT_CASE(test_leaked_by_the_handle),
+	{}
+};
+
+static struct kunit_suite hv_confidential_suite = {
+	.name = "vmbkmcl_hv_confidential",
+	.init = confidential_init,
+	.exit = confidential_exit,
+	.test_cases = hv_confidential_cases,
+};
+
+kunit_test_suite(hv_confidential_suite);
