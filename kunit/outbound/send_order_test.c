@@ -361,14 +361,17 @@ static void at_the_end(struct kunit *test)
 	send_expect_balance(fixture, 2, 1);
 }
 
+/* As a driver has them off, which on PREEMPT_RT is another thing. */
 static void send_with_interrupts_off(struct channel_fixture *fixture, unsigned long count)
 {
+	static DEFINE_SPINLOCK(lock);
 	unsigned long flags, i;
 
 	for (i = 0; i < count; i++) {
-		local_irq_save(flags);
+		spin_lock_irqsave(&lock, flags);
+		KUNIT_EXPECT_EQ(fixture->test, irqs_disabled(), !IS_ENABLED(CONFIG_PREEMPT_RT));
 		KUNIT_EXPECT_EQ(fixture->test, send_try(fixture, i, 8, WAIT), 0);
-		local_irq_restore(flags);
+		spin_unlock_irqrestore(&lock, flags);
 	}
 }
 

@@ -174,6 +174,7 @@ static void no_time_and_no_answer(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
 	struct request *request = request_of(fixture);
+	static DEFINE_SPINLOCK(lock);
 	unsigned long flags;
 	int first, second;
 
@@ -182,10 +183,10 @@ static void no_time_and_no_answer(struct kunit *test)
 	request->length = LARGE;
 	KUNIT_EXPECT_EQ(test, ask(fixture), -ENODEV);
 	channel_enable(fixture);
-	local_irq_save(flags);
+	spin_lock_irqsave(&lock, flags);
 	first = ask(fixture);
 	second = ask(fixture);
-	local_irq_restore(flags);
+	spin_unlock_irqrestore(&lock, flags);
 	KUNIT_EXPECT_EQ(test, first, 0);
 	KUNIT_EXPECT_EQ(test, second, -EAGAIN);
 	KUNIT_EXPECT_TRUE(test, list_empty(&fixture->channel->outbound.queue));
