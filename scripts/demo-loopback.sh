@@ -15,7 +15,7 @@
 # root) or fetched into the cache; nothing else is changed.
 #
 # Environment:
-#   KERNEL      the guest's kernel: 6.1, 6.12 (default), newest, ...; arm64 and
+#   KERNEL      the guest's kernel: 6.1, 6.12 (default), 6.12-rt, newest, ...; arm64 and
 #               arm64-16k are emulated in any case
 #   OPERATIONS  reads, writes and flushes of the first round (20000)
 #   DEPTH       requests in flight (32)

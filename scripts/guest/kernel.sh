@@ -4,6 +4,7 @@
 # Fetch one of Debian's kernels, its modules and its headers into the cache.
 #
 # usage: kernel.sh VERSION		(6.1, 6.12, 7.3, ... or "newest")
+#	 kernel.sh VERSION-rt	(its PREEMPT_RT flavour)
 #	 kernel.sh arm64	(6.12 for that; arm64-16k has pages of that size)
 #	 kernel.sh debug	(debug-kernel.sh's, which is built instead)
 #
@@ -36,6 +37,10 @@ arm64*)
 	version=6.12
 	flavour=$name
 	arch=arm64
+	;;
+*-rt)
+	version=${name%-rt}
+	flavour=rt-amd64
 	;;
 esac
 
@@ -87,7 +92,7 @@ packages() {
 	echo "linux-headers-$release:$arch"
 	# What runs during a build has to run here.
 	apt-cache depends "linux-headers-$release:$arch" |
-		sed -nE 's/^ *\|?Depends: <?(linux-(headers-.*-common|kbuild-[^:>]*)).*/\1/p' |
+		sed -nE 's/^ *\|?Depends: <?(linux-(headers-.*-common[a-z-]*|kbuild-[^:>]*)).*/\1/p' |
 		sed -E "s/^linux-kbuild.*/&:$(dpkg --print-architecture)/"
 }
 

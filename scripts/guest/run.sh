@@ -22,7 +22,8 @@
 #	--trace EVENT		of its QEMU, that goes to host.log, such as
 #				vmbus_close_channel; may be given again
 #	--timer KIND		synthetic, or local: the processor's own; the
-#				synthetic ones do not survive a hibernation here
+#				synthetic ones do not survive a hibernation here,
+#				nor the load on a PREEMPT_RT kernel
 #	--clock KIND		real; or instructions: where it is emulated, each takes
 #				a nanosecond, whatever else this machine does
 #	--cpus N		of the guest (2)
