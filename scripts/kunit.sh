@@ -4,8 +4,8 @@
 # Builds a small kernel with our suites in it and runs them in QEMU, by the
 # kernel's own kunit.py. The kernel is kept: later runs build our objects only.
 #
-# usage: kunit.sh [--filter GLOB] [--bounce] [--arch ARCH] [--debug] [--kernel]
-#		  [--bench]
+# usage: kunit.sh [--filter GLOB] [--bounce] [--arch ARCH | --debug | --rt | --clang]
+#		  [--kernel] [--bench]
 #
 #   --filter GLOB  only the suites, or suite.case, that match (default: vmbkmcl*,
 #                  and then what has to do with memory, with swiotlb=force)
@@ -15,6 +15,9 @@
 #   --debug        on a kernel with KASAN, lockdep, object debugging and
 #                  kmemleak (first time: some 12 minutes); what they
 #                  report fails
+#   --rt           on a PREEMPT_RT kernel with lockdep, whose reports fail, too
+#   --clang        on a kernel that clang has built, with kCFI, FORTIFY and UBSAN's
+#                  traps
 #   --kernel       only build; prints the path of the build folder, which
 #                  holds arch/x86/boot/bzImage and Module.symvers
 #   --bench        only build, the kernel that make bench counts on
@@ -28,6 +31,8 @@ set -eu
 . "$(dirname "$0")/lib/lib.sh"
 
 SERIES=6.12
+# The first that has kCFI.
+CLANG=16
 arch=x86_64
 # What a machine that bounces all DMA is to show, on a run of its own.
 BOUNCE_FILTER='vmbkmcl_*memory'
@@ -39,6 +44,7 @@ filter=
 bounce=
 only_build=
 debug=
+variant=
 configs=("$VMB_TOP/kunit/.kunitconfig")
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -47,10 +53,9 @@ while [ $# -gt 0 ]; do
 		filter=$2
 		shift
 		;;
-	--debug)
-		debug=1
-		configs+=("$VMB_TOP/kunit/debug.config")
-		TEST_SECONDS=1500
+	--debug | --rt | --clang)
+		[ -z "$variant" ] || die "$1 beside $variant" "one of them"
+		variant=$1
 		;;
 	--bounce) bounce=1 ;;
 	--arch)
@@ -71,15 +76,28 @@ done
 source_dir=$("$VMB_TOP/scripts/lib/linux-source.sh" "$SERIES")
 compiler=gcc
 kunit_arch=$arch
-for_arch=()
+how=()
+case $variant in
+--debug)
+	debug=1
+	TEST_SECONDS=1500
+	;;
+--rt) TEST_SECONDS=1500 ;;
+--clang)
+	need_packages "clang-$CLANG" "lld-$CLANG" "llvm-$CLANG"
+	compiler=clang-$CLANG
+	how=("--make_options=LLVM=-$CLANG")
+	;;
+esac
+[ -z "$variant" ] || configs+=("$VMB_TOP/kunit/${variant#--}.config")
 case $arch in
 x86_64) need_packages python3 qemu-system-x86 ;;
 arm64 | arm64-64k)
-	[ -z "$debug" ] || die "--debug is for x86_64" "it without --arch"
+	[ -z "$variant" ] || die "$variant is for x86_64" "it without --arch"
 	need_packages python3 qemu-system-arm gcc-aarch64-linux-gnu
 	compiler=aarch64-linux-gnu-gcc
 	kunit_arch=arm64
-	for_arch=(--cross_compile=aarch64-linux-gnu-)
+	how=(--cross_compile=aarch64-linux-gnu-)
 	[ "$arch" = arm64 ] || configs+=("$VMB_TOP/kunit/$arch.config")
 	TEST_SECONDS=1500
 	;;
@@ -88,7 +106,9 @@ esac
 version=${source_dir##*/source-}
 config=$(sed "/^#/d" "${configs[@]}" | sha256sum | cut -c 1-8)
 [ "$arch" = x86_64 ] || version+=-$arch
-build_dir=$VMB_CACHE/kunit/$version-gcc$("$compiler" -dumpversion)-$config
+built_by=gcc
+[ "$variant" != --clang ] || built_by=clang
+build_dir=$VMB_CACHE/kunit/$version-$built_by$("$compiler" -dumpversion)-$config
 mkdir -p "$build_dir"
 if [ "$arch" != x86_64 ]; then
 	# What only x86 has is there for Hyper-V.
@@ -146,7 +166,7 @@ kunit() {
 	shift
 	"${run[@]}" python3 "$source_dir/tools/testing/kunit/kunit.py" "$verb" \
 		--arch="$kunit_arch" --build_dir="$build_dir" \
-		${for_arch[@]+"${for_arch[@]}"} "$@" 6>&- 7>&-
+		${how[@]+"${how[@]}"} "$@" 6>&- 7>&-
 }
 
 # What a user space does behind the suites: kmemleak scans when it is asked.
@@ -182,6 +202,7 @@ scratch_dir work
 reported='BUG: |possible (circular|recursive) locking|inconsistent lock state|lock inversion'
 reported+='|invalid wait context|held lock freed|suspicious RCU|ODEBUG: '
 reported+='|:([2-9]|1[0-9])[0-9]* blocked for more than'
+reported+='|CFI failure|UBSAN: |detected buffer overflow|field-spanning write'
 [ -z "$debug" ] || initramfs "$work"
 
 # run_suites NAME GLOB [PARAMETERS]: of the guest's kernel. What there is to count
@@ -207,9 +228,11 @@ run_suites() {
 	# A report does not fail a case. Cases that misuse the library on purpose cause
 	# warnings of its own, which are not meant. Behind the suites comes what user
 	# space asked.
-	if [ -n "$debug" ]; then
+	if [ -n "$variant" ]; then
 		reports=$(grep -c -E "$reported" "$ktap" || true)
 		grep -E -A 30 "$reported" "$ktap" | head -n 120 >&2 || true
+	fi
+	if [ -n "$debug" ]; then
 		answers=$(grep -c '^VMBGUEST-TEST ok' "$ktap" || true)
 		[ "$answers" -eq 2 ] || {
 			sed -n '/^VMBGUEST-BOOTED/,$p' "$ktap" | head -n 120 >&2

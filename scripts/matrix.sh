@@ -6,8 +6,9 @@
 # on Debian 12's newer one, and on the newest; on the oldest and the newest our clients
 # of devices that every Hyper-V machine has, against others' peers, and all of them beside
 # the kernel's own drivers; runs what the documents say of perf and the like, the loopback
-# demo on arm64, with pages of 4 and of 16 KiB, and the KUnit suites there, with pages
-# of 4 and 64 KiB.
+# demo on PREEMPT_RT, and on arm64 with pages of 4 and of 16 KiB; and the KUnit suites on
+# arm64, with pages of 4 and 64 KiB, on PREEMPT_RT with lockdep, and on what clang builds,
+# with kCFI, FORTIFY and UBSAN's traps.
 #
 # usage: matrix.sh [--no-boot] [CELL...]	(cells are listed by --list)
 #
@@ -32,8 +33,8 @@ boots=(6.1 6.12 newest)
 peers=(6.1 newest)
 peers_cycles=10
 # Without Hyper-V, over loopback.
-loopbacks=(arm64 arm64-16k)
-kunits=(arm64 arm64-64k)
+loopbacks=(6.12-rt arm64 arm64-16k)
+kunits=(arm64 arm64-64k rt clang)
 # A root file system, a kernel or a QEMU may have to be fetched first.
 : "${VMB_CHECK_SECONDS:=1500}"
 
@@ -158,7 +159,10 @@ json_kernel() {
 
 # The suites' own last line is not that of the matrix.
 kunit_on() {
-	VMB_BUILD=$VMB_BUILD/kunit-$1 "$VMB_TOP/scripts/kunit.sh" --arch "$1"
+	local how=("--$1")
+
+	[[ $1 != arm64* ]] || how=(--arch "$1")
+	VMB_BUILD=$VMB_BUILD/kunit-$1 "$VMB_TOP/scripts/kunit.sh" "${how[@]}"
 }
 
 # row NAME RELEASE COMPILER WHY: a line of the table, for the last result.
@@ -216,10 +220,10 @@ for version in "${loopbacks[@]}"; do
 	row "loopback-$version" "$(json_kernel demo-loopback)" - "every byte checked, emulated"
 done
 
-for arch in "${kunits[@]}"; do
-	runs "kunit-$arch" "the KUnit suites" || continue
-	check "matrix: the KUnit suites pass on $arch" kunit_on "$arch"
-	row "kunit-$arch" "6.12" - "all suites, emulated"
+for kernel in "${kunits[@]}"; do
+	runs "kunit-$kernel" "the KUnit suites" || continue
+	check "matrix: the KUnit suites pass on $kernel" kunit_on "$kernel"
+	row "kunit-$kernel" "6.12" - "all suites, emulated"
 done
 stage_end
 
