@@ -292,7 +292,7 @@ static inline bool vmb_channel_decrypts(const struct vmb_channel *channel)
 {
 	enum vmb_peer_memory memory = READ_ONCE(channel->peer_memory);
 
-	return memory == VMB_PEER_MEMORY_DECRYPTED || memory == VMB_PEER_MEMORY_UNKNOWN;
+	return memory != VMB_PEER_MEMORY_PLAIN && memory != VMB_PEER_MEMORY_ENCRYPTED;
 }
 
 /* Are packets messages of a pipe, each with a header of its own? */

@@ -45,7 +45,8 @@ static int vmb_hv_prepare(struct vmb_channel *channel, u32 *inbound_size,
 			goto put_rings;
 	} else if (!primary) {
 		hv->channel = hv->device->hv->channel;
-		ret = vmb_hv_settle_memory(channel, vmb_hv_confidential_of(hv->channel));
+		ret = vmb_hv_settle_memory(channel, vmb_hv_confidential_of(hv->channel),
+					   vmb_hv_confidential_of(hv->channel));
 		if (ret)
 			goto put_rings;
 	}
@@ -147,7 +148,8 @@ static int vmb_hv_connect(struct vmb_hv_channel *hv, struct vmb_channel *channel
 	struct vmb_hv_rings *rings;
 	int ret;
 
-	ret = vmb_hv_settle_memory(channel, confidential);
+	ret = vmb_hv_settle_memory(channel, confidential,
+				   vmb_hv_confidential_of(hv->device->hv->channel));
 	if (ret)
 		return ret;
 	ret = vmb_hv_rings_renew(hv);

@@ -134,8 +134,8 @@ extern const struct vmb_channel_transport_operations vmb_hv_channel_operations;
 
 /* hv_vmbus.c */
 struct vmb_hv_confidential vmb_hv_confidential_of(const struct vmbus_channel *channel);
-int vmb_hv_settle_memory(struct vmb_channel *channel,
-			 struct vmb_hv_confidential confidential);
+int vmb_hv_settle_memory(struct vmb_channel *channel, struct vmb_hv_confidential offer,
+			 struct vmb_hv_confidential device);
 void vmb_hv_silence(struct vmbus_channel *channel);
 bool vmb_hv_gpadl_is_alive(const struct vmbus_channel *channel,
 			   const struct vmbus_gpadl *gpadl);

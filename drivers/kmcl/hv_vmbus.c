@@ -15,16 +15,22 @@ struct vmb_hv_confidential vmb_hv_confidential_of(const struct vmbus_channel *ch
 }
 
 /*
- * The channel's offer is known, and so is what it says of memory. 0; -EPERM: that is not
- * what an earlier one has said, or the host could write the ring, and have the
- * paravisor reach what it cannot reach itself.
+ * The channel's offer is known, and so is what it says of memory, and what that of the
+ * client's device has said. 0; -EPERM: that is not what an earlier one has said; or the
+ * host could write the ring, and have the paravisor reach what it cannot reach itself;
+ * or the client has a device of the paravisor's, and gets a channel that the host may
+ * have offered in its name.
  */
-int vmb_hv_settle_memory(struct vmb_channel *channel,
-			 struct vmb_hv_confidential confidential)
+int vmb_hv_settle_memory(struct vmb_channel *channel, struct vmb_hv_confidential offer,
+			 struct vmb_hv_confidential device)
 {
-	if (confidential.external && !confidential.ring)
+	if ((offer.external && !offer.ring) || (device.ring && !offer.ring) ||
+	    (device.external && !offer.external))
 		return -EPERM;
-	return vmb_channel_settle_peer_memory(channel, confidential.external);
+	return vmb_channel_settle_peer_memory(channel,
+					      offer.external ? VMB_PEER_MEMORY_ENCRYPTED :
+					      offer.ring ? VMB_PEER_MEMORY_RING :
+					      VMB_PEER_MEMORY_DECRYPTED);
 }
 
 /*

@@ -15,23 +15,19 @@
 /* Whose DMA API maps it; NULL: the peer takes addresses as they are. */
 static inline struct device *vmb_outbound_data_device(const struct vmb_packet *packet)
 {
-	const struct vmb_channel *channel = packet->channel;
-
 	/* It would bounce, into memory that the host reads. */
-	return unlikely(channel->peer_memory == VMB_PEER_MEMORY_ENCRYPTED) ?
-	       NULL : channel->device->dma_device;
+	return unlikely(packet->external.peer_memory == VMB_PEER_MEMORY_ENCRYPTED) ?
+	       NULL : packet->channel->device->dma_device;
 }
 
 /* Bytes that one mapping can have. */
 static inline u32 vmb_outbound_data_most(const struct vmb_packet *packet)
 {
-	const struct vmb_channel *channel = packet->channel;
-
-	return unlikely(channel->peer_memory == VMB_PEER_MEMORY_ENCRYPTED) ?
-	       U32_MAX : channel->device->dma_most;
+	return unlikely(packet->external.peer_memory == VMB_PEER_MEMORY_ENCRYPTED) ?
+	       U32_MAX : packet->channel->device->dma_most;
 }
 
-/* May it be mapped, and for which direction? 0, -EINVAL or -EAGAIN. */
+/* May it be mapped, and for which direction? 0, -EINVAL, -EAGAIN or -ENODEV. */
 static int vmb_outbound_data_begin(struct vmb_packet *packet, u32 flags)
 {
 	const u32 in = VMB_CHANNEL_FORMAT_FLAG_DATA_IN_ONLY;
@@ -46,10 +42,14 @@ static int vmb_outbound_data_begin(struct vmb_packet *packet, u32 flags)
 		external->direction = DMA_BIDIRECTIONAL;
 	else
 		return -EINVAL;
-	if (unlikely(READ_ONCE(packet->channel->peer_memory) == VMB_PEER_MEMORY_UNKNOWN))
-		return -EAGAIN;
-	/* From here on it is settled, until the channel is disabled. */
-	return 0;
+	/*
+	 * What it is mapped for; vmb_send_submit() refuses it if the channel was disabled
+	 * since, and its peer is another one now.
+	 */
+	external->peer_memory = READ_ONCE(packet->channel->peer_memory);
+	if (likely(external->peer_memory != VMB_PEER_MEMORY_UNKNOWN))
+		return 0;
+	return READ_ONCE(packet->channel->outbound.accepting) ? -EAGAIN : -ENODEV;
 }
 
 /*
@@ -257,7 +257,7 @@ static inline int vmb_outbound_data_bound(struct vmb_packet *packet, u32 longest
 static inline bool vmb_outbound_data_may_join(const struct vmb_packet *packet,
 					      const struct page *page)
 {
-	return packet->channel->device->dma_most == U32_MAX &&
+	return vmb_outbound_data_most(packet) == U32_MAX &&
 	       !is_zone_device_page(page) && !is_zone_device_page(page - 1) &&
 	       (IS_ENABLED(CONFIG_SPARSEMEM_VMEMMAP) || IS_ENABLED(CONFIG_FLATMEM));
 }

@@ -16,6 +16,7 @@
 #include <vmbkmcl.h>
 
 #include "ring.h"
+#include "shared_memory.h"
 
 struct vmb_synchronous;
 
@@ -48,6 +49,7 @@ struct vmb_queue_entry {
  * @count: entries in use; 0: the packet has no external data.
  * @mapped: entries that the DMA API made of them; 0: it was not asked.
  * @direction: which way the data goes.
+ * @peer_memory: of the channel, when it was mapped.
  * @pinned: the pages are referenced, for the client need not keep them any more.
  * @ranges: range list for the wire.
  * @ranges_maximum: bytes there is room for.
@@ -62,6 +64,7 @@ struct vmb_packet_external {
 	u32 count;
 	u32 mapped;
 	enum dma_data_direction direction;
+	enum vmb_peer_memory peer_memory;
 	bool pinned;
 	void *ranges;
 	u32 ranges_maximum;

@@ -224,7 +224,12 @@ int vmb_send_submit(struct vmb_packet *packet, const void *buffer, u32 length,
 	if (trace_vmb_send_enabled() || vmb_latency_is_wanted())
 		vmb_send_note(packet, length);
 	spin_lock_irqsave(&outbound->lock, flags);
-	ret = vmb_send_submit_locked(channel, packet, buffer, length, may_wait);
+	/* Settled as long as the channel is enabled: else it was disabled in between. */
+	if (unlikely(packet->external.count &&
+		     packet->external.peer_memory != channel->peer_memory))
+		ret = -ENODEV;
+	else
+		ret = vmb_send_submit_locked(channel, packet, buffer, length, may_wait);
 	vmb_outbound_unlock(channel, flags);
 	return ret;
 }

@@ -32,6 +32,7 @@ enum vmb_gpadl_origin {
  * @VMB_PEER_MEMORY_PLAIN: as it is: the VM is not isolated.
  * @VMB_PEER_MEMORY_ENCRYPTED: as it is: the peer is inside of the isolated VM, and the
  *	host would see what is decrypted.
+ * @VMB_PEER_MEMORY_RING: as with the next, but the rings are not the host's to see.
  * @VMB_PEER_MEMORY_DECRYPTED: the peer is outside of the isolated VM: a GPADL is
  *	decrypted, and external data bounces.
  * @VMB_PEER_MEMORY_UNKNOWN: the VM is isolated, and the peer's offer was not seen yet.
@@ -39,6 +40,7 @@ enum vmb_gpadl_origin {
 enum vmb_peer_memory {
 	VMB_PEER_MEMORY_PLAIN,
 	VMB_PEER_MEMORY_ENCRYPTED,
+	VMB_PEER_MEMORY_RING,
 	VMB_PEER_MEMORY_DECRYPTED,
 	VMB_PEER_MEMORY_UNKNOWN,
 };

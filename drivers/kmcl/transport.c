@@ -199,25 +199,23 @@ EXPORT_SYMBOL_GPL(vmb_channel_primary_is_closing);
 /**
  * vmb_channel_settle_peer_memory() - how the peer reaches GPADLs and external data
  * @channel: a channel that is being prepared or opened.
- * @encrypted: as they are, for it is inside of the isolated VM; else only what was
- *	decrypted for it.
+ * @memory: VMB_PEER_MEMORY_ENCRYPTED, _RING or _DECRYPTED.
  *
  * The first word holds until the channel is disabled: what its client sends may be
- * mapped long before it goes out. In a VM that is not isolated it means nothing.
+ * mapped, or copied, long before it goes out. In a VM that is not isolated it means
+ * nothing.
  *
  * Context: process context, in the transport's operations.
  * Return: 0; -EPERM: this is not the peer that the client's memory was mapped for.
  */
-int vmb_channel_settle_peer_memory(struct vmb_channel *channel, bool encrypted)
+int vmb_channel_settle_peer_memory(struct vmb_channel *channel,
+				   enum vmb_peer_memory memory)
 {
-	enum vmb_peer_memory settled = encrypted ? VMB_PEER_MEMORY_ENCRYPTED :
-				       VMB_PEER_MEMORY_DECRYPTED;
-
 	if (channel->peer_memory == VMB_PEER_MEMORY_PLAIN)
 		return 0;
 	if (channel->peer_memory == VMB_PEER_MEMORY_UNKNOWN)
-		WRITE_ONCE(channel->peer_memory, settled);
-	return channel->peer_memory == settled ? 0 : -EPERM;
+		WRITE_ONCE(channel->peer_memory, memory);
+	return channel->peer_memory == memory ? 0 : -EPERM;
 }
 EXPORT_SYMBOL_GPL(vmb_channel_settle_peer_memory);
 

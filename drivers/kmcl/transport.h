@@ -13,6 +13,7 @@
 #include <vmbkmcl.h>
 
 #include "ring.h"
+#include "shared_memory.h"
 
 /**
  * struct vmb_channel_transport_operations - one channel, seen from above
@@ -180,7 +181,8 @@ void vmb_channel_set_interface(struct vmb_channel *channel,
 			       const guid_t *interface_instance);
 void vmb_channel_set_transport_private(struct vmb_channel *channel, void *private);
 void *vmb_channel_transport_private(const struct vmb_channel *channel);
-int vmb_channel_settle_peer_memory(struct vmb_channel *channel, bool encrypted);
+int vmb_channel_settle_peer_memory(struct vmb_channel *channel,
+				   enum vmb_peer_memory memory);
 int vmb_channel_attach_rings(struct vmb_channel *channel,
 			     const struct vmb_ring *inbound,
 			     const struct vmb_ring *outbound);

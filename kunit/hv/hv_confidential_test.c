@@ -26,6 +26,8 @@ static const struct combination combinations[] = {
 	{ .says = { .ring = false, .external = true }, .settled = -EPERM, .decrypts = true },
 };
 
+static const struct vmb_hv_confidential none;
+
 static int confidential_init(struct kunit *test)
 {
 	return hv_fixture_init(test);
@@ -79,7 +81,7 @@ static void test_other_memory(struct kunit *test)
 		struct vmb_channel *channel = channel_in(test, true);
 
 		KUNIT_EXPECT_EQ(test, channel->peer_memory, VMB_PEER_MEMORY_UNKNOWN);
-		KUNIT_EXPECT_EQ_MSG(test, vmb_hv_settle_memory(channel, these->says),
+		KUNIT_EXPECT_EQ_MSG(test, vmb_hv_settle_memory(channel, these->says, none),
 				    these->settled, "combination %u", i);
 		KUNIT_EXPECT_EQ_MSG(test, vmb_channel_decrypts(channel), these->decrypts,
 				    "combination %u", i);
@@ -97,7 +99,7 @@ static void test_not_isolated(struct kunit *test)
 		const struct combination *these = &combinations[i];
 		struct vmb_channel *channel = channel_in(test, false);
 
-		KUNIT_EXPECT_EQ_MSG(test, vmb_hv_settle_memory(channel, these->says),
+		KUNIT_EXPECT_EQ_MSG(test, vmb_hv_settle_memory(channel, these->says, none),
 				    these->settled, "combination %u", i);
 		KUNIT_EXPECT_EQ(test, channel->peer_memory, VMB_PEER_MEMORY_PLAIN);
 		KUNIT_EXPECT_FALSE(test, vmb_channel_decrypts(channel));
@@ -105,7 +107,7 @@ static void test_not_isolated(struct kunit *test)
 	}
 }
 
-/* Of a device's channels each has its own. */
+/* Of a device's channels each has its own, but none has less than the device's first. */
 static void test_each_for_itself(struct kunit *test)
 {
 	const struct vmb_hv_confidential whole = { .ring = true, .external = true };
@@ -116,15 +118,47 @@ static void test_each_for_itself(struct kunit *test)
 	fixture->sub_channel = channel_in(test, true);
 	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_primary_channel(fixture->sub_channel,
 								   fixture->channel, 1), 0);
-	KUNIT_EXPECT_EQ(test, vmb_hv_settle_memory(fixture->channel, whole), 0);
+	KUNIT_EXPECT_EQ(test, vmb_hv_settle_memory(fixture->channel, ring, ring), 0);
 	/* That of its primary says nothing of a sub-channel. */
 	KUNIT_EXPECT_EQ(test, fixture->sub_channel->peer_memory, VMB_PEER_MEMORY_UNKNOWN);
-	KUNIT_EXPECT_EQ(test, vmb_hv_settle_memory(fixture->sub_channel, ring), 0);
-	KUNIT_EXPECT_TRUE(test, vmb_channel_decrypts(fixture->sub_channel));
-	KUNIT_EXPECT_FALSE(test, vmb_channel_decrypts(fixture->channel));
-	/* The host takes it back, and offers another one under its number. */
-	KUNIT_EXPECT_EQ(test, vmb_hv_settle_memory(fixture->sub_channel, whole), -EPERM);
-	KUNIT_EXPECT_TRUE(test, vmb_channel_decrypts(fixture->sub_channel));
+	KUNIT_EXPECT_EQ(test, vmb_hv_settle_memory(fixture->sub_channel, whole, ring), 0);
+	KUNIT_EXPECT_FALSE(test, vmb_channel_decrypts(fixture->sub_channel));
+	KUNIT_EXPECT_TRUE(test, vmb_channel_decrypts(fixture->channel));
+}
+
+/* The host offers one under the number of the paravisor's. */
+static void test_no_less_than_the_device(struct kunit *test)
+{
+	const struct vmb_hv_confidential whole = { .ring = true, .external = true };
+	const struct vmb_hv_confidential ring = { .ring = true };
+	struct hv_fixture *fixture = test->priv;
+
+	fixture->channel = channel_in(test, true);
+	KUNIT_EXPECT_EQ(test, vmb_hv_settle_memory(fixture->channel, none, whole), -EPERM);
+	KUNIT_EXPECT_EQ(test, vmb_hv_settle_memory(fixture->channel, none, ring), -EPERM);
+	KUNIT_EXPECT_EQ(test, vmb_hv_settle_memory(fixture->channel, ring, whole), -EPERM);
+	/* None of which has settled anything. */
+	KUNIT_EXPECT_EQ(test, fixture->channel->peer_memory, VMB_PEER_MEMORY_UNKNOWN);
+	KUNIT_EXPECT_EQ(test, vmb_hv_settle_memory(fixture->channel, whole, whole), 0);
+}
+
+/* The host takes it back, and offers another one: what was queued is not for that. */
+static void test_another_offer(struct kunit *test)
+{
+	const struct vmb_hv_confidential says[] = {
+		{}, { .ring = true }, { .ring = true, .external = true },
+	};
+	u32 i, k;
+
+	for (i = 0; i < ARRAY_SIZE(says); i++) {
+		struct vmb_channel *channel = channel_in(test, true);
+
+		KUNIT_EXPECT_EQ(test, vmb_hv_settle_memory(channel, says[i], none), 0);
+		for (k = 0; k < ARRAY_SIZE(says); k++)
+			KUNIT_EXPECT_EQ_MSG(test, vmb_hv_settle_memory(channel, says[k], none),
+					    i == k ? 0 : -EPERM, "%u, then %u", i, k);
+		vmb_channel_cleanup(channel);
+	}
 }
 
 static u8 *memory_of(const struct vmb_hv_channel *hv)
@@ -200,6 +234,8 @@ static struct kunit_case hv_confidential_cases[] = {
 	KUNIT_CASE(test_other_memory),
 	KUNIT_CASE(test_not_isolated),
 	KUNIT_CASE(test_each_for_itself),
+	KUNIT_CASE(test_no_less_than_the_device),
+	KUNIT_CASE(test_another_offer),
 	KUNIT_CASE(test_rings_are_erased),
 	KUNIT_CASE(test_leaked_by_the_handle),
 	{}

@@ -75,7 +75,7 @@ static void where_the_peer_finds_it(struct kunit *test)
 	}
 }
 
-/* What does not bounce need not be cut to the size of bounce buffers. */
+/* What does not bounce need not be cut to the size of bounce buffers, and is joined. */
 static void not_in_pieces(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
@@ -91,7 +91,7 @@ static void not_in_pieces(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
 		enable_as(fixture, &kinds[i]);
 		for (k = 1; k <= 2; k++) {
-			u32 pieces = kinds[i].mapped ? 2 + k : k;
+			u32 pieces = kinds[i].mapped ? 2 + k : 1;
 			struct sent_packet sent = {};
 
 			KUNIT_ASSERT_EQ(test, send_external(fixture, 0, vectors, k, WAIT), 0);
@@ -105,27 +105,43 @@ static void not_in_pieces(struct kunit *test)
 	}
 }
 
+static enum vmb_peer_memory memory_of(bool encrypted)
+{
+	return encrypted ? VMB_PEER_MEMORY_ENCRYPTED : VMB_PEER_MEMORY_DECRYPTED;
+}
+
+static void expect_refused(struct channel_fixture *fixture, struct bio_vec *vector, int error)
+{
+	u64 pfn = page_to_pfn(vector->bv_page) * (PAGE_SIZE / 4096);
+	struct kunit *test = fixture->test;
+	u32 size = 0;
+
+	KUNIT_EXPECT_EQ(test, send_external(fixture, 0, vector, 1, WAIT), error);
+	send_expect_released(fixture, 0);
+	KUNIT_EXPECT_EQ(test, vmb_packet_send_with_external_pfns(send_make(fixture, 1), NULL, 0,
+								 &pfn, 1, WAIT), error);
+	send_expect_released(fixture, 1);
+	KUNIT_EXPECT_EQ(test,
+			vmb_channel_send_synchronous_request(fixture->channel, NULL, 0, vector,
+							     1, WAIT, NULL, &size, HZ), error);
+}
+
 /* Bounced, it would be where the host sees it before anybody knows whether it may. */
 static void not_before_it_is_known(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
 	struct bio_vec vector = { .bv_page = send_pages(fixture, 0), .bv_len = 100 };
-	u64 pfn = page_to_pfn(vector.bv_page) * (PAGE_SIZE / 4096);
-	u32 size = 0;
 
 	send_reach(fixture, DMA_BIT_MASK(64));
 	fixture->transport.device.isolated = true;
 	fixture->transport.open_error = -ECONNREFUSED;
 	KUNIT_ASSERT_EQ(test, vmb_channel_enable(fixture->channel), 0);
 	channel_disable(fixture);
-	KUNIT_EXPECT_EQ(test, send_external(fixture, 0, &vector, 1, WAIT), -EAGAIN);
-	send_expect_released(fixture, 0);
-	KUNIT_EXPECT_EQ(test, vmb_packet_send_with_external_pfns(send_make(fixture, 1), NULL, 0,
-								 &pfn, 1, WAIT), -EAGAIN);
-	send_expect_released(fixture, 1);
-	KUNIT_EXPECT_EQ(test,
-			vmb_channel_send_synchronous_request(fixture->channel, NULL, 0, &vector,
-							     1, WAIT, NULL, &size, HZ), -EAGAIN);
+	expect_refused(fixture, &vector, -ENODEV);
+	/* An offer is awaited, or it is being opened. */
+	WRITE_ONCE(fixture->channel->outbound.accepting, true);
+	expect_refused(fixture, &vector, -EAGAIN);
+	WRITE_ONCE(fixture->channel->outbound.accepting, false);
 	/* What has none needs no answer to that. */
 	KUNIT_EXPECT_EQ(test, send_try(fixture, 2, 8, WAIT), -ENODEV);
 }
@@ -139,13 +155,41 @@ static void settled_once(struct kunit *test)
 
 	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
 		const struct kind *kind = &kinds[i];
+		enum vmb_peer_memory memory = memory_of(kind->encrypted);
 
 		enable_as(fixture, kind);
-		KUNIT_EXPECT_EQ(test, vmb_channel_settle_peer_memory(channel, kind->encrypted), 0);
-		KUNIT_EXPECT_EQ(test, vmb_channel_settle_peer_memory(channel, !kind->encrypted),
+		KUNIT_EXPECT_EQ(test, vmb_channel_settle_peer_memory(channel, memory), 0);
+		KUNIT_EXPECT_EQ(test, vmb_channel_settle_peer_memory(channel,
+								     memory_of(!kind->encrypted)),
 				kind->isolated ? -EPERM : 0);
 		/* Which has changed nothing. */
-		KUNIT_EXPECT_EQ(test, vmb_channel_settle_peer_memory(channel, kind->encrypted), 0);
+		KUNIT_EXPECT_EQ(test, vmb_channel_settle_peer_memory(channel, memory), 0);
+		channel_disable(fixture);
+	}
+}
+
+/* Mapped in one life of the channel, and sent in the next, with a peer of another kind. */
+static void mapped_for_another(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct bio_vec vector = { .bv_page = send_pages(fixture, 0), .bv_len = 100 };
+	struct vmb_channel *channel = fixture->channel;
+	struct vmb_packet *packet;
+	u32 i;
+
+	send_reach(fixture, DMA_BIT_MASK(64));
+	for (i = 0; i < 2; i++) {
+		const struct kind kind = { .isolated = true, .encrypted = i };
+
+		enable_as(fixture, &kind);
+		packet = send_make(fixture, i);
+		KUNIT_ASSERT_EQ(test, vmb_outbound_data_from_vectors(packet, &vector, 1, 0, 0,
+								     WAIT), 0);
+		WRITE_ONCE(channel->peer_memory, memory_of(!kind.encrypted));
+		packet->waits = true;
+		KUNIT_EXPECT_EQ(test, vmb_send_submit(packet, NULL, 0, true), -ENODEV);
+		WRITE_ONCE(channel->peer_memory, memory_of(kind.encrypted));
+		vmb_outbound_data_release(packet, false);
 		channel_disable(fixture);
 	}
 }
@@ -155,6 +199,7 @@ static struct kunit_case peer_memory_cases[] = {
 	KUNIT_CASE(not_in_pieces),
 	KUNIT_CASE(not_before_it_is_known),
 	KUNIT_CASE(settled_once),
+	KUNIT_CASE(mapped_for_another),
 	{}
 };
 
