@@ -51,7 +51,8 @@ static size_t bench_slab(size_t size)
 /*
  * The rings; the channel, with a place for each packet that may wait for its
  * completion; and a packet object for each packet that the client may hold, with room
- * for the largest, one more of those, and two arrays of pointers to them.
+ * for the largest, one more of those, and two arrays of pointers to them; and room for
+ * a completion as long as the ring.
  */
 static size_t bench_memory_formula(const struct memory_transport *transport,
 				   const struct vmb_channel *channel)
@@ -65,6 +66,7 @@ static size_t bench_memory_formula(const struct memory_transport *transport,
 	       bench_slab(sizeof(*channel)) +
 	       bench_slab(transactions->count * sizeof(*transactions->table)) +
 	       (count + 1) * object +
+	       bench_slab(channel->inbound.overlong_size) +
 	       bench_slab(count * sizeof(void *)) +
 	       bench_slab(roundup_pow_of_two(count) * sizeof(void *));
 }
