@@ -12,19 +12,40 @@
 
 #include "outbound.h"
 
+/* Is it for a peer inside of the isolated VM, which takes memory as it is? */
+static inline bool vmb_outbound_data_is_as_it_is(const struct vmb_packet *packet)
+{
+	return unlikely(packet->channel->device->isolated) &&
+	       packet->external.peer_memory == VMB_PEER_MEMORY_ENCRYPTED;
+}
+
 /* Whose DMA API maps it; NULL: the peer takes addresses as they are. */
 static inline struct device *vmb_outbound_data_device(const struct vmb_packet *packet)
 {
 	/* It would bounce, into memory that the host reads. */
-	return unlikely(packet->external.peer_memory == VMB_PEER_MEMORY_ENCRYPTED) ?
+	return vmb_outbound_data_is_as_it_is(packet) ?
 	       NULL : packet->channel->device->dma_device;
 }
 
 /* Bytes that one mapping can have. */
 static inline u32 vmb_outbound_data_most(const struct vmb_packet *packet)
 {
-	return unlikely(packet->external.peer_memory == VMB_PEER_MEMORY_ENCRYPTED) ?
+	return vmb_outbound_data_is_as_it_is(packet) ?
 	       U32_MAX : packet->channel->device->dma_most;
+}
+
+/*
+ * In an isolated VM: what is it mapped for? vmb_send_submit_mapped() refuses it if the
+ * channel was disabled since, and its peer is another one now. 0, -EAGAIN or -ENODEV.
+ */
+static noinline int vmb_outbound_data_begin_isolated(struct vmb_packet *packet)
+{
+	enum vmb_peer_memory memory = READ_ONCE(packet->channel->peer_memory);
+
+	packet->external.peer_memory = memory;
+	if (memory != VMB_PEER_MEMORY_UNKNOWN)
+		return 0;
+	return READ_ONCE(packet->channel->outbound.accepting) ? -EAGAIN : -ENODEV;
 }
 
 /* May it be mapped, and for which direction? 0, -EINVAL, -EAGAIN or -ENODEV. */
@@ -42,14 +63,8 @@ static int vmb_outbound_data_begin(struct vmb_packet *packet, u32 flags)
 		external->direction = DMA_BIDIRECTIONAL;
 	else
 		return -EINVAL;
-	/*
-	 * What it is mapped for; vmb_send_submit() refuses it if the channel was disabled
-	 * since, and its peer is another one now.
-	 */
-	external->peer_memory = READ_ONCE(packet->channel->peer_memory);
-	if (likely(external->peer_memory != VMB_PEER_MEMORY_UNKNOWN))
-		return 0;
-	return READ_ONCE(packet->channel->outbound.accepting) ? -EAGAIN : -ENODEV;
+	return unlikely(packet->channel->device->isolated) ?
+	       vmb_outbound_data_begin_isolated(packet) : 0;
 }
 
 /*

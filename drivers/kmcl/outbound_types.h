@@ -49,7 +49,7 @@ struct vmb_queue_entry {
  * @count: entries in use; 0: the packet has no external data.
  * @mapped: entries that the DMA API made of them; 0: it was not asked.
  * @direction: which way the data goes.
- * @peer_memory: of the channel, when it was mapped.
+ * @peer_memory: in an isolated VM that of the channel when it was mapped.
  * @pinned: the pages are referenced, for the client need not keep them any more.
  * @ranges: range list for the wire.
  * @ranges_maximum: bytes there is room for.
