@@ -12,43 +12,38 @@
 
 #include "outbound.h"
 
-/* Is it for a peer inside of the isolated VM, which takes memory as it is? */
-static inline bool vmb_outbound_data_is_as_it_is(const struct vmb_packet *packet)
-{
-	return unlikely(packet->channel->device->isolated) &&
-	       packet->external.peer_memory == VMB_PEER_MEMORY_ENCRYPTED;
-}
-
-/* Whose DMA API maps it; NULL: the peer takes addresses as they are. */
-static inline struct device *vmb_outbound_data_device(const struct vmb_packet *packet)
-{
-	/* It would bounce, into memory that the host reads. */
-	return vmb_outbound_data_is_as_it_is(packet) ?
-	       NULL : packet->channel->device->dma_device;
-}
-
-/* Bytes that one mapping can have. */
-static inline u32 vmb_outbound_data_most(const struct vmb_packet *packet)
-{
-	return vmb_outbound_data_is_as_it_is(packet) ?
-	       U32_MAX : packet->channel->device->dma_most;
-}
-
 /*
- * In an isolated VM: what is it mapped for? vmb_send_submit_mapped() refuses it if the
- * channel was disabled since, and its peer is another one now. 0, -EAGAIN or -ENODEV.
+ * In an isolated VM a peer that is inside of it, too, is given memory as it is: bounced,
+ * it would be where the host reads it. vmb_send_submit_mapped() refuses the packet if
+ * the channel was disabled since, and its peer is another one now. 0, -EAGAIN or
+ * -ENODEV.
  */
-static noinline int vmb_outbound_data_begin_isolated(struct vmb_packet *packet)
+static noinline int vmb_outbound_data_map_isolated(struct vmb_packet *packet,
+						   struct vmb_outbound_mapping *mapping)
 {
 	enum vmb_peer_memory memory = READ_ONCE(packet->channel->peer_memory);
 
 	packet->external.peer_memory = memory;
-	if (memory != VMB_PEER_MEMORY_UNKNOWN)
-		return 0;
-	return READ_ONCE(packet->channel->outbound.accepting) ? -EAGAIN : -ENODEV;
+	if (memory == VMB_PEER_MEMORY_UNKNOWN)
+		return READ_ONCE(packet->channel->outbound.accepting) ? -EAGAIN : -ENODEV;
+	if (memory == VMB_PEER_MEMORY_ENCRYPTED)
+		*mapping = (struct vmb_outbound_mapping) { .most = U32_MAX };
+	return 0;
 }
 
-/* May it be mapped, and for which direction? 0, -EINVAL, -EAGAIN or -ENODEV. */
+/* Can it be told how? 0, -EAGAIN or -ENODEV. */
+static inline int vmb_outbound_data_find_mapping(struct vmb_packet *packet,
+						 struct vmb_outbound_mapping *mapping)
+{
+	const struct vmb_transport_device *device = packet->channel->device;
+
+	mapping->device = device->dma_device;
+	mapping->most = device->dma_most;
+	return unlikely(device->isolated) ? vmb_outbound_data_map_isolated(packet, mapping) :
+	       0;
+}
+
+/* The direction that the flags say. 0 or -EINVAL. */
 static int vmb_outbound_data_begin(struct vmb_packet *packet, u32 flags)
 {
 	const u32 in = VMB_CHANNEL_FORMAT_FLAG_DATA_IN_ONLY;
@@ -63,8 +58,7 @@ static int vmb_outbound_data_begin(struct vmb_packet *packet, u32 flags)
 		external->direction = DMA_BIDIRECTIONAL;
 	else
 		return -EINVAL;
-	return unlikely(packet->channel->device->isolated) ?
-	       vmb_outbound_data_begin_isolated(packet) : 0;
+	return 0;
 }
 
 /*
@@ -161,10 +155,10 @@ static __always_inline int vmb_outbound_data_describe(struct vmb_packet *packet,
 }
 
 /* One entry, as most requests have it, needs no list. */
-static __always_inline int vmb_outbound_data_map_entry(struct vmb_packet *packet)
+static __always_inline int vmb_outbound_data_map_entry(struct vmb_packet *packet,
+						       struct device *device)
 {
 	struct vmb_packet_external *external = &packet->external;
-	struct device *device = vmb_outbound_data_device(packet);
 	struct scatterlist *entry = external->table;
 
 	sg_mark_end(entry);
@@ -184,14 +178,14 @@ static __always_inline int vmb_outbound_data_map_entry(struct vmb_packet *packet
 }
 
 /* The memory is known: map it, and write the list. */
-static __always_inline int vmb_outbound_data_map(struct vmb_packet *packet)
+static __always_inline int vmb_outbound_data_map(struct vmb_packet *packet,
+						 struct device *device)
 {
 	struct vmb_packet_external *external = &packet->external;
-	struct device *device = vmb_outbound_data_device(packet);
 	u32 count;
 
 	if (external->count == 1)
-		return vmb_outbound_data_map_entry(packet);
+		return vmb_outbound_data_map_entry(packet, device);
 	sg_mark_end(&external->table[external->count - 1]);
 	if (!device)
 		return vmb_outbound_data_describe(packet,
@@ -252,11 +246,9 @@ static noinline int vmb_outbound_data_split(struct vmb_packet_external *external
 	return 0;
 }
 
-/* No entry is longer than @longest, and none may be than the device can take. */
-static inline int vmb_outbound_data_bound(struct vmb_packet *packet, u32 longest)
+/* No entry is longer than @longest, and none may be than @most, which can be mapped. */
+static inline int vmb_outbound_data_bound(struct vmb_packet *packet, u32 longest, u32 most)
 {
-	u32 most = vmb_outbound_data_most(packet);
-
 	/* With what of a page is in front of it. */
 	if (likely(most == U32_MAX || (u64)longest + PAGE_SIZE <= most))
 		return 0;
@@ -269,10 +261,9 @@ static inline int vmb_outbound_data_bound(struct vmb_packet *packet, u32 longest
  * kernel's table of pages is not in one piece, what follows in it says nothing; and
  * where memory bounces, bounce buffers for one piece have to be in a row.
  */
-static inline bool vmb_outbound_data_may_join(const struct vmb_packet *packet,
-					      const struct page *page)
+static inline bool vmb_outbound_data_may_join(const struct page *page, u32 most)
 {
-	return vmb_outbound_data_most(packet) == U32_MAX &&
+	return most == U32_MAX &&
 	       !is_zone_device_page(page) && !is_zone_device_page(page - 1) &&
 	       (IS_ENABLED(CONFIG_SPARSEMEM_VMEMMAP) || IS_ENABLED(CONFIG_FLATMEM));
 }
@@ -291,7 +282,7 @@ static inline void vmb_outbound_data_set(struct scatterlist *entry, struct page 
 
 /**
  * struct vmb_outbound_cut - memory that is being made a list of entries
- * @packet: whose it is.
+ * @most: bytes that one entry can have.
  * @vector: what comes next.
  * @end: of the vectors.
  * @entry: where the next entry goes.
@@ -300,7 +291,7 @@ static inline void vmb_outbound_data_set(struct scatterlist *entry, struct page 
  * @longest: all the bits of all lengths: none is longer than this number.
  */
 struct vmb_outbound_cut {
-	const struct vmb_packet *packet;
+	u32 most;
 	const struct bio_vec *vector;
 	const struct bio_vec *end;
 	struct scatterlist *entry;
@@ -318,14 +309,13 @@ static __always_inline bool vmb_outbound_data_is_page(const struct bio_vec *vect
  * How many of these vectors are whole pages that follow one another and can be mapped
  * as one, the first with the page in front of it.
  */
-static inline u32 vmb_outbound_data_run(const struct vmb_packet *packet,
-					const struct bio_vec *first,
+static inline u32 vmb_outbound_data_run(u32 most, const struct bio_vec *first,
 					const struct bio_vec *stop)
 {
 	const struct bio_vec *vector = first;
 	struct page *page = first->bv_page;
 
-	if (!vmb_outbound_data_may_join(packet, page))
+	if (!vmb_outbound_data_may_join(page, most))
 		return 0;
 	do {
 		vector++;
@@ -350,7 +340,7 @@ static __always_inline void vmb_outbound_data_cut_pages(struct vmb_outbound_cut 
 		u32 run;
 
 		if (page == next) {
-			run = vmb_outbound_data_run(cut->packet, vector, stop);
+			run = vmb_outbound_data_run(cut->most, vector, stop);
 			entry[-1].length += run << PAGE_SHIFT;
 			next = page + run;
 			vector += run;
@@ -398,7 +388,7 @@ vmb_outbound_data_cut_vectors(struct vmb_outbound_cut *cut, u64 wanted, u32 more
 		cut->longest |= bytes;
 		cut->total += bytes;
 		if (!offset && page == cut->next &&
-		    vmb_outbound_data_may_join(cut->packet, page)) {
+		    vmb_outbound_data_may_join(page, cut->most)) {
 			cut->entry[-1].length += bytes;
 			cut->longest |= cut->entry[-1].length;
 		} else if (likely(cut->entry != last_entry)) {
@@ -419,12 +409,12 @@ vmb_outbound_data_cut_vectors(struct vmb_outbound_cut *cut, u64 wanted, u32 more
  */
 static __always_inline int
 vmb_outbound_data_cut(struct vmb_packet *packet, const struct bio_vec *vector,
-		      u32 vector_count, u32 more, u32 offset, u32 length)
+		      u32 vector_count, u32 more, u32 offset, u32 length, u32 most)
 {
 	const struct bio_vec *end = vector + vector_count, *last = end - 1;
 	struct vmb_packet_external *external = &packet->external;
 	struct vmb_outbound_cut cut = {
-		.packet = packet,
+		.most = most,
 		.end = end,
 		.entry = external->table,
 	};
@@ -460,7 +450,7 @@ vmb_outbound_data_cut(struct vmb_packet *packet, const struct bio_vec *vector,
 	cut.total -= offset;
 	if (unlikely(cut.total > packet->channel->external.bytes))
 		return -EMSGSIZE;
-	return vmb_outbound_data_bound(packet, cut.longest);
+	return vmb_outbound_data_bound(packet, cut.longest, most);
 }
 
 /*
@@ -471,7 +461,7 @@ vmb_outbound_data_cut(struct vmb_packet *packet, const struct bio_vec *vector,
 static noinline int vmb_outbound_data_force(struct vmb_packet *packet,
 					    const struct bio_vec *vectors,
 					    u32 vector_count, u32 offset,
-					    u32 length)
+					    u32 length, u32 most)
 {
 	const struct bio_vec *last;
 	u32 room;
@@ -484,7 +474,7 @@ static noinline int vmb_outbound_data_force(struct vmb_packet *packet,
 	room = -(last->bv_offset + last->bv_len) % PAGE_SIZE;
 	return vmb_outbound_data_cut(packet, vectors, vector_count,
 				     min(room, U32_MAX - last->bv_len), offset,
-				     length);
+				     length, most);
 }
 
 /* Of any vectors. */
@@ -493,22 +483,26 @@ static noinline int vmb_outbound_data_from_list(struct vmb_packet *packet,
 						u32 vector_count, u32 offset,
 						u32 length, bool forced)
 {
+	struct vmb_outbound_mapping mapping;
 	int ret;
 
+	ret = vmb_outbound_data_find_mapping(packet, &mapping);
+	if (unlikely(ret))
+		return ret;
 	if (unlikely(forced))
 		ret = vmb_outbound_data_force(packet, vectors, vector_count,
-					      offset, length);
+					      offset, length, mapping.most);
 	else
 		ret = vmb_outbound_data_cut(packet, vectors, vector_count, 0,
-					    offset, length);
+					    offset, length, mapping.most);
 	if (unlikely(ret)) {
 		packet->external.count = 0;
 		return ret;
 	}
-	return vmb_outbound_data_map(packet);
+	return vmb_outbound_data_map(packet, mapping.device);
 }
 
-/* Is a vector an entry as it is? */
+/* Is a vector an entry as it is, in a VM that is not isolated? */
 static inline bool vmb_outbound_data_is_entry(const struct vmb_packet *packet,
 					      const struct bio_vec *vector)
 {
@@ -517,8 +511,8 @@ static inline bool vmb_outbound_data_is_entry(const struct vmb_packet *packet,
 	/* It has room for one, unless it is from before the channel's settings. */
 	return packet->external.capacity &&
 	       vector->bv_len && vector->bv_len <= channel->external.bytes &&
-	       vector->bv_offset < PAGE_SIZE &&
-	       (u64)vector->bv_len + PAGE_SIZE <= vmb_outbound_data_most(packet);
+	       vector->bv_offset < PAGE_SIZE && !channel->device->isolated &&
+	       (u64)vector->bv_len + PAGE_SIZE <= channel->device->dma_most;
 }
 
 /*
@@ -547,7 +541,7 @@ int vmb_outbound_data_from_vectors(struct vmb_packet *packet,
 	vmb_outbound_data_set(external->table, vectors->bv_page, vectors->bv_len,
 			      vectors->bv_offset);
 	external->count = 1;
-	return vmb_outbound_data_map_entry(packet);
+	return vmb_outbound_data_map_entry(packet, packet->channel->device->dma_device);
 }
 
 /*
@@ -559,11 +553,13 @@ int vmb_outbound_data_from_pfns(struct vmb_packet *packet, const u64 *pfns,
 {
 	const u32 shift = PAGE_SHIFT - VMB_WIRE_PAGE_SHIFT;
 	struct vmb_packet_external *external = &packet->external;
+	struct vmb_outbound_mapping mapping;
 	u32 longest = VMB_WIRE_PAGE_SIZE;
 	u32 i;
 	int ret;
 
-	ret = vmb_outbound_data_begin(packet, flags);
+	ret = vmb_outbound_data_begin(packet, flags) ?:
+	      vmb_outbound_data_find_mapping(packet, &mapping);
 	if (ret)
 		return ret;
 	if (flags & VMB_CHANNEL_FORMAT_FLAG_FORCE_MDL_LENGTH || !pfn_count)
@@ -582,7 +578,7 @@ int vmb_outbound_data_from_pfns(struct vmb_packet *packet, const u64 *pfns,
 			goto refuse;
 		page = pfn_to_page(frame);
 		if (i && pfns[i] == pfns[i - 1] + 1 &&
-		    (offset || vmb_outbound_data_may_join(packet, page))) {
+		    (offset || vmb_outbound_data_may_join(page, mapping.most))) {
 			entry[-1].length += VMB_WIRE_PAGE_SIZE;
 			longest |= entry[-1].length;
 			continue;
@@ -593,10 +589,10 @@ int vmb_outbound_data_from_pfns(struct vmb_packet *packet, const u64 *pfns,
 		vmb_outbound_data_set(entry, page, VMB_WIRE_PAGE_SIZE, offset);
 		external->count++;
 	}
-	ret = vmb_outbound_data_bound(packet, longest);
+	ret = vmb_outbound_data_bound(packet, longest, mapping.most);
 	if (ret)
 		goto refuse;
-	return vmb_outbound_data_map(packet);
+	return vmb_outbound_data_map(packet, mapping.device);
 refuse:
 	external->count = 0;
 	return ret;

@@ -72,6 +72,16 @@ struct vmb_packet_external {
 };
 
 /**
+ * struct vmb_outbound_mapping - how a packet's memory is mapped
+ * @device: whose DMA API does it; NULL: the peer takes addresses as they are.
+ * @most: bytes that one piece can have.
+ */
+struct vmb_outbound_mapping {
+	struct device *device;
+	u32 most;
+};
+
+/**
  * enum vmb_send_state - where an outbound packet is
  * @VMB_SEND_IDLE: with the client.
  * @VMB_SEND_HELD: accepted, and not to be sent yet: the channel does not run, or

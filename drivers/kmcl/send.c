@@ -177,9 +177,9 @@ publish:
 	return 0;
 }
 
-static int vmb_send_submit_locked(struct vmb_channel *channel,
-				  struct vmb_packet *packet, const void *buffer,
-				  u32 length, bool may_wait)
+static __always_inline int
+vmb_send_submit_locked(struct vmb_channel *channel, struct vmb_packet *packet,
+		       const void *buffer, u32 length, bool may_wait)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
 	int ret;
