@@ -156,6 +156,7 @@ def report(library, mutants, results):
 
 def print_table(library, results):
     reasons = known(library)
+    print("# SPDX-License-Identifier: GPL-2.0")
     print("\t".join(COLUMNS))
     for name in sorted(library.files):
         row = dict.fromkeys(COLUMNS[1:], 0)

@@ -78,8 +78,6 @@ int vmb_send_check(struct vmb_packet *packet, u32 length, u32 flags,
 		   bool external);
 int vmb_send_submit(struct vmb_packet *packet, const void *buffer, u32 length,
 		    bool may_wait);
-int vmb_send_submit_mapped(struct vmb_packet *packet, const void *buffer, u32 length,
-			   bool may_wait);
 int vmb_send_submit_framed(struct vmb_packet *packet, const void *buffer,
 			   u32 length, bool may_wait);
 

@@ -14,7 +14,7 @@
 
 /*
  * In an isolated VM a peer that is inside of it, too, is given memory as it is: bounced,
- * it would be where the host reads it. vmb_send_submit_mapped() refuses the packet if
+ * it would be where the host reads it. vmb_send_submit() refuses the packet if
  * the channel was disabled since, and its peer is another one now. 0, -EAGAIN or
  * -ENODEV.
  */

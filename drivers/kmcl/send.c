@@ -177,9 +177,9 @@ publish:
 	return 0;
 }
 
-static __always_inline int
-vmb_send_submit_locked(struct vmb_channel *channel, struct vmb_packet *packet,
-		       const void *buffer, u32 length, bool may_wait)
+static int vmb_send_submit_locked(struct vmb_channel *channel,
+				  struct vmb_packet *packet, const void *buffer,
+				  u32 length, bool may_wait)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
 	int ret;
@@ -224,40 +224,14 @@ int vmb_send_submit(struct vmb_packet *packet, const void *buffer, u32 length,
 	if (trace_vmb_send_enabled() || vmb_latency_is_wanted())
 		vmb_send_note(packet, length);
 	spin_lock_irqsave(&outbound->lock, flags);
-	ret = vmb_send_submit_locked(channel, packet, buffer, length, may_wait);
-	vmb_outbound_unlock(channel, flags);
-	return ret;
-}
-
-/*
- * How the peer reaches memory is settled as long as the channel is enabled: if that is
- * another way now than when the packet was mapped, it was disabled in between.
- */
-static noinline int vmb_send_submit_isolated(struct vmb_packet *packet,
-					     const void *buffer, u32 length,
-					     bool may_wait)
-{
-	struct vmb_channel *channel = packet->channel;
-	unsigned long flags;
-	int ret = -ENODEV;
-
-	if (trace_vmb_send_enabled() || vmb_latency_is_wanted())
-		vmb_send_note(packet, length);
-	spin_lock_irqsave(&channel->outbound.lock, flags);
-	if (!packet->external.count ||
-	    packet->external.peer_memory == channel->peer_memory)
+	/* Settled as long as the channel is enabled: else it was disabled in between. */
+	if (unlikely(packet->external.count &&
+		     packet->external.peer_memory != channel->peer_memory))
+		ret = -ENODEV;
+	else
 		ret = vmb_send_submit_locked(channel, packet, buffer, length, may_wait);
 	vmb_outbound_unlock(channel, flags);
 	return ret;
-}
-
-/* As vmb_send_submit(), of a packet that may have external data. */
-int vmb_send_submit_mapped(struct vmb_packet *packet, const void *buffer, u32 length,
-			   bool may_wait)
-{
-	return unlikely(packet->channel->device->isolated) ?
-	       vmb_send_submit_isolated(packet, buffer, length, may_wait) :
-	       vmb_send_submit(packet, buffer, length, may_wait);
 }
 
 static inline int vmb_send_check_idle(struct vmb_packet *packet, bool waits)
@@ -320,7 +294,7 @@ static int vmb_send_external(struct vmb_packet *packet, const void *buffer,
 {
 	int ret;
 
-	ret = vmb_send_submit_mapped(packet, buffer, length, true);
+	ret = vmb_send_submit(packet, buffer, length, true);
 	if (ret)
 		vmb_outbound_data_release(packet, false);
 	return ret;

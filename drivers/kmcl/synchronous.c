@@ -302,7 +302,7 @@ static int vmb_synchronous_send(struct vmb_synchronous *request,
 		if (ret)
 			return ret;
 	}
-	ret = vmb_send_submit_mapped(packet, buffer, length, timeout);
+	ret = vmb_send_submit(packet, buffer, length, timeout);
 	if (ret)
 		vmb_outbound_data_release(packet, false);
 	return ret;

@@ -185,9 +185,10 @@ void vmb_channel_save_end(struct vmb_channel *channel);
  * chunk, once all of the chunk was checked. What it has restored waits for
  * vmb_channel_enable(), which is -EINVAL as long as chunks are missing, if settings were
  * changed since, or if the channel can hold fewer inbound packets than its client may
- * have in flight, and -ESTALE if the session is over or has gone on. Until enable has returned 0 the
- * packets end with -ENODEV when the channel is cleaned up, when a chunk is refused, or
- * when the first chunk of a state is given again; in all of these cases all of them.
+ * have in flight, and -ESTALE if the session is over or has gone on. Until enable has
+ * returned 0 the packets end with -ENODEV when the channel is cleaned up, when a chunk
+ * is refused, or when the first chunk of a state is given again; in all of these cases
+ * all of them.
  *
  * Context: process context.
  * Return: 0: all is restored; -EINPROGRESS: good so far, another chunk is missing;

@@ -187,7 +187,7 @@ static void mapped_for_another(struct kunit *test)
 								     WAIT), 0);
 		WRITE_ONCE(channel->peer_memory, memory_of(!kind.encrypted));
 		packet->waits = true;
-		KUNIT_EXPECT_EQ(test, vmb_send_submit_mapped(packet, NULL, 0, true), -ENODEV);
+		KUNIT_EXPECT_EQ(test, vmb_send_submit(packet, NULL, 0, true), -ENODEV);
 		WRITE_ONCE(channel->peer_memory, memory_of(kind.encrypted));
 		vmb_outbound_data_release(packet, false);
 		channel_disable(fixture);

@@ -26,7 +26,7 @@ static int packet_init(struct kunit *test)
 }
 
 static void no_routine(struct vmb_packet *packet, void *context, int status,
-				const void *buffer, u32 length)
+		       const void *buffer, u32 length)
 {
 }
 

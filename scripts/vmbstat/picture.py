@@ -148,8 +148,15 @@ def main():
     rows[-1].set_xlabel("seconds", fontsize=7)
     # Room for the last words.
     rows[-1].set_xlim(0, (last - first) * 1.12)
-    figure.savefig(sys.argv[2], bbox_inches="tight", metadata={"Date": None}
-                   if sys.argv[2].endswith(".svg") else None)
+    is_svg = sys.argv[2].endswith(".svg")
+    figure.savefig(sys.argv[2], bbox_inches="tight",
+                   metadata={"Date": None} if is_svg else None)
+    if is_svg:
+        with open(sys.argv[2], encoding="utf-8") as file:
+            lines = [line.rstrip() for line in file]
+        lines.insert(1, "<!-- SPDX-License-Identifier: GPL-2.0 -->")
+        with open(sys.argv[2], "w", encoding="utf-8") as file:
+            file.write("\n".join(lines) + "\n")
 
 
 main()
