@@ -14,33 +14,36 @@
 
 /*
  * In an isolated VM a peer that is inside of it, too, is given memory as it is: bounced,
- * it would be where the host reads it. vmb_send_submit() refuses the packet if
- * the channel was disabled since, and its peer is another one now. 0, -EAGAIN or
- * -ENODEV.
+ * it would be where the host reads it. vmb_send_submit() refuses the packet if the
+ * channel was disabled since, and its peer is another one now. -EAGAIN or -ENODEV: it
+ * cannot be told.
  */
-static noinline int vmb_outbound_data_map_isolated(struct vmb_packet *packet,
-						   struct vmb_outbound_mapping *mapping)
+static noinline int vmb_outbound_data_see_peer(struct vmb_packet *packet)
 {
 	enum vmb_peer_memory memory = READ_ONCE(packet->channel->peer_memory);
 
 	packet->external.peer_memory = memory;
 	if (memory == VMB_PEER_MEMORY_UNKNOWN)
 		return READ_ONCE(packet->channel->outbound.accepting) ? -EAGAIN : -ENODEV;
-	if (memory == VMB_PEER_MEMORY_ENCRYPTED)
-		*mapping = (struct vmb_outbound_mapping) { .most = U32_MAX };
 	return 0;
 }
 
-/* Can it be told how? 0, -EAGAIN or -ENODEV. */
-static inline int vmb_outbound_data_find_mapping(struct vmb_packet *packet,
-						 struct vmb_outbound_mapping *mapping)
+/* How is it mapped? 0, -EAGAIN or -ENODEV. */
+static __always_inline int
+vmb_outbound_data_find_mapping(struct vmb_packet *packet,
+			       struct vmb_outbound_mapping *mapping)
 {
 	const struct vmb_transport_device *device = packet->channel->device;
+	int ret = 0;
 
 	mapping->device = device->dma_device;
 	mapping->most = device->dma_most;
-	return unlikely(device->isolated) ? vmb_outbound_data_map_isolated(packet, mapping) :
-	       0;
+	if (unlikely(device->isolated)) {
+		ret = vmb_outbound_data_see_peer(packet);
+		if (packet->external.peer_memory == VMB_PEER_MEMORY_ENCRYPTED)
+			*mapping = (struct vmb_outbound_mapping) { .most = U32_MAX };
+	}
+	return ret;
 }
 
 /* The direction that the flags say. 0 or -EINVAL. */
