@@ -13,10 +13,8 @@
 #include "outbound.h"
 
 /*
- * In an isolated VM a peer that is inside of it, too, is given memory as it is: bounced,
- * it would be where the host reads it. vmb_send_submit() refuses the packet if the
- * channel was disabled since, and its peer is another one now. -EAGAIN or -ENODEV: it
- * cannot be told.
+ * In an isolated VM. vmb_send_submit() refuses the packet if the channel was disabled
+ * since, and its peer is another one now. -EAGAIN or -ENODEV: it cannot be told.
  */
 static noinline int vmb_outbound_data_see_peer(struct vmb_packet *packet)
 {
@@ -28,7 +26,7 @@ static noinline int vmb_outbound_data_see_peer(struct vmb_packet *packet)
 	return 0;
 }
 
-/* How is it mapped? 0, -EAGAIN or -ENODEV. */
+/* Bounced, it would be where the host reads it, also if the peer is inside of the VM. */
 static __always_inline int
 vmb_outbound_data_find_mapping(struct vmb_packet *packet,
 			       struct vmb_outbound_mapping *mapping)
