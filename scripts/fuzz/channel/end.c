@@ -65,6 +65,8 @@ static int end_attach(struct end *end)
 		shared_memory_add(&end->out, end->out_class);
 		peer_set(FEATURE_BITS, VMB_WIRE_FEATURE_PENDING_SEND_SIZE);
 	}
+	ret = vmb_channel_settle_peer_memory(end->channel, VMB_PEER_MEMORY_DECRYPTED);
+	FUZZ_CHECK(!ret);
 	ret = vmb_channel_attach_rings(end->channel, &end->in, &end->out);
 	if (!ret)
 		end->attached = true;

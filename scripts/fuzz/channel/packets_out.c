@@ -328,6 +328,11 @@ static void count_send(const struct slot *slot, int ret)
 	case -EMSGSIZE:
 		reached(OUTCOME_send_too_large);
 		break;
+	case -EAGAIN:
+		/* Nobody knows yet whether the host may see the memory. */
+		FUZZ_CHECK(slot->end->channel->peer_memory == VMB_PEER_MEMORY_UNKNOWN);
+		reached(OUTCOME_send_no_channel);
+		break;
 	case -ENODEV:
 		reached(OUTCOME_send_no_channel);
 		break;

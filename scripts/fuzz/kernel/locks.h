@@ -119,6 +119,16 @@ static inline bool atomic_try_cmpxchg(atomic_t *atomic, int *old, int new)
 	return *old == expected;
 }
 
+/* Of a pointer. */
+#define xchg(pointer, new) ({			\
+	typeof(*(pointer)) was_;		\
+						\
+	kernel_others();			\
+	was_ = *(pointer);			\
+	*(pointer) = (new);			\
+	kernel_others();			\
+	was_; })
+
 static inline bool test_bit(unsigned int bit, const unsigned long *bits)
 {
 	return *bits >> bit & 1;

@@ -32,6 +32,9 @@ static inline void *kmemdup(const void *from, size_t size, gfp_t flags)
 	return to;
 }
 
+/* All that a packet can point to here is of the page allocator. */
+#define is_vmalloc_addr(memory)		((void)(memory), false)
+
 /* What vmalloc gave must not be freed where one may not sleep. */
 #define kvfree(memory) \
 	(kernel_may_sleep("kvfree"), kernel_free(memory))
