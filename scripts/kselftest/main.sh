@@ -184,10 +184,15 @@ second_has() {
 	[ "$(basename "$(readlink "$bus/devices/$pair_second/driver" 2>/dev/null)")" = "$1" ]
 }
 
+second_is_found() {
+	both_are_open && second_has vmbkmcl_target
+}
+
+# The host takes the second back three times, and may do so right after the open.
 both_bind() {
 	modprobe vmb_pair && is_unbound &&
 		echo vmb_pair >"$device/driver_override" && bind vmb_pair &&
-		wait_for 30 both_are_open && second_has vmbkmcl_target
+		wait_for 30 second_is_found
 }
 
 both_flow() {
