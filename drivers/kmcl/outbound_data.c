@@ -289,7 +289,8 @@ static inline void vmb_outbound_data_set(struct scatterlist *entry, struct page 
  * @entry: where the next entry goes.
  * @next: the page that the entry before could go on with; NULL: none.
  * @total: bytes so far.
- * @longest: all the bits of all lengths: none is longer than this number.
+ * @longest: all the bits of all vectors' lengths: none is longer than this number. Where
+ *	that matters none was joined.
  */
 struct vmb_outbound_cut {
 	u32 most;
@@ -355,9 +356,6 @@ static __always_inline void vmb_outbound_data_cut_pages(struct vmb_outbound_cut 
 	}
 	cut->total = (u64)(vector - first) << PAGE_SHIFT;
 	cut->longest = PAGE_SIZE;
-	/* Some were joined: how many does not matter here. */
-	if (entry - cut->entry != vector - first)
-		cut->longest |= cut->total;
 	cut->vector = vector;
 	cut->entry = entry;
 	cut->next = next;
@@ -391,7 +389,6 @@ vmb_outbound_data_cut_vectors(struct vmb_outbound_cut *cut, u64 wanted, u32 more
 		if (!offset && page == cut->next &&
 		    vmb_outbound_data_may_join(page, cut->most)) {
 			cut->entry[-1].length += bytes;
-			cut->longest |= cut->entry[-1].length;
 		} else if (likely(cut->entry != last_entry)) {
 			vmb_outbound_data_set(cut->entry, page, bytes, offset);
 			cut->entry++;
@@ -555,7 +552,6 @@ int vmb_outbound_data_from_pfns(struct vmb_packet *packet, const u64 *pfns,
 	const u32 shift = PAGE_SHIFT - VMB_WIRE_PAGE_SHIFT;
 	struct vmb_packet_external *external = &packet->external;
 	struct vmb_outbound_mapping mapping;
-	u32 longest = VMB_WIRE_PAGE_SIZE;
 	u32 i;
 	int ret;
 
@@ -581,7 +577,6 @@ int vmb_outbound_data_from_pfns(struct vmb_packet *packet, const u64 *pfns,
 		if (i && pfns[i] == pfns[i - 1] + 1 &&
 		    (offset || vmb_outbound_data_may_join(page, mapping.most))) {
 			entry[-1].length += VMB_WIRE_PAGE_SIZE;
-			longest |= entry[-1].length;
 			continue;
 		}
 		ret = -EMSGSIZE;
@@ -590,9 +585,7 @@ int vmb_outbound_data_from_pfns(struct vmb_packet *packet, const u64 *pfns,
 		vmb_outbound_data_set(entry, page, VMB_WIRE_PAGE_SIZE, offset);
 		external->count++;
 	}
-	ret = vmb_outbound_data_bound(packet, longest, mapping.most);
-	if (ret)
-		goto refuse;
+	/* One page of the kernel's can be mapped in any case; of more none was joined. */
 	return vmb_outbound_data_map(packet, mapping.device);
 refuse:
 	external->count = 0;
