@@ -226,7 +226,7 @@ int vmb_send_submit(struct vmb_packet *packet, const void *buffer, u32 length,
 	spin_lock_irqsave(&outbound->lock, flags);
 	/* Settled as long as the channel is enabled: else it was disabled in between. */
 	if (unlikely(packet->external.count &&
-		     packet->external.peer_memory != channel->peer_memory))
+		     packet->external.peer_memory != READ_ONCE(channel->peer_memory)))
 		ret = -ENODEV;
 	else
 		ret = vmb_send_submit_locked(channel, packet, buffer, length, may_wait);
