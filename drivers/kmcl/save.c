@@ -493,7 +493,8 @@ void vmb_channel_save_end(struct vmb_channel *channel)
 	done = save->position == save->size;
 	kvfree(save->image);
 	save->image = NULL;
-	if (vmb_save_take_worker(channel))
+	/* Nobody who starts the channel is to find the worker taken for nothing. */
+	if (READ_ONCE(save->state) != VMB_SAVE_BEGUN || vmb_save_take_worker(channel))
 		return;
 	/* If it was closed since, there is nothing to go on with. */
 	begun = save->state == VMB_SAVE_BEGUN;

@@ -279,6 +279,28 @@ static void saved_while_it_closes(struct kunit *test)
 	call_is_over(&call);
 }
 
+/* What was fetched is of a session that is over: the next is neither frozen nor saved. */
+static void client_changes_in_save(struct kunit *test)
+{
+	struct save_session *session = far_session(test);
+	struct vmb_channel *channel = session->server->channel;
+
+	KUNIT_ASSERT_EQ(test, vmb_channel_save_begin(channel), 0);
+	KUNIT_ASSERT_EQ(test, save_session_fetch(session, 4096), 0);
+	save_session_release(session);
+	loopback_disable(session->client);
+	loopback_expect(session->server, LOOPBACK_CLOSED, 1);
+	session->client = save_session_client(session, 2);
+	loopback_enable(session->client);
+	loopback_expect(session->client, LOOPBACK_STARTED, 1);
+	vmb_channel_save_end(channel);
+	KUNIT_EXPECT_EQ(test, channel->save.state, VMB_SAVE_NONE);
+	KUNIT_EXPECT_EQ(test, vmb_channel_start(channel), 0);
+	save_session_client_send(session, 7);
+	save_session_expect_client_ended(session, 1);
+	KUNIT_EXPECT_EQ(test, session->from_client[7], 1);
+}
+
 /**
  * struct blocker - keeps a channel's worker from running
  * @work: in the queue before it, which runs one at a time.
@@ -454,6 +476,7 @@ static struct kunit_case save_race_cases[] = {
 	KUNIT_CASE(positions_outside),
 	KUNIT_CASE(started_while_it_is_saved),
 	KUNIT_CASE(saved_while_it_closes),
+	KUNIT_CASE(client_changes_in_save),
 	KUNIT_CASE(started_and_disabled),
 	KUNIT_CASE(started_and_paused),
 	KUNIT_CASE(started_and_saved),
