@@ -262,7 +262,6 @@ void vmb_hv_target_exit(void)
 {
 	vmb_hv_target_end();
 	vmbus_driver_unregister(&vmb_hv_target_driver);
-	flush_delayed_work(&vmb_hv_target_work);
 }
 
 /* As hv_channel.c calls them. */

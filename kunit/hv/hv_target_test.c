@@ -134,6 +134,7 @@ static void target_exit(struct kunit *test)
 			disable(i);
 	complete_all(&target_state->go_on);
 	flush_work(&target_state->unbind);
+	flush_work(&target_state->take);
 	vmb_hv_target_end();
 	for (i = 0; i < DEVICES; i++) {
 		if (target_state->offers[i] && target_state->offers[i]->there)
