@@ -430,7 +430,7 @@ static void test_hibernates_with_a_word_to_say(struct kunit *test)
 	expect_version(test, 0x20000, false);
 }
 
-/* Nor do many answers that are due then, one after the other. */
+/* Nor do many requests that are to be carried out then, one after the other. */
 static void test_hibernates_with_much_to_say(struct kunit *test)
 {
 	struct vmb_channel *channel = client_channel(host);
@@ -444,8 +444,9 @@ static void test_hibernates_with_much_to_say(struct kunit *test)
 	before = channel->counters.received;
 	disable_work_sync(&balloon->work);
 	for (i = 0; i < count; i++) {
-		begin(DM_TYPE_HOT_ADD_REQUEST, HEADER);
-		send(HEADER);
+		begin(DM_TYPE_BALLOON_REQUEST, 16);
+		message.inflate.page_count = cpu_to_le32(1);
+		send(16);
 	}
 	client_expect_count(test, &channel->counters.received, before + count);
 	KUNIT_ASSERT_EQ(test, loopback_pm_quiesce(&channel, 1, VMB_CHANNEL_STOP_HIBERNATING),
@@ -457,6 +458,8 @@ static void test_hibernates_with_much_to_say(struct kunit *test)
 		usleep_range(1000, 2000);
 	KUNIT_EXPECT_EQ(test, loopback_pm_close(&channel, 1), 0);
 	KUNIT_EXPECT_LT(test, jiffies - begun, 5 * HZ);
+	/* Nor is it taken from the VM what the host will not know of. */
+	KUNIT_EXPECT_EQ(test, READ_ONCE(balloon->inflated), 0);
 	client_host_expect_silence(host);
 	vmb_life_pm_resume(channel);
 	expect_version(test, 0x20000, false);

@@ -321,7 +321,9 @@ void balloon_work(struct work_struct *work)
 	if (balloon->state == BALLOON_STARTED)
 		balloon_ask_version(balloon);
 	while ((kept = balloon_next_packet(balloon))) {
-		balloon_message(balloon, kept->buffer, kept->length);
+		/* The host forgets its requests when the channel closes, and we all pages. */
+		if (!READ_ONCE(balloon->suspended))
+			balloon_message(balloon, kept->buffer, kept->length);
 		vmb_channel_packet_complete(kept->packet, NULL, 0);
 	}
 }
