@@ -280,6 +280,12 @@ static inline enum vmb_flow_state vmb_life_flow(const struct vmb_channel *channe
 	return smp_load_acquire(&channel->life.flow);
 }
 
+/* Packets that it can owe a completion, with one object left to read with. */
+static inline u32 vmb_channel_can_answer(const struct vmb_channel *channel)
+{
+	return max(channel->pool.count, 2u) - 1;
+}
+
 /* Before the transport has seen the offer. */
 static inline void vmb_channel_forget_peer_memory(struct vmb_channel *channel)
 {

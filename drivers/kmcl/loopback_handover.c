@@ -33,7 +33,7 @@ static int vmb_loopback_check_parked(const struct vmb_loopback_offer *offer,
 		return -ESTALE;
 	/* The client may have in flight what vmb_channel_limit_packets() has told it. */
 	client = container_of(offer->connection, struct vmb_loopback_client, connection);
-	return max(server->pool.count, 2u) - 1 <
+	return vmb_channel_can_answer(server) <
 	       client->channel->outbound.transactions.limit ? -EINVAL : 0;
 }
 

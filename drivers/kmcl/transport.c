@@ -236,7 +236,7 @@ void vmb_channel_limit_packets(struct vmb_channel *channel,
 			       const struct vmb_channel *peer)
 {
 	struct vmb_transactions *transactions = &channel->outbound.transactions;
-	u32 most = max(peer->pool.count, 2u) - 1;
+	u32 most = vmb_channel_can_answer(peer);
 
 	spin_lock_irq(&channel->outbound.lock);
 	most = min(transactions->configured, most);
