@@ -4,6 +4,7 @@
  * that an offer may say of them. There is no paravisor, and this kernel may have no such
  * channels: the test says what the offer did.
  */
+#include <kunit/static_stub.h>
 #include <linux/mm.h>
 #include <linux/sizes.h>
 #include <linux/string.h>
@@ -100,7 +101,7 @@ static void test_not_isolated(struct kunit *test)
 		struct vmb_channel *channel = channel_in(test, false);
 
 		KUNIT_EXPECT_EQ_MSG(test, vmb_hv_settle_memory(channel, these->says, none),
-				    these->settled, "combination %u", i);
+				    0, "combination %u", i);
 		KUNIT_EXPECT_EQ(test, channel->peer_memory, VMB_PEER_MEMORY_PLAIN);
 		KUNIT_EXPECT_FALSE(test, vmb_channel_decrypts(channel));
 		vmb_channel_cleanup(channel);
@@ -159,6 +160,59 @@ static void test_another_offer(struct kunit *test)
 					    i == k ? 0 : -EPERM, "%u, then %u", i, k);
 		vmb_channel_cleanup(channel);
 	}
+}
+
+/* What the offers of a case say: of the device's channel, and of all others. */
+static struct vmb_hv_confidential primary_says, others_say;
+
+static struct vmb_hv_confidential what_is_said(const struct vmbus_channel *channel)
+{
+	return channel->primary_channel ? others_say : primary_says;
+}
+
+static int prepare(struct hv_fixture *fixture)
+{
+	u32 inbound = SZ_16K, outbound = SZ_16K;
+
+	return vmb_hv_channel_operations.prepare(fixture->channel, &inbound, &outbound, SZ_8K);
+}
+
+/* An offer that cannot be is refused before it gets rings, and they are not lost. */
+static void test_refused_when_enabled(struct kunit *test)
+{
+	struct hv_fixture *fixture = test->priv;
+
+	kunit_activate_static_stub(test, vmb_hv_confidential_of, what_is_said);
+	primary_says = (struct vmb_hv_confidential) { .external = true };
+	fixture->channel = channel_in(test, true);
+	KUNIT_EXPECT_EQ(test, prepare(fixture), -EPERM);
+	KUNIT_EXPECT_FALSE(test, list_empty(&fixture->device.kept));
+	KUNIT_EXPECT_EQ(test, fixture->channel->peer_memory, VMB_PEER_MEMORY_UNKNOWN);
+}
+
+/* So is one that has less than the client's device, before the host hears of it. */
+static void test_refused_when_opened(struct kunit *test)
+{
+	const struct vmb_hv_confidential whole = { .ring = true, .external = true };
+	const struct vmb_hv_confidential ring = { .ring = true };
+	struct hv_fixture *fixture = test->priv;
+	struct vmb_hv_channel *hv;
+
+	kunit_activate_static_stub(test, vmb_hv_confidential_of, what_is_said);
+	primary_says = ring;
+	fixture->channel = channel_in(test, true);
+	KUNIT_ASSERT_EQ(test, prepare(fixture), 0);
+	KUNIT_EXPECT_EQ(test, fixture->channel->peer_memory, VMB_PEER_MEMORY_RING);
+	hv = vmb_channel_transport_private(fixture->channel);
+	hv->channel = &fixture->offered[0].channel;
+	others_say = none;
+	KUNIT_EXPECT_EQ(test, vmb_hv_channel_operations.open(fixture->channel), -EPERM);
+	/* Nor is it one that has more, and is not what the client was told. */
+	others_say = whole;
+	KUNIT_EXPECT_EQ(test, vmb_hv_channel_operations.open(fixture->channel), -EPERM);
+	KUNIT_EXPECT_NULL(test, hv->channel->ringbuffer_page);
+	hv->channel = &fixture->primary;
+	vmb_hv_channel_operations.unprepare(fixture->channel);
 }
 
 static u8 *memory_of(const struct vmb_hv_channel *hv)
@@ -236,6 +290,8 @@ static struct kunit_case hv_confidential_cases[] = {
 	KUNIT_CASE(test_each_for_itself),
 	KUNIT_CASE(test_no_less_than_the_device),
 	KUNIT_CASE(test_another_offer),
+	KUNIT_CASE(test_refused_when_enabled),
+	KUNIT_CASE(test_refused_when_opened),
 	KUNIT_CASE(test_rings_are_erased),
 	KUNIT_CASE(test_leaked_by_the_handle),
 	{}
