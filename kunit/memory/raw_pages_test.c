@@ -146,7 +146,7 @@ static void leaving_memory_waits_for_readers(struct kunit *test)
 
 	INIT_WORK_ONSTACK(&reader.work, look_slowly);
 	init_completion(&reader.looks);
-	queue_work(system_unbound_wq, &reader.work);
+	queue_work(system_dfl_wq, &reader.work);
 	wait_for_completion(&reader.looks);
 	vmb_raw_pages_notify(NULL, MEM_GOING_OFFLINE, &notify);
 	KUNIT_EXPECT_TRUE(test, READ_ONCE(reader.done));

@@ -133,7 +133,9 @@ static void not_before_it_is_known(struct kunit *test)
 	struct bio_vec vector = { .bv_page = send_pages(fixture, 0), .bv_len = 100 };
 
 	send_reach(fixture, DMA_BIT_MASK(64));
-	fixture->transport.device.isolated = true;
+	/* Who was there before says nothing of who comes. */
+	enable_as(fixture, &kinds[2]);
+	channel_disable(fixture);
 	fixture->transport.open_error = -ECONNREFUSED;
 	KUNIT_ASSERT_EQ(test, vmb_channel_enable(fixture->channel), 0);
 	channel_disable(fixture);

@@ -388,6 +388,21 @@ static void leaked_after_a_time_out(struct kunit *test)
 	put_page(vector.bv_page);
 }
 
+/* A VM that hibernates ends them as late as those with external data, and differently. */
+static void leaked_at_hibernation(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	send_change_transport(fixture)->close = close_fails;
+	channel_enable(fixture);
+	send_one(fixture, 0, 8, WAIT);
+	KUNIT_EXPECT_EQ(test, vmb_transport_device_pm_close(&fixture->transport.device), 0);
+	send_expect_end(fixture, 0, 0, -ENODEV);
+	send_expect_ends(fixture, 1);
+	/* The rings. */
+	KUNIT_EXPECT_EQ(test, fixture->channel->counters.leaked, 1);
+}
+
 /* Of slab memory only the client can see to it. */
 static void leaked_slab_memory(struct kunit *test)
 {
@@ -481,6 +496,7 @@ static struct kunit_case send_memory_cases[] = {
 	KUNIT_CASE(leaked_neighbours),
 	KUNIT_CASE(many_leaked),
 	KUNIT_CASE(leaked_after_a_time_out),
+	KUNIT_CASE(leaked_at_hibernation),
 	KUNIT_CASE(leaked_slab_memory),
 	KUNIT_CASE(larger_than_the_ring),
 	{}
