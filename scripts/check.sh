@@ -68,6 +68,7 @@ passed=0
 failed=0
 skipped=0
 rows=()
+failures=()
 
 # Ends whatever is left of a part: it has a session of its own, which also those
 # of its processes stay in that made themselves a process group.
@@ -85,9 +86,10 @@ end_session() {
 # start_part BUILD NAME SCRIPT SECONDS [ARGUMENT...]: sets pid. Its output goes to
 # its log, and what it builds to BUILD.
 start_part() {
-	: >"$VMB_BUILD/check-$2.log"
+	: >"$VMB_BUILD/check-$2.log" >"$VMB_BUILD/check-$2.errors"
 	VMB_BUILD=$1 setsid timeout --foreground --kill-after=30 "$4" \
-		"$VMB_TOP/scripts/$3" "${@:5}" >"$VMB_BUILD/check-$2.log" </dev/null &
+		"$VMB_TOP/scripts/$3" "${@:5}" </dev/null >"$VMB_BUILD/check-$2.log" \
+		2> >(tee "$VMB_BUILD/check-$2.errors" >&2) &
 	pid=$!
 	on_exit end_session "$pid"
 }
@@ -135,6 +137,17 @@ run_part() {
 		failed=$((failed + 1))
 	fi
 	rows+=("$(printf '%-11s %5d s  %-38s %s' "$1" "$took" "$count" "$verdict")")
+	[ "$verdict" = ok ] || failures+=("$1")
+}
+
+# What a part said of each thing that failed: whoever has only the end of a long log
+# is to know what it was.
+list_failures() {
+	local files=$VMB_BUILD/check-$1
+
+	echo "$1: from $files.log and .errors"
+	sed -n -E '/^not ok|\[FAILED\]|(EXPECTATION|ASSERTION) FAILED| error: / {s/^/  /; p}' \
+		"$files.log" "$files.errors" | head -n 30
 }
 
 is_wanted() {
@@ -162,6 +175,10 @@ for part in "${parts[@]}"; do
 done
 stage_end
 
+for part in ${failures[@]+"${failures[@]}"}; do
+	echo
+	list_failures "$part"
+done
 echo
 printf '%s\n' "${rows[@]}"
 echo
