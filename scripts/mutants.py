@@ -49,7 +49,7 @@ BUILD = pathlib.Path(os.environ.get("VMB_BUILD", TOP / "build"))
 KNOWN = TOP / "kunit/mutants-known.txt"
 RESULTS = BUILD / "mutants.tsv"
 COLUMNS = ("file", "mutants", "tried", "user space", "KUnit", "explained", "survived",
-           "unreached")
+           "unreached", "not booted")
 
 
 def known(library):
@@ -79,8 +79,11 @@ class Results:
         BUILD.mkdir(exist_ok=True)
         self.verdicts = {}      # key -> {stage: (result, by)}
         if RESULTS.exists():
-            for line in RESULTS.read_text().splitlines():
-                stage, result, by, key = line.split("\t", 3)
+            for line in RESULTS.read_text().splitlines(keepends=True):
+                # What an interruption has cut off is tried again.
+                if not line.endswith("\n") or line.count("\t") < 6:
+                    continue
+                stage, result, by, key = line[:-1].split("\t", 3)
                 self.verdicts.setdefault(key, {})[stage] = (result, by)
 
     def add(self, mutant, stage, result, by):
@@ -92,14 +95,14 @@ class Results:
         return self.verdicts.get(mutant.key, {}).get(stage, (None, None))[0]
 
     def final(self, mutant):
-        """The last word: user, kunit, stillborn, survived, unreached, or none yet."""
+        """user, kunit, stillborn, survived, unreached, left for KUnit, or none yet."""
         for stage in ("user", "kunit"):
             result = self.of(mutant, stage)
             if result == "killed":
                 return stage
             if result == "stillborn":
                 return result
-        return self.of(mutant, "kunit")
+        return self.of(mutant, "kunit") or (self.of(mutant, "user") and "not booted")
 
 
 def choose(library, options):
@@ -140,7 +143,7 @@ def report(library, mutants, results):
     """What survived and nobody has a reason for; 1 if there is any."""
     reasons = known(library)
     count = dict.fromkeys(("user", "kunit", "stillborn", "explained", "survived",
-                           "unreached", "not tried"), 0)
+                           "unreached", "not booted", "not tried"), 0)
     for mutant in mutants:
         result = results.final(mutant) or "not tried"
         if result in ("survived", "unreached") and mutant.key in reasons:
@@ -154,13 +157,13 @@ def report(library, mutants, results):
     return 1 if count["survived"] + count["unreached"] else 0
 
 
-def print_table(library, results):
+def print_table(library, mutants, results):
     reasons = known(library)
     print("# SPDX-License-Identifier: GPL-2.0")
     print("\t".join(COLUMNS))
-    for name in sorted(library.files):
+    for name in sorted({mutant.file for mutant in mutants}):
         row = dict.fromkeys(COLUMNS[1:], 0)
-        for mutant in library.mutants:
+        for mutant in mutants:
             if mutant.file != name:
                 continue
             result = results.final(mutant)
@@ -191,6 +194,10 @@ def main():
     if options.help:
         print(__doc__)
         return 0
+    if options.sample is not None and options.sample < 1:
+        parser.error(f"--sample {options.sample} is no number of mutants")
+    if (options.results or options.table) and not RESULTS.exists():
+        parser.error(f"there are no results yet, {RESULTS} is not there")
     library = plant.Library(TOP)
     mutants = choose(library, options)
     results = Results()
@@ -200,7 +207,7 @@ def main():
         print(f"{len(mutants)} mutants")
         return 0
     if options.table:
-        print_table(library, results)
+        print_table(library, mutants, results)
         return 0
     if not options.results:
         try_all(library, mutants, results, options.stage)
@@ -216,7 +223,7 @@ def try_all(library, mutants, results, only):
             programs.prepare()
             run_stage("user", programs.judge, left, results)
     if only != "user":
-        left = [m for m in mutants if not results.final(m)]
+        left = [m for m in mutants if results.final(m) in (None, "not booted")]
         if left:
             kernel = suites.Suites(library, tree_of("kunit"), BUILD)
             kernel.prepare()

@@ -348,12 +348,14 @@ def planted(site, without):
 
 def copy_tree(top, tree):
     """What the builds need, beside the library: changed only where it differs."""
+    copied = set()
     for name in ("Kbuild", "Kconfig", "Makefile", "dkms.conf", "include", "drivers",
                  "kunit", "scripts"):
         for path in [top / name, *sorted((top / name).rglob("*"))]:
             if not path.is_file() or "__pycache__" in path.parts or path.suffix == ".svg":
                 continue
             target = tree / path.relative_to(top)
+            copied.add(target)
             if path.parent == top / "drivers/kmcl" and path.suffix in (".c", ".h"):
                 if target.exists():
                     continue
@@ -361,8 +363,8 @@ def copy_tree(top, tree):
                 continue
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, target)
-    known = {path.name for path in (top / "drivers/kmcl").glob("*.[ch]")}
-    for path in (tree / "drivers/kmcl").glob("*.[ch]"):
-        if path.name not in known and not path.name.startswith("planted"):
+    # A header of before would still be found, and a suite still be built.
+    for path in tree.rglob("*.[ch]"):
+        if path not in copied and not path.name.startswith("planted"):
             path.unlink()
     return pathlib.Path(tree)

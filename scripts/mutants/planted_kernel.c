@@ -140,6 +140,8 @@ static int __init prepare_suites(void)
 	struct kunit_suite *suite;
 	int i;
 
+	/* Who reads this knows that it is this kernel that runs, and its options came. */
+	pr_info("VMB-PLANTED %d %zu\n", (int)vmb_planted, strlen(chosen));
 	for (each = __kunit_suites_start; each < __kunit_suites_end; each++) {
 		suite = *each;
 		i = each - __kunit_suites_start;

@@ -4,6 +4,7 @@ import json
 import os
 import queue
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -56,7 +57,14 @@ class Suites:
                          f"{self.folder}/kunit.log")
             self.stillborn |= bad
             self.library.write_stillborn(list_of_bad, self.stillborn)
-        self.kernel = done.stdout.strip() + "/arch/x86/boot/bzImage"
+        else:
+            sys.exit("mutants.py: error: the kernel does not build without the mutants "
+                     f"that do not compile either, see {self.folder}/kunit.log")
+        # Others build there meanwhile.
+        built = done.stdout.strip() + "/arch/x86/boot/bzImage"
+        self.kernel = str(self.folder / "bzImage")
+        if not os.path.exists(self.kernel) or not same(built, self.kernel):
+            shutil.copy2(built, self.kernel)
 
     def measure(self):
         """All suites, without a mutant, unless they ran on this very kernel."""
@@ -185,8 +193,12 @@ class Suites:
                 case, by = self.attempt(mutant, part)
                 if not by:
                     break
-                if case not in part or self.attempt(mutant, {case})[1]:
+                # What is no case's, a suite's end or the machine's, wants all of them.
+                again = {case} if case in part else part
+                if self.attempt(mutant, again)[1]:
                     return "killed", by
+                if case not in part:
+                    break
                 part = {n for n in part if self.numbers[n] > self.numbers[case]}
         return "survived", "-"
 
@@ -196,13 +208,16 @@ class Suites:
         digits = "".join(f"{sum(1 << j for j in range(4) if i + j in numbers):x}"
                          for i in range(0, max(numbers) + 1, 4))
         order = sorted(chosen, key=self.numbers.get)
-        state = {"suite": None, "ran": 0}
+        state = {"suite": None, "ran": 0, "planted": False}
+        mark = f"VMB-PLANTED {mutant.number} {len(digits)}"
 
         def case():
             return order[state["ran"]] if state["ran"] < len(order) else "the end"
 
         def look(line):
-            if match := re.match(r"    # Subtest: (\S+)", line):
+            if line == mark:
+                state["planted"] = True
+            elif match := re.match(r"    # Subtest: (\S+)", line):
                 state["suite"] = match.group(1)
             elif match := re.match(r"    (not )?ok \d+ (\S+)", line):
                 if match.group(1):
@@ -218,6 +233,10 @@ class Suites:
             return None
         limit = BOOT_LIMIT + PATIENCE * sum(self.seconds[n] for n in chosen)
         verdict = self.boot(f"vmb_planted={mutant.number} vmb_cases={digits}", limit, look)
+        # Some are on while the kernel boots, and end it there.
+        if not state["planted"] and verdict in ("hang", "end") and not self.boots():
+            sys.exit("mutants.py: error: the kernel does not say which mutant is on: "
+                     f"remove {self.folder}, and begin anew")
         if verdict == "hang":
             return case(), f"{case()} hangs"
         if verdict != "end":
@@ -225,6 +244,16 @@ class Suites:
         if state["ran"] != len(order):
             return case(), f"{case()} ends the machine"
         return None, None
+
+    def boots(self):
+        """Whether it says so without a mutant."""
+        return self.boot("vmb_cases=0", BOOT_LIMIT, lambda line: "yes" if
+                         line == "VMB-PLANTED -1 1" else None) == "yes"
+
+
+def same(one, other):
+    with open(one, "rb") as a, open(other, "rb") as b:
+        return a.read() == b.read()
 
 
 def warning(line):
