@@ -59,8 +59,20 @@ while [ $# -gt 1 ]; do
 	--host) host=$2 ;;
 	--append) append=$2 ;;
 	--trace) trace+=" $2" ;;
-	--timer) [ "$2" = synthetic ] || timer='' ;;
-	--clock) [ "$2" = real ] || clock=(-icount "shift=0,sleep=off") ;;
+	--timer)
+		case $2 in
+		synthetic) ;;
+		local) timer='' ;;
+		*) die "no such timer: $2" "--timer synthetic, or --timer local" ;;
+		esac
+		;;
+	--clock)
+		case $2 in
+		real) ;;
+		instructions) clock=(-icount "shift=0,sleep=off") ;;
+		*) die "no such clock: $2" "--clock real, or --clock instructions" ;;
+		esac
+		;;
 	--cpus) cpus=$2 ;;
 	--memory) memory=$2 ;;
 	--boot) BOOT_SECONDS=$2 ;;
