@@ -7,13 +7,13 @@
 # arguments; it starts that again inside of the namespace.
 # shellcheck disable=SC2154
 
-case ${1:-} in
-'' | --in-namespace) ;;
-*) die "no such option: $1" "$0 --help" ;;
-esac
+no_arguments "$@"
 [ "$(id -u)" -eq 0 ] || die "a root file system of its own needs root" "run this as root"
-[ "${1:-}" = --in-namespace ] ||
-	exec unshare --mount --propagation private "$0" --in-namespace
+[ "${VMB_NAMESPACE:-}" = "$(readlink /proc/self/ns/mnt)" ] || {
+	# shellcheck disable=SC2016
+	exec unshare --mount --propagation private sh -c \
+		'VMB_NAMESPACE=$(readlink /proc/self/ns/mnt) exec "$0"' "$0"
+}
 scratch=
 scratch_dir scratch
 root=$scratch/root
@@ -32,7 +32,12 @@ clean_base() {
 	# The newest of them, which the last upgrade of the metapackage has brought.
 	release=$(basename -a "$base"/lib/modules/*-cloud-amd64 | sort -V | tail -n 1)
 	clean_kernel=$VMB_CACHE/kernel/clean-$release
-	[ ! -e "$clean_kernel/root" ] || return 0
+	exec 8>"$VMB_CACHE/kernel/clean.lock"
+	flock -w 900 8 || die "$VMB_CACHE/kernel/clean.lock is held by another" "wait for it to end"
+	[ ! -e "$clean_kernel/root" ] || {
+		exec 8>&-
+		return 0
+	}
 	rm -rf "$clean_kernel"
 	mkdir -p "$clean_kernel"
 	(
@@ -40,10 +45,12 @@ clean_base() {
 		cd "$clean_kernel"
 		quietly "$VMB_BUILD/kernel-fetch.log" 900 \
 			apt-get download "linux-image-$release"
-	) || die "could not fetch linux-image-$release" "see $VMB_BUILD/kernel-fetch.log"
+	) || die "could not fetch linux-image-$release, of which the headers are in $base" \
+		"rm -rf $base, which may be older than what the mirror has; and see $VMB_BUILD/kernel-fetch.log"
 	dpkg -x "$clean_kernel"/linux-image-*.deb "$clean_kernel/new"
 	rm "$clean_kernel"/linux-image-*.deb
 	mv "$clean_kernel/new" "$clean_kernel/root"
+	exec 8>&-
 }
 
 # As it was before anything was installed. The kernel that "runs" there is the one
