@@ -95,7 +95,7 @@ says() {
 }
 
 is_silent() {
-	! grep "^VMBGUEST-OUTPUT $1 " "$work/log"
+	grep -q "^VMBGUEST-ENDED $1 0\$" "$work/log" && ! grep "^VMBGUEST-OUTPUT $1 " "$work/log"
 }
 
 # What a command has to have printed, by its first words and what it looks at.

@@ -8,6 +8,7 @@
 # console in the end:
 #
 #   VMBGUEST-OUTPUT N TEXT	a line of the Nth command's
+#   VMBGUEST-ENDED N STATUS	how it ended
 #   VMBGUEST-TRACE TEXT		of what the tracepoints said of one life of both
 #
 # A command that does not end by itself is interrupted, as its user would do.
@@ -69,7 +70,9 @@ come_and_go &
 number=0
 while read -r command; do
 	number=$((number + 1))
-	run "$command" >"/test/results/$number" 2>&1 </dev/null
+	status=0
+	run "$command" >"/test/results/$number" 2>&1 </dev/null || status=$?
+	echo "VMBGUEST-ENDED $number $status"
 done <commands
 touch /tmp/stop
 wait
