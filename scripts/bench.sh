@@ -75,7 +75,7 @@ count() {
 		-machine q35 -accel tcg -icount shift=0,sleep=off -cpu max -smp 1 -m 512 \
 		-nodefaults -display none -no-reboot -serial "file:$log" \
 		-kernel "$kernel/arch/x86/boot/bzImage" \
-		-append "console=ttyS0 panic=-1 nokaslr kunit.filter_glob=bench_vmbkmcl kunit_shutdown=poweroff" \
+		-append "console=ttyS0 panic=-1 no_timer_check nokaslr kunit.filter_glob=bench_vmbkmcl kunit_shutdown=poweroff" \
 		"$@" </dev/null || status=$?
 	stage_end
 	[ "$status" -ne 124 ] ||

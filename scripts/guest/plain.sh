@@ -84,7 +84,7 @@ start_guest() {
 		${firmware[@]+"${firmware[@]}"} -nodefaults -display none -no-reboot \
 		-serial "file:$logs/guest.log" \
 		-kernel "$kernel/vmlinuz" -initrd "$initrd" \
-		-append "console=$console quiet loglevel=4 panic=-1 oops=panic mitigations=off cryptomgr.notests log_buf_len=4M $append" \
+		-append "console=$console quiet loglevel=4 panic=-1 no_timer_check oops=panic mitigations=off cryptomgr.notests log_buf_len=4M $append" \
 		>"$logs/qemu.log" 2>&1 </dev/null &
 	pid=$!
 	guest_is_started

@@ -112,7 +112,7 @@ class Suites:
         command = ["qemu-system-x86_64", "-nodefaults", "-m", "1024", "-smp", "2",
                    "-kernel", self.kernel, "-no-reboot", "-nographic", "-accel", "tcg",
                    "-serial", "stdio", "-bios", "qboot.rom", "-append",
-                   "console=ttyS0 kunit_shutdown=reboot panic=-1 oops=panic "
+                   "console=ttyS0 kunit_shutdown=reboot panic=-1 oops=panic no_timer_check "
                    f"kunit.filter_glob=vmbkmcl* {options}"]
         # pylint: disable=consider-using-with
         machine = subprocess.Popen(command, stdin=subprocess.DEVNULL,
