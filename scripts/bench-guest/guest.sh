@@ -3,7 +3,7 @@
 # shellcheck shell=dash
 #
 # What the guest does in "make bench-guest". Lines that begin with VMBGUEST- are for
-# scripts/bench/guest_judge.py:
+# scripts/bench-guest/judge.py:
 #
 #   VMBGUEST-RUN DEVICE PART DRIVER   the driver had that device of the host's, for this
 #		part, or for all that the host does by itself
