@@ -14,8 +14,8 @@
 #include "load.h"
 
 static unsigned int sends = 10000;
-module_param(sends, uint, 0444);
-MODULE_PARM_DESC(sends, "Requests without external data");
+module_param(sends, uint, 0644);
+MODULE_PARM_DESC(sends, "Requests without external data, of a driver that is bound then");
 
 static unsigned int externals = 1000;
 module_param(externals, uint, 0444);
@@ -35,21 +35,38 @@ static u64 load_sum(const struct load_slot *slot)
 	return sum;
 }
 
+/* Something has come that nothing was sent for. */
+void load_unexpected(struct load *load)
+{
+	atomic_inc(&load->wrong);
+}
+
 /* An answer has come. Any context but hard interrupt. */
 void load_answered(struct load_slot *slot, const void *buffer, u32 length)
 {
 	const struct vmb_bench_answer *answer = buffer;
 	struct load *load = slot->load;
-	u32 index;
 
 	if (!buffer || length < sizeof(*answer) ||
 	    answer->sequence != slot->request.sequence ||
 	    answer->sum != slot->request.sum)
 		atomic_inc(&load->wrong);
-	index = atomic_inc_return(&load->ended) - 1;
-	load->waits[index] = ktime_get_ns() - slot->began;
+	load->waits[le64_to_cpu(slot->request.sequence)] = ktime_get_ns() - slot->began;
+	slot->on_its_way = false;
+	/* From here on the slot may be another request's. */
 	llist_add(&slot->node, &load->free);
+	/*
+	 * The last one ends the part: what was written above is read, and the list begun
+	 * anew, as soon as this is seen. It is a full barrier.
+	 */
+	atomic_inc_return(&load->ended);
 	wake_up(&load->freed);
+}
+
+static bool load_all_ended(struct load *load, u32 count)
+{
+	/* With it come the waits, and the slots in the list. */
+	return atomic_read_acquire(&load->ended) == count;
 }
 
 static int load_compare(const void *left, const void *right)
@@ -78,30 +95,30 @@ static int load_part(struct load *load, const char *part, u32 count, u32 window)
 	began = ktime_get_ns();
 	for (i = 0; i < count && !ret; i++) {
 		/* We alone take, so that llist_del_first() needs no lock. */
-		ret = wait_event_interruptible(load->freed,
-					       (node = llist_del_first(&load->free)) ||
-					       kthread_should_stop());
-		if (ret || !node)
+		wait_event_idle(load->freed, (node = llist_del_first(&load->free)) ||
+					     kthread_should_stop());
+		if (!node)
 			return -EINTR;
 		slot = llist_entry(node, struct load_slot, node);
 		slot->request.sequence = cpu_to_le64(i);
 		slot->request.sum = load->external ? cpu_to_le64(load_sum(slot)) : 0;
+		slot->on_its_way = true;
 		slot->began = ktime_get_ns();
 		ret = load->send(slot, load->external);
 	}
-	if (!ret)
-		ret = wait_event_interruptible(load->freed,
-					       atomic_read(&load->ended) == count ||
-					       kthread_should_stop());
-	if (ret || atomic_read(&load->ended) != count)
+	if (ret)
+		return ret;
+	wait_event_idle(load->freed, load_all_ended(load, count) || kthread_should_stop());
+	if (!load_all_ended(load, count))
 		return -EINTR;
 	took = ktime_get_ns() - began;
 	if (!part)
 		return 0;
 	sort(load->waits, count, sizeof(*load->waits), load_compare, NULL);
+	/* Each that was wrong is said once; those of a part without a name by the next. */
 	pr_info("%s %s operations %u ns %llu p50 %u p99 %u wrong %d\n", load->name, part,
 		count, took, load->waits[count / 2],
-		load->waits[(u64)count * 99 / 100], atomic_read(&load->wrong));
+		load->waits[(u64)count * 99 / 100], atomic_xchg(&load->wrong, 0));
 	return 0;
 }
 
@@ -113,15 +130,16 @@ static int load_run(void *data)
 	/* What is sent while the channel is about to run waits for that. */
 	ret = load_part(load, NULL, LOAD_WINDOW, LOAD_WINDOW);
 	if (!ret)
-		ret = load_part(load, "send", sends, LOAD_WINDOW);
+		ret = load_part(load, "send", load->sends, LOAD_WINDOW);
 	load->external = true;
 	if (!ret)
 		ret = load_part(load, "external", externals, LOAD_EXTERNAL_WINDOW);
 	if (ret)
 		pr_err("%s has not sent everything: %d\n", load->name, ret);
-	WRITE_ONCE(loads_done, loads_done + 1);
+	else
+		WRITE_ONCE(loads_done, loads_done + 1);
 	/* Whoever stops it finds it. */
-	wait_event_interruptible(load->freed, kthread_should_stop());
+	wait_event_idle(load->freed, kthread_should_stop());
 	return 0;
 }
 
@@ -153,7 +171,8 @@ int load_init(struct load *load, const char *name,
 	load->name = name;
 	load->send = send;
 	init_waitqueue_head(&load->freed);
-	load->waits = kvcalloc(max3(sends, externals, (unsigned int)LOAD_WINDOW),
+	load->sends = READ_ONCE(sends);
+	load->waits = kvcalloc(max3(load->sends, externals, (unsigned int)LOAD_WINDOW),
 			       sizeof(*load->waits), GFP_KERNEL);
 	if (!load->waits)
 		return -ENOMEM;

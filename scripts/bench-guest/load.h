@@ -6,12 +6,19 @@
 #ifndef VMB_BENCH_LOAD_H
 #define VMB_BENCH_LOAD_H
 
+#include <linux/build_bug.h>
 #include <linux/llist.h>
 #include <linux/mm_types.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 
 #include "bench_protocol.h"
+
+/*
+ * So many pages are so many entries of a list of external data, and the rings that
+ * drivers ask for are no multiple of a larger page.
+ */
+static_assert(PAGE_SIZE == 4096);
 
 #define LOAD_WINDOW		64
 /* Of requests with external data there are fewer at a time. */
@@ -25,6 +32,7 @@ struct load;
  * @node: in &load.free, while it is not.
  * @load: whose it is.
  * @began: when it was sent.
+ * @on_its_way: it was sent, and has no answer yet.
  * @request: what is sent.
  * @pages: its external data.
  * @private: the driver's.
@@ -33,6 +41,7 @@ struct load_slot {
 	struct llist_node node;
 	struct load *load;
 	u64 began;
+	bool on_its_way;
 	struct vmb_bench_request request;
 	struct page *pages[LOAD_PAGES];
 	void *private;
@@ -46,9 +55,10 @@ struct load_slot {
  * @free: slots.
  * @freed: @free has one more.
  * @external: with pages.
+ * @sends: requests without external data.
  * @ended: requests of this part that were answered.
- * @wrong: answers that were not what they should be.
- * @waits: how long each took, in nanoseconds.
+ * @wrong: answers that were not what they should be, and have not been said yet.
+ * @waits: how long each took, in nanoseconds; by its number in this part.
  * @slots: all of them.
  */
 struct load {
@@ -58,6 +68,7 @@ struct load {
 	struct llist_head free;
 	wait_queue_head_t freed;
 	bool external;
+	u32 sends;
 	atomic_t ended;
 	atomic_t wrong;
 	u32 *waits;
@@ -69,6 +80,7 @@ int load_init(struct load *load, const char *name,
 int load_start(struct load *load);
 void load_stop(struct load *load);
 void load_destroy(struct load *load);
+void load_unexpected(struct load *load);
 void load_answered(struct load_slot *slot, const void *buffer, u32 length);
 
 #endif
