@@ -27,6 +27,9 @@ struct echo {
 	struct vmb_echo_completion answer;
 };
 
+/* The rings are no multiple of a larger one. */
+static_assert(PAGE_SIZE == 4096);
+
 static unsigned int finished;
 module_param(finished, uint, 0444);
 MODULE_PARM_DESC(finished, "How often the host has said that it has measured");

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Requests by nothing but the kernel's own VMBus interface: as short as a careful author
- * would write it. One that finds no room waits until completions have made some, as
- * netvsc's queues do.
+ * Requests by nothing but the kernel's own VMBus interface: as short as an author would
+ * write it who knows that all of them together have room in the ring.
  */
 #include <linux/dma-mapping.h>
 #include <linux/hyperv.h>
@@ -12,22 +11,24 @@
 #include "drivers.h"
 #include "load.h"
 
-/* In percent of the ring: netvsc wakes a queue from there on. */
-#define ROOM_AGAIN	20
-
 /**
  * struct requests - a device
  * @load: what it does.
  * @channel: its channel.
- * @room: there may be some again.
  * @tables: the external data of each slot.
  */
 struct requests {
 	struct load load;
 	struct vmbus_channel *channel;
-	wait_queue_head_t room;
 	struct scatterlist tables[LOAD_EXTERNAL_WINDOW][LOAD_PAGES];
 };
+
+/* A descriptor and a trailer more, and of external data its list. */
+static_assert(LOAD_WINDOW * (16 + sizeof(struct vmb_bench_request) + 8) <
+	      VMB_BENCH_RING_SIZE - HV_HYP_PAGE_SIZE);
+static_assert(LOAD_EXTERNAL_WINDOW *
+	      (16 + 16 + 8 * LOAD_PAGES + sizeof(struct vmb_bench_request) + 8) <
+	      VMB_BENCH_RING_SIZE - HV_HYP_PAGE_SIZE);
 
 /* Of no other use than that 0 is nobody's. */
 static u64 requests_id(const struct load_slot *slot)
@@ -69,25 +70,15 @@ static int requests_external(struct requests *requests, struct load_slot *slot)
 	return i;
 }
 
-static int requests_try(struct requests *requests, struct load_slot *slot, bool external)
+static int requests_send(struct load_slot *slot, bool external)
 {
+	struct requests *requests = container_of(slot->load, struct requests, load);
+
 	if (external)
 		return requests_external(requests, slot);
 	return vmbus_sendpacket(requests->channel, &slot->request, sizeof(slot->request),
 				requests_id(slot), VM_PKT_DATA_INBAND,
 				VMBUS_DATA_PACKET_FLAG_COMPLETION_REQUESTED);
-}
-
-static int requests_send(struct load_slot *slot, bool external)
-{
-	struct requests *requests = container_of(slot->load, struct requests, load);
-	int ret;
-
-	while ((ret = requests_try(requests, slot, external)) == -EAGAIN)
-		wait_event(requests->room,
-			   hv_get_avail_to_write_percent(&requests->channel->outbound) >
-			   ROOM_AGAIN);
-	return ret;
 }
 
 static void requests_callback(void *context)
@@ -98,8 +89,11 @@ static void requests_callback(void *context)
 
 	foreach_vmbus_pkt(packet, requests->channel) {
 		if (packet->type != VM_PKT_COMP || !packet->trans_id ||
-		    packet->trans_id > LOAD_WINDOW)
+		    packet->trans_id > LOAD_WINDOW ||
+		    !requests->load.slots[packet->trans_id - 1].on_its_way) {
+			load_unexpected(&requests->load);
 			continue;
+		}
 		slot = &requests->load.slots[packet->trans_id - 1];
 		if (requests->load.external)
 			dma_unmap_sg(&requests->channel->device_obj->device,
@@ -107,7 +101,6 @@ static void requests_callback(void *context)
 				     DMA_TO_DEVICE);
 		load_answered(slot, hv_pkt_data(packet), hv_pkt_datalen(packet));
 	}
-	wake_up(&requests->room);
 }
 
 static int requests_probe(struct hv_device *device, const struct hv_vmbus_device_id *id)
@@ -128,7 +121,6 @@ static int requests_probe(struct hv_device *device, const struct hv_vmbus_device
 			sg_set_page(&requests->tables[i][k],
 				    requests->load.slots[i].pages[k], PAGE_SIZE, 0);
 	}
-	init_waitqueue_head(&requests->room);
 	requests->channel = device->channel;
 	hv_set_drvdata(device, requests);
 	ret = vmbus_open(device->channel, VMB_BENCH_RING_SIZE, VMB_BENCH_RING_SIZE,
