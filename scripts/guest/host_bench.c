@@ -8,10 +8,16 @@
  *   vmb-bench-echo    pings, one at a time; then echoes, many at a time; "finished"
  *   vmb-bench-ping    pings alone, then "finished"
  *   vmb-bench-flood   echoes until the guest closes the channel
+ *   vmb-bench-full    echoes, of eight bytes, as many as the ring takes; it looks at what
+ *                     came only some time after the guest has signalled, so that both
+ *                     rings are full in between and either side waits for the other;
+ *                     then "finished"
  *   vmb-bench-idle    nothing
  *
  * On standard error:
- *   VMBHOST-BENCH {json}   what was measured in one part of one open
+ *   VMBHOST-BENCH {json}   what was measured in one part of one open; and when the guest
+ *                          has closed the channel, what was wrong after those, as of a
+ *                          part "end"
  *
  * Everything runs in QEMU's main loop under its big lock. The guest's processors run
  * meanwhile, so that times are those of a host that is busy with this alone.
@@ -27,7 +33,9 @@ DECLARE_INSTANCE_CHECKER(struct bench_host, BENCH_HOST, TYPE_BENCH_HOST)
 
 /* Payloads that take turns: no answer is right by being the one before. */
 #define BENCH_PAYLOADS		16
-#define BENCH_DEPTH_MAXIMUM	1024
+#define BENCH_DEPTH_MAXIMUM	4096
+/* What a packet of the role "full" has. */
+#define BENCH_FULL_SIZE		8
 
 enum bench_part {
 	BENCH_PING,
@@ -39,24 +47,35 @@ enum bench_part {
 
 static const char * const part_names[] = { "ping", "echo", "flood", "finished", "over" };
 
+/* A packet that may be on its way. */
+struct bench_packet {
+	uint64_t id;
+	int64_t sent_at;
+	bool on_its_way;
+};
+
 /*
- * pings, echoes, depth: properties. role: the end of the type's name. sent, completed:
- * packets of this part; the id of one is its number of all of this open. notified: how
- * often the worker ran, which is less than the guest has signalled where two signals come
- * at once. sent_at: by id. waits: for each packet of this part, how long its answer took.
+ * pings, echoes, depth, delay: properties; delay, in microseconds, is between a signal and
+ * our looking. role: the end of the type's name. sent, completed: packets of this part; the
+ * id of one is its number of all of this open, and its place in packets its id's. wrong: of
+ * this part; ever_wrong: something, in this open. notified: how often the worker ran, which
+ * is less than the guest has signalled where two signals come at once. waits: for each
+ * packet of this part, how long its answer took. size: of what is echoed.
  */
 struct bench_host {
 	VMBusDevice parent;
-	uint32_t pings, echoes, depth;
+	uint32_t pings, echoes, depth, delay;
 
 	struct host_rings rings;
 	uint32_t opens;
 	const char *role;
 	enum bench_part part;
 	uint64_t next_id;
-	uint32_t sent, completed, wrong, notified;
+	uint32_t sent, completed, wrong, notified, size;
+	bool ever_wrong;
 	int64_t began;
-	int64_t sent_at[BENCH_DEPTH_MAXIMUM];
+	QEMUTimer *look;
+	struct bench_packet packets[BENCH_DEPTH_MAXIMUM];
 	int64_t *waits;
 	uint8_t payload[BENCH_PAYLOADS][VMB_BENCH_ECHO_SIZE];
 	uint32_t checksum[BENCH_PAYLOADS];
@@ -105,10 +124,21 @@ static void report(struct bench_host *host)
 	fprintf(stderr, "VMBHOST-BENCH {\"device\": \"%s\", \"open\": %u, "
 		"\"part\": \"%s\", \"operations\": %u, \"seconds\": %.6f, "
 		"\"p50_us\": %.3f, \"p99_us\": %.3f, "
-		"\"signals_in\": %u, \"signals_out\": %u, \"wrong\": %u}\n",
+		"\"signals_in\": %u, \"signals_out\": %u, \"room_signals\": %u, "
+		"\"no_room\": %u, \"wrong\": %u}\n",
 		object_get_typename(OBJECT(host)), host->opens, part_names[host->part],
 		count, (end - host->began) / 1e9, p50 / 1e3, p99 / 1e3, host->notified,
-		host->rings.signals, host->wrong);
+		host->rings.signals, host->rings.room_signals, host->rings.no_room,
+		host->wrong);
+	fflush(stderr);
+}
+
+/* What came when all was measured, or was one too many, has had no line yet. */
+static void report_end(struct bench_host *host)
+{
+	fprintf(stderr, "VMBHOST-BENCH {\"device\": \"%s\", \"open\": %u, "
+		"\"part\": \"end\", \"wrong\": %u}\n",
+		object_get_typename(OBJECT(host)), host->opens, host->wrong);
 	fflush(stderr);
 }
 
@@ -118,7 +148,10 @@ static void begin_part(struct bench_host *host, enum bench_part part)
 	host->sent = 0;
 	host->completed = 0;
 	host->notified = 0;
+	host->wrong = 0;
 	host->rings.signals = 0;
+	host->rings.room_signals = 0;
+	host->rings.no_room = 0;
 	host->began = get_clock();
 }
 
@@ -135,26 +168,32 @@ static void next_part(struct bench_host *host)
 		begin_part(host, BENCH_FINISHED);
 }
 
-/* In any order. */
+static void count_wrong(struct bench_host *host)
+{
+	host->wrong++;
+	host->ever_wrong = true;
+}
+
+/* In any order; of each packet that is on its way one. */
 static void take_answer(struct bench_host *host, const struct host_packet *packet)
 {
 	const struct vmb_echo_completion *answer = host_packet_payload(packet);
 	uint64_t id = packet->transaction;
+	struct bench_packet *sent = &host->packets[id % BENCH_DEPTH_MAXIMUM];
 	uint32_t checksum = host->checksum[id % BENCH_PAYLOADS];
 
-	if (packet->type != VMBUS_PACKET_COMP || id >= host->next_id ||
-	    host->completed >= host->sent) {
-		host->wrong++;
+	if (packet->type != VMBUS_PACKET_COMP || !sent->on_its_way || sent->id != id) {
+		count_wrong(host);
 		return;
 	}
+	sent->on_its_way = false;
 	if (host->part < BENCH_FINISHED &&
 	    (host_packet_length(packet) < sizeof(*answer) || answer->status ||
-	     le32_to_cpu(answer->payload_length) != VMB_BENCH_ECHO_SIZE ||
+	     le32_to_cpu(answer->payload_length) != host->size ||
 	     le32_to_cpu(answer->payload_checksum) != checksum))
-		host->wrong++;
+		count_wrong(host);
 	if (host->part < BENCH_FLOOD)
-		host->waits[host->completed] = get_clock() -
-					       host->sent_at[id % BENCH_DEPTH_MAXIMUM];
+		host->waits[host->completed] = get_clock() - sent->sent_at;
 	host->completed++;
 }
 
@@ -171,26 +210,33 @@ static bool read_answers(struct bench_host *host)
 	return any;
 }
 
-/* False if there is no room: the guest says when there is. */
+/*
+ * False if there is no room, and the guest says when there is; or if the last packet in
+ * this place is not answered, whose answer brings us here.
+ */
 static bool send_next(struct bench_host *host)
 {
+	struct bench_packet *packet = &host->packets[host->next_id % BENCH_DEPTH_MAXIMUM];
 	struct vmb_echo_request finished = {
 		.magic = cpu_to_le64(VMB_ECHO_MAGIC),
 		.command = cpu_to_le32(VMB_ECHO_FINISHED),
-		.argument = cpu_to_le32(!!host->wrong),
+		.argument = cpu_to_le32(host->ever_wrong),
 	};
 	const void *payload = host->payload[host->next_id % BENCH_PAYLOADS];
-	uint32_t length = VMB_BENCH_ECHO_SIZE;
+	uint32_t length = host->size;
 
+	if (packet->on_its_way)
+		return false;
 	if (host->part == BENCH_FINISHED) {
 		payload = &finished;
 		length = sizeof(finished);
 	}
-	host->sent_at[host->next_id % BENCH_DEPTH_MAXIMUM] = get_clock();
+	packet->sent_at = get_clock();
 	if (!host_rings_put(&host->rings, VMBUS_PACKET_DATA_INBAND, true, host->next_id,
 			    payload, length))
 		return false;
-	host->next_id++;
+	packet->on_its_way = true;
+	packet->id = host->next_id++;
 	host->sent++;
 	return true;
 }
@@ -203,13 +249,10 @@ static void send_what_fits(struct bench_host *host)
 	host_rings_publish(&host->rings);
 }
 
-static void bench_notify(VMBusChannel *chan)
+static void bench_look(void *opaque)
 {
-	struct bench_host *host = BENCH_HOST(vmbus_channel_device(chan));
+	struct bench_host *host = opaque;
 
-	if (!host->rings.chan || host->part == BENCH_OVER)
-		return;
-	host->notified++;
 	do {
 		while (host->part != BENCH_OVER && host->completed == part_goal(host))
 			next_part(host);
@@ -217,10 +260,25 @@ static void bench_notify(VMBusChannel *chan)
 	} while (read_answers(host));
 }
 
+static void bench_notify(VMBusChannel *chan)
+{
+	struct bench_host *host = BENCH_HOST(vmbus_channel_device(chan));
+
+	if (!host->rings.chan)
+		return;
+	host->notified++;
+	if (!host->delay)
+		bench_look(host);
+	else if (!timer_pending(host->look))
+		timer_mod(host->look, qemu_clock_get_us(QEMU_CLOCK_REALTIME) + host->delay);
+}
+
 static enum bench_part first_part(const struct bench_host *host)
 {
 	if (!strcmp(host->role, "flood"))
 		return BENCH_FLOOD;
+	if (!strcmp(host->role, "full"))
+		return BENCH_ECHO;
 	return strcmp(host->role, "idle") ? BENCH_PING : BENCH_OVER;
 }
 
@@ -228,11 +286,13 @@ static int bench_open(VMBusChannel *chan)
 {
 	struct bench_host *host = BENCH_HOST(vmbus_channel_device(chan));
 
-	begin_part(host, first_part(host));
-	host->wrong = 0;
-	host->opens++;
 	if (!host_rings_map(&host->rings, chan))
 		return -EINVAL;
+	memset(host->packets, 0, sizeof(host->packets));
+	host->next_id = 0;
+	host->ever_wrong = false;
+	host->opens++;
+	begin_part(host, first_part(host));
 	vmbus_channel_notify_host(chan);
 	return 0;
 }
@@ -241,8 +301,12 @@ static void bench_close(VMBusChannel *chan)
 {
 	struct bench_host *host = BENCH_HOST(vmbus_channel_device(chan));
 
+	timer_del(host->look);
+	read_answers(host);
 	if (host->part == BENCH_FLOOD)
 		report(host);
+	else
+		report_end(host);
 	host_rings_unmap(&host->rings);
 }
 
@@ -263,11 +327,13 @@ static void bench_realize(VMBusDevice *vdev, Error **errp)
 		return;
 	}
 	host->role = object_get_typename(OBJECT(host)) + strlen("vmb-bench-");
+	host->size = strcmp(host->role, "full") ? VMB_BENCH_ECHO_SIZE : BENCH_FULL_SIZE;
 	for (i = 0; i < BENCH_PAYLOADS; i++) {
-		for (byte = 0; byte < VMB_BENCH_ECHO_SIZE; byte++)
+		for (byte = 0; byte < host->size; byte++)
 			host->payload[i][byte] = 31 * i + 7 * byte + 1;
-		host->checksum[i] = crc32(0, host->payload[i], VMB_BENCH_ECHO_SIZE);
+		host->checksum[i] = crc32(0, host->payload[i], host->size);
 	}
+	host->look = timer_new_us(QEMU_CLOCK_REALTIME, bench_look, host);
 	host->waits = g_new0(int64_t, MAX(host->pings, host->echoes));
 }
 
@@ -275,6 +341,7 @@ static void bench_unrealize(VMBusDevice *vdev)
 {
 	struct bench_host *host = BENCH_HOST(vdev);
 
+	timer_free(host->look);
 	g_free(host->waits);
 }
 
@@ -282,6 +349,7 @@ static const Property bench_properties[] = {
 	DEFINE_PROP_UINT32("pings", struct bench_host, pings, 500),
 	DEFINE_PROP_UINT32("echoes", struct bench_host, echoes, 10000),
 	DEFINE_PROP_UINT32("depth", struct bench_host, depth, 64),
+	DEFINE_PROP_UINT32("delay", struct bench_host, delay, 0),
 	HOST_PROPERTIES_END
 };
 
@@ -314,6 +382,10 @@ static const uint32_t flood_fields[] = {
 	0x58c17ea6, 0x2d90, 0x47fb, 0x91, 0xe2, 0x0c, 0x4b, 0xd8, 0x65, 0x3a, 0x17
 };
 
+static const uint32_t full_fields[] = {
+	0x2f90b7d4, 0x81c3, 0x4d5e, 0xa7, 0x08, 0x6c, 0xe1, 0x3b, 0x94, 0x52, 0xfd
+};
+
 static const uint32_t idle_fields[] = {
 	0xc7042b5f, 0xa86d, 0x4315, 0xb9, 0xf0, 0x7e, 0x13, 0x4c, 0xa2, 0x81, 0xd6
 };
@@ -336,6 +408,7 @@ static const TypeInfo bench_types[] = {
 	BENCH_TYPE(echo),
 	BENCH_TYPE(ping),
 	BENCH_TYPE(flood),
+	BENCH_TYPE(full),
 	BENCH_TYPE(idle),
 };
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The host's end of the guest's benchmark for requests that the guest sends, as a QEMU
- * device: it answers each at once, with what it found in the external data.
+ * device: it answers each at once, with what it found in the external data. No client
+ * has more of them at a time than there is room for answers in its ring.
  *
  * On standard error, of requests without external data when the first with some comes,
  * and of those when the guest closes the channel:
@@ -16,26 +17,15 @@
 #define TYPE_BENCH_REQUESTS "vmb-bench-requests"
 DECLARE_INSTANCE_CHECKER(struct requests_host, REQUESTS_HOST, TYPE_BENCH_REQUESTS)
 
-/* More than this at a time no client has. */
-#define HELD_MAXIMUM		1024
-
-/* A request that was read, and is not answered for want of room. */
-struct held_request {
-	uint64_t transaction;
-	struct vmb_bench_answer answer;
-};
-
 /*
- * held, first, held_count: a ring of them. notified: how often the worker ran, which is
- * less than the guest has signalled where two signals come at once.
+ * notified: how often the worker ran, which is less than the guest has signalled where
+ * two signals come at once. wrong: of this part.
  */
 struct requests_host {
 	VMBusDevice parent;
 	struct host_rings rings;
-	struct held_request held[HELD_MAXIMUM];
-	uint32_t first, held_count;
 	bool externals;
-	uint32_t opens, requests, notified, wrong, no_room;
+	uint32_t opens, requests, notified, wrong;
 };
 
 /* What stands between the header and the payload of such a packet. */
@@ -65,17 +55,12 @@ static uint64_t external_sum(struct requests_host *host, const struct host_packe
 	return sum;
 }
 
-static bool send_answer(struct requests_host *host, const struct held_request *held)
-{
-	return host_rings_put(&host->rings, VMBUS_PACKET_COMP, false, held->transaction,
-			      &held->answer, sizeof(held->answer));
-}
-
 static void begin_part(struct requests_host *host, bool externals)
 {
 	host->externals = externals;
 	host->requests = 0;
 	host->notified = 0;
+	host->wrong = 0;
 	host->rings.signals = 0;
 }
 
@@ -83,10 +68,9 @@ static void report(struct requests_host *host)
 {
 	fprintf(stderr, "VMBHOST-BENCH {\"device\": \"%s\", \"open\": %u, "
 		"\"part\": \"%s\", \"operations\": %u, \"signals_in\": %u, "
-		"\"signals_out\": %u, \"no_room\": %u, \"wrong\": %u}\n",
+		"\"signals_out\": %u, \"wrong\": %u}\n",
 		TYPE_BENCH_REQUESTS, host->opens, host->externals ? "external" : "send",
-		host->requests, host->notified, host->rings.signals, host->no_room,
-		host->wrong + host->held_count);
+		host->requests, host->notified, host->rings.signals, host->wrong);
 	fflush(stderr);
 }
 
@@ -94,11 +78,10 @@ static void take_request(struct requests_host *host, const struct host_packet *p
 {
 	const struct vmb_bench_request *request = host_packet_payload(packet);
 	bool external = packet->type == VMBUS_PACKET_DATA_USING_GPA_DIRECT;
-	struct held_request held = { .transaction = packet->transaction };
+	struct vmb_bench_answer answer = { };
 
 	if (packet->type == VMBUS_PACKET_COMP || !packet->flags ||
-	    host_packet_length(packet) < sizeof(*request) ||
-	    host->held_count == HELD_MAXIMUM) {
+	    host_packet_length(packet) < sizeof(*request)) {
 		host->wrong++;
 		return;
 	}
@@ -107,20 +90,12 @@ static void take_request(struct requests_host *host, const struct host_packet *p
 		begin_part(host, true);
 	}
 	host->requests++;
-	held.answer.sequence = request->sequence;
+	answer.sequence = request->sequence;
 	if (external)
-		held.answer.sum = cpu_to_le64(external_sum(host, packet));
-	if (!host->held_count && send_answer(host, &held))
-		return;
-	host->no_room++;
-	host->held[(host->first + host->held_count++) % HELD_MAXIMUM] = held;
-}
-
-static void answer_held(struct requests_host *host)
-{
-	for (; host->held_count && send_answer(host, &host->held[host->first]);
-	     host->held_count--)
-		host->first = (host->first + 1) % HELD_MAXIMUM;
+		answer.sum = cpu_to_le64(external_sum(host, packet));
+	if (!host_rings_put(&host->rings, VMBUS_PACKET_COMP, false, packet->transaction,
+			    &answer, sizeof(answer)))
+		host->wrong++;
 }
 
 static bool read_requests(struct requests_host *host)
@@ -144,10 +119,8 @@ static void requests_notify(VMBusChannel *chan)
 	if (!host->rings.chan)
 		return;
 	host->notified++;
-	do {
-		answer_held(host);
-	} while (read_requests(host));
-	host_rings_publish(&host->rings);
+	while (read_requests(host))
+		;
 }
 
 static int requests_open(VMBusChannel *chan)
@@ -158,9 +131,6 @@ static int requests_open(VMBusChannel *chan)
 		return -EINVAL;
 	begin_part(host, false);
 	host->opens++;
-	host->held_count = 0;
-	host->wrong = 0;
-	host->no_room = 0;
 	return 0;
 }
 

@@ -134,11 +134,15 @@ bool host_rings_take(struct host_rings *rings, struct host_packet *packet)
 	return true;
 }
 
-/* The guest may use the room of all that was taken. */
+/*
+ * The guest may use the room of all that was taken. It waits for more room than it says,
+ * since a ring is never filled completely, and is told once: when this gives it that, and
+ * not if it had it before, or has not enough yet.
+ */
 void host_rings_taken(struct host_rings *rings)
 {
 	struct host_ring *in = &rings->in;
-	uint32_t before = in->published, wanted, room, write;
+	uint32_t before = in->published, wanted, freed, room, write;
 
 	if (in->index == before)
 		return;
@@ -151,8 +155,30 @@ void host_rings_taken(struct host_rings *rings)
 		return;
 	write = qatomic_read(&in->control->write_index);
 	room = in->size - filled(in, write, in->index);
-	if (room >= wanted && room < filled(in, in->index, before) + wanted)
+	freed = filled(in, in->index, before);
+	if (room > wanted && room <= freed + wanted) {
+		rings->room_signals++;
 		signal_guest(rings);
+	}
+}
+
+/* A ring is never filled completely. */
+static bool has_room(struct host_ring *out, uint32_t total)
+{
+	uint32_t read = qatomic_load_acquire(&out->control->read_index);
+
+	return read < out->size && out->size - filled(out, out->index, read) > total;
+}
+
+/* Says what is waited for, if there is no room for it. */
+static bool want_room(struct host_ring *out, uint32_t total)
+{
+	if (has_room(out, total))
+		return true;
+	qatomic_set(&out->control->pending_send_size, total);
+	/* The guest moves its read index, and looks then at what we wait for. */
+	smp_mb();
+	return has_room(out, total);
 }
 
 /* False: there is no room. Nothing is seen of it before host_rings_publish(). */
@@ -170,11 +196,9 @@ bool host_rings_put(struct host_rings *rings, uint16_t type, bool wants_completi
 		.transaction = transaction,
 	};
 	uint32_t total = HEADER_BYTES + padded + TRAILER_BYTES;
-	uint32_t read = qatomic_load_acquire(&out->control->read_index);
 
-	/* A ring is never filled completely. */
-	if (read >= out->size || out->size - filled(out, out->index, read) <= total) {
-		qatomic_set(&out->control->pending_send_size, total);
+	if (!want_room(out, total)) {
+		rings->no_room++;
 		return false;
 	}
 	copy(out, out->index, &header, HEADER_BYTES, true);

@@ -35,8 +35,11 @@ struct host_ring {
 struct host_rings {
 	VMBusChannel *chan;
 	struct host_ring in, out;
-	/* To the guest, since they were mapped. */
-	uint32_t signals;
+	/*
+	 * signals: to the guest. room_signals: those of them for the room that it waited
+	 * for. no_room: how often there was none for a packet of ours.
+	 */
+	uint32_t signals, room_signals, no_room;
 };
 
 struct host_packet {

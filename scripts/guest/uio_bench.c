@@ -16,6 +16,8 @@
 #include "uio_ring.h"
 
 #define WINDOW 64
+/* Of a slot that waits for no answer. */
+#define ON_NO_WAY UINT64_MAX
 
 static struct channel channel;
 
@@ -79,10 +81,12 @@ static void send_packet(void)
 	uint64_t slot = channel.descriptor.transaction - 1;
 
 	if (channel.descriptor.type != TYPE_COMPLETION || slot >= WINDOW ||
-	    channel.length < sizeof(*answer) || answer->sequence != sequence[slot]) {
+	    channel.length < sizeof(*answer) || answer->sequence != sequence[slot] ||
+	    answer->sum) {
 		wrong++;
 		return;
 	}
+	sequence[slot] = ON_NO_WAY;
 	waits[answered++] = now_ns() - began[slot];
 	free_slots[free_count++] = slot;
 }
