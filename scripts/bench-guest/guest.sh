@@ -6,7 +6,8 @@
 # scripts/bench-guest/judge.py:
 #
 #   VMBGUEST-RUN DEVICE PART DRIVER   the driver had that device of the host's, for this
-#		part, or for all that the host does by itself
+#		part, or for all that the host does by itself; a part "stopped" was not
+#		brought to its end
 #   VMBGUEST-LOAD DRIVER PART operations N ns N p50 N p99 N wrong N   what it measured itself
 #   VMBGUEST-IDLE SECONDS CALLS SIGNALS INTERRUPTS CONTROL   so many functions of ours were
 #		called while an open channel was idle for so many seconds, and so many
@@ -21,6 +22,7 @@
 bus=/sys/bus/vmbus
 echo_device=$bus/devices/0b5e3d91-7a42-4fc8-9d26-e4815b37c06f
 flood_device=$bus/devices/58c17ea6-2d90-47fb-91e2-0c4bd8653a17
+full_device=$bus/devices/2f90b7d4-81c3-4d5e-a708-6ce13b9452fd
 idle_device=$bus/devices/c7042b5f-a86d-4315-b9f0-7e134ca281d6
 ping_device=$bus/devices/e3970fd8-15b6-4a2c-845d-2ac970f16e93
 requests_device=$bus/devices/6ac8f327-d951-4b04-8e13-9f602db574ce
@@ -100,15 +102,40 @@ sends() {
 	unbind "$requests_device" "$1"
 }
 
-flood_has_begun() {
-	[ "$(cat "$flood_device"/channels/*/interrupts)" -gt $((flood_before + 10)) ]
+# interrupts_of DEVICE: of its channel.
+interrupts_of() {
+	cat "$1"/channels/*/interrupts
+}
+
+# is_busy DEVICE BEFORE: since there were so many interrupts.
+is_busy() {
+	[ "$(interrupts_of "$1")" -gt $(($2 + 10)) ]
+}
+
+# stops DRIVER: is unbound while it sends, and says so.
+stops() {
+	local before done_before
+
+	done_before=$(parameter loads_done)
+	before=$(interrupts_of "$requests_device")
+	echo 1000000 >/sys/module/vmb_bench/parameters/sends
+	bind "$requests_device" "$1"
+	wait_for 20 is_busy "$requests_device" "$before" || fail "$1 does not send"
+	unbind "$requests_device" "$1"
+	echo "$sends" >/sys/module/vmb_bench/parameters/sends
+	dmesg | grep -q "vmb_bench: $1 has not sent everything" ||
+		fail "$1 has not been stopped"
+	[ "$(parameter loads_done)" -eq "$done_before" ] ||
+		fail "$1 was stopped, and counts as done"
 }
 
 # pings_beside_flood DRIVER: it has both.
 pings_beside_flood() {
-	flood_before=$(cat "$flood_device"/channels/*/interrupts)
+	local before
+
+	before=$(interrupts_of "$flood_device")
 	bind "$flood_device" "$1"
-	wait_for 20 flood_has_begun || fail "the host does not flood"
+	wait_for 20 is_busy "$flood_device" "$before" || fail "the host does not flood"
 	answers "$ping_device" "$1"
 	unbind "$flood_device" "$1"
 }
@@ -148,8 +175,8 @@ turns='' sends='' externals='' idle=''
 # shellcheck source=/dev/null
 . ./parameters
 modprobe hv_vmbus || fail "hv_vmbus does not load"
-for device in "$echo_device" "$ping_device" "$flood_device" "$idle_device" \
-	"$requests_device"; do
+for device in "$echo_device" "$ping_device" "$flood_device" "$full_device" \
+	"$idle_device" "$requests_device"; do
 	wait_for 30 is_there "$device" || fail "the host does not offer $device"
 done
 before=$(dmesg | wc -l)
@@ -175,6 +202,14 @@ while [ $turn -lt "$turns" ]; do
 		sends "$driver"
 		echo "VMBGUEST-RUN requests all $driver"
 	done
+done
+for driver in vmb_echo vmb_bench_echo_by_hand; do
+	answers "$full_device" "$driver"
+	echo "VMBGUEST-RUN full full $driver"
+done
+for driver in vmb_bench vmb_bench_by_hand; do
+	stops "$driver"
+	echo "VMBGUEST-RUN requests stopped $driver"
 done
 idles
 dmesg | sed -n 's/.*vmb_bench: \(.* operations .*\)/VMBGUEST-LOAD \1/p'
