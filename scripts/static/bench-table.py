@@ -33,20 +33,29 @@ def cell(instructions, row, size):
 
 # Of the guest: what is measured, and the clients.
 PARTS = {"ping": "ping", "echo": "echo", "send": "send", "external": "external",
-         "beside_flood": "ping beside a flood"}
+         "beside_flood": "ping beside a flood", "flood": "that flood"}
 CLIENTS = {"vmbkmcl": "vmbkmcl", "hv_driver": "by hand", "uio": "user space"}
 
 
 def guest_row(part, of, client):
     """Of one client; ours with what it is to the one by hand."""
     numbers = of["clients"][client]
-    cells = [f"{numbers['ops']:,.0f}", f"{numbers['p50_us']:,.1f}",
-             f"{numbers['p99_us']:,.1f}"]
-    if client == "vmbkmcl":
-        ratios = of["ops_ratio_vs_hv_driver"], of["p50_ratio"], of["p99_ratio"]
-        cells = [f"{cell} ({ratio:.2f})" for cell, ratio in zip(cells, ratios)]
+    cells = []
+    for what, ratio, digits in (("ops", "ops_ratio_vs_hv_driver", 0),
+                                ("p50_us", "p50_ratio", 1), ("p99_us", "p99_ratio", 1)):
+        cells.append(f"{numbers[what]:,.{digits}f}" if what in numbers else "")
+        if client == "vmbkmcl" and ratio in of:
+            cells[-1] += f" ({of[ratio]:.2f})"
     cells += [f"{100 * numbers[f'signals_to_{peer}']:,.1f}" for peer in ("host", "guest")]
     return [PARTS[part], CLIENTS[client]] + cells
+
+
+def spread(result, what):
+    """How far the most of the turns is above the least: where it is farthest, as text."""
+    percent, part, client = max(
+        (100 * (of["most"][what] / of["least"][what] - 1), PARTS[part], CLIENTS[client])
+        for part in PARTS for client, of in result[part]["clients"].items() if what in of)
+    return f"{percent:.0f}% ({part}, {client})"
 
 
 def guest_tables():
@@ -62,6 +71,9 @@ def guest_tables():
             for client in CLIENTS:
                 if client in result[part]["clients"]:
                     print("| " + " | ".join(guest_row(part, result[part], client)) + " |")
+        print(f"\nThe most of {result['turns']} turns is above the least by at most "
+              f"{spread(result, 'ops')} in operations,\n{spread(result, 'p50_us')} in p50, "
+              f"{spread(result, 'p99_us')} in p99.")
         idle = result["idle"]
         print(f"\nIdle for {idle['seconds']} s: {idle['signals_to_host']} signals, "
               f"{idle['signals_to_guest']} interrupts, {idle['calls']} calls of ours.\n")
