@@ -16,7 +16,8 @@ For example, as root:
     picture.py /tmp/trace life.svg
 
 Above, for each channel, its states and the steps between them; below, what it has
-read and written, in packets a millisecond. Needs matplotlib (python3-matplotlib).
+read and written, in packets a millisecond. Where the trace says that events were lost,
+so does the picture, and standard error. Needs matplotlib (python3-matplotlib).
 """
 import collections
 import os
@@ -25,6 +26,11 @@ import sys
 
 EVENT = re.compile(r"(\d+\.\d+): +(?:vmbkmcl:)?(vmb_\w+): +(\S+) (.*)")
 STEP = re.compile(r"step=(.+?) reason=(\w+) error=(-?\d+)")
+# What tracefs, trace-cmd and "perf script --show-lost-events" print where some are lost;
+# and the head of tracefs' "trace", of those that newer ones have overwritten.
+LOST = re.compile(r"^\s*CPU:\d+ \[(?:LOST (\d+) EVENTS|LOST EVENTS|(\d+) EVENTS DROPPED|"
+                  r"EVENTS DROPPED)\]|PERF_RECORD_LOST lost (\d+)")
+KEPT = re.compile(r"^# entries-in-buffer/entries-written: (\d+)/(\d+)")
 
 # What a channel is in from this step on; and the colour.
 STATES = {
@@ -47,36 +53,63 @@ class Channel:
         self.times = collections.defaultdict(list)  # event -> seconds
 
 
+def fail(what, remedy="picture.py --help"):
+    """An error, and what to do about it."""
+    sys.exit(f"picture.py: error: {what}\npicture.py: try: {remedy}")
+
+
+def step_of(rest, where):
+    """(step, reason, error) of a line of vmb_life."""
+    match = STEP.match(rest)
+    if not match:
+        fail(f"{where} is of vmb_life, and not understood", "the picture.py of that version")
+    if match[1] not in STATES:
+        fail(f"{where} has a step that is not known: {match[1]}",
+             "the picture.py of the version that the trace is of")
+    return match[1], match[2], int(match[3])
+
+
+def lost_in(line):
+    """How many events the trace lacks here; at least one where it does not say."""
+    match = LOST.search(line)
+    if match:
+        return int(match[1] or match[2] or match[3] or 1)
+    match = KEPT.match(line)
+    return int(match[2]) - int(match[1]) if match else 0
+
+
 def read(path):
-    """Channels by name, in the order in which they appear; first and last second."""
+    """Channels by name, in the order in which they appear; first and last second; how many
+    events are lost. The lines of several CPUs need not be in order."""
     channels = {}
-    first = last = None
+    moments = []
+    lost = 0
     with open(path, encoding="utf-8", errors="replace") as file:
-        for line in file:
+        for number, line in enumerate(file, 1):
             match = EVENT.search(line)
             if not match:
+                lost += lost_in(line)
                 continue
             seconds, event, name, rest = match.groups()
             seconds = float(seconds)
-            first = seconds if first is None else first
-            last = seconds
+            moments.append(seconds)
             channel = channels.setdefault(name, Channel())
-            step = STEP.match(rest)
-            if event == "vmb_life" and step:
-                channel.steps.append((seconds, step[1], step[2], int(step[3])))
-            elif event != "vmb_life":
+            if event == "vmb_life":
+                channel.steps.append((seconds, *step_of(rest, f"line {number} of {path}")))
+            else:
                 channel.times[event].append(seconds)
     if not any(channel.steps for channel in channels.values()):
-        sys.exit(f"picture.py: error: no line of {path} is of vmb_life\n"
-                 "picture.py: try: picture.py --help")
-    return channels, first, last
+        fail(f"no line of {path} is of vmb_life")
+    for channel in channels.values():
+        channel.steps.sort(key=lambda step: step[0])
+    return channels, min(moments), max(moments), lost
 
 
 def draw_life(axes, name, channel, first, last):
     """Bands for the states, and a word for each step."""
     ends = [step[0] for step in channel.steps[1:]] + [last]
     for (seconds, step, _, _), end in zip(channel.steps, ends):
-        state = STATES.get(step, "closed")
+        state = STATES[step]
         if state:
             axes.axvspan(seconds - first, end - first, color=COLOURS[state], linewidth=0)
     # Steps of one moment share a word's place.
@@ -119,19 +152,22 @@ def main():
         print(__doc__)
         return
     if len(sys.argv) != 3 or sys.argv[1].startswith("-"):
-        sys.exit("picture.py: error: wanted a trace and a picture\n"
-                 "picture.py: try: picture.py --help")
+        fail("wanted a trace and a picture")
+    channels, first, last, lost = read(sys.argv[1])
+    if lost:
+        print(f"picture.py: warning: at least {lost} events of {sys.argv[1]} are lost: rates "
+              "are too low, and steps may be missing\n"
+              "picture.py: try: a larger buffer_size_kb in tracefs, perf record -m, or "
+              "trace-cmd record -b", file=sys.stderr)
     try:
         import matplotlib  # pylint: disable=import-outside-toplevel
     except ImportError:
-        sys.exit("picture.py: error: there is no matplotlib\n"
-                 "picture.py: try: apt-get install python3-matplotlib, and /usr/bin/python3")
+        fail("there is no matplotlib", "apt-get install python3-matplotlib, and /usr/bin/python3")
     matplotlib.use("Agg")
     # The same picture of the same trace.
     matplotlib.rcParams["svg.hashsalt"] = os.path.basename(sys.argv[2])
     from matplotlib import patches, pyplot  # pylint: disable=import-outside-toplevel
 
-    channels, first, last = read(sys.argv[1])
     last = max(last, first + SHORTEST_BIN)
     figure, rows = pyplot.subplots(
         2 * len(channels), 1, sharex=True, squeeze=False,
@@ -146,6 +182,9 @@ def main():
                    ncol=len(COLOURS), fontsize=6, frameon=False, loc="lower left",
                    bbox_to_anchor=(0, 1))
     rows[-1].set_xlabel("seconds", fontsize=7)
+    if lost:
+        rows[0].set_title(f"at least {lost} events are lost", fontsize=7, color="#c1121f",
+                          loc="right")
     # Room for the last words.
     rows[-1].set_xlim(0, (last - first) * 1.12)
     is_svg = sys.argv[2].endswith(".svg")
@@ -159,4 +198,5 @@ def main():
             file.write("\n".join(lines) + "\n")
 
 
-main()
+if __name__ == "__main__":
+    main()

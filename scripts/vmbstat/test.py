@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Every output of vmbstat, on the machine in "recorded" and on what becomes of it.
+"""Every output of vmbstat, on the machine in "recorded" and on what becomes of it; and how
+picture.py reads a trace.
 
 usage: test.py [CASE...]
 """
@@ -15,6 +16,7 @@ import sys
 import tempfile
 import unittest
 
+import picture
 from recorded import unpack
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -258,6 +260,64 @@ class Vmbstat(unittest.TestCase):
 
     def test_help(self):
         self.assertIn("--prometheus", self.vmbstat("--help"))
+
+
+class Picture(unittest.TestCase):
+    """What picture.py takes from a trace; it need not be able to draw."""
+
+    LINE = "   kworker/0:1-9   [000] .....  {}: vmb_life: echo step={} reason=none error=0\n"
+
+    def read(self, *lines):
+        with tempfile.NamedTemporaryFile("w", suffix=".trace") as file:
+            file.writelines(lines)
+            file.flush()
+            return picture.read(file.name)
+
+    def steps(self, *pairs):
+        return [self.LINE.format(*pair) for pair in pairs]
+
+    def test_order(self):
+        """The lines of one CPU stand behind those of another."""
+        channels, first, last, lost = self.read(
+            *self.steps((2.5, "opened"), (4.0, "suspend"), (2.0, "open")),
+            "  perf 7 [001] 3.000000: vmbkmcl:vmb_fetch: echo transaction=1\n")
+        self.assertEqual((first, last, lost), (2.0, 4.0, 0))
+        self.assertEqual([step[1] for step in channels["echo"].steps],
+                         ["open", "opened", "suspend"])
+        self.assertEqual(channels["echo"].times["vmb_fetch"], [3.0])
+
+    def test_unknown_step(self):
+        with self.assertRaises(SystemExit) as caught:
+            self.read(*self.steps((1.0, "open"), (2.0, "on holiday")))
+        self.assertIn("line 2", str(caught.exception))
+        self.assertIn("on holiday", str(caught.exception))
+        with self.assertRaises(SystemExit):
+            self.read(self.LINE.format(1.0, "open").replace("reason", "because"))
+
+    def test_every_step_is_known(self):
+        sources = HERE.parent.parent / "drivers/kmcl"
+        steps = set(re.findall(r'trace_vmb_life\([^,]*, "([^"]*)"', "".join(
+            path.read_text() for path in sources.glob("*.c"))))
+        self.assertEqual(steps, set(picture.STATES))
+
+    def test_lost(self):
+        for line, lost in (("CPU:1 [LOST 15 EVENTS]\n", 15), ("CPU:0 [LOST EVENTS]\n", 1),
+                           ("CPU:7 [20 EVENTS DROPPED]\n", 20),
+                           ("CPU:7 [EVENTS DROPPED]\n", 1),
+                           ("perf 7 [001] 3.0: PERF_RECORD_LOST lost 9\n", 9),
+                           ("# entries-in-buffer/entries-written: 100/160   #P:2\n", 60),
+                           ("# entries-in-buffer/entries-written: 100/100   #P:2\n", 0)):
+            with self.subTest(line):
+                self.assertEqual(self.read(line, *self.steps((1.0, "open")))[3], lost)
+
+    def test_lost_is_said(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".trace") as file:
+            file.writelines(["CPU:1 [LOST 15 EVENTS]\n", *self.steps((1.0, "open"))])
+            file.flush()
+            # Whether or not it can draw.
+            done = subprocess.run([sys.executable, HERE / "picture.py", file.name, "/dev/null"],
+                                  capture_output=True, text=True, timeout=60, check=False)
+        self.assertIn("at least 15 events", done.stderr)
 
 
 if __name__ == "__main__":
