@@ -69,6 +69,14 @@ static bool load_all_ended(struct load *load, u32 count)
 	return atomic_read_acquire(&load->ended) == count;
 }
 
+/* A slot, if one is free. The thread alone takes them, so that this needs no lock. */
+static struct load_slot *load_take(struct load *load)
+{
+	struct llist_node *node = llist_del_first(&load->free);
+
+	return node ? llist_entry(node, struct load_slot, node) : NULL;
+}
+
 static int load_compare(const void *left, const void *right)
 {
 	u32 a = *(const u32 *)left, b = *(const u32 *)right;
@@ -82,7 +90,6 @@ static int load_compare(const void *left, const void *right)
  */
 static int load_part(struct load *load, const char *part, u32 count, u32 window)
 {
-	struct llist_node *node;
 	struct load_slot *slot;
 	u64 began, took;
 	int ret = 0;
@@ -94,12 +101,9 @@ static int load_part(struct load *load, const char *part, u32 count, u32 window)
 	atomic_set(&load->ended, 0);
 	began = ktime_get_ns();
 	for (i = 0; i < count && !ret; i++) {
-		/* We alone take, so that llist_del_first() needs no lock. */
-		wait_event_idle(load->freed, (node = llist_del_first(&load->free)) ||
-					     kthread_should_stop());
-		if (!node)
+		wait_event_idle(load->freed, (slot = load_take(load)) || kthread_should_stop());
+		if (!slot)
 			return -EINTR;
-		slot = llist_entry(node, struct load_slot, node);
 		slot->request.sequence = cpu_to_le64(i);
 		slot->request.sum = load->external ? cpu_to_le64(load_sum(slot)) : 0;
 		slot->on_its_way = true;
