@@ -4,6 +4,7 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/delay.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
 #include <linux/mm.h>
@@ -131,13 +132,16 @@ static int load_run(void *data)
 	struct load *load = data;
 	int ret;
 
-	/* What is sent while the channel is about to run waits for that. */
+	msleep(VMB_BENCH_QUIET);
+	/* What the first ones find cold the others find warm. */
 	ret = load_part(load, NULL, LOAD_WINDOW, LOAD_WINDOW);
 	if (!ret)
 		ret = load_part(load, "send", load->sends, LOAD_WINDOW);
-	load->external = true;
-	if (!ret)
+	/* If not all were answered, those on their way have no external data still. */
+	if (!ret) {
+		load->external = true;
 		ret = load_part(load, "external", externals, LOAD_EXTERNAL_WINDOW);
+	}
 	if (ret)
 		pr_err("%s has not sent everything: %d\n", load->name, ret);
 	else

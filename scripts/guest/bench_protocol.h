@@ -15,6 +15,11 @@
 #define VMB_BENCH_RING_SIZE		(65536 + 4096)
 /* Bytes of external data in one request of the guest's. */
 #define VMB_BENCH_EXTERNAL_SIZE		65536
+/*
+ * Milliseconds from the opening of a channel until either side sends: who has bound the
+ * driver is done with that by then, and has gone to sleep.
+ */
+#define VMB_BENCH_QUIET			50
 
 /*
  * A request of the guest's, in-band, or with VMB_BENCH_EXTERNAL_SIZE bytes of external

@@ -59,8 +59,9 @@ struct bench_packet {
  * our looking. role: the end of the type's name. sent, completed: packets of this part; the
  * id of one is its number of all of this open, and its place in packets its id's. wrong: of
  * this part; ever_wrong: something, in this open. notified: how often the worker ran, which
- * is less than the guest has signalled where two signals come at once. waits: for each
- * packet of this part, how long its answer took. size: of what is echoed.
+ * is less than the guest has signalled where two signals come at once. size: of what is
+ * echoed. start, look: timers, for the first packet and for a delayed look. waits: for each
+ * packet of this part, how long its answer took.
  */
 struct bench_host {
 	VMBusDevice parent;
@@ -74,7 +75,7 @@ struct bench_host {
 	uint32_t sent, completed, wrong, notified, size;
 	bool ever_wrong;
 	int64_t began;
-	QEMUTimer *look;
+	QEMUTimer *start, *look;
 	struct bench_packet packets[BENCH_DEPTH_MAXIMUM];
 	int64_t *waits;
 	uint8_t payload[BENCH_PAYLOADS][VMB_BENCH_ECHO_SIZE];
@@ -282,6 +283,14 @@ static enum bench_part first_part(const struct bench_host *host)
 	return strcmp(host->role, "idle") ? BENCH_PING : BENCH_OVER;
 }
 
+static void bench_start(void *opaque)
+{
+	struct bench_host *host = opaque;
+
+	begin_part(host, first_part(host));
+	bench_look(host);
+}
+
 static int bench_open(VMBusChannel *chan)
 {
 	struct bench_host *host = BENCH_HOST(vmbus_channel_device(chan));
@@ -292,8 +301,8 @@ static int bench_open(VMBusChannel *chan)
 	host->next_id = 0;
 	host->ever_wrong = false;
 	host->opens++;
-	begin_part(host, first_part(host));
-	vmbus_channel_notify_host(chan);
+	begin_part(host, BENCH_OVER);
+	timer_mod(host->start, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) + VMB_BENCH_QUIET);
 	return 0;
 }
 
@@ -301,6 +310,7 @@ static void bench_close(VMBusChannel *chan)
 {
 	struct bench_host *host = BENCH_HOST(vmbus_channel_device(chan));
 
+	timer_del(host->start);
 	timer_del(host->look);
 	read_answers(host);
 	if (host->part == BENCH_FLOOD)
@@ -333,6 +343,7 @@ static void bench_realize(VMBusDevice *vdev, Error **errp)
 			host->payload[i][byte] = 31 * i + 7 * byte + 1;
 		host->checksum[i] = crc32(0, host->payload[i], host->size);
 	}
+	host->start = timer_new_ms(QEMU_CLOCK_REALTIME, bench_start, host);
 	host->look = timer_new_us(QEMU_CLOCK_REALTIME, bench_look, host);
 	host->waits = g_new0(int64_t, MAX(host->pings, host->echoes));
 }
@@ -341,6 +352,7 @@ static void bench_unrealize(VMBusDevice *vdev)
 {
 	struct bench_host *host = BENCH_HOST(vdev);
 
+	timer_free(host->start);
 	timer_free(host->look);
 	g_free(host->waits);
 }
