@@ -34,6 +34,10 @@ static unsigned int finished;
 module_param(finished, uint, 0444);
 MODULE_PARM_DESC(finished, "How often the host has said that it has measured");
 
+static unsigned int ring_size = VMB_BENCH_RING_SIZE;
+module_param(ring_size, uint, 0644);
+MODULE_PARM_DESC(ring_size, "Bytes of each ring, for echoes by hand");
+
 /* False: no room. The host will signal when there is. */
 static bool echo_send(struct vmbus_channel *channel, struct echo *echo)
 {
@@ -102,8 +106,8 @@ static int echo_probe(struct hv_device *device, const struct hv_vmbus_device_id 
 	hv_set_drvdata(device, echo);
 	device->channel->max_pkt_size = VMB_ECHO_MAXIMUM_PACKET_SIZE +
 					sizeof(struct vmpacket_descriptor);
-	return vmbus_open(device->channel, VMB_BENCH_RING_SIZE, VMB_BENCH_RING_SIZE,
-			  NULL, 0, echo_callback, device->channel);
+	return vmbus_open(device->channel, ring_size, ring_size, NULL, 0, echo_callback,
+			  device->channel);
 }
 
 static driver_remove_result echo_remove(struct hv_device *device)
