@@ -20,7 +20,8 @@
 #                  Not from user space, which does not know where its memory is.
 #   beside_flood   pings, while another channel of the same driver has echoes without end
 #
-# Times of ping and echo are the host's, those of requests the guest's. Then, measured by
+# Times of ping and echo are the host's, those of requests the guest's. Either side is quiet
+# until who has bound the driver sleeps (VMB_BENCH_QUIET). Then, measured by
 # nobody, echoes with a host that is slow, so that rings are full and either side waits for
 # the other, and requests that are stopped on the way. Then a channel is open and nothing is
 # sent, while every call of a function of ours is counted.

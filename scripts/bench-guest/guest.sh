@@ -73,8 +73,8 @@ uses() {
 	[ "$1" != uio_hv_generic ] || [ -n "$has_uio" ]
 }
 
-# Each look whether it is done takes a millisecond of the only processor. That is not to
-# be in what is measured, so the first one is late; the second one may not be.
+# To look whether it is done takes some milliseconds of the only processor, which are not
+# to be in what is measured.
 lets_it_run() {
 	sleep 0.5
 }
