@@ -68,6 +68,14 @@ uio_file() {
 	echo "/dev/${1##*/}"
 }
 
+# 6.1 has it refuse a channel that is signalled by hypercall, as these are.
+uio_takes_them() {
+	modprobe uio_hv_generic 2>/dev/null || return 1
+	echo uio_hv_generic >"$idle_device/driver_override"
+	echo "${idle_device##*/}" 2>/dev/null >"$bus/drivers/uio_hv_generic/bind" || return 1
+	unbind "$idle_device" uio_hv_generic
+}
+
 # uses DRIVER: is there such a one on this kernel?
 uses() {
 	[ "$1" != uio_hv_generic ] || [ -n "$has_uio" ]
@@ -189,7 +197,7 @@ before=$(dmesg | wc -l)
 modprobe vmb_echo defer_every=0 || fail "vmb_echo does not load"
 modprobe vmb_bench sends="$sends" externals="$externals" || fail "vmb_bench does not load"
 has_uio=
-! modprobe uio_hv_generic 2>/dev/null || has_uio=y
+! uio_takes_them || has_uio=y
 turn=0
 while [ $turn -lt "$turns" ]; do
 	turn=$((turn + 1))
