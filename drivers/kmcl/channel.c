@@ -15,8 +15,8 @@
  * that wait would use up its slots. With one each there is nothing to use up.
  *
  * Delivery goes on when there is no memory for another thread, for a disk that
- * memory is to be written to may be behind it. That costs a thread, which does
- * nothing else. Opening and closing ask the host, which takes memory anyway; and
+ * memory is to be written to may be behind it; to clients that have said how many
+ * packets they hold, see pool.c. That costs a thread, which does nothing else. Opening and closing ask the host, which takes memory anyway; and
  * without that promise clients' state callbacks may flush any work they like.
  */
 static int vmb_channel_make_queues(struct vmb_channel *channel)
@@ -142,6 +142,7 @@ vmb_channel_make(struct vmb_transport_device *device, bool is_server,
 	channel->maximum_packet_size = VMB_DEFAULT_MAXIMUM_PACKET_SIZE;
 	INIT_WORK(&channel->release_work, vmb_channel_release_work);
 	vmb_inbound_init(&channel->inbound);
+	vmb_pool_init(&channel->pool);
 	vmb_outbound_init(&channel->outbound);
 	vmb_restore_init(&channel->restore);
 	vmb_life_init(channel);

@@ -283,7 +283,7 @@ static inline enum vmb_flow_state vmb_life_flow(const struct vmb_channel *channe
 /* Packets that it can owe a completion, with one object left to read with. */
 static inline u32 vmb_channel_can_answer(const struct vmb_channel *channel)
 {
-	return max(channel->pool.count, 2u) - 1;
+	return max(channel->pool.limit, 2u) - 1;
 }
 
 /* Before the transport has seen the offer. */

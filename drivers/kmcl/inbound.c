@@ -191,9 +191,10 @@ static void vmb_inbound_poll(struct vmb_channel *channel, bool passive)
 		again = true;
 		break;
 	case VMB_BATCH_STARVED:
-		/* The next completion schedules us. */
+		/* The next completion schedules us, or who makes more objects. */
 		WRITE_ONCE(inbound->batch.starved, true);
 		channel->counters.starved++;
+		vmb_pool_want_more(channel);
 		break;
 	case VMB_BATCH_QUOTA:
 		again = !vmb_inbound_block(channel);

@@ -61,7 +61,7 @@ enum vmb_packet_state {
  * @vectors: the external data.
  * @owners: whose memory each vector is; NULL: raw guest memory.
  *
- * Allocated with the pool at enable, freed with it. Belongs to the drain while
+ * Allocated by the pool, freed with it. Belongs to the drain while
  * free, to the client while delivered, to the outbound lock's holder after.
  */
 struct vmb_packet_completion {
@@ -94,18 +94,22 @@ vmb_packet_is_with_client(const struct vmb_packet_completion *packet)
 
 /**
  * struct vmb_packet_pool - all packet objects of an enabled channel
- * @memory: array of @count pointers to them.
- * @count: how many.
+ * @memory: array of @limit places, of which @count point to one.
+ * @count: how many there are. Grows under the outbound lock.
+ * @limit: how many there may be; as long as the channel is enabled.
  * @reserve: one more, the drain's, to read completions into where no packet can
  *	be delivered; never the client's.
+ * @growth: makes more of them.
  *
- * Made by enable; destroyed when the channel is disabled and the client holds
+ * Made by enable, and grows while the channel is open; destroyed when the channel is disabled and the client holds
  * none of them, with the channel at the latest.
  */
 struct vmb_packet_pool {
 	struct vmb_packet_completion **memory;
 	u32 count;
+	u32 limit;
 	struct vmb_packet_completion *reserve;
+	struct delayed_work growth;
 };
 
 /* Bits of &vmb_inbound.flags, above those of the drain's mode. */

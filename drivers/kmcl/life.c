@@ -22,6 +22,7 @@ static void vmb_life_finish(struct vmb_channel *channel)
 	vmb_life_wait_for_client(channel);
 	/* An interrupt may have queued it between the last stop and the close. */
 	cancel_work_sync(&channel->inbound.work);
+	vmb_pool_stop_growing(channel);
 	channel->operations->unprepare(channel);
 	if (!vmb_outbound_is_abandoned(channel))
 		vmb_pool_destroy(channel);

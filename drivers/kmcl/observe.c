@@ -139,7 +139,8 @@ static void vmb_observe_rings(struct seq_file *file, struct vmb_channel *channel
 		outbound_unread = vmb_ring_writer_unread(&writer);
 	}
 	spin_unlock_irq(&outbound->lock);
-	seq_printf(file, "packet_objects %u\n", channel->pool.count);
+	seq_printf(file, "packet_objects %u\n", READ_ONCE(channel->pool.limit));
+	seq_printf(file, "packet_objects_made %u\n", READ_ONCE(channel->pool.count));
 	seq_printf(file, "packets_with_driver %llu\n",
 		   READ_ONCE(channel->inbound.delivered) -
 		   READ_ONCE(outbound->finished));

@@ -92,6 +92,21 @@ static enum hrtimer_restart vmb_outbound_feed_now(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
+/* Packet objects that were made just now: a drain that wants one goes on at once. */
+void vmb_outbound_add_free(struct vmb_channel *channel, struct list_head *made)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+
+	lockdep_assert_held(&outbound->lock);
+	if (list_empty(made))
+		return;
+	list_splice_tail(made, &outbound->free);
+	if (!outbound->starved || !outbound->open)
+		return;
+	outbound->starved = 0;
+	channel->operations->schedule(channel);
+}
+
 void vmb_outbound_init(struct vmb_outbound *outbound)
 {
 	spin_lock_init(&outbound->lock);

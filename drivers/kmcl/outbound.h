@@ -69,6 +69,7 @@ void vmb_outbound_begin_batch(struct vmb_channel *channel);
 bool vmb_outbound_end_batch(struct vmb_channel *channel);
 bool vmb_outbound_take_free(struct vmb_channel *channel);
 void vmb_outbound_feed(struct vmb_channel *channel);
+void vmb_outbound_add_free(struct vmb_channel *channel, struct list_head *made);
 
 /* send.c */
 /* What vmb_send_check() says of a packet that is to be framed first. */

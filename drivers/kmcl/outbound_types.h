@@ -228,7 +228,7 @@ struct vmb_routine_caller {
  * @lost_said: and the worker has said so; the worker's.
  * @batching: a drain is running: the writer is its own, not the lock's.
  * @starved: the drain ended for want of a packet object; schedule it when so many
- *	more have come back.
+ *	more have come back, or some were made.
  * @fed: since then one has come back, and @feed_timer was started.
  * @feed_timer: schedules the drain if no more do.
  * @abandoned: the channel was closed while the client held packets; the last

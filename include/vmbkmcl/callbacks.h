@@ -53,8 +53,8 @@ enum vmb_channel_stop_reason {
  * sender wants no completion; vmb_channel_packet_fail() is the other way out.
  * Calls of one channel never overlap.
  *
- * A client that holds as many packets as the channel has objects for gets no more
- * until it completes one, see vmb_channel_init_set_inbound_packet_count().
+ * A client that holds as many packets as the channel can have objects for gets no
+ * more until it completes one, see vmb_channel_init_set_inbound_packet_count().
  * Completions of its own packets are read all the same, up to the next packet for
  * it: the ring is read in order.
  *

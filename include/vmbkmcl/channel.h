@@ -53,7 +53,8 @@ void vmb_channel_cleanup(struct vmb_channel *channel);
  * vmb_channel_enable() - bring the channel to life
  * @channel: a disabled channel, configured.
  *
- * Allocates all that the channel will need, and returns; a worker waits for the
+ * Allocates all that the channel will need, but for packets that nobody has said the
+ * client will hold, see vmb_channel_init_set_inbound_packet_count(), and returns; a worker waits for the
  * peer, opens the channel and calls opened, started and post_started. A server
  * does not start by itself, see vmb_channel_start(). If the open fails, or the
  * peer goes before it, neither opened nor closed is called, but a client's

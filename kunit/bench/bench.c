@@ -198,6 +198,9 @@ static int bench_set_up(struct bench *bench, struct vmb_channel *channel,
 		return ret;
 	ret = vmb_client_channel_init_set_ring_buffer_page_count(channel, ring_pages,
 								 ring_pages);
+	/* Those that are completed later are held, so many that none is waited for. */
+	if (!ret)
+		ret = vmb_channel_init_set_inbound_packet_count(channel, BENCH_HELD);
 	if (!ret && settings->maximum_packet_count)
 		ret = vmb_channel_init_set_maximum_packet_count(channel,
 								settings->maximum_packet_count);

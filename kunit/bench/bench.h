@@ -16,6 +16,7 @@
 
 #define BENCH_BATCH		32u
 #define BENCH_BATCHES		16u
+#define BENCH_HELD		256u
 #define BENCH_PASSES		5u
 #define BENCH_RING_SIZE		SZ_256K
 #define BENCH_PAYLOAD_MAXIMUM	4096u

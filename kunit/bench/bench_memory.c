@@ -50,25 +50,25 @@ static size_t bench_slab(size_t size)
 
 /*
  * The rings; the channel, with a place for each packet that may wait for its
- * completion; and a packet object for each packet that the client may hold, with room
- * for the largest, one more of those, and two arrays of pointers to them; and room for
- * a completion as long as the ring.
+ * completion; and the packet objects that are there at first, with room for the largest
+ * packet each, one more of those, and two arrays with a place for each that there may
+ * be; and room for a completion as long as the ring.
  */
 static size_t bench_memory_formula(const struct memory_transport *transport,
 				   const struct vmb_channel *channel)
 {
 	const struct vmb_transactions *transactions = &channel->outbound.transactions;
-	u32 count = channel->pool.count;
+	const struct vmb_packet_pool *pool = &channel->pool;
 	size_t object = bench_slab(sizeof(struct vmb_packet_completion)) +
 			bench_slab(channel->maximum_packet_size);
 
 	return transport->inbound_size + transport->outbound_size +
 	       bench_slab(sizeof(*channel)) +
 	       bench_slab(transactions->count * sizeof(*transactions->table)) +
-	       (count + 1) * object +
+	       (pool->count + 1) * object +
 	       bench_slab(channel->inbound.overlong_size) +
-	       bench_slab(count * sizeof(void *)) +
-	       bench_slab(roundup_pow_of_two(count) * sizeof(void *));
+	       bench_slab(pool->limit * sizeof(void *)) +
+	       bench_slab(roundup_pow_of_two(pool->limit) * sizeof(void *));
 }
 
 /* All that is allocated, by kmalloc and by vmalloc: a CPU's own pages count for neither. */

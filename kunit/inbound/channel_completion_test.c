@@ -117,6 +117,7 @@ static void on_two_cpus_at_once(struct kunit *test)
 	struct peer_completion completion;
 	u32 i;
 
+	channel_hold_at_most(fixture, CROWD);
 	channel_enable(fixture);
 	for (i = 0; i < CROWD; i++)
 		peer_send_inband(fixture, i, 8);

@@ -24,6 +24,7 @@ static int full_ring_init(struct kunit *test)
 	if (ret)
 		return ret;
 	channel_configure(fixture, 3064, 17, CHANNEL_FIXTURE_SMALL);
+	channel_hold_at_most(fixture, 272);
 	return 0;
 }
 
@@ -437,7 +438,7 @@ static void second_life_has_the_packets_of_the_first(struct kunit *test)
 	struct channel_fixture *fixture = test->priv;
 	u32 i;
 
-	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_inbound_packet_count(fixture->channel, 3), 0);
+	channel_hold_at_most(fixture, 3);
 	hold(fixture, 3);
 	fill(fixture);
 	expect_complete(fixture, 2, LARGE);

@@ -15,12 +15,6 @@ static int inbound_pool_init(struct kunit *test)
 	return send_fixture_init(test);
 }
 
-static void hold_at_most(struct channel_fixture *fixture, u32 count)
-{
-	KUNIT_ASSERT_EQ(fixture->test,
-			vmb_channel_init_set_inbound_packet_count(fixture->channel, count), 0);
-}
-
 /* So many of these as the ring takes, without a signal for each. */
 static void burst(struct channel_fixture *fixture, u32 first, u32 count)
 {
@@ -34,16 +28,50 @@ static void burst(struct channel_fixture *fixture, u32 first, u32 count)
 	peer_signal(fixture);
 }
 
+static struct delayed_work *growth_of(struct channel_fixture *fixture)
+{
+	return &fixture->channel->pool.growth;
+}
+
+/* More are made when the test says so: who asks before finds that it is under way. */
+static void hold_growth(struct channel_fixture *fixture)
+{
+	queue_delayed_work(vmb_workqueue, growth_of(fixture), MAX_JIFFY_OFFSET);
+}
+
+/* The time has come. */
+static void grow(struct channel_fixture *fixture)
+{
+	flush_delayed_work(growth_of(fixture));
+	memory_transport_run(&fixture->transport, fixture->channel);
+}
+
+/* The timer has the drain scheduled, and that the rest. */
+static void expect_fed(struct channel_fixture *fixture, u32 packets)
+{
+	unsigned long end = jiffies + CHANNEL_FIXTURE_PATIENCE;
+
+	do {
+		usleep_range(50, 100);
+		memory_transport_run(&fixture->transport, fixture->channel);
+	} while (fixture->packet_count < packets && time_before(jiffies, end));
+	KUNIT_EXPECT_EQ(fixture->test, fixture->packet_count, packets);
+}
+
 /* What the client is given before it gives anything back. */
 static u32 held_of(struct channel_fixture *fixture)
 {
-	u32 before, sent = 0;
+	u32 before, held, sent = 0;
 
 	channel_enable(fixture);
 	do {
 		before = fixture->packet_count;
 		burst(fixture, sent, 100);
 		sent += 100;
+		do {
+			held = fixture->packet_count;
+			grow(fixture);
+		} while (fixture->packet_count != held);
 	} while (fixture->packet_count == sent && sent < CHANNEL_FIXTURE_PACKETS - 100);
 	KUNIT_EXPECT_GE(fixture->test, fixture->packet_count, before);
 	return fixture->packet_count;
@@ -64,7 +92,131 @@ static void follows_a_larger_ring(struct kunit *test)
 
 	channel_configure(fixture, LARGEST, 33, 17);
 	channel_enable(fixture);
-	KUNIT_EXPECT_EQ(test, fixture->channel->pool.count, 33 * PAGE_SIZE / 256);
+	KUNIT_EXPECT_EQ(test, fixture->channel->pool.limit, 33 * PAGE_SIZE / 256);
+}
+
+/* Most clients complete what they get, and need no more than a few. */
+static void few_at_first(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	channel_configure(fixture, LARGEST, 17, 17);
+	fixture->process = channel_complete_inline;
+	channel_enable(fixture);
+	KUNIT_EXPECT_EQ(test, fixture->channel->pool.count, 8);
+	burst(fixture, 0, 100);
+	grow(fixture);
+	KUNIT_EXPECT_EQ(test, fixture->packet_count, 100);
+	KUNIT_EXPECT_EQ(test, fixture->channel->pool.count, 8);
+}
+
+/* As many again, when the client holds all there are and there is another packet. */
+static void grows_with_the_client(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_packet_pool *pool;
+	u32 count;
+
+	channel_configure(fixture, LARGEST, 17, 17);
+	channel_enable(fixture);
+	pool = &fixture->channel->pool;
+	hold_growth(fixture);
+	burst(fixture, 0, 8);
+	grow(fixture);
+	KUNIT_EXPECT_EQ(test, pool->count, 8);
+	for (count = 8; count < pool->limit; count = pool->count) {
+		hold_growth(fixture);
+		burst(fixture, count, 1);
+		KUNIT_EXPECT_EQ(test, fixture->packet_count, count);
+		grow(fixture);
+		KUNIT_EXPECT_EQ(test, fixture->packet_count, count + 1);
+		KUNIT_ASSERT_EQ(test, pool->count, min3(2 * count, count + 32, pool->limit));
+		burst(fixture, count + 1, pool->count - count - 1);
+		KUNIT_ASSERT_EQ(test, fixture->packet_count, pool->count);
+	}
+	/* That was the last time, and nobody asks any more. */
+	burst(fixture, count, 1);
+	grow(fixture);
+	KUNIT_EXPECT_EQ(test, fixture->packet_count, count);
+	KUNIT_EXPECT_EQ(test, pool->count, pool->limit);
+	KUNIT_EXPECT_EQ(test, work_busy(&growth_of(fixture)->work), 0);
+}
+
+/* Who asked has got one meanwhile: not every wait is worth memory that stays. */
+static void one_comes_back_first(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	channel_configure(fixture, LARGEST, 17, 17);
+	channel_enable(fixture);
+	hold_growth(fixture);
+	burst(fixture, 0, 9);
+	channel_complete(fixture, 0, NULL, 0);
+	expect_fed(fixture, 9);
+	grow(fixture);
+	KUNIT_EXPECT_EQ(test, fixture->channel->pool.count, 8);
+}
+
+/* A server's client counts on all of them. */
+static void server_has_all(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_channel *channel = fixture->channel;
+
+	channel_configure(fixture, LARGEST, 17, 17);
+	channel->is_server = true;
+	KUNIT_EXPECT_EQ(test, vmb_pool_create(channel, 17 * PAGE_SIZE), 0);
+	KUNIT_EXPECT_EQ(test, channel->pool.count, 17 * PAGE_SIZE / 256 + 1);
+	KUNIT_EXPECT_EQ(test, channel->pool.limit, 17 * PAGE_SIZE / 256 + 1);
+	vmb_pool_destroy(channel);
+	channel->is_server = false;
+}
+
+/* The client holds what there is, another packet waits, and there is no memory. */
+static void hold_without_memory(struct channel_fixture *fixture)
+{
+	struct kunit *test = fixture->test;
+
+	channel_configure(fixture, LARGEST, 17, 17);
+	channel_enable(fixture);
+	hold_growth(fixture);
+	burst(fixture, 0, 9);
+	/* No allocator has so much at once. */
+	fixture->channel->client_context_size = S32_MAX;
+	grow(fixture);
+	/* It is tried again, for the client may hold them until it gets the next. */
+	KUNIT_EXPECT_NE(test, work_busy(&growth_of(fixture)->work), 0);
+	cancel_delayed_work_sync(growth_of(fixture));
+	hold_growth(fixture);
+	fixture->channel->client_context_size = 0;
+	KUNIT_ASSERT_EQ(test, fixture->packet_count, 8);
+	KUNIT_ASSERT_EQ(test, fixture->channel->pool.count, 8);
+}
+
+static void no_memory_for_more(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	hold_without_memory(fixture);
+	grow(fixture);
+	KUNIT_EXPECT_EQ(test, fixture->packet_count, 9);
+	KUNIT_EXPECT_EQ(test, fixture->channel->pool.count, 16);
+}
+
+/* Nor is it needed to go on, or to close. */
+static void closed_without_memory(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	u32 i;
+
+	hold_without_memory(fixture);
+	for (i = 0; i < 8; i++)
+		channel_complete(fixture, i, NULL, 0);
+	memory_transport_run(&fixture->transport, fixture->channel);
+	KUNIT_EXPECT_EQ(test, fixture->packet_count, 9);
+	channel_complete(fixture, 8, NULL, 0);
+	channel_disable(fixture);
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(growth_of(fixture)));
 }
 
 static void as_the_client_says(struct kunit *test)
@@ -74,8 +226,8 @@ static void as_the_client_says(struct kunit *test)
 	channel_configure(fixture, LARGEST, 17, 17);
 	KUNIT_EXPECT_EQ(test, vmb_channel_init_set_inbound_packet_count(fixture->channel, 0),
 			-EINVAL);
-	hold_at_most(fixture, HELD);
-	KUNIT_EXPECT_EQ(test, held_of(fixture), HELD);
+	channel_hold_at_most(fixture, 5 * HELD);
+	KUNIT_EXPECT_EQ(test, held_of(fixture), 5 * HELD);
 	KUNIT_EXPECT_EQ(test, vmb_channel_init_set_inbound_packet_count(fixture->channel, 5),
 			-EBUSY);
 }
@@ -86,7 +238,7 @@ static void no_more_than_the_ring_holds(struct kunit *test)
 	struct channel_fixture *fixture = test->priv;
 
 	channel_configure(fixture, LARGEST, 2, 2);
-	hold_at_most(fixture, U32_MAX);
+	channel_hold_at_most(fixture, U32_MAX);
 	channel_enable(fixture);
 	KUNIT_EXPECT_EQ(test, fixture->channel->pool.count, PAGE_SIZE / 24);
 }
@@ -99,7 +251,7 @@ static void completions_are_read_while_starved(struct kunit *test)
 	u32 i;
 
 	channel_configure(fixture, LARGEST, 17, 17);
-	hold_at_most(fixture, HELD);
+	channel_hold_at_most(fixture, HELD);
 	channel_enable(fixture);
 	for (i = 0; i < 3; i++) {
 		send_one(fixture, i, 8, WAIT);
@@ -131,7 +283,7 @@ static void wrong_completions_while_starved(struct kunit *test)
 	u64 id;
 
 	channel_configure(fixture, LARGEST, 17, 17);
-	hold_at_most(fixture, HELD);
+	channel_hold_at_most(fixture, HELD);
 	channel_enable(fixture);
 	send_one(fixture, 0, 8, WAIT);
 	id = peer_expect_sent(fixture, 0, 8, WAIT);
@@ -159,7 +311,7 @@ static void completions_are_read_in_a_close(struct kunit *test)
 
 	channel_configure(fixture, LARGEST, 17, 17);
 	send_allow_external(fixture);
-	hold_at_most(fixture, HELD);
+	channel_hold_at_most(fixture, HELD);
 	vector.bv_page = send_pages(fixture, 0);
 	channel_enable(fixture);
 	KUNIT_ASSERT_EQ(test, send_external(fixture, 0, &vector, 1, WAIT), 0);
@@ -177,18 +329,6 @@ static void completions_are_read_in_a_close(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, channel_wait_for_help(fixture), 0);
 }
 
-/* The timer has the drain scheduled, and that the rest. */
-static void expect_fed(struct channel_fixture *fixture, u32 packets)
-{
-	unsigned long end = jiffies + CHANNEL_FIXTURE_PATIENCE;
-
-	do {
-		usleep_range(50, 100);
-		memory_transport_run(&fixture->transport, fixture->channel);
-	} while (fixture->packet_count < packets && time_before(jiffies, end));
-	KUNIT_EXPECT_EQ(fixture->test, fixture->packet_count, packets);
-}
-
 /* Of a client that gives back one after the other not each has a drain of its own. */
 static void several_are_taken_back(struct kunit *test)
 {
@@ -196,6 +336,7 @@ static void several_are_taken_back(struct kunit *test)
 	u32 count, i, batches = 0;
 
 	channel_configure(fixture, 8, 17, 17);
+	channel_hold_at_most(fixture, 272);
 	channel_enable(fixture);
 	count = fixture->channel->pool.count;
 	burst(fixture, 0, 2 * count);
@@ -225,6 +366,7 @@ static void one_is_enough(struct kunit *test)
 	u32 count;
 
 	channel_configure(fixture, 8, 17, 17);
+	channel_hold_at_most(fixture, 272);
 	channel_enable(fixture);
 	count = fixture->channel->pool.count;
 	burst(fixture, 0, count + 1);
@@ -243,7 +385,7 @@ static void numbers_begin_anew(struct kunit *test)
 	u32 round, i, sent = 0;
 
 	channel_configure(fixture, LARGEST, 17, 17);
-	hold_at_most(fixture, HELD);
+	channel_hold_at_most(fixture, HELD);
 	channel_enable(fixture);
 	KUNIT_ASSERT_EQ(test, cache->mask, HELD - 1);
 	/* As if so many had been here: the places stay the same. */
@@ -269,6 +411,12 @@ static void numbers_begin_anew(struct kunit *test)
 static struct kunit_case inbound_pool_cases[] = {
 	KUNIT_CASE(follows_the_ring),
 	KUNIT_CASE(follows_a_larger_ring),
+	KUNIT_CASE(few_at_first),
+	KUNIT_CASE(grows_with_the_client),
+	KUNIT_CASE(one_comes_back_first),
+	KUNIT_CASE(server_has_all),
+	KUNIT_CASE(no_memory_for_more),
+	KUNIT_CASE(closed_without_memory),
 	KUNIT_CASE(as_the_client_says),
 	KUNIT_CASE(no_more_than_the_ring_holds),
 	KUNIT_CASE(completions_are_read_while_starved),

@@ -23,6 +23,7 @@ static int watchdog_init(struct kunit *test)
 	if (ret)
 		return ret;
 	channel_configure(fixture, LARGE, 17, CHANNEL_FIXTURE_SMALL);
+	channel_hold_at_most(fixture, 8);
 	channel_enable(fixture);
 	return 0;
 }

@@ -23,9 +23,9 @@ unsigned long jiffies;
 u32 kernel_warnings_announced;
 
 static const struct kernel_actors *actors;
-/* Work that waits; and the delayed, at most one for each channel. */
+/* Work that waits; and the delayed, at most two for each channel. */
 static struct work_struct *work_first;
-static struct delayed_work *delayed[4];
+static struct delayed_work *delayed[8];
 static struct hrtimer *timers[4];
 /* Work that runs, innermost last. */
 static struct work_struct *running[WORK_DEPTH];
@@ -442,6 +442,12 @@ bool queue_delayed_work(struct workqueue_struct *queue,
 	delayed[i] = item;
 	item->armed = true;
 	return true;
+}
+
+bool mod_delayed_work(struct workqueue_struct *queue, struct delayed_work *item,
+		      unsigned long delay)
+{
+	return !queue_delayed_work(queue, item, delay);
 }
 
 bool cancel_delayed_work_sync(struct delayed_work *item)

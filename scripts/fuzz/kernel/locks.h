@@ -330,6 +330,8 @@ bool cancel_work_sync(struct work_struct *work);
 bool flush_work(struct work_struct *work);
 bool queue_delayed_work(struct workqueue_struct *queue,
 			struct delayed_work *delayed, unsigned long delay);
+bool mod_delayed_work(struct workqueue_struct *queue, struct delayed_work *delayed,
+		      unsigned long delay);
 bool cancel_delayed_work_sync(struct delayed_work *delayed);
 
 /* A timer is due whenever delayed work is: its delay, in milliseconds, has passed then. */

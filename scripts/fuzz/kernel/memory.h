@@ -11,6 +11,7 @@
 #define GFP_KERNEL		0x2u
 #define GFP_NOIO		GFP_KERNEL
 #define __GFP_NOWARN		0x4u
+#define __GFP_NORETRY		0x10u
 #define __GFP_ZERO		0x8u
 
 void *kernel_allocate(size_t size, gfp_t flags, bool zeroed);

@@ -109,6 +109,7 @@ static inline void list_splice_tail_init(struct list_head *from,
 }
 
 /* To an empty list it is the same. */
+#define list_splice_tail(from, to)	list_splice_tail_init(from, to)
 #define list_splice_init(from, to)	list_splice_tail_init(from, to)
 
 #define list_entry(link, type, member)	container_of(link, type, member)
