@@ -43,6 +43,7 @@ TEST_SECONDS=600
 filter=
 bounce=
 only_build=
+extra=faults
 debug=
 variant=
 configs=("$VMB_TOP/kunit/.kunitconfig")
@@ -66,12 +67,14 @@ while [ $# -gt 0 ]; do
 	--kernel) only_build=1 ;;
 	--bench)
 		only_build=1
-		configs+=("$VMB_TOP/kunit/bench.config")
+		extra=bench
 		;;
 	*) die "unknown option $1" "scripts/kunit.sh --help" ;;
 	esac
 	shift
 done
+
+configs+=("$VMB_TOP/kunit/$extra.config")
 
 source_dir=$("$VMB_TOP/scripts/lib/linux-source.sh" "$SERIES")
 compiler=gcc

@@ -157,7 +157,7 @@ compiles() {
 	rm -rf "$objects/drivers/vmbkmcl"
 	cd "$linux"
 	{
-		cat "$VMB_TOP/kunit/.kunitconfig"
+		cat "$VMB_TOP/kunit/.kunitconfig" "$VMB_TOP/kunit/faults.config"
 		# And all that this configuration leaves out of ours.
 		sed -nE 's/^config (VMBKMCL_[A-Z]+)$/CONFIG_\1=y/p' drivers/vmbkmcl/Kconfig
 	} >"$objects/.config"
