@@ -88,6 +88,18 @@ static void vmb_gpadl_erase_frames(struct vmb_memory *memory,
 }
 
 /*
+ * An insertion that there was no memory for leaves the nodes behind that it had got,
+ * and it may be long before somebody shares a frame near by. So they go, if no other
+ * GPADL needs any.
+ */
+static void vmb_gpadl_trim_frames(struct vmb_memory *memory)
+{
+	lockdep_assert_held(&memory->mutex);
+	if (list_empty(&memory->gpadls))
+		xa_destroy(&memory->frames);
+}
+
+/*
  * Is the frame behind this one the next in memory? And in the kernel's table of pages,
  * which need not be in one piece: a vector that has both is walked by it.
  */
@@ -128,6 +140,7 @@ static int vmb_gpadl_insert_frames(struct vmb_memory *memory,
 				&gpadl->frames[i], GFP_KERNEL);
 		if (ret) {
 			vmb_gpadl_erase_frames(memory, gpadl, i);
+			vmb_gpadl_trim_frames(memory);
 			return ret == -EBUSY ? -EEXIST : ret;
 		}
 	}
@@ -179,6 +192,7 @@ static void vmb_gpadl_unlink(struct vmb_memory *memory, struct vmb_gpadl *gpadl)
 	spin_lock_irq(&memory->lock);
 	list_del(&gpadl->node);
 	spin_unlock_irq(&memory->lock);
+	vmb_gpadl_trim_frames(memory);
 }
 
 /* The peer gets to know it. -EIO: and may write to it though it was refused. */

@@ -337,6 +337,7 @@ static void expect_not_shared(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, hv_host.gpadls, 0);
 	KUNIT_EXPECT_TRUE(test, list_empty(&fixture->channel->memory.gpadls));
+	KUNIT_EXPECT_TRUE(test, xa_empty(&fixture->channel->memory.frames));
 	KUNIT_EXPECT_EQ(test, fixture->channel->counters.leaked, 0);
 }
 

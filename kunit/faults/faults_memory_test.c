@@ -66,7 +66,7 @@ static int ours(struct kunit *test)
 }
 
 /*
- * The peer knows of none, and nobody holds the
+ * The peer knows of none, no frame leads to one nor takes memory, and nobody holds the
  * pages.
  */
 static void expect_not_shared(struct kunit *test)
@@ -76,6 +76,7 @@ static void expect_not_shared(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, fixture->transport.gpadls, 0);
 	KUNIT_EXPECT_TRUE(test, list_empty(&memory->gpadls));
+	KUNIT_EXPECT_TRUE(test, xa_empty(&memory->frames));
 	KUNIT_EXPECT_EQ(test, memory->calls, 0);
 	KUNIT_EXPECT_EQ(test, page_count(vmalloc_to_page(many)), 1);
 	KUNIT_EXPECT_EQ(test, page_count(two), 1);
@@ -86,6 +87,7 @@ static void expect_shared(struct kunit *test)
 	struct channel_fixture *fixture = test->priv;
 
 	KUNIT_EXPECT_EQ(test, fixture->transport.gpadls, 1);
+	KUNIT_EXPECT_FALSE(test, xa_empty(&fixture->channel->memory.frames));
 }
 
 static void unshare_again(struct kunit *test)
