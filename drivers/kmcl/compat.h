@@ -13,13 +13,6 @@
 #include <linux/uio.h>
 #include <linux/workqueue.h>
 
-/* Since 6.3 (7170b7ed6acb); nothing where there is no KUnit. */
-#if __has_include(<kunit/static_stub.h>)
-#include <kunit/static_stub.h>
-#else
-#define KUNIT_STATIC_STUB_REDIRECT(function, ...)	do { } while (0)
-#endif
-
 /*
  * No page of memory has a number beyond this. Where memory is not in sections, the
  * kernel knows how many there are, and pfn_to_online_page() asks.

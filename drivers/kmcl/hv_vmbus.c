@@ -6,6 +6,13 @@
 #include "compat.h"
 #include "hv_transport.h"
 
+/* Only in a kernel that has the suites in it. */
+#if IS_ENABLED(CONFIG_VMBKMCL_KUNIT_TEST)
+#include <kunit/static_stub.h>
+#else
+#define KUNIT_STATIC_STUB_REDIRECT(function, ...)	((void)(function))
+#endif
+
 struct vmb_hv_confidential vmb_hv_confidential_of(const struct vmbus_channel *channel)
 {
 	/* The suites say what an offer of the paravisor's would. */
