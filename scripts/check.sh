@@ -86,7 +86,8 @@ end_session() {
 # start_part BUILD NAME SCRIPT SECONDS [ARGUMENT...]: sets pid. Its output goes to
 # its log, and what it builds to BUILD.
 start_part() {
-	: >"$VMB_BUILD/check-$2.log" >"$VMB_BUILD/check-$2.errors"
+	: >"$VMB_BUILD/check-$2.log"
+	: >"$VMB_BUILD/check-$2.errors"
 	VMB_BUILD=$1 setsid timeout --foreground --kill-after=30 "$4" \
 		"$VMB_TOP/scripts/$3" "${@:5}" </dev/null >"$VMB_BUILD/check-$2.log" \
 		2> >(tee "$VMB_BUILD/check-$2.errors" >&2) &
