@@ -16,8 +16,9 @@
  *
  * Delivery goes on when there is no memory for another thread, for a disk that
  * memory is to be written to may be behind it; to clients that have said how many
- * packets they hold, see pool.c. That costs a thread, which does nothing else. Opening and closing ask the host, which takes memory anyway; and
- * without that promise clients' state callbacks may flush any work they like.
+ * packets they hold, see pool.c. That costs a thread, which does nothing else. Opening
+ * and closing ask the host, which takes memory anyway; and without that promise clients'
+ * state callbacks may flush any work they like.
  */
 static int vmb_channel_make_queues(struct vmb_channel *channel)
 {

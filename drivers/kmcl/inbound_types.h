@@ -101,8 +101,8 @@ vmb_packet_is_with_client(const struct vmb_packet_completion *packet)
  *	be delivered; never the client's.
  * @growth: makes more of them.
  *
- * Made by enable, and grows while the channel is open; destroyed when the channel is disabled and the client holds
- * none of them, with the channel at the latest.
+ * Made by enable, and grows while the channel is open; destroyed when the channel is
+ * disabled and the client holds none of them, with the channel at the latest.
  */
 struct vmb_packet_pool {
 	struct vmb_packet_completion **memory;
