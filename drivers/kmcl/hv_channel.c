@@ -224,6 +224,13 @@ static void vmb_hv_schedule(struct vmb_channel *channel)
 	tasklet_schedule(&hv->channel->callback_event);
 }
 
+static bool vmb_hv_scheduled(struct vmb_channel *channel)
+{
+	struct vmb_hv_channel *hv = vmb_channel_transport_private(channel);
+
+	return READ_ONCE(hv->channel->callback_event.state);
+}
+
 static bool vmb_hv_peer_gone(struct vmb_channel *channel)
 {
 	bool apart = vmb_channel_has_own_offer(channel);
@@ -289,6 +296,7 @@ const struct vmb_channel_transport_operations vmb_hv_channel_operations = {
 	.close = vmb_hv_close,
 	.signal = vmb_hv_signal,
 	.schedule = vmb_hv_schedule,
+	.scheduled = vmb_hv_scheduled,
 	.peer_gone = vmb_hv_peer_gone,
 	.create_gpadl = vmb_hv_create_gpadl,
 	.delete_gpadl = vmb_hv_delete_gpadl,

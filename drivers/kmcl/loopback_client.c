@@ -128,6 +128,13 @@ static void vmb_loopback_client_schedule(struct vmb_channel *channel)
 	tasklet_schedule(&client->connection.client.tasklet);
 }
 
+static bool vmb_loopback_client_scheduled(struct vmb_channel *channel)
+{
+	struct vmb_loopback_client *client = vmb_channel_transport_private(channel);
+
+	return READ_ONCE(client->connection.client.tasklet.state);
+}
+
 /* Asked by the worker, by enable, and by calls that wait while the channel is disabled. */
 static bool vmb_loopback_client_peer_gone(struct vmb_channel *channel)
 {
@@ -188,6 +195,7 @@ const struct vmb_channel_transport_operations vmb_loopback_client_operations = {
 	.close = vmb_loopback_client_close,
 	.signal = vmb_loopback_client_signal,
 	.schedule = vmb_loopback_client_schedule,
+	.scheduled = vmb_loopback_client_scheduled,
 	.peer_gone = vmb_loopback_client_peer_gone,
 	.create_gpadl = vmb_loopback_create_gpadl,
 	.delete_gpadl = vmb_loopback_delete_gpadl,

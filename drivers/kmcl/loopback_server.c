@@ -215,6 +215,13 @@ static void vmb_loopback_server_schedule(struct vmb_channel *channel)
 	tasklet_schedule(&offer->connection->server.tasklet);
 }
 
+static bool vmb_loopback_server_scheduled(struct vmb_channel *channel)
+{
+	struct vmb_loopback_offer *offer = vmb_channel_transport_private(channel);
+
+	return READ_ONCE(offer->connection->server.tasklet.state);
+}
+
 /* Asked by the worker, by enable, and by calls that wait while the channel is disabled. */
 static bool vmb_loopback_server_peer_gone(struct vmb_channel *channel)
 {
@@ -277,6 +284,7 @@ const struct vmb_channel_transport_operations vmb_loopback_server_operations = {
 	.close = vmb_loopback_server_close,
 	.signal = vmb_loopback_server_signal,
 	.schedule = vmb_loopback_server_schedule,
+	.scheduled = vmb_loopback_server_scheduled,
 	.peer_gone = vmb_loopback_server_peer_gone,
 	.map_gpadl = vmb_loopback_map_gpadl,
 	.unmap_gpadl = vmb_loopback_unmap_gpadl,

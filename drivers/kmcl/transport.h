@@ -40,6 +40,8 @@
  *	Any other errno: it may still touch both. Process context.
  * @signal: ring the peer's bell. Any context.
  * @schedule: have vmb_channel_interrupt() called soon, in another context. Any context.
+ * @scheduled: vmb_channel_interrupt() is about to be called, or runs: the peer has
+ *	signalled, or schedule was called, since it last began. Any context.
  * @peer_gone: the peer took back its offer, and touches neither the rings nor
  *	external data any more. Any context.
  * @create_gpadl: share @byte_count bytes at @buffer, both whole pages, with the
@@ -67,6 +69,7 @@ struct vmb_channel_transport_operations {
 	int (*close)(struct vmb_channel *channel);
 	void (*signal)(struct vmb_channel *channel);
 	void (*schedule)(struct vmb_channel *channel);
+	bool (*scheduled)(struct vmb_channel *channel);
 	bool (*peer_gone)(struct vmb_channel *channel);
 	int (*create_gpadl)(struct vmb_channel *channel, void *buffer,
 			    u32 byte_count, u32 *gpadl_handle, void **private);

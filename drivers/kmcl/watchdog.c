@@ -14,6 +14,9 @@
  * to wait for one of the host's may be as late as that, and nothing was lost.
  *
  * It takes more than one look to tell that a signal was lost: it may be on its way.
+ * Nor is one lost that has come and is not acted upon yet. On PREEMPT_RT the softirq
+ * that does is a thread like others, which a busy CPU lets wait, and the timer's is
+ * above them.
  */
 #include "compat.h"
 #include "life.h"
@@ -41,6 +44,13 @@ static void vmb_watchdog_stalled(struct vmb_channel *channel, bool outbound)
 	dev_warn(channel->dev,
 		 "%s: %s stood still, the peer's signal did not come; further times are only counted\n",
 		 vmb_channel_label(channel), outbound ? "outbound queue" : "inbound ring");
+}
+
+/* There was a signal, and who is to act upon it has not got the CPU yet. */
+static bool vmb_watchdog_signal_came(struct vmb_channel *channel)
+{
+	return channel->operations->scheduled(channel) ||
+	       work_pending(&channel->inbound.work);
 }
 
 /*
@@ -72,7 +82,7 @@ static void vmb_watchdog_poll_inbound(struct vmb_channel *channel)
 		watchdog->inbound_seen_waiting = true;
 		return;
 	}
-	if (watchdog->inbound_kicked)
+	if (watchdog->inbound_kicked || vmb_watchdog_signal_came(channel))
 		return;
 	watchdog->inbound_kicked = true;
 	vmb_watchdog_stalled(channel, false);
@@ -101,7 +111,8 @@ static bool vmb_watchdog_room_was_awaited(struct vmb_channel *channel)
 /*
  * Completions wait for room. Trying costs the peer nothing, so it is done at
  * every look; but room that there is just now may have its signal still on the
- * way. If that is so at the next look as well, nobody has told us of it.
+ * way. If that is so at the next look as well it is used, and if no signal has come
+ * by then, nobody has told us of it.
  */
 static void vmb_watchdog_poll_outbound(struct vmb_channel *channel)
 {
@@ -110,10 +121,11 @@ static void vmb_watchdog_poll_outbound(struct vmb_channel *channel)
 	bool waits = progress == watchdog->seen_progress &&
 		     !vmb_outbound_queue_is_empty(channel);
 	bool room = waits && vmb_watchdog_room_was_awaited(channel);
+	bool untold = room && !channel->operations->scheduled(channel);
 
 	if (waits && (!room || watchdog->outbound_seen_room)) {
 		vmb_outbound_flush(channel);
-		if (room && READ_ONCE(channel->outbound.progress) != progress)
+		if (untold && READ_ONCE(channel->outbound.progress) != progress)
 			vmb_watchdog_stalled(channel, true);
 		room = false;
 	}

@@ -435,6 +435,25 @@ static void test_ready_before_the_offer(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, list_empty(&fixture->device.offers));
 }
 
+/* From hv_vmbus' interrupt, or schedule, until the channel has been called. */
+static void test_scheduled(struct kunit *test)
+{
+	const struct vmb_channel_transport_operations *operations = &vmb_hv_channel_operations;
+	struct hv_fixture *fixture = test->priv;
+	struct tasklet_struct *tasklet = &fixture->offered[0].channel.callback_event;
+	struct vmb_hv_channel hv = { .channel = &fixture->offered[0].channel };
+
+	vmb_channel_set_transport_private(fixture->sub_channel, &hv);
+	KUNIT_EXPECT_FALSE(test, operations->scheduled(fixture->sub_channel));
+	tasklet_disable(tasklet);
+	operations->schedule(fixture->sub_channel);
+	KUNIT_EXPECT_TRUE(test, operations->scheduled(fixture->sub_channel));
+	tasklet_enable(tasklet);
+	tasklet_kill(tasklet);
+	KUNIT_EXPECT_FALSE(test, operations->scheduled(fixture->sub_channel));
+	vmb_channel_set_transport_private(fixture->sub_channel, NULL);
+}
+
 static struct kunit_case hv_sub_channel_cases[] = {
 	KUNIT_CASE(test_offer_is_kept),
 	KUNIT_CASE(test_call_lasts_until_the_open),
@@ -449,6 +468,7 @@ static struct kunit_case hv_sub_channel_cases[] = {
 	KUNIT_CASE(test_primary_closes_before_the_open),
 	KUNIT_CASE(test_loser_leaves_the_mode_alone),
 	KUNIT_CASE(test_ready_before_the_offer),
+	KUNIT_CASE(test_scheduled),
 	{}
 };
 

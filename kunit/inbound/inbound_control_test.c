@@ -22,6 +22,7 @@
  * @go_on: what the callback waits for.
  * @waiting: it does.
  * @interrupt: a real softirq to deliver in.
+ * @before: work that the channel's own has to wait for.
  */
 struct control {
 	u32 defer;
@@ -32,6 +33,7 @@ struct control {
 	struct completion go_on;
 	struct completion waiting;
 	struct tasklet_struct interrupt;
+	struct work_struct before;
 };
 
 static struct control *control_of(struct channel_fixture *fixture)
@@ -173,6 +175,36 @@ static void blocked_is_no_stall(struct kunit *test)
 	for (i = 0; i < 4; i++)
 		vmb_watchdog_poll(fixture->channel);
 	KUNIT_EXPECT_EQ(test, fixture->channel->counters.stalls, 0);
+	KUNIT_EXPECT_EQ(test, fixture->packet_count, 1);
+}
+
+static void hold_the_queue(struct work_struct *work)
+{
+	struct control *control = container_of(work, struct control, before);
+
+	wait_for_completion_timeout(&control->go_on, CHANNEL_FIXTURE_PATIENCE);
+}
+
+/* The peer has signalled, and the worker that delivers is late. */
+static void late_worker_is_no_stall(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct control *control = control_of(fixture);
+	u32 i;
+
+	vmb_channel_set_incoming_processing_at_passive(fixture->channel, true);
+	channel_enable(fixture);
+	channel_settle_packets(fixture);
+	INIT_WORK(&control->before, hold_the_queue);
+	queue_work(fixture->channel->inbound.queue, &control->before);
+	peer_send_inband(fixture, 1, 8);
+	for (i = 0; i < 5; i++)
+		vmb_watchdog_poll(fixture->channel);
+	KUNIT_EXPECT_EQ(test, fixture->packet_count, 0);
+	KUNIT_EXPECT_EQ(test, fixture->channel->counters.stalls, 0);
+	complete(&control->go_on);
+	flush_work(&control->before);
+	channel_settle_packets(fixture);
 	KUNIT_EXPECT_EQ(test, fixture->packet_count, 1);
 }
 
@@ -432,6 +464,7 @@ static struct kunit_case inbound_control_cases[] = {
 	KUNIT_CASE(quota_below_what_is_held),
 	KUNIT_CASE(quota_of_one_and_answers_at_once),
 	KUNIT_CASE(blocked_is_no_stall),
+	KUNIT_CASE(late_worker_is_no_stall),
 	KUNIT_CASE(deferred_packet_holds_back_the_others),
 	KUNIT_CASE(deferred_again_and_again),
 	KUNIT_CASE(deferred_packet_keeps_its_context),

@@ -77,6 +77,23 @@ static void room_of_just_now_is_no_stall(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture->channel->counters.stalls, 0);
 }
 
+/* The signal has come; what acts upon it waits for the CPU. The room is used for all that. */
+static void room_whose_signal_came_is_no_stall(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	fill(fixture);
+	look(fixture, 1);
+	peer_expect_completion(fixture, 0, LARGE);
+	peer_release(fixture);
+	fixture->transport.scheduled = true;
+	vmb_watchdog_poll(fixture->channel);
+	vmb_watchdog_poll(fixture->channel);
+	peer_expect_completion(fixture, 1, LARGE);
+	look(fixture, 5);
+	KUNIT_EXPECT_EQ(test, fixture->channel->counters.stalls, 0);
+}
+
 /* A peer that takes its time has not lost anything. */
 static void full_ring_is_no_stall(struct kunit *test)
 {
@@ -95,6 +112,27 @@ static void packets_without_a_signal(struct kunit *test)
 	peer_publish(fixture);
 	look(fixture, 3);
 	KUNIT_EXPECT_EQ(test, fixture->packet_count, 1);
+	KUNIT_EXPECT_EQ(test, fixture->channel->counters.stalls, 1);
+}
+
+static void packets_whose_signal_came_are_no_stall(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	u32 i;
+
+	peer_put(fixture, &(struct peer_packet) { .type = 6, .transaction_id = 1 });
+	peer_publish(fixture);
+	fixture->transport.scheduled = true;
+	for (i = 0; i < 5; i++)
+		vmb_watchdog_poll(fixture->channel);
+	look(fixture, 5);
+	KUNIT_EXPECT_EQ(test, fixture->packet_count, 1);
+	KUNIT_EXPECT_EQ(test, fixture->channel->counters.stalls, 0);
+	/* And the next one is lost. */
+	peer_put(fixture, &(struct peer_packet) { .type = 6, .transaction_id = 2 });
+	peer_publish(fixture);
+	look(fixture, 3);
+	KUNIT_EXPECT_EQ(test, fixture->packet_count, 2);
 	KUNIT_EXPECT_EQ(test, fixture->channel->counters.stalls, 1);
 }
 
@@ -388,8 +426,10 @@ static void close_finds_room_without_a_signal(struct kunit *test)
 static struct kunit_case channel_watchdog_cases[] = {
 	KUNIT_CASE(room_without_a_signal),
 	KUNIT_CASE(room_of_just_now_is_no_stall),
+	KUNIT_CASE(room_whose_signal_came_is_no_stall),
 	KUNIT_CASE(full_ring_is_no_stall),
 	KUNIT_CASE(packets_without_a_signal),
+	KUNIT_CASE(packets_whose_signal_came_are_no_stall),
 	KUNIT_CASE(one_look_is_no_stall),
 	KUNIT_CASE(every_lost_signal_is_found),
 	KUNIT_CASE(starved_ring_is_no_stall),

@@ -478,6 +478,35 @@ static void test_signals_while_closing(struct kunit *test)
 	}
 }
 
+/* A signal is on its way from when it is sent until it has been acted upon. */
+static void expect_on_its_way(struct kunit *test, struct tasklet_struct *tasklet,
+			      struct vmb_channel *rings, struct vmb_channel *hears)
+{
+	unsigned long end_of_patience = jiffies + LOOPBACK_PATIENCE;
+
+	tasklet_disable(tasklet);
+	rings->operations->signal(rings);
+	KUNIT_EXPECT_TRUE(test, hears->operations->scheduled(hears));
+	tasklet_enable(tasklet);
+	while (hears->operations->scheduled(hears) && time_before(jiffies, end_of_patience))
+		usleep_range(100, 200);
+	KUNIT_EXPECT_FALSE(test, hears->operations->scheduled(hears));
+}
+
+static void test_signals_on_their_way(struct kunit *test)
+{
+	struct loopback_end *server = loopback_server(test, &loopback_type, instance);
+	struct loopback_end *client = loopback_client(test, &loopback_type, NULL);
+	struct vmb_loopback_connection *connection;
+
+	join(server, client);
+	connection = connection_of(client);
+	expect_on_its_way(test, &connection->server.tasklet, client->channel, server->channel);
+	expect_on_its_way(test, &connection->client.tasklet, server->channel, client->channel);
+	loopback_disable(client);
+	loopback_expect(server, LOOPBACK_CLOSED, 1);
+}
+
 static struct kunit_case loopback_connect_cases[] = {
 	KUNIT_CASE(test_client_closes),
 	KUNIT_CASE(test_server_closes),
@@ -497,6 +526,7 @@ static struct kunit_case loopback_connect_cases[] = {
 	KUNIT_CASE(test_client_waits_for_server),
 	KUNIT_CASE(test_server_does_not_wait),
 	KUNIT_CASE(test_signals_while_closing),
+	KUNIT_CASE(test_signals_on_their_way),
 	{}
 };
 

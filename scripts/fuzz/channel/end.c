@@ -126,6 +126,11 @@ static void end_schedule(struct vmb_channel *channel)
 	end->interrupt_due = true;
 }
 
+static bool end_scheduled(struct vmb_channel *channel)
+{
+	return end_of(channel)->interrupt_due;
+}
+
 static bool end_peer_gone(struct vmb_channel *channel)
 {
 	return end_of(channel)->gone;
@@ -154,6 +159,7 @@ static const struct vmb_channel_transport_operations end_operations = {
 	.close = end_close,
 	.signal = end_signal,
 	.schedule = end_schedule,
+	.scheduled = end_scheduled,
 	.peer_gone = end_peer_gone,
 	.create_gpadl = end_create_gpadl,
 	.delete_gpadl = end_delete_gpadl,
@@ -167,6 +173,7 @@ static const struct vmb_channel_transport_operations server_operations = {
 	.close = end_close,
 	.signal = end_signal,
 	.schedule = end_schedule,
+	.scheduled = end_scheduled,
 	.peer_gone = end_peer_gone,
 	.create_gpadl = end_create_gpadl,
 	.delete_gpadl = end_delete_gpadl,

@@ -314,6 +314,7 @@ struct delayed_work {
 		INIT_WORK(&(delayed)->work, what);	\
 	} while (0)
 #define INIT_DEFERRABLE_WORK(delayed, what)	INIT_DELAYED_WORK(delayed, what)
+#define work_pending(item)	((item)->pending)
 #define to_delayed_work(item)	container_of(item, struct delayed_work, work)
 
 #define WQ_MEM_RECLAIM	0u
