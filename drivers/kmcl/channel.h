@@ -93,9 +93,10 @@ struct vmb_life {
 
 /*
  * How often the watchdog looks while something waits, in milliseconds. It takes
- * three looks at most to know that a signal was lost.
+ * three looks to know that a signal was lost.
  */
 #define VMB_WATCH_PERIOD_MS	6u
+#define VMB_WATCH_LOOKS		3u
 
 /**
  * struct vmb_watchdog - notices work that nobody does
@@ -111,7 +112,8 @@ struct vmb_life {
  * @next_inbound: when the inbound ring is to be looked at again, in jiffies.
  * @inbound_seen_waiting: packets waited at the last look already.
  * @inbound_kicked: it kicked the drain and saw no progress since.
- * @outbound_seen_room: the peer had to tell of room at the last look already.
+ * @outbound_seen_room: for how many looks the peer has had to tell of room.
+ * @late: this look is by more than a period.
  * @reported: it said so in the log once.
  *
  * All but @reported is touched by @timer only, or under outbound.lock while
@@ -128,7 +130,8 @@ struct vmb_watchdog {
 	unsigned long next_inbound;
 	bool inbound_seen_waiting;
 	bool inbound_kicked;
-	bool outbound_seen_room;
+	u32 outbound_seen_room;
+	bool late;
 	bool reported;
 };
 

@@ -16,7 +16,8 @@
  * It takes more than one look to tell that a signal was lost: it may be on its way.
  * Nor is one lost that has come and is not acted upon yet. On PREEMPT_RT the softirq
  * that does is a thread like others, which a busy CPU lets wait, and the timer's is
- * above them.
+ * above them. And a look that comes late says that this VM did not get the CPU, not that
+ * the peer had the time.
  */
 #include "compat.h"
 #include "life.h"
@@ -89,30 +90,39 @@ static void vmb_watchdog_poll_inbound(struct vmb_channel *channel)
 	channel->operations->schedule(channel);
 }
 
-/* There is as much room as the peer was to send a signal for. */
-static bool vmb_watchdog_room_was_awaited(struct vmb_channel *channel)
+/*
+ * There is as much room as the peer was to send a signal for. Returns after how many
+ * looks it is used unsignalled, 0: there is none. A peer that does not know how to tell
+ * is not waited for.
+ */
+static u32 vmb_watchdog_room_was_awaited(struct vmb_channel *channel)
 {
 	struct vmb_outbound *outbound = &channel->outbound;
 	struct vmb_ring_writer *writer = &outbound->writer;
-	bool awaited = false;
+	bool awaited = false, tells = false;
 
 	spin_lock_irq(&outbound->lock);
 	/* A drain that is running has the writer. */
 	if (outbound->open && !outbound->batching && writer->pending_send_size) {
 		awaited = vmb_ring_writer_free(writer) > writer->pending_send_size;
+		tells = le32_to_cpu(READ_ONCE(writer->ring.control->feature_bits)) &
+			VMB_WIRE_FEATURE_PENDING_SEND_SIZE;
 		/* A flush would take it for known. */
 		if (writer->lost != VMB_REFUSAL_NONE)
 			vmb_outbound_lost(channel);
 	}
 	spin_unlock_irq(&outbound->lock);
-	return awaited;
+	if (!awaited)
+		return 0;
+	return tells ? VMB_WATCH_LOOKS : VMB_WATCH_LOOKS - 1;
 }
 
 /*
  * Completions wait for room. Trying costs the peer nothing, so it is done at
  * every look; but room that there is just now may have its signal still on the
- * way. If that is so at the next look as well it is used, and if no signal has come
- * by then, nobody has told us of it.
+ * way, be it that a CPU of this VM has to wait for one of the host's. If that is
+ * so for some looks it is used, and if no signal has come by then, nobody has told us
+ * of it.
  */
 static void vmb_watchdog_poll_outbound(struct vmb_channel *channel)
 {
@@ -120,16 +130,16 @@ static void vmb_watchdog_poll_outbound(struct vmb_channel *channel)
 	u64 progress = READ_ONCE(channel->outbound.progress);
 	bool waits = progress == watchdog->seen_progress &&
 		     !vmb_outbound_queue_is_empty(channel);
-	bool room = waits && vmb_watchdog_room_was_awaited(channel);
-	bool untold = room && !channel->operations->scheduled(channel);
+	u32 looks = waits ? vmb_watchdog_room_was_awaited(channel) : 0;
+	bool untold = looks && !watchdog->late && !channel->operations->scheduled(channel);
 
-	if (waits && (!room || watchdog->outbound_seen_room)) {
+	watchdog->outbound_seen_room = looks ? watchdog->outbound_seen_room + 1 : 0;
+	if (waits && watchdog->outbound_seen_room >= looks) {
 		vmb_outbound_flush(channel);
 		if (untold && READ_ONCE(channel->outbound.progress) != progress)
 			vmb_watchdog_stalled(channel, true);
-		room = false;
+		watchdog->outbound_seen_room = 0;
 	}
-	watchdog->outbound_seen_room = room;
 	watchdog->seen_progress = READ_ONCE(channel->outbound.progress);
 }
 
@@ -178,6 +188,8 @@ static enum hrtimer_restart vmb_watchdog_due(struct hrtimer *timer)
 
 	if (READ_ONCE(watchdog->stopped))
 		return HRTIMER_NORESTART;
+	watchdog->late = ktime_ms_delta(ktime_get(), hrtimer_get_expires(timer)) >=
+			 VMB_WATCH_PERIOD_MS;
 	/* The lock is held, so work is being done; do not wait for it in an interrupt. */
 	if (spin_is_locked(&channel->outbound.lock)) {
 		hrtimer_start(timer, ms_to_ktime(VMB_WATCH_PERIOD_MS),
@@ -265,7 +277,7 @@ void vmb_watchdog_start(struct vmb_channel *channel)
 	watchdog->seen_progress = 0;
 	watchdog->inbound_seen_waiting = false;
 	watchdog->inbound_kicked = false;
-	watchdog->outbound_seen_room = false;
+	watchdog->outbound_seen_room = 0;
 	watchdog->next_inbound = vmb_watchdog_next_inbound();
 	WRITE_ONCE(watchdog->stopped, false);
 	vmb_watchdog_go_on(channel, true);

@@ -55,12 +55,12 @@ static void room_without_a_signal(struct kunit *test)
 	look(fixture, 1);
 	peer_expect_completion(fixture, 0, LARGE);
 	peer_release(fixture);
-	look(fixture, 2);
+	look(fixture, VMB_WATCH_LOOKS);
 	peer_expect_completion(fixture, 1, LARGE);
 	KUNIT_EXPECT_EQ(test, fixture->channel->counters.stalls, 1);
 }
 
-/* The look may just have been quicker than the signal. */
+/* The looks may just have been quicker than the signal. */
 static void room_of_just_now_is_no_stall(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
@@ -69,7 +69,7 @@ static void room_of_just_now_is_no_stall(struct kunit *test)
 	look(fixture, 1);
 	peer_expect_completion(fixture, 0, LARGE);
 	peer_release(fixture);
-	look(fixture, 1);
+	look(fixture, VMB_WATCH_LOOKS - 1);
 	peer_expect_nothing(fixture);
 	peer_signal(fixture);
 	peer_expect_completion(fixture, 1, LARGE);
@@ -81,16 +81,39 @@ static void room_of_just_now_is_no_stall(struct kunit *test)
 static void room_whose_signal_came_is_no_stall(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
+	u32 i;
 
 	fill(fixture);
 	look(fixture, 1);
 	peer_expect_completion(fixture, 0, LARGE);
 	peer_release(fixture);
 	fixture->transport.scheduled = true;
-	vmb_watchdog_poll(fixture->channel);
-	vmb_watchdog_poll(fixture->channel);
+	for (i = 0; i < VMB_WATCH_LOOKS; i++)
+		vmb_watchdog_poll(fixture->channel);
 	peer_expect_completion(fixture, 1, LARGE);
 	look(fixture, 5);
+	KUNIT_EXPECT_EQ(test, fixture->channel->counters.stalls, 0);
+}
+
+/* This VM did not get the CPU, nor perhaps did what the signal is for. */
+static void late_look_finds_no_stall(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_watchdog *watchdog = &fixture->channel->watchdog;
+	u32 i;
+
+	fill(fixture);
+	look(fixture, 1);
+	peer_expect_completion(fixture, 0, LARGE);
+	peer_release(fixture);
+	for (i = 0; i < VMB_WATCH_LOOKS; i++) {
+		hrtimer_set_expires(&watchdog->timer,
+				    ktime_sub_ms(ktime_get(), 2 * VMB_WATCH_PERIOD_MS));
+		WRITE_ONCE(watchdog->stopped, false);
+		watchdog->timer.function(&watchdog->timer);
+		vmb_watchdog_stop(fixture->channel);
+	}
+	peer_expect_completion(fixture, 1, LARGE);
 	KUNIT_EXPECT_EQ(test, fixture->channel->counters.stalls, 0);
 }
 
@@ -246,7 +269,7 @@ static void timer_finds_room_without_a_signal(struct kunit *test)
 	struct vmb_channel *channel = fixture->channel;
 	unsigned long end = jiffies + CHANNEL_FIXTURE_PATIENCE;
 
-	BUILD_BUG_ON(3 * VMB_WATCH_PERIOD_MS > 20);
+	BUILD_BUG_ON(VMB_WATCH_LOOKS * VMB_WATCH_PERIOD_MS > 20);
 	vmb_watchdog_start(channel);
 	fill(fixture);
 	KUNIT_EXPECT_EQ(test, watched(fixture), VMB_WATCH_ROOM);
@@ -427,6 +450,7 @@ static struct kunit_case channel_watchdog_cases[] = {
 	KUNIT_CASE(room_without_a_signal),
 	KUNIT_CASE(room_of_just_now_is_no_stall),
 	KUNIT_CASE(room_whose_signal_came_is_no_stall),
+	KUNIT_CASE(late_look_finds_no_stall),
 	KUNIT_CASE(full_ring_is_no_stall),
 	KUNIT_CASE(packets_without_a_signal),
 	KUNIT_CASE(packets_whose_signal_came_are_no_stall),

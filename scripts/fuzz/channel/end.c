@@ -126,9 +126,12 @@ static void end_schedule(struct vmb_channel *channel)
 	end->interrupt_due = true;
 }
 
+/* What a hostile peer signals may get lost: the input calls, or does not. */
 static bool end_scheduled(struct vmb_channel *channel)
 {
-	return end_of(channel)->interrupt_due;
+	const struct end *end = end_of(channel);
+
+	return end->fair && end->interrupt_due;
 }
 
 static bool end_peer_gone(struct vmb_channel *channel)
