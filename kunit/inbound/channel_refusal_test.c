@@ -266,7 +266,7 @@ struct lost {
 };
 
 /* Of 5 pages one is the control page. */
-#define RING		(4 * PAGE_SIZE)
+#define RING		(4 * 4096u)
 
 static const struct lost lost_framings[] = {
 	{ "write_index_at_the_end", VMB_REFUSAL_INDEX_RANGE, 2, 4, RING },

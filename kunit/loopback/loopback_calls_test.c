@@ -13,8 +13,10 @@
 
 #include "../fixtures/traffic_fixture.h"
 
+/* Pages of the peer's, in one of the kernel's. */
+#define IN_PAGE			(PAGE_SIZE / 4096)
 #define CALLS_PAGES	4u
-#define CALLS_ANSWERED	(10 * HZ)
+#define CALLS_ANSWERED	(60 * HZ)
 
 /**
  * struct calls_end - how a packet ended
@@ -128,9 +130,9 @@ static void external_data_in_every_way(struct kunit *test)
 	struct page *pages[CALLS_PAGES];
 	struct message message = calls_message(1);
 	struct calls_end end = {};
-	u64 pfns[CALLS_PAGES];
+	u64 pfns[CALLS_PAGES * IN_PAGE];
 	struct iov_iter iter;
-	u32 i;
+	u32 i, k;
 
 	KUNIT_ASSERT_NOT_NULL(test, packet);
 	init_completion(&end.done);
@@ -139,7 +141,8 @@ static void external_data_in_every_way(struct kunit *test)
 		pages[i] = alloc_page(GFP_KERNEL | __GFP_ZERO);
 		KUNIT_ASSERT_NOT_NULL(test, pages[i]);
 		vectors[i] = (struct bio_vec) { .bv_page = pages[i], .bv_len = PAGE_SIZE };
-		pfns[i] = page_to_pfn(pages[i]);
+		for (k = 0; k < IN_PAGE; k++)
+			pfns[i * IN_PAGE + k] = page_to_pfn(pages[i]) * IN_PAGE + k;
 	}
 	traffic->server.hold = true;
 
@@ -155,7 +158,7 @@ static void external_data_in_every_way(struct kunit *test)
 
 	message = calls_message(2);
 	KUNIT_ASSERT_EQ(test, vmb_packet_send_with_external_pfns(packet, &message, sizeof(message),
-								 pfns, 3, WAIT), 0);
+								 pfns, 3 * IN_PAGE, WAIT), 0);
 	traffic_expect_received(&traffic->server, 2);
 	traffic_complete_held(&traffic->server);
 	calls_expect_answer(test, &end, 2);
@@ -247,16 +250,17 @@ static void gpadls_of_every_kind(struct kunit *test)
 	const u32 size = CALLS_PAGES * PAGE_SIZE;
 	struct bio_vec vectors[CALLS_PAGES];
 	u8 *memory = vmalloc(size);
-	u64 pfns[CALLS_PAGES];
+	u64 pfns[CALLS_PAGES * IN_PAGE];
 	void *address;
-	u32 handle, i;
+	u32 handle, i, k;
 
 	KUNIT_ASSERT_NOT_NULL(test, memory);
 	for (i = 0; i < CALLS_PAGES; i++) {
 		struct page *page = vmalloc_to_page(memory + i * PAGE_SIZE);
 
 		vectors[i] = (struct bio_vec) { .bv_page = page, .bv_len = PAGE_SIZE };
-		pfns[i] = page_to_pfn(page);
+		for (k = 0; k < IN_PAGE; k++)
+			pfns[i * IN_PAGE + k] = page_to_pfn(page) * IN_PAGE + k;
 	}
 	KUNIT_ASSERT_EQ(test, vmb_channel_create_gpadl_from_buffer(client, 0, memory, size,
 								   &handle), 0);
@@ -264,8 +268,8 @@ static void gpadls_of_every_kind(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, vmb_channel_create_gpadl_from_mdl(client, 0, vectors, CALLS_PAGES,
 								0, 0, &handle), 0);
 	calls_share(test, traffic, handle, memory);
-	KUNIT_ASSERT_EQ(test, vmb_channel_create_gpadl_from_pfn_list(client, 0, pfns, CALLS_PAGES,
-								     &handle), 0);
+	KUNIT_ASSERT_EQ(test, vmb_channel_create_gpadl_from_pfn_list(client, 0, pfns,
+								     ARRAY_SIZE(pfns), &handle), 0);
 	calls_share(test, traffic, handle, memory);
 	KUNIT_ASSERT_EQ(test, vmb_channel_create_gpadl(client, 0, CALLS_PAGES, &handle), 0);
 	KUNIT_ASSERT_EQ(test, vmb_channel_get_system_address_for_gpadl(client, 0, handle,

@@ -10,7 +10,7 @@
 #include "../fixtures/send_fixture.h"
 
 #define LARGEST		256u
-#define RING		(16 * PAGE_SIZE)
+#define RING		(16 * 4096u)
 /* The ring is never filled to the last byte. */
 #define LONGEST		(RING - AROUND - 8)
 

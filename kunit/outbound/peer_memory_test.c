@@ -112,7 +112,7 @@ static enum vmb_peer_memory memory_of(bool encrypted)
 
 static void expect_refused(struct channel_fixture *fixture, struct bio_vec *vector, int error)
 {
-	u64 pfn = page_to_pfn(vector->bv_page) * (PAGE_SIZE / 4096);
+	u64 pfn = send_frame(vector->bv_page);
 	struct kunit *test = fixture->test;
 	u32 size = 0;
 

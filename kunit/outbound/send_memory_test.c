@@ -60,7 +60,7 @@ static void mapped_for_a_device(struct kunit *test)
 		KUNIT_EXPECT_GE(test, send_external_of(fixture, 0)->mapped, 1);
 		KUNIT_EXPECT_EQ(test, send_external_of(fixture, 0)->direction, expected[i]);
 		id = take_external(fixture, &pfn);
-		KUNIT_EXPECT_EQ(test, pfn, page_to_pfn(vectors[0].bv_page));
+		KUNIT_EXPECT_EQ(test, pfn, send_frame(vectors[0].bv_page));
 		peer_answer(fixture, id, 0);
 		send_expect_end(fixture, i, 0, 0);
 		send_expect_released(fixture, 0);
@@ -118,7 +118,7 @@ static void bounced(struct kunit *test)
 	ring_image_fill(memory, 1, 4096);
 	KUNIT_ASSERT_EQ(test, send_external(fixture, 0, &vector, 1, WAIT), 0);
 	id = take_external(fixture, &pfn);
-	KUNIT_EXPECT_NE(test, pfn, page_to_pfn(vector.bv_page));
+	KUNIT_EXPECT_NE(test, pfn, send_frame(vector.bv_page));
 	peer = phys_to_virt(pfn << 12);
 	KUNIT_EXPECT_TRUE(test, ring_image_is_filled(peer, 1, 4096));
 	/* What the peer writes is there when the routine is called. */
@@ -144,18 +144,20 @@ static void mapped_in_pieces(struct kunit *test)
 	struct channel_fixture *fixture = test->priv;
 	struct page *first = send_pages(fixture, 3), *second = send_pages(fixture, 1);
 	struct bio_vec vectors[] = {
-		{ .bv_page = first, .bv_offset = 100, .bv_len = 6 * 4096 - 100 },
-		{ .bv_page = second, .bv_len = 4096 + 1 },
+		{ .bv_page = first, .bv_offset = 100, .bv_len = 6 * PAGE_SIZE - 100 },
+		{ .bv_page = second, .bv_len = PAGE_SIZE + 1 },
 	};
 	static const u32 expected[][2] = {
-		{ 100, 8092 }, { 0, 8192 }, { 0, 8192 }, { 0, 4097 },
+		{ 100, 2 * PAGE_SIZE - 100 }, { 0, 2 * PAGE_SIZE }, { 0, 2 * PAGE_SIZE },
+		{ 0, PAGE_SIZE + 1 },
 	};
+	const u32 frames = 6 * SEND_FRAMES_IN_PAGE;
 	struct vmb_packet_external *external;
-	u64 pfns[8], id;
+	u64 pfns[8 * SEND_FRAMES_IN_PAGE], id;
 	u32 i;
 
 	send_reach(fixture, DMA_BIT_MASK(64));
-	fixture->transport.device.dma_most = 8192;
+	fixture->transport.device.dma_most = 2 * PAGE_SIZE;
 	channel_enable(fixture);
 	KUNIT_ASSERT_EQ(test, send_external(fixture, 0, vectors, 2, WAIT), 0);
 	external = send_external_of(fixture, 0);
@@ -164,19 +166,19 @@ static void mapped_in_pieces(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, external->table[i].offset, expected[i][0]);
 		KUNIT_EXPECT_EQ(test, external->table[i].length, expected[i][1]);
 	}
-	id = send_take_range(fixture, 6 * 4096 - 100 + 4097, 100, pfns);
-	for (i = 0; i < 6 && !send_bounces(fixture); i++)
-		KUNIT_EXPECT_EQ(test, pfns[i], page_to_pfn(first) + i);
-	for (; i < 8 && !send_bounces(fixture); i++)
-		KUNIT_EXPECT_EQ(test, pfns[i], page_to_pfn(second) + i - 6);
+	id = send_take_range(fixture, 7 * PAGE_SIZE - 99, 100, pfns);
+	for (i = 0; i < frames && !send_bounces(fixture); i++)
+		KUNIT_EXPECT_EQ(test, pfns[i], send_frame(first) + i);
+	for (; i <= frames + SEND_FRAMES_IN_PAGE && !send_bounces(fixture); i++)
+		KUNIT_EXPECT_EQ(test, pfns[i], send_frame(second) + i - frames);
 	peer_answer(fixture, id, 0);
 	send_expect_end(fixture, 0, 0, 0);
 	send_expect_released(fixture, 0);
 	/* The object is as good as before: what fits is one entry again. */
-	vectors[0].bv_len = 8092;
+	vectors[0].bv_len = 2 * PAGE_SIZE - 100;
 	KUNIT_ASSERT_EQ(test, send_external(fixture, 0, vectors, 1, WAIT), 0);
 	KUNIT_EXPECT_EQ(test, external->count, 1);
-	peer_answer(fixture, send_take_range(fixture, 8092, 100, pfns), 0);
+	peer_answer(fixture, send_take_range(fixture, 2 * PAGE_SIZE - 100, 100, pfns), 0);
 	send_expect_released(fixture, 0);
 }
 
@@ -449,7 +451,7 @@ static void larger_than_the_ring(struct kunit *test)
 	pfns = kunit_kcalloc(test, 520, sizeof(*pfns), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, pfns);
 	for (i = 0; i < 520; i++)
-		pfns[i] = page_to_pfn(ZERO_PAGE(0));
+		pfns[i] = send_frame(ZERO_PAGE(0));
 	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_maximum_external_data(fixture->channel,
 									 520 * 4096, 1), 0);
 	/* One that just fits: 4,088 bytes with all that surrounds it. */

@@ -9,6 +9,8 @@
 
 #include "send_memory.h"
 
+#define P	((u32)PAGE_SIZE)
+
 /* Vectors, by the number of their page; and the entries that they are to become. */
 struct neighbours {
 	u32 vectors[7][3];
@@ -22,43 +24,44 @@ struct neighbours {
 
 static const struct neighbours neighbours[] = {
 	/* Whole pages; and what comes before and behind them. */
-	{ { { 0, 0, 4096 }, { 1, 0, 4096 }, { 2, 0, 4096 } }, 3,
-	  .entries = { { 0, 0, 12288 } }, .entry_count = 1 },
-	{ { { 0, 100, 3996 }, { 1, 0, 4096 }, { 2, 0, 4096 }, { 3, 0, 50 } }, 4,
-	  .entries = { { 0, 100, 3996 + 8192 + 50 } }, .entry_count = 1 },
-	{ { { 0, 0, 4096 }, { 1, 0, 8192 }, { 3, 0, 4096 } }, 3,
-	  .entries = { { 0, 0, 16384 } }, .entry_count = 1 },
-	{ { { 1, 0, 4096 }, { 2, 0, 0 }, { 2, 0, 10 } }, 3,
-	  .entries = { { 1, 0, 4106 } }, .entry_count = 1 },
+	{ { { 0, 0, P }, { 1, 0, P }, { 2, 0, P } }, 3,
+	  .entries = { { 0, 0, 3 * P } }, .entry_count = 1 },
+	{ { { 0, 100, P - 100 }, { 1, 0, P }, { 2, 0, P }, { 3, 0, 50 } }, 4,
+	  .entries = { { 0, 100, 3 * P - 50 } }, .entry_count = 1 },
+	{ { { 0, 0, P }, { 1, 0, 2 * P }, { 3, 0, P } }, 3,
+	  .entries = { { 0, 0, 4 * P } }, .entry_count = 1 },
+	{ { { 1, 0, P }, { 2, 0, 0 }, { 2, 0, 10 } }, 3,
+	  .entries = { { 1, 0, P + 10 } }, .entry_count = 1 },
 	/* No neighbours, or not seen from there. */
-	{ { { 1, 0, 4096 }, { 0, 0, 4096 }, { 2, 0, 4096 }, { 3, 0, 4096 } }, 4,
-	  .entries = { { 1, 0, 4096 }, { 0, 0, 4096 }, { 2, 0, 8192 } }, .entry_count = 3 },
-	{ { { 1, 0, 4096 }, { 1, 0, 4096 }, { 2, 0, 4095 }, { 3, 0, 4096 } }, 4,
-	  .entries = { { 1, 0, 4096 }, { 1, 0, 8191 }, { 3, 0, 4096 } }, .entry_count = 3 },
-	{ { { 1, 0, 4096 }, { 2, 1, 4095 }, { 3, 0, 4096 } }, 3,
-	  .entries = { { 1, 0, 4096 }, { 2, 1, 8191 } }, .entry_count = 2 },
+	{ { { 1, 0, P }, { 0, 0, P }, { 2, 0, P }, { 3, 0, P } }, 4,
+	  .entries = { { 1, 0, P }, { 0, 0, P }, { 2, 0, 2 * P } }, .entry_count = 3 },
+	{ { { 1, 0, P }, { 1, 0, P }, { 2, 0, P - 1 }, { 3, 0, P } }, 4,
+	  .entries = { { 1, 0, P }, { 1, 0, 2 * P - 1 }, { 3, 0, P } }, .entry_count = 3 },
+	{ { { 1, 0, P }, { 2, 1, P - 1 }, { 3, 0, P } }, 3,
+	  .entries = { { 1, 0, P }, { 2, 1, 2 * P - 1 } }, .entry_count = 2 },
 	/* A part of them. */
-	{ { { 0, 0, 4096 }, { 1, 0, 4096 }, { 2, 0, 4096 } }, 3, .offset = 5000,
-	  .entries = { { 1, 904, 7288 } }, .entry_count = 1 },
-	{ { { 0, 0, 4096 }, { 1, 0, 4096 }, { 2, 0, 4096 } }, 3, .offset = 8, .length = 8192,
-	  .entries = { { 0, 8, 8192 } }, .entry_count = 1 },
-	{ { { 0, 0, 4096 }, { 1, 0, 4096 }, { 2, 0, 4096 } }, 3, .length = 4096,
-	  .entries = { { 0, 0, 4096 } }, .entry_count = 1 },
+	{ { { 0, 0, P }, { 1, 0, P }, { 2, 0, P } }, 3, .offset = P + 904,
+	  .entries = { { 1, 904, 2 * P - 904 } }, .entry_count = 1 },
+	{ { { 0, 0, P }, { 1, 0, P }, { 2, 0, P } }, 3, .offset = 8, .length = 2 * P,
+	  .entries = { { 0, 8, 2 * P } }, .entry_count = 1 },
+	{ { { 0, 0, P }, { 1, 0, P }, { 2, 0, P } }, 3, .length = P,
+	  .entries = { { 0, 0, P } }, .entry_count = 1 },
 	/* More than there is anywhere, of which a page is meant. */
-	{ { { 0, 0, 0xfffff000 } }, 1, .length = 4096,
-	  .entries = { { 0, 0, 4096 } }, .entry_count = 1 },
+	{ { { 0, 0, (u32)-P } }, 1, .length = P,
+	  .entries = { { 0, 0, P } }, .entry_count = 1 },
 	/* Where a mapping has a limit, bounce buffers for it would have to be in a row. */
-	{ { { 0, 0, 4096 }, { 1, 0, 4096 }, { 2, 0, 4096 }, { 3, 0, 4096 }, { 4, 0, 1 } }, 5,
-	  .most = SZ_256K, .entries = { { 0, 0, 4096 }, { 1, 0, 4096 }, { 2, 0, 4096 },
-					{ 3, 0, 4096 }, { 4, 0, 1 } },
+	{ { { 0, 0, P }, { 1, 0, P }, { 2, 0, P }, { 3, 0, P }, { 4, 0, 1 } }, 5,
+	  .most = 64 * P, .entries = { { 0, 0, P }, { 1, 0, P }, { 2, 0, P },
+					{ 3, 0, P }, { 4, 0, 1 } },
 	  .entry_count = 5 },
 	/* As long as a mapping can be. */
-	{ { { 0, 0, 16384 }, { 4, 0, 1 } }, 2,
-	  .most = 8192, .entries = { { 0, 0, 8192 }, { 2, 0, 8192 }, { 4, 0, 1 } },
+	{ { { 0, 0, 4 * P }, { 4, 0, 1 } }, 2,
+	  .most = 2 * P, .entries = { { 0, 0, 2 * P }, { 2, 0, 2 * P }, { 4, 0, 1 } },
 	  .entry_count = 3 },
 };
 
-static void expect_entries(struct channel_fixture *fixture, const struct page *base,
+/* Their pages have @size bytes each. */
+static void expect_entries(struct channel_fixture *fixture, struct page *base, u32 size,
 			   const u32 entries[][3], u32 count)
 {
 	const struct vmb_packet_external *external = send_external_of(fixture, 0);
@@ -67,9 +70,9 @@ static void expect_entries(struct channel_fixture *fixture, const struct page *b
 
 	KUNIT_ASSERT_EQ(test, external->count, count);
 	for (i = 0; i < count; i++) {
-		KUNIT_EXPECT_PTR_EQ(test, sg_page(&external->table[i]),
-				    (struct page *)base + entries[i][0]);
-		KUNIT_EXPECT_EQ(test, external->table[i].offset, entries[i][1]);
+		KUNIT_EXPECT_EQ(test, (sg_page(&external->table[i]) - base) * PAGE_SIZE +
+				external->table[i].offset, entries[i][0] * size + entries[i][1]);
+		KUNIT_EXPECT_LT(test, external->table[i].offset, PAGE_SIZE);
 		KUNIT_EXPECT_EQ(test, external->table[i].length, entries[i][2]);
 	}
 }
@@ -100,7 +103,7 @@ static void neighbours_are_one_piece(struct kunit *test)
 									these->vector_count,
 									these->offset,
 									these->length, WAIT), 0);
-		expect_entries(fixture, base, these->entries, these->entry_count);
+		expect_entries(fixture, base, P, these->entries, these->entry_count);
 		KUNIT_ASSERT_TRUE(test, peer_take(fixture, &sent));
 		peer_make_room(fixture);
 		peer_answer(fixture, sent.transaction_id, 0);
@@ -124,20 +127,22 @@ static void neighbouring_frames_are_one_piece(struct kunit *test)
 	send_reach(fixture, DMA_BIT_MASK(64));
 	channel_enable(fixture);
 	for (i = 0; i < ARRAY_SIZE(order); i++) {
-		pfns[i] = page_to_pfn(base) + order[i];
+		pfns[i] = send_frame(base) + order[i];
 		entries[i][0] = order[i];
 		entries[i][1] = 0;
 		entries[i][2] = 4096;
 	}
 	for (limited = 0; limited < 2; limited++) {
-		fixture->transport.device.dma_most = limited ? SZ_256K : U32_MAX;
+		fixture->transport.device.dma_most = limited ? 64 * P : U32_MAX;
 		KUNIT_ASSERT_EQ(test,
 				vmb_packet_send_with_external_pfns(packet, NULL, 0, pfns,
 								   ARRAY_SIZE(pfns), WAIT), 0);
 		if (limited)
-			expect_entries(fixture, base, entries, ARRAY_SIZE(entries));
+			expect_entries(fixture, base, SEND_FRAME, entries,
+				       ARRAY_SIZE(entries));
 		else
-			expect_entries(fixture, base, joined, ARRAY_SIZE(joined));
+			expect_entries(fixture, base, SEND_FRAME, joined,
+				       ARRAY_SIZE(joined));
 		id = send_take_range(fixture, ARRAY_SIZE(pfns) * 4096, 0, seen);
 		for (i = 0; i < ARRAY_SIZE(pfns) && !send_bounces(fixture); i++)
 			KUNIT_EXPECT_EQ(test, seen[i], pfns[i]);

@@ -9,6 +9,8 @@
 #include "windows_fixture.h"
 
 #define BYTES	(2 * PAGE_SIZE + 100)
+/* Pages of Windows', in one of this kernel's. */
+#define IN_PAGE	(PAGE_SIZE / 4096)
 
 static u8 *make_buffer(struct kunit *test, size_t length)
 {
@@ -264,19 +266,27 @@ static void external_data_by_mdl(struct kunit *test)
 	vfree(buffer);
 }
 
+/* All of the page at this address, as Windows counts them. */
+static void put_pfns(PFN_NUMBER *pfns, const u8 *address)
+{
+	u32 i;
+
+	for (i = 0; i < IN_PAGE; i++)
+		pfns[i] = page_to_pfn(vmalloc_to_page(address)) * IN_PAGE + i;
+}
+
 static void external_data_by_pfns(struct kunit *test)
 {
 	struct windows_pair *pair = windows_pair(test);
 	struct seen *seen = watch(test, pair);
 	u8 *buffer = make_buffer(test, BYTES);
-	PFN_NUMBER pfns[2] = {
-		page_to_pfn(vmalloc_to_page(buffer + PAGE_SIZE)),
-		page_to_pfn(vmalloc_to_page(buffer)),
-	};
+	PFN_NUMBER pfns[2 * IN_PAGE];
 
+	put_pfns(pfns, buffer + PAGE_SIZE);
+	put_pfns(pfns + IN_PAGE, buffer);
 	KUNIT_EXPECT_EQ(test,
-			SEND(test, pair, VmbPacketSendWithExternalPfns(packet, NULL, 0, pfns, 2,
-								       WAIT)), 0);
+			SEND(test, pair, VmbPacketSendWithExternalPfns(packet, NULL, 0, pfns,
+								       ARRAY_SIZE(pfns), WAIT)), 0);
 	KUNIT_EXPECT_EQ(test, seen->bytes, 2 * PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, memcmp(seen->data, buffer + PAGE_SIZE, PAGE_SIZE), 0);
 	KUNIT_EXPECT_EQ(test, memcmp(seen->data + PAGE_SIZE, buffer, PAGE_SIZE), 0);
@@ -326,14 +336,13 @@ static void gpadls(struct kunit *test)
 	struct windows_pair *pair = windows_pair(test);
 	VMBCHANNEL client = pair->client.channel;
 	u8 *buffer = make_buffer(test, 2 * PAGE_SIZE);
-	PFN_NUMBER pfns[2] = {
-		page_to_pfn(vmalloc_to_page(buffer)),
-		page_to_pfn(vmalloc_to_page(buffer + PAGE_SIZE)),
-	};
+	PFN_NUMBER pfns[2 * IN_PAGE];
 	UINT32 handle;
 	PVOID address;
 	PMDL mdl;
 
+	put_pfns(pfns, buffer);
+	put_pfns(pfns + IN_PAGE, buffer + PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, (u32)VmbChannelCreateGpadl(client, 0, 1, &handle), 0xc0000184);
 	windows_open(pair);
 	KUNIT_ASSERT_EQ(test, VmbChannelCreateGpadlFromBuffer(client, 0, buffer, 2 * PAGE_SIZE,
@@ -354,7 +363,8 @@ static void gpadls(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, VmbChannelCreateGpadlFromPfnList(client,
 							       VMBUS_CHANNEL_GPADL_FLAG_READ_ONLY,
-							       pfns, 2, &handle),
+							       pfns, ARRAY_SIZE(pfns),
+							       &handle),
 			STATUS_SUCCESS);
 	KUNIT_EXPECT_EQ(test, (u32)VmbChannelMapGpadl(pair->server.channel, 0, handle, &mdl),
 			0xc0000022);
