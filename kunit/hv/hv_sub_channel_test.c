@@ -11,7 +11,7 @@
 #include "../../drivers/kmcl/compat.h"
 #include "../fixtures/hv_fixture.h"
 
-#define PATIENCE	(20 * HZ)
+#define PATIENCE	(90 * HZ)
 
 /* Of channels there need not be more than who they are: they are disabled. */
 static int sub_channel_init(struct kunit *test)

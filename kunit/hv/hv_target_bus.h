@@ -9,7 +9,7 @@
 #include "../../drivers/kmcl/compat.h"
 #include "../fixtures/hv_fixture.h"
 
-#define PATIENCE	(20 * HZ)
+#define PATIENCE	(90 * HZ)
 #define DEVICES		3u
 #define CHANNELS	2u
 

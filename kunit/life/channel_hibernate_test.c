@@ -234,8 +234,8 @@ static void opened_refuses_again(struct kunit *test)
 	fixture->opened_error = -EPERM;
 	vmb_transport_device_pm_resume(&fixture->transport.device);
 	channel_help(fixture, channel_help_disable);
-	ASSERT_SOON(test, wq_has_sleeper(&fixture->channel->outbound.drained));
-	KUNIT_EXPECT_EQ(test, fixture->transport.closes, 2);
+	ASSERT_SOON(test, READ_ONCE(fixture->transport.closes) == 2 &&
+		    wq_has_sleeper(&fixture->channel->outbound.drained));
 	KUNIT_EXPECT_FALSE(test, completion_done(&fixture->helped));
 	KUNIT_EXPECT_NE(test, fixture->channel->pool.count, 0);
 	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, NULL, 0), 0);

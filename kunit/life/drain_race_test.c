@@ -14,7 +14,7 @@
 
 #include "life_race.h"
 
-#define PATIENCE_NS	(10 * NSEC_PER_SEC)
+#define PATIENCE_NS	(60 * NSEC_PER_SEC)
 
 /**
  * struct watch - a word that somebody touches on the CPU STILL

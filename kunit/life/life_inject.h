@@ -18,7 +18,7 @@
 #include "../../drivers/kmcl/observe.h"
 
 /* Nobody here needs that long, unless something was lost. */
-#define INJECT_PATIENCE		(10 * HZ)
+#define INJECT_PATIENCE		(60 * HZ)
 /* Most packets that an end holds. */
 #define INJECT_HELD		4u
 

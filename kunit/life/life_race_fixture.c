@@ -12,7 +12,7 @@
 
 #include <trace/events/vmbkmcl.h>
 
-#define PATIENCE_NS	(10 * NSEC_PER_SEC)
+#define PATIENCE_NS	(60 * NSEC_PER_SEC)
 
 /* The clock of jiffies may be the one that stands still. */
 static void race_stand_still(struct race *race, enum race_place place)

@@ -16,7 +16,7 @@
 #include "../fixtures/ring_image.h"
 
 /* More than remove gives the driver. */
-#define PATIENCE	(40 * HZ)
+#define PATIENCE	(180 * HZ)
 #define HELD		2u
 
 /**

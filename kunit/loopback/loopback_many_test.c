@@ -12,7 +12,7 @@
 #include "../../drivers/kmcl/channel.h"
 
 /* On a kernel with KASAN and lockdep some 20 seconds were seen for what takes one. */
-#define MANY_PATIENCE		(60 * HZ)
+#define MANY_PATIENCE		(90 * HZ)
 /* Two channels each: at 256 slots all are taken. */
 #define MANY_PAIRS		128u
 #define MANY_SUB_CHANNELS	300u

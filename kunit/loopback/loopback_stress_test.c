@@ -17,8 +17,9 @@
 #include "../../drivers/kmcl/loopback.h"
 
 #define STRESS_THREADS		2u	/* each way */
-/* Each thread; where every lock and every access is checked, the patience ends first. */
-#define STRESS_PACKETS		(IS_ENABLED(CONFIG_KASAN) ? 12500u : 250000u)
+/* Each thread; where every lock or every access is checked, the patience ends first. */
+#define STRESS_PACKETS		(IS_ENABLED(CONFIG_KASAN) || IS_ENABLED(CONFIG_PROVE_LOCKING) ? \
+				 12500u : 250000u)
 #define STRESS_RING_PAGES	3u
 /* One packet of so many has a payload of this many words more, ... */
 #define STRESS_WORDS		13u
@@ -72,7 +73,8 @@ struct stress_sender {
  * @wrong: of these, with another content than they were sent with.
  * @held: a packet whose completion is held back.
  * @held_answer: what it will be completed with.
- * @lock: protects the last two: the test completes the very last one.
+ * @hold_none: and no other is.
+ * @lock: protects the last three: the test completes the very last one.
  * @running: started was called.
  */
 struct stress_end {
@@ -84,7 +86,8 @@ struct stress_end {
 	u32 wrong;
 	struct vmb_packet_completion *held;
 	__le64 held_answer;
-	spinlock_t lock; /* held */
+	bool hold_none;
+	spinlock_t lock; /* held, held_answer, hold_none */
 	struct completion running;
 };
 
@@ -128,7 +131,7 @@ static void stress_process_packet(struct vmb_channel *channel,
 		end->wrong += le64_to_cpu(payload->words[i]) !=
 			      stress_word(thread, sequence, i);
 	spin_lock(&end->lock);
-	if (sequence % STRESS_HELD == 1) {
+	if (sequence % STRESS_HELD == 1 && !end->hold_none) {
 		now = end->held;
 		swap(answer, end->held_answer);
 		end->held = packet;
@@ -269,7 +272,10 @@ static void stress_start_senders(struct kunit *test, struct stress_end *end)
 	}
 }
 
-/* The one that was held back last has nobody behind it. */
+/*
+ * The one that was held back last has nobody behind it; nor has one that comes after a
+ * wait that was too short, and which the channel's end would wait for.
+ */
 static void stress_complete_held(struct stress_end *end)
 {
 	struct vmb_packet_completion *held;
@@ -277,6 +283,7 @@ static void stress_complete_held(struct stress_end *end)
 	spin_lock_bh(&end->lock);
 	held = end->held;
 	end->held = NULL;
+	end->hold_none = true;
 	spin_unlock_bh(&end->lock);
 	if (held)
 		vmb_channel_packet_complete(held, &end->held_answer,

@@ -15,7 +15,7 @@
 
 #define PIPE_MAXIMUM	256u
 #define PIPE_MESSAGES	32u
-#define PIPE_PATIENCE	(20 * HZ)
+#define PIPE_PATIENCE	(90 * HZ)
 #define WAIT		VMB_CHANNEL_FORMAT_FLAG_WAIT_FOR_COMPLETION
 
 /* What the wire says, in words of this test's own. */

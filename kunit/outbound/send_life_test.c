@@ -273,6 +273,8 @@ static void expect_disable_waits(struct channel_fixture *fixture,
 	unsigned long end = jiffies + CHANNEL_FIXTURE_PATIENCE;
 
 	INIT_WORK_ONSTACK(&rendezvous->disable, disable_on_worker);
+	/* Not to where the helper spins. */
+	migrate_disable();
 	channel_help(fixture, help);
 	while (!READ_ONCE(rendezvous->inside) && time_before(jiffies, end))
 		cond_resched();
@@ -282,6 +284,7 @@ static void expect_disable_waits(struct channel_fixture *fixture,
 	KUNIT_EXPECT_EQ(fixture->test, channel_log_find(fixture, CLOSED), U32_MAX);
 	KUNIT_EXPECT_FALSE(fixture->test, vmb_channel_is_configurable(fixture->channel));
 	WRITE_ONCE(rendezvous->go, true);
+	migrate_enable();
 	flush_work(&rendezvous->disable);
 	destroy_work_on_stack(&rendezvous->disable);
 	channel_wait_for_help(fixture);

@@ -17,7 +17,7 @@
 #define WINDOWS_CHANNELS	8u
 #define WINDOWS_DATA		512u
 /* Nobody here needs that long, unless a wake-up was lost. */
-#define WINDOWS_PATIENCE	(20 * HZ)
+#define WINDOWS_PATIENCE	(90 * HZ)
 
 #define WAIT	VMBUS_CHANNEL_FORMAT_FLAG_WAIT_FOR_COMPLETION
 

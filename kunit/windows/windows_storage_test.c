@@ -9,7 +9,7 @@
 
 #include "../../drivers/clients/storage/storage.h"
 
-#define PATIENCE	(30 * HZ)
+#define PATIENCE	(90 * HZ)
 #define SECTORS		(STORAGE_REQUESTS * 16)
 #define LENGTH		1024u
 

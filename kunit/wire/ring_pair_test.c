@@ -14,7 +14,7 @@
 #define RING_SIZE	1024
 #define MAXIMUM_PAYLOAD	400
 /* Nobody here needs that long, unless a wake-up was lost. */
-#define PATIENCE	(20 * HZ)
+#define PATIENCE	(90 * HZ)
 
 struct fixture {
 	struct ring_image image;
