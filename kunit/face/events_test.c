@@ -46,14 +46,14 @@ struct told {
 
 /**
  * struct events - what the tracepoints of one channel have said
- * @lock: protects the others.
+ * @lock: protects the others; taken where tracing does not let one sleep.
  * @name: the channel's.
  * @events: in order.
  * @count: of them, also those that found no place.
  * @interrupt: a real softirq to deliver in.
  */
 struct events {
-	spinlock_t lock; /* events */
+	raw_spinlock_t lock; /* events */
 	char name[VMB_CHANNEL_NAME_SIZE];
 	struct told events[EVENTS];
 	u32 count;
@@ -72,11 +72,11 @@ static void note(struct events *events, const char *channel, struct told event)
 	/* Other channels may be traced as well. */
 	if (strcmp(channel, events->name))
 		return;
-	spin_lock_irqsave(&events->lock, flags);
+	raw_spin_lock_irqsave(&events->lock, flags);
 	if (events->count < EVENTS)
 		events->events[events->count] = event;
 	events->count++;
-	spin_unlock_irqrestore(&events->lock, flags);
+	raw_spin_unlock_irqrestore(&events->lock, flags);
 }
 
 static void on_send(void *data, const char *channel, const void *packet,
@@ -129,7 +129,7 @@ static int events_init(struct kunit *test)
 		return ret;
 	events = kunit_kzalloc(test, sizeof(*events), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, events);
-	spin_lock_init(&events->lock);
+	raw_spin_lock_init(&events->lock);
 	strscpy(events->name, fixture->channel->name, sizeof(events->name));
 	sender_of(fixture)->private = events;
 	channel_configure(fixture, 3064, 17, CHANNEL_FIXTURE_SMALL);
