@@ -56,9 +56,9 @@ void vmb_channel_cleanup(struct vmb_channel *channel);
  * Allocates all that the channel will need, but for packets that nobody has said the
  * client will hold, see vmb_channel_init_set_inbound_packet_count(), and returns; a
  * worker waits for the peer, opens the channel and calls opened, started and
- * post_started. A server does not start by itself, see vmb_channel_start(). If the open fails, or the
- * peer goes before it, neither opened nor closed is called, but a client's
- * &vmb_channel_pnp_failure_fn, if it has set one. A client is disabled again
+ * post_started. A server does not start by itself, see vmb_channel_start(). If the
+ * open fails, or the peer goes before it, neither opened nor closed is called, but a
+ * client's &vmb_channel_pnp_failure_fn, if it has set one. A client is disabled again
  * then, as it is after the peer has gone: it may be enabled anew. A server waits
  * for the next open. A sub-channel can be enabled while its primary is open. Calls of
  * enable, disable and the setters must not overlap each other.
