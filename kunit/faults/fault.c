@@ -6,7 +6,9 @@
 #include <linux/gfp.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
+#include <linux/tracepoint.h>
 #include <linux/workqueue.h>
+#include <trace/events/workqueue.h>
 
 #include "fault.h"
 #include "fault_memory.h"
@@ -76,9 +78,15 @@ int fault_redirect(struct fault_redirect *redirects, u32 count)
 	return 0;
 }
 
-/* Allocations. */
+/* Whose work a kworker is at. */
 
-/* A work item of the library's own, by the name that all of its functions begin with. */
+/* More than run at once, of the few channels of a case. */
+#define FAULT_WORKERS	32u
+
+/* Those that run a work item of the library's own. It may be freed while it runs. */
+static struct task_struct *fault_workers[FAULT_WORKERS];
+
+/* By the name that all of its functions begin with. */
 static bool fault_is_ours(work_func_t function)
 {
 	static work_func_t known, foreign;
@@ -97,6 +105,56 @@ static bool fault_is_ours(work_func_t function)
 	return true;
 }
 
+static void fault_work_begins(void *data, struct work_struct *work)
+{
+	u32 i;
+
+	if (!fault_is_ours(work->func))
+		return;
+	for (i = 0; i < FAULT_WORKERS; i++)
+		if (!cmpxchg(&fault_workers[i], NULL, current))
+			return;
+}
+
+static void fault_work_ends(void *data, struct work_struct *work, work_func_t function)
+{
+	u32 i;
+
+	for (i = 0; i < FAULT_WORKERS; i++)
+		cmpxchg(&fault_workers[i], current, NULL);
+}
+
+static bool fault_is_worker(void)
+{
+	bool found = false;
+	u32 i;
+
+	for (i = 0; i < FAULT_WORKERS && !found; i++)
+		found = READ_ONCE(fault_workers[i]) == current;
+	return found;
+}
+
+static void fault_workers_end(void)
+{
+	unregister_trace_workqueue_execute_start(fault_work_begins, NULL);
+	unregister_trace_workqueue_execute_end(fault_work_ends, NULL);
+	tracepoint_synchronize_unregister();
+	memset(fault_workers, 0, sizeof(fault_workers));
+}
+
+static int fault_workers_begin(void)
+{
+	int ret;
+
+	ret = register_trace_workqueue_execute_start(fault_work_begins, NULL) ?:
+	      register_trace_workqueue_execute_end(fault_work_ends, NULL);
+	if (ret)
+		fault_workers_end();
+	return ret;
+}
+
+/* Allocations. */
+
 /*
  * Is it for the test that the caller allocates? What the kernel's checkers need for
  * themselves is not, and they would be turned off by a fault: they forbid the reserves,
@@ -104,14 +162,9 @@ static bool fault_is_ours(work_func_t function)
  */
 bool fault_is_for(const struct task_struct *task, gfp_t flags)
 {
-	struct work_struct *work;
-
 	if (!task || !in_task() || flags & __GFP_NOMEMALLOC || !(flags & __GFP_RECLAIM))
 		return false;
-	if (task == current)
-		return true;
-	work = current_work();
-	return work && fault_is_ours(work->func);
+	return task == current || fault_is_worker();
 }
 
 static bool fault_hits(gfp_t flags)
@@ -271,9 +324,18 @@ int fault_suite_init(struct kunit_suite *suite)
 	ret = fault_memory_init();
 	if (ret)
 		return ret;
+	ret = fault_workers_begin();
+	if (ret)
+		goto exit_memory;
 	ret = fault_redirect(fault_allocators, ARRAY_SIZE(fault_allocators));
 	if (ret)
-		fault_memory_exit();
+		goto end_workers;
+	return 0;
+
+end_workers:
+	fault_workers_end();
+exit_memory:
+	fault_memory_exit();
 	return ret;
 }
 
@@ -281,5 +343,6 @@ void fault_suite_exit(struct kunit_suite *suite)
 {
 	fault_disarm();
 	fault_redirect_end(fault_allocators, ARRAY_SIZE(fault_allocators));
+	fault_workers_end();
 	fault_memory_exit();
 }
