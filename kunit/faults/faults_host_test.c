@@ -226,8 +226,10 @@ static void test_open_is_not_answered(struct kunit *test)
 			complete(&hv_host.answers);
 		KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&disable.returned, PATIENCE),
 				0);
+		complete_all(&hv_host.answers);
 		flush_work(&disable.work);
 		destroy_work_on_stack(&disable.work);
+		reinit_completion(&hv_host.answers);
 		KUNIT_EXPECT_EQ(test, hv_host.opens, 0);
 		expect_let_go(test);
 		KUNIT_EXPECT_EQ(test, fixture->channel->counters.leaked, 0);
