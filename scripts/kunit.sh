@@ -212,10 +212,11 @@ reported+='|CFI failure|UBSAN: |detected buffer overflow|field-spanning write'
 # Where the head of a subtest and its name do not follow each other, kunit.py loses its
 # way; a line of the kernel's own, about its clock or a mouse, may come in between.
 # shellcheck disable=SC2016
-tidy='/^ *KTAP version 1$/ { head = $0; next }
+tidy='/^ *KTAP version 1$/ { if (head != "") print head; head = $0; next }
 head != "" && !/^ *(# Subtest:|1[.][.][0-9])/ { print; next }
 head != "" { print head; head = "" }
-{ print }'
+{ print }
+END { if (head != "") print head }'
 
 # run_suites NAME GLOB [PARAMETERS]: of the guest's kernel. What there is to count
 # goes to $work/runs.
@@ -241,7 +242,10 @@ run_suites() {
 	if [ -e "$build_dir/test.log" ]; then
 		awk "$tidy" "$build_dir/test.log" >"$ktap"
 		python3 "$source_dir/tools/testing/kunit/kunit.py" parse --json="$json" \
-			"$ktap" >"$log" 2>&1 </dev/null || status=$?
+			"$ktap" >"$log.parsed" 2>&1 </dev/null || status=$?
+		# What QEMU or kunit.py said of a run that broke off is at its end.
+		[ "$status" -eq 0 ] || tail -n 20 "$log" >&2
+		mv "$log.parsed" "$log"
 	fi
 
 	# A report does not fail a case. Cases that misuse the library on purpose cause

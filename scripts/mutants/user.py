@@ -199,10 +199,10 @@ class Programs:
             chosen = [path for path, _ in inputs]
             status, outcomes = self.run(name, mutant.number, chosen)
             # What killed it has to do so twice, for the machine may be busy.
-            if status != 0 and self.run(name, mutant.number, chosen)[0] != 0:
-                return "killed", f"{name} {'hangs' if status is None else 'fails'}"
             if status != 0:
-                continue
+                status, outcomes = self.run(name, mutant.number, chosen)
+            if status != 0:
+                return "killed", f"{name} {'hangs' if status is None else 'fails'}"
             # What "make fuzz" would miss is an outcome that no other input has either.
             for outcome in sorted(set().union(*(o for _, o in inputs)) - outcomes):
                 having = self.having[name, outcome]
