@@ -192,6 +192,32 @@ static void one_page_twice(struct kunit *test)
 	__free_page(page);
 }
 
+/* A page that nobody has, and one of another GPADL: of the first nothing is left. */
+static void overlap_in_the_second_page(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct page *page = alloc_page(GFP_KERNEL);
+	u8 *shared = shared_of(fixture)->memory;
+	struct page *pages[] = {
+		page,
+		is_vmalloc_addr(shared) ? vmalloc_to_page(shared) : virt_to_page(shared),
+	};
+	void *memory;
+	u32 handle;
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	memory = vmap(pages, 2, VM_MAP, PAGE_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, memory);
+	share_memory(fixture, 0);
+	KUNIT_EXPECT_EQ(test, vmb_channel_create_gpadl_from_buffer
+			(fixture->channel, 0, memory, 2 * PAGE_SIZE, &handle), -EEXIST);
+	KUNIT_EXPECT_EQ(test, vmb_channel_create_gpadl_from_buffer
+			(fixture->channel, 0, memory, PAGE_SIZE, &handle), 0);
+	KUNIT_EXPECT_EQ(test, vmb_channel_delete_gpadl(fixture->channel, handle), 0);
+	vunmap(memory);
+	__free_page(page);
+}
+
 static void again_after_delete(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
@@ -439,6 +465,7 @@ static struct kunit_case gpadl_cases[] = {
 	KUNIT_CASE(opened_refuses),
 	KUNIT_CASE(overlap),
 	KUNIT_CASE(one_page_twice),
+	KUNIT_CASE(overlap_in_the_second_page),
 	KUNIT_CASE(again_after_delete),
 	KUNIT_CASE(transport_refuses),
 	KUNIT_CASE(delete_unknown),
