@@ -48,7 +48,7 @@ static void vmb_channel_release_work(struct work_struct *work)
 	vmb_watchdog_destroy(&channel->watchdog);
 	hrtimer_cancel(&channel->outbound.feed_timer);
 	vmb_pool_destroy(channel);
-	kvfree(channel->inbound.overlong);
+	vmb_overlong_destroy(channel);
 	vmb_packets_empty_free_list(channel);
 	kfree(channel->outbound.spare);
 	kvfree(channel->save.image);
@@ -143,6 +143,7 @@ vmb_channel_make(struct vmb_transport_device *device, bool is_server,
 	channel->maximum_packet_size = VMB_DEFAULT_MAXIMUM_PACKET_SIZE;
 	INIT_WORK(&channel->release_work, vmb_channel_release_work);
 	vmb_inbound_init(&channel->inbound);
+	vmb_overlong_init(&channel->inbound);
 	vmb_pool_init(&channel->pool);
 	vmb_outbound_init(&channel->outbound);
 	vmb_restore_init(&channel->restore);

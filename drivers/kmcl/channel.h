@@ -395,6 +395,14 @@ void vmb_refuse(struct vmb_channel *channel, const struct vmb_ring_packet *packe
 void vmb_outbound_count_leak(struct vmb_channel *channel);
 void vmb_outbound_count_signal(struct vmb_channel *channel);
 
+/* overlong.c */
+void vmb_overlong_init(struct vmb_inbound *inbound);
+void vmb_overlong_want(struct vmb_channel *channel);
+int vmb_overlong_attach(struct vmb_channel *channel);
+void vmb_overlong_opened(struct vmb_channel *channel);
+bool vmb_overlong_take(struct vmb_channel *channel);
+void vmb_overlong_destroy(struct vmb_channel *channel);
+
 /* state.c */
 extern struct workqueue_struct *vmb_workqueue;
 void vmb_life_queue(struct vmb_channel *channel);

@@ -31,7 +31,7 @@
  *  sends_completed        of these, ended by the peer, or by being in the ring
  *  sends_failed           of these, ended with an error
  *  batches                runs of process_packet calls
- *  starved                batches that ended for want of a packet object
+ *  starved                batches that ended for want of a packet object, or of room
  *  signals                signals sent to the peer
  *  stalls                 times the watchdog found work that nobody did
  *  rings_reduced          enables for which memory allowed smaller rings only

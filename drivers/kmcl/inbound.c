@@ -196,6 +196,12 @@ static void vmb_inbound_poll(struct vmb_channel *channel, bool passive)
 		channel->counters.starved++;
 		vmb_pool_want_more(channel);
 		break;
+	case VMB_BATCH_NO_ROOM:
+		/* Who makes the room schedules us. */
+		channel->counters.starved++;
+		set_bit(VMB_INBOUND_NO_ROOM, &inbound->flags);
+		vmb_overlong_want(channel);
+		break;
 	case VMB_BATCH_QUOTA:
 		again = !vmb_inbound_block(channel);
 		break;

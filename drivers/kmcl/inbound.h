@@ -41,6 +41,7 @@ enum vmb_batch_end {
 	VMB_BATCH_EMPTY,	/* nothing left to read */
 	VMB_BATCH_BUDGET,	/* budget used up */
 	VMB_BATCH_STARVED,	/* no packet object is free */
+	VMB_BATCH_NO_ROOM,	/* a completion is longer than there is room for yet */
 	VMB_BATCH_QUOTA,	/* the client holds as many as it wants to */
 	VMB_BATCH_OVERTIME,	/* softirq time used up, go on in the worker */
 	VMB_BATCH_DEFERRED,	/* a packet waits for the worker */

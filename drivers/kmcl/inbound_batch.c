@@ -187,6 +187,29 @@ static bool vmb_inbound_has_to_pause(struct vmb_channel *channel,
 }
 
 /*
+ * A completion that there is no room for yet: it stays in the ring until there is, if
+ * anybody waits for what is in it. Who closes does not. False: go on with the next one.
+ */
+static noinline bool vmb_inbound_has_no_room(struct vmb_channel *channel,
+					     struct vmb_packet_completion *packet)
+{
+	struct vmb_inbound *inbound = &channel->inbound;
+	u64 id = packet->wire.transaction_id;
+
+	if (vmb_inbound_mode(inbound) == VMB_DRAIN_DISCARDING) {
+		if (!vmb_send_completed(channel, id, -ENODEV, NULL, 0))
+			channel->counters.discarded++;
+		return false;
+	}
+	if (!vmb_send_is_awaited(channel, id)) {
+		vmb_inbound_refuse(packet, VMB_REFUSAL_COMPLETION_UNEXPECTED);
+		return false;
+	}
+	vmb_ring_reader_put_back(&inbound->reader, &packet->wire);
+	return !vmb_overlong_take(channel);
+}
+
+/*
  * Nothing was read that can be delivered. False: go on with the next packet; else
  * *why says why not.
  */
@@ -201,21 +224,16 @@ static noinline bool vmb_inbound_read_failed(struct vmb_channel *channel,
 		vmb_inbound_refuse(packet, batch->refusal);
 		return false;
 	}
+	if (status == VMB_RING_NO_ROOM) {
+		*why = VMB_BATCH_NO_ROOM;
+		return vmb_inbound_has_no_room(channel, packet);
+	}
 	*why = VMB_BATCH_EMPTY;
 	if (status == VMB_RING_LOST) {
 		vmb_refuse(channel, NULL, batch->refusal);
 		*why = VMB_BATCH_LOST;
 	}
 	return true;
-}
-
-/*
- * A packet that cannot be delivered, and nothing behind it, is read later. Nobody
- * was told that it was read, so it is still in the ring.
- */
-static void vmb_inbound_unread(struct vmb_channel *channel, u32 read_index)
-{
-	vmb_ring_reader_move(&channel->inbound.reader, read_index);
 }
 
 /*
@@ -232,17 +250,18 @@ static noinline enum vmb_batch_end vmb_inbound_starved(struct vmb_channel *chann
 
 	vmb_packet_cache_callbacks_over(&inbound->cache);
 	while (budget--) {
-		u32 read_index = inbound->reader.read_index;
 		enum vmb_ring_status status;
 
 		status = vmb_ring_read(&inbound->reader, packet->buffer,
 				       &packet->wire, &inbound->batch.refusal);
 		if (status != VMB_RING_DONE && status != VMB_RING_REFUSED) {
-			vmb_inbound_read_failed(channel, packet, status, &why);
-			return why;
+			if (vmb_inbound_read_failed(channel, packet, status, &why))
+				return why;
+			continue;
 		}
 		if (packet->wire.type != VMB_WIRE_TYPE_COMPLETION) {
-			vmb_inbound_unread(channel, read_index);
+			/* It cannot be delivered, and nothing behind it. */
+			vmb_ring_reader_put_back(&inbound->reader, &packet->wire);
 			return VMB_BATCH_STARVED;
 		}
 		if (status == VMB_RING_REFUSED)
@@ -309,14 +328,13 @@ static enum vmb_batch_end vmb_inbound_delivery_batch(struct vmb_channel *channel
  * behind it is read before the start.
  */
 static bool vmb_inbound_take_completion(struct vmb_channel *channel,
-					struct vmb_packet_completion *packet,
-					u32 read_index)
+					struct vmb_packet_completion *packet)
 {
 	struct vmb_inbound *inbound = &channel->inbound;
 
 	if (packet->wire.type == VMB_WIRE_TYPE_COMPLETION)
 		return true;
-	vmb_inbound_unread(channel, read_index);
+	vmb_ring_reader_put_back(&inbound->reader, &packet->wire);
 	vmb_drain_leave(&inbound->flags, VMB_DRAIN_COMPLETIONS, VMB_DRAIN_STOPPED);
 	return false;
 }
@@ -334,7 +352,6 @@ static enum vmb_batch_end vmb_inbound_completion_batch(struct vmb_channel *chann
 	vmb_inbound_assert_reader(&channel->inbound);
 	vmb_packet_cache_callbacks_over(&inbound->cache);
 	while (budget--) {
-		u32 read_index = inbound->reader.read_index;
 		enum vmb_ring_status status;
 
 		if (vmb_inbound_mode(inbound) != mode)
@@ -343,7 +360,7 @@ static enum vmb_batch_end vmb_inbound_completion_batch(struct vmb_channel *chann
 				       &packet->wire, &batch->refusal);
 		if (mode == VMB_DRAIN_COMPLETIONS &&
 		    (status == VMB_RING_DONE || status == VMB_RING_REFUSED) &&
-		    !vmb_inbound_take_completion(channel, packet, read_index))
+		    !vmb_inbound_take_completion(channel, packet))
 			return VMB_BATCH_STOPPED;
 		if (status == VMB_RING_REFUSED &&
 		    packet->wire.type != VMB_WIRE_TYPE_COMPLETION) {

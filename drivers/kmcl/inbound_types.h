@@ -123,6 +123,7 @@ enum vmb_inbound_flag {
 	VMB_INBOUND_OVERTIME,	/* the share of softirq time is used up */
 	VMB_INBOUND_DRAINING,	/* somebody is delivering: the one reader */
 	VMB_INBOUND_AGAIN,	/* and has to look again when done */
+	VMB_INBOUND_NO_ROOM,	/* a completion waits for room, see overlong.c */
 };
 
 /**
@@ -227,8 +228,11 @@ struct vmb_batch {
  * @reader: the ring; the drain's, that is: only touched with DRAINING set.
  * @cache: packet objects in the drain's hand; the drain's.
  * @overlong: where the reader puts what completions have beyond a packet's
- *	payload; made with the first open, freed with the channel.
- * @overlong_size: bytes of that.
+ *	payload; NULL until @overlong_work has made it; freed with the channel. Protected
+ *	by outbound.lock, as @overlong_size.
+ * @overlong_size: bytes of that, 0: there are no such completions.
+ * @overlong_wanted: somebody has asked for it.
+ * @overlong_work: makes it.
  * @batch: the present one; the drain's.
  * @delivered: packets handed to the client since open; written by the drain.
  * @passive_task: the task that is draining in process context, where callbacks sleep.
@@ -256,6 +260,8 @@ struct vmb_inbound {
 	struct vmb_packet_cache cache;
 	void *overlong;
 	u32 overlong_size;
+	bool overlong_wanted;
+	struct delayed_work overlong_work;
 	struct vmb_batch batch;
 	u64 delivered;
 	struct task_struct *passive_task;

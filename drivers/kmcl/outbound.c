@@ -264,7 +264,7 @@ static void vmb_outbound_flush_locked(struct vmb_channel *channel)
 
 	lockdep_assert_held(&outbound->lock);
 	if ((list_empty(&outbound->queue) && !outbound->writer.pending_send_size) ||
-	    !outbound->open || outbound->writer.lost != VMB_REFUSAL_NONE)
+	    !outbound->open || vmb_ring_writer_is_lost(&outbound->writer))
 		return;
 	if (!vmb_outbound_flush_queue(channel))
 		vmb_outbound_lost(channel);
@@ -344,6 +344,7 @@ void vmb_outbound_open(struct vmb_channel *channel)
 	outbound->finished = 0;
 	outbound->progress = 0;
 	spin_unlock_irq(&outbound->lock);
+	vmb_overlong_opened(channel);
 }
 
 /*
@@ -358,7 +359,7 @@ int vmb_outbound_freeze(struct vmb_channel *channel)
 
 	vmb_life_assert_worker(channel);
 	spin_lock_irq(&outbound->lock);
-	if (outbound->writer.lost != VMB_REFUSAL_NONE)
+	if (vmb_ring_writer_is_lost(&outbound->writer))
 		ret = -ENODEV;
 	list_for_each_entry(entry, &outbound->queue, node)
 		if (!ret && entry->kind == VMB_QUEUE_COMPLETION)
@@ -384,6 +385,7 @@ void vmb_outbound_thaw(struct vmb_channel *channel)
 	outbound->open = true;
 	WRITE_ONCE(outbound->accepting, true);
 	spin_unlock_irq(&outbound->lock);
+	vmb_overlong_opened(channel);
 	vmb_outbound_flush(channel);
 }
 

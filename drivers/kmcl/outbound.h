@@ -44,6 +44,7 @@ bool vmb_send_release(struct vmb_channel *channel);
 void vmb_send_unlock_and_call(struct vmb_channel *channel, unsigned long flags)
 	__releases(&channel->outbound.lock);
 bool vmb_send_is_in_routine(struct vmb_channel *channel);
+bool vmb_send_is_awaited(struct vmb_channel *channel, u64 transaction_id);
 bool vmb_send_completed(struct vmb_channel *channel, u64 transaction_id,
 			int status, const void *buffer, u32 length);
 

@@ -64,6 +64,8 @@ static void vmb_packet_build(struct vmb_channel *channel,
 		.payload_limit = vmb_channel_is_pipe(channel) ? 0 :
 				 channel->maximum_packet_size + 1,
 	};
+	if (!READ_ONCE(channel->inbound.overlong_wanted))
+		vmb_overlong_want(channel);
 	INIT_LIST_HEAD(&packet->queue.node);
 	memset(packet->external.table, 0,
 	       array_size(packet->external.capacity, sizeof(struct scatterlist)));

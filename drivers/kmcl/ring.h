@@ -64,6 +64,8 @@ struct vmb_ring {
  * @VMB_RING_EMPTY: nothing to read.
  * @VMB_RING_FULL: no room to write.
  * @VMB_RING_REFUSED: one packet was consumed and refused; the stream goes on.
+ * @VMB_RING_NO_ROOM: one completion was consumed that is longer than there is room for
+ *	yet.
  * @VMB_RING_LOST: framing is lost. Nothing was consumed, and every further call
  *	says the same.
  */
@@ -72,6 +74,7 @@ enum vmb_ring_status {
 	VMB_RING_EMPTY,
 	VMB_RING_FULL,
 	VMB_RING_REFUSED,
+	VMB_RING_NO_ROOM,
 	VMB_RING_LOST,
 };
 
@@ -105,8 +108,9 @@ struct vmb_ring_packet {
  * @plain_payload: longest payload that vmb_ring_read_inline() copies, in bytes.
  * @maximum_ranges: longest range list accepted, in bytes.
  * @maximum_payload: longest payload accepted, in bytes.
- * @overlong: where the payload of a completion goes that is longer.
- * @overlong_size: bytes of that; 0: such a completion is refused.
+ * @overlong: where the payload of a completion goes that is longer; NULL: there is no
+ *	room for it yet.
+ * @overlong_size: bytes of that; a completion that is longer still is refused.
  * @lost: why framing was lost, VMB_REFUSAL_NONE while it was not.
  *
  * Owned by the caller, who serialises all calls on it.
@@ -142,6 +146,8 @@ enum vmb_ring_status vmb_ring_reader_refresh(struct vmb_ring_reader *reader,
 					     enum vmb_refusal *refusal);
 void vmb_ring_reader_take_overlong(struct vmb_ring_reader *reader, void *buffer,
 				   u32 size);
+void vmb_ring_reader_put_back(struct vmb_ring_reader *reader,
+			      const struct vmb_ring_packet *packet);
 bool vmb_ring_reader_commit(struct vmb_ring_reader *reader);
 void vmb_ring_reader_mask(struct vmb_ring_reader *reader);
 bool vmb_ring_reader_unmask(struct vmb_ring_reader *reader);
@@ -218,6 +224,15 @@ void vmb_ring_writer_wait_for_room(struct vmb_ring_writer *writer, u32 needed);
 bool vmb_ring_writer_has_room(const struct vmb_ring_writer *writer, u32 size);
 u32 vmb_ring_writer_free(struct vmb_ring_writer *writer);
 u32 vmb_ring_writer_unread(const struct vmb_ring_writer *writer);
+
+/*
+ * Has it lost the framing? Any context; needs no serialisation where a stale answer does
+ * no harm.
+ */
+static inline bool vmb_ring_writer_is_lost(const struct vmb_ring_writer *writer)
+{
+	return READ_ONCE(writer->lost) != VMB_REFUSAL_NONE;
+}
 
 /**
  * struct vmb_ring_positions - where one end of a pair of rings stands, at rest

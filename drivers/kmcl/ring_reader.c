@@ -72,8 +72,8 @@ void vmb_ring_reader_resume(struct vmb_ring_reader *reader,
  * vmb_ring_reader_take_overlong() - take completions over maximum_payload, too
  * @reader: the ring's reading end.
  * @buffer: aligned to 8 bytes; gets the payload of such a completion, until the
- *	next one is read.
- * @size: bytes of @buffer; a longer one is refused.
+ *	next one is read. NULL: it is to wait in the ring until there is one.
+ * @size: bytes of @buffer; a longer completion is refused.
  *
  * The limit for packets that we take is no limit for what a peer answers to ours.
  *
@@ -93,7 +93,7 @@ vmb_ring_reader_lose(struct vmb_ring_reader *reader, enum vmb_refusal reason,
 {
 	reader->write_index = reader->read_index;
 	reader->limit = reader->read_index;
-	reader->lost = reason;
+	WRITE_ONCE(reader->lost, reason);
 	*refusal = reason;
 	return VMB_RING_LOST;
 }
@@ -168,22 +168,26 @@ static noinline enum vmb_ring_status vmb_ring_read_split(const struct vmb_ring *
 	return VMB_RING_DONE;
 }
 
-/* A completion with more payload than a packet may have. False: it is none. */
-static noinline bool vmb_ring_read_overlong(struct vmb_ring_reader *reader,
-					    u32 index,
-					    const struct vmb_ring_packet *packet)
+/* Too long, unless it is a completion with more payload than a packet may have. */
+static noinline enum vmb_ring_status
+vmb_ring_read_overlong(struct vmb_ring_reader *reader, u32 index,
+		       const struct vmb_ring_packet *packet, enum vmb_refusal *refusal)
 {
 	const struct vmb_ring *ring = &reader->ring;
 
 	if (packet->type != VMB_WIRE_TYPE_COMPLETION ||
 	    packet->payload_length <= reader->maximum_payload ||
-	    packet->payload_length > reader->overlong_size)
-		return false;
+	    packet->payload_length > reader->overlong_size) {
+		*refusal = VMB_REFUSAL_PACKET_TOO_LARGE;
+		return VMB_RING_REFUSED;
+	}
+	if (!reader->overlong)
+		return VMB_RING_NO_ROOM;
 	index = vmb_ring_advance(ring, index, VMB_RING_DESCRIPTOR);
 	index = vmb_ring_advance(ring, index, packet->ranges_length);
 	vmb_ring_copy_out_split(ring, index, reader->overlong,
 				packet->payload_length);
-	return true;
+	return VMB_RING_DONE;
 }
 
 /**
@@ -234,12 +238,8 @@ vmb_ring_read_any(struct vmb_ring_reader *reader, u64 head, void *buffer,
 		return VMB_RING_REFUSED;
 	}
 	if (unlikely(offset - VMB_RING_DESCRIPTOR > reader->maximum_ranges ||
-		     length - offset > reader->maximum_payload)) {
-		if (vmb_ring_read_overlong(reader, index, packet))
-			return VMB_RING_DONE;
-		*refusal = VMB_REFUSAL_PACKET_TOO_LARGE;
-		return VMB_RING_REFUSED;
-	}
+		     length - offset > reader->maximum_payload))
+		return vmb_ring_read_overlong(reader, index, packet, refusal);
 
 	if (unlikely(size > min(room, VMB_RING_COPY_INLINE)))
 		return vmb_ring_read_split(ring, index, buffer, length);
@@ -256,7 +256,8 @@ vmb_ring_read_any(struct vmb_ring_reader *reader, u64 head, void *buffer,
  *	bytes, with room for the reader's maximum_ranges + maximum_payload bytes.
  *	Written only for VMB_RING_DONE, and not for a completion whose payload is
  *	longer than maximum_payload, see vmb_ring_reader_take_overlong().
- * @packet: gets the descriptor, for VMB_RING_DONE and VMB_RING_REFUSED.
+ * @packet: gets the descriptor, for VMB_RING_DONE, VMB_RING_REFUSED and
+ *	VMB_RING_NO_ROOM.
  * @refusal: gets the reason, for VMB_RING_REFUSED and VMB_RING_LOST.
  *
  * What the peer wrote is fetched once, checked, and only then used; what this
@@ -269,6 +270,8 @@ vmb_ring_read_any(struct vmb_ring_reader *reader, u64 head, void *buffer,
  * * VMB_RING_EMPTY - there was none.
  * * VMB_RING_REFUSED - one was consumed, and not copied; the next call reads
  *   the one behind it.
+ * * VMB_RING_NO_ROOM - a completion was consumed, and not copied, for want of what
+ *   vmb_ring_reader_take_overlong() brings.
  * * VMB_RING_LOST - nobody knows where a packet begins. Nothing was consumed;
  *   every further call says the same.
  */
@@ -277,6 +280,28 @@ enum vmb_ring_status vmb_ring_read(struct vmb_ring_reader *reader, void *buffer,
 				   enum vmb_refusal *refusal)
 {
 	return vmb_ring_read_inline(reader, buffer, packet, refusal);
+}
+
+/**
+ * vmb_ring_reader_put_back() - the packet that was read last is to be read again
+ * @reader: the ring's reading end; nothing was committed since.
+ * @packet: what vmb_ring_read() said of it, for any status but VMB_RING_EMPTY and
+ *	VMB_RING_LOST.
+ *
+ * The peer was not told that it was read. It is fetched and checked as if for the
+ * first time.
+ *
+ * Context: Any. The caller serialises all calls on one reader.
+ */
+void vmb_ring_reader_put_back(struct vmb_ring_reader *reader,
+			      const struct vmb_ring_packet *packet)
+{
+	u32 size = VMB_RING_PACKET_MINIMUM + packet->ranges_length +
+		   packet->payload_length;
+	u32 index = reader->read_index;
+
+	vmb_ring_reader_move(reader, index >= size ? index - size :
+				     index + reader->ring.size - size);
 }
 
 /**
@@ -367,9 +392,9 @@ bool vmb_ring_reader_unmask(struct vmb_ring_reader *reader)
  */
 bool vmb_ring_reader_has_data(const struct vmb_ring_reader *reader)
 {
-	return reader->lost == VMB_REFUSAL_NONE &&
+	return READ_ONCE(reader->lost) == VMB_REFUSAL_NONE &&
 	       le32_to_cpu(READ_ONCE(reader->ring.control->write_index)) !=
-	       reader->read_index;
+	       READ_ONCE(reader->read_index);
 }
 
 /**
@@ -388,6 +413,6 @@ u32 vmb_ring_reader_unread(const struct vmb_ring_reader *reader)
 	u32 write_index = le32_to_cpu(READ_ONCE(ring->control->write_index));
 
 	if (vmb_ring_check_index(ring, write_index) != VMB_REFUSAL_NONE)
-		write_index = reader->write_index;
-	return vmb_ring_distance(ring, reader->read_index, write_index);
+		write_index = READ_ONCE(reader->write_index);
+	return vmb_ring_distance(ring, READ_ONCE(reader->read_index), write_index);
 }

@@ -195,6 +195,19 @@ void vmb_send_written(struct vmb_channel *channel, struct vmb_packet *packet)
 	vmb_send_in_ring(channel, packet);
 }
 
+/* Does a packet wait for that completion, now? */
+bool vmb_send_is_awaited(struct vmb_channel *channel, u64 transaction_id)
+{
+	struct vmb_outbound *outbound = &channel->outbound;
+	unsigned long flags;
+	bool awaited;
+
+	spin_lock_irqsave(&outbound->lock, flags);
+	awaited = vmb_transaction_is_awaited(channel, transaction_id);
+	spin_unlock_irqrestore(&outbound->lock, flags);
+	return awaited;
+}
+
 /*
  * The drain has read a completion. False: nobody waits for it. The payload is
  * the client's during the routine.

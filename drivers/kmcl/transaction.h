@@ -56,6 +56,17 @@ static inline void vmb_transaction_sent(struct vmb_channel *channel,
 	channel->outbound.transactions.table[packet->slot].packet = packet;
 }
 
+/* Does a packet wait for the completion of @id? */
+static inline bool vmb_transaction_is_awaited(const struct vmb_channel *channel, u64 id)
+{
+	const struct vmb_transactions *transactions = &channel->outbound.transactions;
+	const struct vmb_transaction *transaction;
+
+	lockdep_assert_held(&channel->outbound.lock);
+	transaction = &transactions->table[id & (transactions->count - 1)];
+	return transaction->packet && transaction->id == id;
+}
+
 /*
  * Take the packet that waits for the completion of @id out of the table, and free its
  * slot. NULL: no packet waits for it.

@@ -2,8 +2,6 @@
 /*
  * Channels and devices as a transport sees them.
  */
-#include <linux/mm.h>
-
 #include "channel.h"
 
 /**
@@ -246,27 +244,6 @@ void vmb_channel_limit_packets(struct vmb_channel *channel,
 }
 EXPORT_SYMBOL_GPL(vmb_channel_limit_packets);
 
-/*
- * The peer may complete a packet of ours with more than a packet of its own may
- * have, up to what its ring holds. Room for that is kept from one open to the next.
- */
-static int vmb_channel_make_overlong(struct vmb_channel *channel, u32 ring_size)
-{
-	u32 size = min_t(u32, ring_size, VMB_WIRE_MAXIMUM_LENGTH);
-	struct vmb_inbound *inbound = &channel->inbound;
-	void *buffer;
-
-	if (size <= max(inbound->reader.maximum_payload, inbound->overlong_size))
-		return 0;
-	buffer = kvzalloc(size, GFP_KERNEL);
-	if (!buffer)
-		return -ENOMEM;
-	kvfree(inbound->overlong);
-	inbound->overlong = buffer;
-	inbound->overlong_size = size;
-	return 0;
-}
-
 /**
  * vmb_channel_attach_rings() - the rings of a channel that is being opened
  * @channel: the channel.
@@ -295,12 +272,9 @@ int vmb_channel_attach_rings(struct vmb_channel *channel,
 			     vmb_ranges_maximum_length(&channel->external),
 			     ALIGN(vmb_channel_wire_packet_size(channel),
 				   VMB_WIRE_UNIT));
-	ret = vmb_channel_make_overlong(channel, inbound->size);
+	ret = vmb_overlong_attach(channel);
 	if (ret)
 		return ret;
-	vmb_ring_reader_take_overlong(&channel->inbound.reader,
-				      channel->inbound.overlong,
-				      channel->inbound.overlong_size);
 	vmb_ring_writer_init(&channel->outbound.writer, outbound);
 	vmb_drain_leave(&channel->inbound.flags, VMB_DRAIN_LOST, VMB_DRAIN_STOPPED);
 	/* Until started, the peer's signals would be for nothing. */

@@ -57,7 +57,8 @@ static bool vmb_watchdog_signal_came(struct vmb_channel *channel)
 /*
  * Packets in the ring, packet objects to read them into, and the reader has not
  * moved: kick it, once until it moves. Completions need no packet object: a drain
- * that had none has left none of them, unless data is in front.
+ * that had none has left none of them, unless data is in front, or one is longer than
+ * there is room for.
  */
 static void vmb_watchdog_poll_inbound(struct vmb_channel *channel)
 {
@@ -73,6 +74,7 @@ static void vmb_watchdog_poll_inbound(struct vmb_channel *channel)
 	    !(vmb_inbound_mode(inbound) & VMB_DRAIN_READS) ||
 	    test_bit(VMB_INBOUND_DRAINING, &inbound->flags) ||
 	    test_bit(VMB_INBOUND_BLOCKED, &inbound->flags) ||
+	    test_bit(VMB_INBOUND_NO_ROOM, &inbound->flags) ||
 	    READ_ONCE(inbound->batch.starved)) {
 		watchdog->inbound_seen_waiting = false;
 		watchdog->inbound_kicked = false;
@@ -108,7 +110,7 @@ static u32 vmb_watchdog_room_was_awaited(struct vmb_channel *channel)
 		tells = le32_to_cpu(READ_ONCE(writer->ring.control->feature_bits)) &
 			VMB_WIRE_FEATURE_PENDING_SEND_SIZE;
 		/* A flush would take it for known. */
-		if (writer->lost != VMB_REFUSAL_NONE)
+		if (vmb_ring_writer_is_lost(writer))
 			vmb_outbound_lost(channel);
 	}
 	spin_unlock_irq(&outbound->lock);

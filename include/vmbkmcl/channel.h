@@ -54,7 +54,9 @@ void vmb_channel_cleanup(struct vmb_channel *channel);
  * @channel: a disabled channel, configured.
  *
  * Allocates all that the channel will need, but for packets that nobody has said the
- * client will hold, see vmb_channel_init_set_inbound_packet_count(), and returns; a
+ * client will hold, see vmb_channel_init_set_inbound_packet_count(), and, for a client that
+ * has not said it and has no packet of its own yet, room for completions that are longer
+ * than the maximum packet size; and returns. A
  * worker waits for the peer, opens the channel and calls opened, started and
  * post_started. A server does not start by itself, see vmb_channel_start(). If the
  * open fails, or the peer goes before it, neither opened nor closed is called, but a

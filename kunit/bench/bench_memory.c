@@ -52,7 +52,7 @@ static size_t bench_slab(size_t size)
  * The rings; the channel, with a place for each packet that may wait for its
  * completion; and the packet objects that are there at first, with room for the largest
  * packet each, one more of those, and two arrays with a place for each that there may
- * be; and room for a completion as long as the ring.
+ * be. A channel that has nothing to send has no room for a completion as long as the ring.
  */
 static size_t bench_memory_formula(const struct memory_transport *transport,
 				   const struct vmb_channel *channel)
@@ -66,7 +66,6 @@ static size_t bench_memory_formula(const struct memory_transport *transport,
 	       bench_slab(sizeof(*channel)) +
 	       bench_slab(transactions->count * sizeof(*transactions->table)) +
 	       (pool->count + 1) * object +
-	       bench_slab(channel->inbound.overlong_size) +
 	       bench_slab(pool->limit * sizeof(void *)) +
 	       bench_slab(roundup_pow_of_two(pool->limit) * sizeof(void *));
 }

@@ -3,6 +3,7 @@
  * Each allocation of a channel fails once: when it is made, configured, enabled and
  * opened, and when a packet object is got. On the way of a packet there is none.
  */
+#include <linux/delay.h>
 #include <linux/slab.h>
 
 #include "../../drivers/kmcl/outbound.h"
@@ -203,15 +204,22 @@ static void expect_flow(struct kunit *test)
 	peer_expect_completion(fixture, 7, 0);
 }
 
-/* As a new channel: what is kept from one open to the next is not there. */
-static void disable(struct kunit *test)
+static void drop_room(struct kunit *test)
 {
 	struct vmb_inbound *inbound = &fixture_of(test)->channel->inbound;
 
-	channel_disable(fixture_of(test));
+	cancel_delayed_work_sync(&inbound->overlong_work);
+	inbound->reader.overlong = NULL;
 	kvfree(inbound->overlong);
 	inbound->overlong = NULL;
-	inbound->overlong_size = 0;
+}
+
+/* As a new channel: what is kept from one open to the next is not there. */
+static void disable(struct kunit *test)
+{
+	channel_disable(fixture_of(test));
+	drop_room(test);
+	fixture_of(test)->channel->inbound.overlong_size = 0;
 }
 
 static void configure(struct kunit *test)
@@ -279,6 +287,46 @@ static void test_packet_allocate(struct kunit *test)
 	fault_each(test, &path);
 }
 
+/* Room for a long completion. */
+
+static bool room_within(struct kunit *test, unsigned long patience)
+{
+	struct vmb_inbound *inbound = &fixture_of(test)->channel->inbound;
+	unsigned long end = jiffies + patience;
+
+	while (!READ_ONCE(inbound->overlong) && time_before(jiffies, end))
+		msleep(20);
+	flush_work(&inbound->overlong_work.work);
+	return inbound->overlong;
+}
+
+static int want_room(struct kunit *test)
+{
+	vmb_overlong_want(fixture_of(test)->channel);
+	return room_within(test, HZ) ? 0 : -ENOMEM;
+}
+
+/* It is tried for until there is memory, and there is again. */
+static void expect_room(struct kunit *test)
+{
+	KUNIT_EXPECT_TRUE(test, room_within(test, CHANNEL_FIXTURE_PATIENCE));
+	drop_room(test);
+}
+
+static void test_room_for_completion(struct kunit *test)
+{
+	static const struct fault_path path = {
+		.name = "room for a completion",
+		.run = want_room,
+		.refused = expect_room,
+		.undo = drop_room,
+	};
+
+	channel_configure(fixture_of(test), 256, CHANNEL_FIXTURE_SMALL, CHANNEL_FIXTURE_SMALL);
+	channel_enable(fixture_of(test));
+	fault_each(test, &path);
+}
+
 /* A send and its completion; a packet of the peer's and its completion. */
 static int pass_packets(struct kunit *test)
 {
@@ -333,6 +381,7 @@ static void test_packets_allocate_nothing(struct kunit *test)
 	send_make(fixture, 0);
 	channel_enable(fixture);
 	page = send_pages(fixture, 0);
+	flush_delayed_work(&fixture->channel->inbound.overlong_work);
 	fault_none(test, &in_band);
 	fault_none(test, &external);
 }
@@ -343,6 +392,7 @@ static struct kunit_case faults_channel_cases[] = {
 	KUNIT_CASE(test_enable),
 	KUNIT_CASE(test_enable_large_packets),
 	KUNIT_CASE(test_packet_allocate),
+	KUNIT_CASE(test_room_for_completion),
 	KUNIT_CASE(test_packets_allocate_nothing),
 	{}
 };

@@ -179,6 +179,7 @@ static void disable(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, vmb_channel_disable(fixture->channel), 0);
 	expect_not_enabled(test);
+	cancel_delayed_work_sync(&inbound->overlong_work);
 	kvfree(inbound->overlong);
 	inbound->overlong = NULL;
 	inbound->overlong_size = 0;

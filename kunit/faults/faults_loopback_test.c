@@ -50,6 +50,7 @@ static void forget(struct loopback_end *end)
 	struct vmb_inbound *inbound = &end->channel->inbound;
 
 	loopback_orphan(end);
+	cancel_delayed_work_sync(&inbound->overlong_work);
 	kvfree(inbound->overlong);
 	inbound->overlong = NULL;
 	inbound->overlong_size = 0;
@@ -282,6 +283,9 @@ static void test_request(struct kunit *test)
 									 2 * REQUEST, 4), 0);
 	KUNIT_ASSERT_EQ(test, offer(test), 0);
 	KUNIT_ASSERT_EQ(test, join(test), 0);
+	/* What is kept for long answers, from the first packet on. */
+	vmb_overlong_want(client->channel);
+	flush_delayed_work(&client->channel->inbound.overlong_work);
 	fault_each(test, &path);
 }
 

@@ -380,6 +380,40 @@ static void commit_does_not_signal_when_the_peer_goes_back(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, vmb_ring_reader_commit(&fixture->reader));
 }
 
+/* One for which there is no room is put back, and read when there is; at any place. */
+static void completion_waits_for_room(struct kunit *test)
+{
+	const struct ring_image_packet packet = {
+		.type = 11, .offset8 = 2, .length8 = 2 + 75, .transaction_id = 7,
+		.body = 600, .seed = 5,
+	};
+	struct fixture *fixture = test->priv;
+	u8 *room = kunit_kzalloc(test, RING_SIZE, GFP_KERNEL);
+	u32 at, end;
+
+	KUNIT_ASSERT_NOT_NULL(test, room);
+	for (at = 0; at < RING_SIZE; at += 8) {
+		start_at(fixture, at);
+		vmb_ring_reader_take_overlong(&fixture->reader, NULL, RING_SIZE);
+		end = ring_image_put(&fixture->image, at, &packet);
+		publish(fixture, ring_image_put_inband(&fixture->image, end, 8, 24, 3));
+		KUNIT_ASSERT_EQ(test, read_one(fixture), VMB_RING_NO_ROOM);
+		KUNIT_EXPECT_EQ(test, fixture->packet.transaction_id, 7);
+		KUNIT_EXPECT_EQ(test, fixture->reader.read_index, end);
+		vmb_ring_reader_put_back(&fixture->reader, &fixture->packet);
+		KUNIT_EXPECT_EQ(test, fixture->reader.read_index, at);
+		KUNIT_ASSERT_EQ(test, read_one(fixture), VMB_RING_NO_ROOM);
+		vmb_ring_reader_put_back(&fixture->reader, &fixture->packet);
+		vmb_ring_reader_take_overlong(&fixture->reader, room, RING_SIZE);
+		KUNIT_ASSERT_EQ(test, read_one(fixture), VMB_RING_DONE);
+		KUNIT_EXPECT_EQ(test, fixture->packet.payload_length, 600);
+		KUNIT_EXPECT_TRUE(test, ring_image_is_filled(room, 5, 600));
+		KUNIT_ASSERT_EQ(test, read_one(fixture), VMB_RING_DONE);
+		KUNIT_EXPECT_EQ(test, fixture->packet.transaction_id, 8);
+		KUNIT_EXPECT_EQ(test, read_one(fixture), VMB_RING_EMPTY);
+	}
+}
+
 static void mask_is_set_and_cleared(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
@@ -456,6 +490,7 @@ static struct kunit_case ring_reader_cases[] = {
 	KUNIT_CASE(second_commit_does_not_signal_again),
 	KUNIT_CASE_PARAM(commit_does_not_signal_nonsense, nonsense_gen_params),
 	KUNIT_CASE(commit_does_not_signal_when_the_peer_goes_back),
+	KUNIT_CASE(completion_waits_for_room),
 	KUNIT_CASE(mask_is_set_and_cleared),
 	KUNIT_CASE(unmask_tells_of_a_packet_that_came_meanwhile),
 	KUNIT_CASE(has_data_goes_by_what_was_read_not_by_what_was_told),

@@ -23,7 +23,7 @@ unsigned long jiffies;
 u32 kernel_warnings_announced;
 
 static const struct kernel_actors *actors;
-/* Work that waits; and the delayed, at most two for each channel. */
+/* Work that waits; and the delayed, at most three for each channel. */
 static struct work_struct *work_first;
 static struct delayed_work *delayed[8];
 static struct hrtimer *timers[4];
