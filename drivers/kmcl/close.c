@@ -103,7 +103,7 @@ static void vmb_life_flush(struct vmb_channel *channel)
 
 	vmb_life_assert_worker(channel);
 	while (!vmb_outbound_queue_is_empty(channel) &&
-	       outbound->writer.lost == VMB_REFUSAL_NONE &&
+	       !vmb_ring_writer_is_lost(&outbound->writer) &&
 	       !channel->operations->peer_gone(channel) &&
 	       time_before(jiffies, begun + VMB_FLUSH_LIMIT)) {
 		wait_event_timeout(outbound->drained,

@@ -20,7 +20,7 @@ static int vmb_outbound_place(struct vmb_channel *channel,
 	lockdep_assert_held(&outbound->lock);
 	if (unlikely(!outbound->open))
 		goto drop;
-	if (unlikely(outbound->writer.lost != VMB_REFUSAL_NONE))
+	if (unlikely(vmb_ring_writer_is_lost(&outbound->writer)))
 		goto lost;
 
 	if (list_empty(&outbound->queue) && vmb_outbound_may_write(channel)) {

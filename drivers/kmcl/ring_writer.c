@@ -90,6 +90,7 @@ int vmb_ring_packet_size(u32 ranges_length, u32 payload_length, u32 *size)
 static noinline void vmb_ring_writer_refresh(struct vmb_ring_writer *writer)
 {
 	const struct vmb_ring *ring = &writer->ring;
+	enum vmb_refusal reason;
 	u32 read_index;
 
 	if (writer->lost != VMB_REFUSAL_NONE)
@@ -99,24 +100,27 @@ static noinline void vmb_ring_writer_refresh(struct vmb_ring_writer *writer)
 	/* [D] pairs with the peer's [C]: it is done with what lies before. */
 	read_index = le32_to_cpu(virt_load_acquire(&ring->control->read_index));
 
-	writer->lost = vmb_ring_check_index(ring, read_index);
-	if (unlikely(writer->lost != VMB_REFUSAL_NONE))
-		return;
+	reason = vmb_ring_check_index(ring, read_index);
+	if (unlikely(reason != VMB_REFUSAL_NONE))
+		goto lost;
+	reason = VMB_REFUSAL_INDEX_OURS_CHANGED;
 	if (unlikely(le32_to_cpu(READ_ONCE(ring->control->write_index)) !=
-		     writer->published_index)) {
-		writer->lost = VMB_REFUSAL_INDEX_OURS_CHANGED;
-		return;
-	}
+		     writer->published_index))
+		goto lost;
+	reason = VMB_REFUSAL_INDEX_BACKWARDS;
 	if (unlikely(vmb_ring_distance(ring, writer->read_index, read_index) >
 		     vmb_ring_distance(ring, writer->read_index,
-				       writer->published_index))) {
-		writer->lost = VMB_REFUSAL_INDEX_BACKWARDS;
-		return;
-	}
+				       writer->published_index)))
+		goto lost;
 
 	writer->read_index = read_index;
 	writer->room = ring->size - vmb_ring_distance(ring, read_index,
 						      writer->write_index);
+	return;
+
+lost:
+	/* See vmb_ring_writer_is_lost(). */
+	WRITE_ONCE(writer->lost, reason);
 }
 
 /* The first word of struct vmb_wire_descriptor. */

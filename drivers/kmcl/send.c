@@ -54,7 +54,7 @@ static noinline int vmb_send_defer(struct vmb_channel *channel,
 	lockdep_assert_held(&outbound->lock);
 	if (!outbound->accepting)
 		return -ENODEV;
-	if (outbound->sending && outbound->writer.lost != VMB_REFUSAL_NONE)
+	if (outbound->sending && vmb_ring_writer_is_lost(&outbound->writer))
 		return -ENODEV;
 	if (!may_wait)
 		return -EAGAIN;
@@ -159,7 +159,7 @@ static int vmb_send_place(struct vmb_channel *channel, struct vmb_packet *packet
 			vmb_outbound_lost(channel);
 			return -ENODEV;
 		}
-	} else if (outbound->writer.lost != VMB_REFUSAL_NONE) {
+	} else if (vmb_ring_writer_is_lost(&outbound->writer)) {
 		return -ENODEV;
 	}
 	if (!may_wait && !vmb_send_is_next(channel, packet, length))
