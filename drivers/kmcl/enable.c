@@ -3,58 +3,52 @@
  * What a client asks of a channel's life: enable, disable, start, pause. The
  * worker in life.c does it.
  */
+#include <linux/math.h>
+#include <linux/minmax.h>
 #include <linux/sched.h>
+#include <linux/sizes.h>
 
 #include "life.h"
 
 /* A ring holds at least this many of the largest packets, if not set. */
 #define VMB_RING_PACKETS	4u
-#define VMB_RING_SIZE_DEFAULT	SZ_64K
-#define VMB_RING_SIZE_LIMIT	SZ_2M
+/* And this many bytes: with a control page as the peer has it they are 64 KiB. */
+#define VMB_RING_DATA_DEFAULT	((u32)SZ_64K - VMB_WIRE_PAGE_SIZE)
+#define VMB_RING_SIZE_LIMIT	((u32)SZ_2M)
 
 /*
- * The room that the largest packet needs in a ring, with control page; 0 or
- * -EMSGSIZE. A ring is never filled completely, hence the unit on top.
+ * The smallest ring that a packet of @packet_size bytes fits into, and what a ring has if
+ * not set; both with control page, where a page has 1 << @page_shift bytes. A ring is
+ * never filled completely, hence the unit on top.
  */
-static int vmb_life_minimum_ring(const struct vmb_channel *channel, u32 *size)
+void vmb_life_ring_sizes(u32 packet_size, u32 page_shift, u32 *minimum, u32 *wanted)
 {
-	int ret;
+	u32 least = packet_size + VMB_WIRE_UNIT;
+	u32 page = 1u << page_shift;
+	u32 data = max(VMB_RING_PACKETS * least, VMB_RING_DATA_DEFAULT);
 
-	ret = vmb_ring_packet_size(vmb_ranges_maximum_length(&channel->external),
-				   vmb_channel_wire_packet_size(channel), size);
-	if (ret)
-		return ret;
-	*size = PAGE_ALIGN(*size + VMB_WIRE_UNIT) + PAGE_SIZE;
-	return *size > VMB_RING_SIZE_LIMIT ? -EMSGSIZE : 0;
-}
-
-static u32 vmb_life_ring_size(u32 page_count, u32 minimum)
-{
-	u32 size;
-
-	if (page_count)
-		return page_count * PAGE_SIZE;
-	size = min_t(u32, VMB_RING_PACKETS * (minimum - PAGE_SIZE) + PAGE_SIZE,
-		     VMB_RING_SIZE_LIMIT);
-	return max_t(u32, size, PAGE_ALIGN(VMB_RING_SIZE_DEFAULT));
+	*minimum = round_up(least, page) + page;
+	*wanted = min(round_up(data, page) + page, VMB_RING_SIZE_LIMIT);
 }
 
 static int vmb_life_prepare(struct vmb_channel *channel)
 {
-	u32 minimum, inbound, outbound, wanted;
+	u32 packet_size, minimum, inbound, outbound, wanted;
 	int ret;
 
-	ret = vmb_life_minimum_ring(channel, &minimum);
+	ret = vmb_ring_packet_size(vmb_ranges_maximum_length(&channel->external),
+				   vmb_channel_wire_packet_size(channel), &packet_size);
 	if (ret)
 		return ret;
-	inbound = vmb_life_ring_size(channel->inbound_page_count, minimum);
-	outbound = vmb_life_ring_size(channel->outbound_page_count, minimum);
+	vmb_life_ring_sizes(packet_size, PAGE_SHIFT, &minimum, &wanted);
+	inbound = channel->inbound_page_count * PAGE_SIZE ?: wanted;
+	outbound = channel->outbound_page_count * PAGE_SIZE ?: wanted;
 	if (inbound < minimum || outbound < minimum)
 		return -EMSGSIZE;
 
 	/* Of a life that ended while the client held packets; it has none now. */
 	vmb_pool_destroy(channel);
-	ret = vmb_pool_create(channel, inbound);
+	ret = vmb_pool_create(channel, inbound - PAGE_SIZE);
 	if (ret)
 		return ret;
 	wanted = inbound + outbound;

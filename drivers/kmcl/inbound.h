@@ -10,7 +10,7 @@
 
 /* pool.c */
 void vmb_pool_init(struct vmb_packet_pool *pool);
-int vmb_pool_create(struct vmb_channel *channel, u32 ring_size);
+int vmb_pool_create(struct vmb_channel *channel, u32 data_size);
 void vmb_pool_want_more(struct vmb_channel *channel);
 void vmb_pool_stop_growing(struct vmb_channel *channel);
 void vmb_pool_destroy(struct vmb_channel *channel);

@@ -72,4 +72,7 @@ bool vmb_life_pm_has_refused(const struct vmb_channel *channel);
 void vmb_life_pm_timed_out(struct vmb_channel *channel);
 void vmb_life_pm_resume(struct vmb_channel *channel);
 
+/* enable.c */
+void vmb_life_ring_sizes(u32 packet_size, u32 page_shift, u32 *minimum, u32 *wanted);
+
 #endif

@@ -107,13 +107,14 @@ static bool vmb_pool_make_cache(struct vmb_packet_cache *cache, u32 count)
 }
 
 /*
- * How many there may be. Never more than packets fit into a ring of that size,
- * which has a control page.
+ * How many there may be. Never more than packets fit into the @data_size bytes of the
+ * ring; the control page, which the ring has beside them, counts as the peer has it.
  */
 static u32 vmb_pool_limit(const struct vmb_channel *channel, size_t object_size,
-			  u32 ring_size)
+			  u32 data_size)
 {
-	u32 most = (ring_size - PAGE_SIZE) / VMB_RING_PACKET_MINIMUM;
+	u32 ring_size = data_size + VMB_WIRE_PAGE_SIZE;
+	u32 most = data_size / VMB_RING_PACKET_MINIMUM;
 	u32 count = channel->inbound_packet_count;
 
 	if (!count)
@@ -213,10 +214,10 @@ void vmb_pool_init(struct vmb_packet_pool *pool)
 }
 
 /*
- * Make the pool of a channel that is being enabled, and put it into the free
- * list. Nobody else knows of the list yet. 0 or -ENOMEM.
+ * Make the pool of a channel that is being enabled, whose inbound ring holds @data_size
+ * bytes, and put it into the free list. Nobody else knows of the list yet. 0 or -ENOMEM.
  */
-int vmb_pool_create(struct vmb_channel *channel, u32 ring_size)
+int vmb_pool_create(struct vmb_channel *channel, u32 data_size)
 {
 	struct vmb_packet_pool *pool = &channel->pool;
 	struct vmb_pool_layout layout;
@@ -224,7 +225,7 @@ int vmb_pool_create(struct vmb_channel *channel, u32 ring_size)
 	u32 first;
 
 	vmb_pool_lay_out(channel, &layout);
-	pool->limit = vmb_pool_limit(channel, sizeof(*packet) + layout.size, ring_size);
+	pool->limit = vmb_pool_limit(channel, sizeof(*packet) + layout.size, data_size);
 	first = vmb_pool_first(channel);
 	pool->memory = kvcalloc(pool->limit, sizeof(*pool->memory), GFP_KERNEL);
 	if (!pool->memory)

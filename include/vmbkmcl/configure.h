@@ -277,13 +277,13 @@ int vmb_channel_init_set_maximum_packet_count(struct vmb_channel *channel,
  *
  * Memory for them is allocated by enable. More than the inbound ring can hold of
  * the smallest packets there are not. Without this call the limit is one for each 256
- * bytes of the ring, so 256 with the default ring, or fewer, but no less than 32, if
- * they would take more than 4 MiB. A server has memory for all of them, for on loopback
- * the client has as many in flight. A client without this call begins with 8, and gets
- * memory for more, which it keeps until it is disabled, when it holds all there are and
- * another packet comes. If there is none, that packet waits until the client completes
- * one, or until there is. A client that must get on without, for memory may be written
- * out by it, says how many it holds.
+ * bytes of the ring, with a control page of 4 KiB, so 256 with the default ring (272 where
+ * pages are larger), or fewer, but no less than 32, if they would take more than 4 MiB. A
+ * server has memory for all of them, for on loopback the client has as many in flight. A
+ * client without this call begins with 8, and gets memory for more, which it keeps until it
+ * is disabled, when it holds all there are and another packet comes. If there is none, that
+ * packet waits until the client completes one, or until there is. A client that must get on
+ * without, for memory may be written out by it, says how many it holds.
  *
  * Context: process context.
  * Return: 0; -EBUSY: not disabled; -EINVAL: 0.

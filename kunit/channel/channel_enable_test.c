@@ -5,6 +5,7 @@
  */
 #include <kunit/test.h>
 #include <linux/module.h>
+#include <linux/sizes.h>
 #include <linux/string.h>
 
 #include "../fixtures/channel_fixture.h"
@@ -34,12 +35,14 @@ static void without_process_packet(struct kunit *test)
 	expect_configurable(fixture);
 }
 
-/* 4,072 bytes and 24 around them fill a page, and a ring is never full. */
+/* With 24 bytes around them they fill a page, and a ring is never full. */
+#define A_PAGE		((u32)PAGE_SIZE - 24)
+
 static void inbound_ring_too_small(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
 
-	channel_configure(fixture, 4072, 2, 3);
+	channel_configure(fixture, A_PAGE, 2, 3);
 	KUNIT_EXPECT_EQ(test, vmb_channel_enable(fixture->channel), -EMSGSIZE);
 	expect_configurable(fixture);
 }
@@ -48,7 +51,7 @@ static void outbound_ring_too_small(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
 
-	channel_configure(fixture, 4072, 3, 2);
+	channel_configure(fixture, A_PAGE, 3, 2);
 	KUNIT_EXPECT_EQ(test, vmb_channel_enable(fixture->channel), -EMSGSIZE);
 	expect_configurable(fixture);
 }
@@ -65,6 +68,66 @@ static void rings_just_large_enough(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, fixture->packet_count, 1);
 	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, payload, 4064), 0);
 	peer_expect_completion(fixture, 1, 4064);
+}
+
+/* Control page included, what a packet with all that is around it needs, and the default. */
+static const struct ring_case {
+	u32 page_shift;
+	u32 packet_size;
+	u32 minimum;
+	u32 wanted;
+} ring_cases[] = {
+	{ 12, 24, 2 * SZ_4K, SZ_64K },
+	{ 14, 24, 2 * SZ_16K, SZ_64K + SZ_16K },
+	{ 16, 24, 2 * SZ_64K, 2 * SZ_64K },
+	/* Four fit, and do not fill it. */
+	{ 12, 15352, 5 * SZ_4K, SZ_64K },
+	{ 12, 15360, 5 * SZ_4K, SZ_64K + SZ_4K },
+	{ 14, 16376, 2 * SZ_16K, SZ_64K + SZ_16K },
+	{ 14, 16384, 3 * SZ_16K, SZ_64K + 2 * SZ_16K },
+	{ 16, 16376, 2 * SZ_64K, 2 * SZ_64K },
+	{ 16, 16384, 2 * SZ_64K, 3 * SZ_64K },
+	{ 16, 65528, 2 * SZ_64K, 5 * SZ_64K },
+	{ 16, 65536, 3 * SZ_64K, 6 * SZ_64K },
+	/* The largest packet that there is: so many do not fit in what a ring may have. */
+	{ 12, 524280, SZ_512K + SZ_4K, SZ_2M },
+	{ 14, 524280, SZ_512K + SZ_16K, SZ_2M },
+	{ 16, 524280, SZ_512K + SZ_64K, SZ_2M },
+	{ 16, 524288, SZ_512K + 2 * SZ_64K, SZ_2M },
+};
+
+static void describe_ring(const struct ring_case *ring, char *description)
+{
+	snprintf(description, KUNIT_PARAM_DESC_SIZE, "page shift %u, %u bytes",
+		 ring->page_shift, ring->packet_size);
+}
+
+KUNIT_ARRAY_PARAM(ring, ring_cases, describe_ring);
+
+static void rings_by_page_size(struct kunit *test)
+{
+	const struct ring_case *ring = test->param_value;
+	u32 minimum, wanted;
+
+	vmb_life_ring_sizes(ring->packet_size, ring->page_shift, &minimum, &wanted);
+	KUNIT_EXPECT_EQ(test, minimum, ring->minimum);
+	KUNIT_EXPECT_EQ(test, wanted, ring->wanted);
+}
+
+/* And it is this kernel's that a channel has. */
+static void rings_by_this_page_size(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	u32 minimum, wanted;
+
+	/* With 24 bytes around it. */
+	vmb_life_ring_sizes(20000 + 24, PAGE_SHIFT, &minimum, &wanted);
+	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_maximum_packet_size(fixture->channel, 20000),
+			0);
+	channel_enable(fixture);
+	KUNIT_EXPECT_EQ(test, fixture->transport.inbound_size, wanted);
+	KUNIT_EXPECT_EQ(test, fixture->transport.outbound_size, wanted);
+	KUNIT_EXPECT_EQ(test, fixture->channel->inbound.reader.ring.size, wanted - PAGE_SIZE);
 }
 
 static void target_of_another_type(struct kunit *test)
@@ -124,6 +187,8 @@ static void memory_for_smaller_rings_only(struct kunit *test)
 	struct channel_fixture *fixture = test->priv;
 	u64 *reduced = &fixture->channel->counters.rings_reduced;
 
+	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_maximum_packet_size(fixture->channel,
+								       PAGE_SIZE), 0);
 	channel_enable(fixture);
 	KUNIT_EXPECT_EQ(test, *reduced, 0);
 	channel_disable(fixture);
@@ -346,6 +411,8 @@ static struct kunit_case channel_enable_cases[] = {
 	KUNIT_CASE(inbound_ring_too_small),
 	KUNIT_CASE(outbound_ring_too_small),
 	KUNIT_CASE(rings_just_large_enough),
+	KUNIT_CASE_PARAM(rings_by_page_size, ring_gen_params),
+	KUNIT_CASE(rings_by_this_page_size),
 	KUNIT_CASE(target_of_another_type),
 	KUNIT_CASE(target_of_another_instance),
 	KUNIT_CASE(target_that_it_is),

@@ -222,13 +222,19 @@ static void disable(struct kunit *test)
 	fixture_of(test)->channel->inbound.overlong_size = 0;
 }
 
+static void complete_inline(struct channel_fixture *fixture, u32 held)
+{
+	KUNIT_ASSERT_EQ(fixture->test,
+			vmb_channel_init_set_inbound_packet_count(fixture->channel, held), 0);
+	fixture->process = channel_complete_inline;
+}
+
 static void configure(struct kunit *test)
 {
 	struct channel_fixture *fixture = fixture_of(test);
 
 	channel_configure(fixture, 256, CHANNEL_FIXTURE_SMALL, CHANNEL_FIXTURE_SMALL);
-	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_inbound_packet_count(fixture->channel, 4), 0);
-	fixture->process = channel_complete_inline;
+	complete_inline(fixture, 4);
 }
 
 static const struct fault_path enable_path = {
@@ -250,9 +256,10 @@ static void test_enable_large_packets(struct kunit *test)
 {
 	struct channel_fixture *fixture = fixture_of(test);
 
-	configure(test);
-	channel_configure(fixture, 3 * PAGE_SIZE, 5, 5);
-	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_inbound_packet_count(fixture->channel, 2), 0);
+	/* Rings that nobody has set the size of have room for them. */
+	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_maximum_packet_size(fixture->channel,
+								       3 * PAGE_SIZE), 0);
+	complete_inline(fixture, 2);
 	fault_each(test, &enable_path);
 }
 

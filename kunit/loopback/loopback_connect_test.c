@@ -356,6 +356,9 @@ static void test_rings_too_small(struct kunit *test)
 	KUNIT_ASSERT_EQ(test,
 			vmb_client_channel_init_set_ring_buffer_page_count(small->channel,
 									   2, 2), 0);
+	KUNIT_ASSERT_EQ(test,
+			vmb_client_channel_init_set_ring_buffer_page_count(large->channel,
+									   6, 6), 0);
 	loopback_enable(server);
 	loopback_enable(small);
 	loopback_expect(small, LOOPBACK_PNP_FAILURE, 1);
