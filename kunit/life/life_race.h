@@ -52,14 +52,19 @@ struct race;
 
 /**
  * struct racer - a thread
+ * @task: it. Made before anybody stands still: a new thread might first run where somebody
+ *	does, and whoever makes it waits for that.
  * @race: the race.
- * @run: what it runs.
+ * @run: what it runs next; NULL: nothing any more.
+ * @start: there is something to run.
  * @result: what that returned.
  * @done: it has.
  */
 struct racer {
+	struct task_struct *task;
 	struct race *race;
 	int (*run)(struct channel_fixture *fixture);
+	struct completion start;
 	int result;
 	struct completion done;
 };

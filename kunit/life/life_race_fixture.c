@@ -6,6 +6,7 @@
 #include <linux/kthread.h>
 #include <linux/sched.h>
 #include <linux/sched/clock.h>
+#include <linux/sched/task.h>
 
 #include "../../drivers/kmcl/compat.h"
 #include "life_race.h"
@@ -118,24 +119,52 @@ static int racer_thread(void *data)
 {
 	struct racer *racer = data;
 
-	racer->result = racer->run(racer->race->fixture);
+	for (;;) {
+		wait_for_completion_interruptible(&racer->start);
+		if (!racer->run)
+			return 0;
+		racer->result = racer->run(racer->race->fixture);
+		complete(&racer->done);
+	}
+}
+
+static int racer_make(struct race *race, u32 cpu)
+{
+	struct racer *racer = &race->racers[cpu];
+
+	racer->race = race;
+	init_completion(&racer->start);
+	init_completion(&racer->done);
 	complete(&racer->done);
+	racer->task = kthread_create(racer_thread, racer, "vmb_racer/%u", cpu);
+	if (IS_ERR(racer->task))
+		return PTR_ERR(racer->task);
+	get_task_struct(racer->task);
+	kthread_bind(racer->task, cpu);
+	wake_up_process(racer->task);
 	return 0;
+}
+
+/* One that still runs is left alone: the test has failed. */
+static void racer_end(struct racer *racer)
+{
+	if (IS_ERR_OR_NULL(racer->task) ||
+	    !wait_for_completion_timeout(&racer->done, CHANNEL_FIXTURE_PATIENCE))
+		return;
+	racer->run = NULL;
+	complete(&racer->start);
+	kthread_stop(racer->task);
+	put_task_struct(racer->task);
 }
 
 void race_run(struct channel_fixture *fixture, u32 cpu,
 	      int (*run)(struct channel_fixture *fixture))
 {
 	struct racer *racer = &race_of(fixture)->racers[cpu];
-	struct task_struct *task;
 
 	racer->run = run;
-	racer->race = race_of(fixture);
 	reinit_completion(&racer->done);
-	task = kthread_create(racer_thread, racer, "vmb_racer/%u", cpu);
-	KUNIT_ASSERT_FALSE(fixture->test, IS_ERR(task));
-	kthread_bind(task, cpu);
-	wake_up_process(task);
+	complete(&racer->start);
 }
 
 int race_result(struct channel_fixture *fixture, u32 cpu)
@@ -199,14 +228,14 @@ int race_init(struct kunit *test)
 	race = kunit_kzalloc(test, sizeof(*race), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, race);
 	race->fixture = fixture;
+	sender_of(fixture)->private = race;
 	for (i = 0; i < ARRAY_SIZE(race->racers); i++) {
-		init_completion(&race->racers[i].done);
-		complete(&race->racers[i].done);
+		ret = racer_make(race, i);
+		KUNIT_ASSERT_EQ(test, ret, 0);
 	}
 	race->observe = fixture->transport.observe;
 	fixture->transport.observe = race_observe;
 	fixture->transport.observer = race;
-	sender_of(fixture)->private = race;
 	fixture->process = race_process;
 	fixture->on_state = race_in_state;
 	send_change_transport(fixture)->peer_gone = race_peer_gone;
@@ -230,8 +259,7 @@ void race_exit(struct kunit *test)
 	if (race) {
 		WRITE_ONCE(race->go, true);
 		for (i = 0; i < ARRAY_SIZE(race->racers); i++)
-			wait_for_completion_timeout(&race->racers[i].done,
-						    CHANNEL_FIXTURE_PATIENCE);
+			racer_end(&race->racers[i]);
 		unregister_trace_vmb_send(race_in_send, race);
 		unregister_trace_vmb_complete(race_in_complete, race);
 		tracepoint_synchronize_unregister();
