@@ -16,8 +16,8 @@
 #include "../../drivers/kmcl/channel.h"
 #include "fault_memory.h"
 
-/* More than is ever there at once. */
-#define FAULT_ENTRIES	16384u
+/* More than is ever there at once, with what RCU has yet to free of many passes. */
+#define FAULT_ENTRIES	65536u
 #define FAULT_HASH_BITS	10
 /* Of a page nobody says who wanted it. */
 #define FAULT_STACK	8u

@@ -5,12 +5,14 @@
  * that is not to be had.
  */
 #include <linux/mm.h>
-#include <linux/sizes.h>
 #include <linux/string.h>
 #include <trace/events/printk.h>
 
 #include "../fixtures/hv_fixture.h"
 
+/* What rings are made of: a control page and another one at least. */
+#define PAGES(count)	((u32)((count) * PAGE_SIZE))
+#define MINIMUM		PAGES(2)
 /* The largest block there is, and twice that. */
 #define LARGEST		((u32)(PAGE_SIZE << MAX_PAGE_ORDER))
 #define TOO_LARGE	(2 * LARGEST)
@@ -25,9 +27,9 @@ static void test_as_wanted(struct kunit *test)
 	struct hv_fixture *fixture = test->priv;
 	struct vmb_hv_channel hv = channel_of(fixture);
 
-	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&hv, SZ_64K, SZ_32K, SZ_8K), 0);
-	KUNIT_EXPECT_EQ(test, hv.rings->inbound_size, SZ_64K);
-	KUNIT_EXPECT_EQ(test, hv.rings->outbound_size, SZ_32K);
+	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&hv, PAGES(16), PAGES(8), MINIMUM), 0);
+	KUNIT_EXPECT_EQ(test, hv.rings->inbound_size, PAGES(16));
+	KUNIT_EXPECT_EQ(test, hv.rings->outbound_size, PAGES(8));
 	vmb_hv_rings_put(&hv);
 }
 
@@ -37,11 +39,11 @@ static void test_down_the_ladder(struct kunit *test)
 	struct hv_fixture *fixture = test->priv;
 	struct vmb_hv_channel hv = channel_of(fixture);
 
-	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&hv, TOO_LARGE, TOO_LARGE, SZ_8K), 0);
+	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&hv, TOO_LARGE, TOO_LARGE, MINIMUM), 0);
 	KUNIT_EXPECT_EQ(test, hv.rings->inbound_size, hv.rings->outbound_size);
 	/* Four times as much was wanted; the VM may have even less. */
 	KUNIT_EXPECT_LE(test, hv.rings->inbound_size, LARGEST / 2);
-	KUNIT_EXPECT_GE(test, hv.rings->inbound_size, SZ_8K);
+	KUNIT_EXPECT_GE(test, hv.rings->inbound_size, MINIMUM);
 	KUNIT_EXPECT_EQ(test, hv.rings->inbound_wanted, TOO_LARGE);
 	vmb_hv_rings_put(&hv);
 }
@@ -62,11 +64,11 @@ static void test_said_once(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, register_trace_console(count_warning, &warnings), 0);
 	for (i = 0; i < 3; i++) {
-		KUNIT_EXPECT_EQ(test, vmb_hv_rings_get(&hv, TOO_LARGE, TOO_LARGE, SZ_8K), 0);
+		KUNIT_EXPECT_EQ(test, vmb_hv_rings_get(&hv, TOO_LARGE, TOO_LARGE, MINIMUM), 0);
 		vmb_hv_rings_put(&hv);
 	}
 	KUNIT_EXPECT_EQ(test, atomic_read(&warnings), 1);
-	KUNIT_EXPECT_EQ(test, vmb_hv_rings_get(&hv, SZ_64K, SZ_64K, SZ_8K), 0);
+	KUNIT_EXPECT_EQ(test, vmb_hv_rings_get(&hv, PAGES(16), PAGES(16), MINIMUM), 0);
 	vmb_hv_rings_put(&hv);
 	KUNIT_EXPECT_EQ(test, atomic_read(&warnings), 1);
 	unregister_trace_console(count_warning, &warnings);
@@ -82,8 +84,8 @@ static void test_not_below_the_minimum(struct kunit *test)
 			-ENOMEM);
 	KUNIT_EXPECT_TRUE(test, list_empty(&fixture->device.kept));
 	/* Only one of them can give way. */
-	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&hv, TOO_LARGE, SZ_8K, SZ_8K), 0);
-	KUNIT_EXPECT_EQ(test, hv.rings->outbound_size, SZ_8K);
+	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&hv, TOO_LARGE, MINIMUM, MINIMUM), 0);
+	KUNIT_EXPECT_EQ(test, hv.rings->outbound_size, MINIMUM);
 	vmb_hv_rings_put(&hv);
 }
 
@@ -95,21 +97,21 @@ static void test_kept(struct kunit *test)
 	struct vmb_hv_rings *rings;
 	struct page *page;
 
-	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&first, TOO_LARGE, TOO_LARGE, SZ_8K), 0);
+	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&first, TOO_LARGE, TOO_LARGE, MINIMUM), 0);
 	page = first.rings->pages;
 	get_page(page);
 	vmb_hv_rings_put(&first);
 	KUNIT_EXPECT_EQ(test, page_count(page), 2);
 	/* What it needs has grown. */
-	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&second, SZ_64K, SZ_64K, SZ_8K), 0);
-	KUNIT_EXPECT_EQ(test, second.rings->inbound_size, SZ_64K);
+	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&second, PAGES(16), PAGES(16), MINIMUM), 0);
+	KUNIT_EXPECT_EQ(test, second.rings->inbound_size, PAGES(16));
 	/* For the sake of the new size the old one was given back. */
 	KUNIT_EXPECT_TRUE(test, list_empty(&fixture->device.kept));
 	KUNIT_EXPECT_EQ(test, page_count(page), 1);
 	put_page(page);
 	rings = second.rings;
 	vmb_hv_rings_put(&second);
-	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&first, SZ_64K, SZ_64K, SZ_8K), 0);
+	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&first, PAGES(16), PAGES(16), MINIMUM), 0);
 	KUNIT_EXPECT_PTR_EQ(test, first.rings, rings);
 	vmb_hv_rings_put(&first);
 }
@@ -121,14 +123,14 @@ static void test_kept_for_several(struct kunit *test)
 	struct vmb_hv_channel large = channel_of(fixture), small = channel_of(fixture);
 	struct vmb_hv_rings *large_rings, *small_rings;
 
-	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&large, SZ_64K, SZ_64K, SZ_8K), 0);
-	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&small, SZ_16K, SZ_16K, SZ_8K), 0);
+	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&large, PAGES(16), PAGES(16), MINIMUM), 0);
+	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&small, PAGES(4), PAGES(4), MINIMUM), 0);
 	large_rings = large.rings;
 	small_rings = small.rings;
 	vmb_hv_rings_put(&small);
 	vmb_hv_rings_put(&large);
-	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&small, SZ_16K, SZ_16K, SZ_8K), 0);
-	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&large, SZ_64K, SZ_64K, SZ_8K), 0);
+	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&small, PAGES(4), PAGES(4), MINIMUM), 0);
+	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&large, PAGES(16), PAGES(16), MINIMUM), 0);
 	KUNIT_EXPECT_PTR_EQ(test, small.rings, small_rings);
 	KUNIT_EXPECT_PTR_EQ(test, large.rings, large_rings);
 	vmb_hv_rings_put(&small);
@@ -138,7 +140,10 @@ static void test_kept_for_several(struct kunit *test)
 /* The host may still write there: nobody gets it. */
 static void count_leak(void *count, const char *text, size_t length)
 {
-	if (strnstr(text, "rings of 128 KiB stay with the host", length))
+	char line[64];
+
+	scnprintf(line, sizeof(line), "rings of %u KiB stay with the host", PAGES(32) / 1024);
+	if (strnstr(text, line, length))
 		atomic_inc(count);
 }
 
@@ -150,7 +155,7 @@ static void test_leaked(struct kunit *test)
 	unsigned int order;
 	struct page *pages;
 
-	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&hv, SZ_64K, SZ_64K, SZ_8K), 0);
+	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&hv, PAGES(16), PAGES(16), MINIMUM), 0);
 	pages = hv.rings->pages;
 	order = hv.rings->order;
 	hv.leaked = true;
@@ -172,7 +177,7 @@ static void test_leaked_and_opened_again(struct kunit *test)
 	unsigned int order;
 	struct page *pages;
 
-	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&hv, SZ_64K, SZ_32K, SZ_8K), 0);
+	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&hv, PAGES(16), PAGES(8), MINIMUM), 0);
 	pages = hv.rings->pages;
 	order = hv.rings->order;
 	KUNIT_EXPECT_EQ(test, vmb_hv_rings_renew(&hv), 0);
@@ -182,8 +187,8 @@ static void test_leaked_and_opened_again(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, hv.leaked);
 	KUNIT_EXPECT_PTR_NE(test, hv.rings->pages, pages);
 	KUNIT_EXPECT_EQ(test, page_count(pages), 1);
-	KUNIT_EXPECT_EQ(test, hv.rings->inbound_size, SZ_64K);
-	KUNIT_EXPECT_EQ(test, hv.rings->outbound_size, SZ_32K);
+	KUNIT_EXPECT_EQ(test, hv.rings->inbound_size, PAGES(16));
+	KUNIT_EXPECT_EQ(test, hv.rings->outbound_size, PAGES(8));
 	vmb_hv_rings_put(&hv);
 	/* They are as good as any from then on. */
 	KUNIT_EXPECT_FALSE(test, list_empty(&fixture->device.kept));
@@ -198,7 +203,7 @@ static void test_leaked_and_no_memory(struct kunit *test)
 	unsigned int order;
 	struct page *pages;
 
-	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&hv, SZ_64K, SZ_64K, SZ_8K), 0);
+	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(&hv, PAGES(16), PAGES(16), MINIMUM), 0);
 	rings = hv.rings;
 	pages = rings->pages;
 	order = rings->order;

@@ -32,8 +32,8 @@ static void direct_from_byte_to_byte(struct kunit *test)
 	u8 *memory = shared_of(fixture)->memory;
 
 	share_memory(fixture, 0);
-	get_all(fixture, peer_send_direct(fixture, memory, 4095, 4098));
-	expect_memory(fixture, memory + 4095, 4098);
+	get_all(fixture, peer_send_direct(fixture, memory, PAGE_SIZE - 1, PAGE_SIZE + 2));
+	expect_memory(fixture, memory + PAGE_SIZE - 1, PAGE_SIZE + 2);
 	KUNIT_EXPECT_EQ(test, shared_of(fixture)->vector_count, 3);
 }
 
@@ -60,12 +60,12 @@ static void direct_pages_in_the_lists_order(struct kunit *test)
 	range_list_begin(&list, 1, 0);
 	range_list_range(&list, 4 * 4096, 0);
 	for (i = 0; i < 4; i++)
-		range_list_pfn(&list, peer_pfn(shared->memory + order[i] * 4096));
+		range_list_pfn(&list, peer_pfn(shared->memory + order[i] * PAGE_SIZE));
 	get_all(fixture, peer_send_list(fixture, 9, &list));
 	KUNIT_ASSERT_EQ(test, shared->vector_count, 4);
 	for (i = 0; i < 4; i++)
 		KUNIT_EXPECT_PTR_EQ(test, shared->vectors[i].bv_page,
-				    vmalloc_to_page(shared->memory + order[i] * 4096));
+				    vmalloc_to_page(shared->memory + order[i] * PAGE_SIZE));
 }
 
 /* What marks the end of the memory is no page of it, whatever a peer calls it. */
@@ -100,7 +100,7 @@ static void direct_several_ranges(struct kunit *test)
 	get_all(fixture, peer_send_list(fixture, 9, &list));
 	KUNIT_ASSERT_EQ(test, shared->vector_count, 2);
 	KUNIT_EXPECT_EQ(test, shared->vectors[0].bv_len, 10);
-	KUNIT_EXPECT_EQ(test, shared->vectors[0].bv_offset, 100);
+	KUNIT_EXPECT_EQ(test, shared->vectors[0].bv_offset, 8192 % PAGE_SIZE + 100);
 	KUNIT_EXPECT_EQ(test, shared->vectors[1].bv_len, 20);
 	KUNIT_EXPECT_EQ(test, shared->vectors[1].bv_offset, 0);
 }
@@ -113,19 +113,20 @@ static void direct_longest_list(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
 	struct external_memory *shared = shared_of(fixture);
+	const u32 longest = EXTERNAL_LIMIT / 4096 + 1;
 	struct range_list list;
 	u32 i, j;
 
 	share_memory(fixture, 0);
 	range_list_begin(&list, 4, 0);
 	for (i = 0; i < 4; i++) {
-		range_list_range(&list, i < 3 ? 2 : 8 * 4096 - 6, 4095);
-		for (j = 0; j < (i < 3 ? 2 : 9); j++)
+		range_list_range(&list, i < 3 ? 2 : EXTERNAL_LIMIT - 6, 4095);
+		for (j = 0; j < (i < 3 ? 2 : longest); j++)
 			range_list_pfn(&list, peer_pfn(shared->memory));
 	}
 	KUNIT_ASSERT_EQ(test, list.count * 8, fixture->channel->inbound.reader.maximum_ranges);
 	get_all(fixture, peer_send_list(fixture, 9, &list));
-	KUNIT_EXPECT_EQ(test, shared->vector_count, 3 * 2 + 9);
+	KUNIT_EXPECT_EQ(test, shared->vector_count, 3 * 2 + longest);
 }
 
 static void direct_in_memory_of_the_page_allocator(struct kunit *test)
@@ -265,7 +266,8 @@ static void transfer_64_kib_beyond(struct kunit *test)
 	struct channel_fixture *fixture = test->priv;
 
 	share_set(fixture);
-	peer_send_transfer(fixture, EXTERNAL_SET, SZ_64K, 8);
+	peer_send_transfer(fixture, EXTERNAL_SET,
+			   round_up(EXTERNAL_PAGES * PAGE_SIZE, SZ_64K), 8);
 	expect_external_refused(fixture, -ERANGE, VMB_REFUSAL_TRANSFER_RANGE_BEYOND_SET);
 }
 

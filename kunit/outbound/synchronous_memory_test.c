@@ -16,7 +16,7 @@
 #define FOREVER		MAX_SCHEDULE_TIMEOUT
 /* Long enough to be seen in flight, and over soon. */
 #define BRIEF		(HZ / 5)
-/* The slab object, and what of it is external data: across a page's end. */
+/* The slab object, and what of it is external data: across the end of a peer's page. */
 #define OBJECT		8192u
 #define OFFSET		1000u
 #define LENGTH		5000u
@@ -91,8 +91,8 @@ static void wait_for_request(struct channel_fixture *fixture, u64 sends)
 	KUNIT_ASSERT_EQ(fixture->test, READ_ONCE(fixture->channel->counters.sends), sends);
 }
 
-/* What the peer was told of: one range of two pages. Returns the packet's id. */
-static u64 take(struct channel_fixture *fixture, struct page **pages)
+/* What the peer was told of: one range of two pages of 4 KiB. Returns the packet's id. */
+static u64 take(struct channel_fixture *fixture, u8 **frames)
 {
 	struct kunit *test = fixture->test;
 	struct sent_packet sent = {};
@@ -104,24 +104,22 @@ static u64 take(struct channel_fixture *fixture, struct page **pages)
 	KUNIT_ASSERT_EQ(test, sent.offset, 16 + 4 * 8);
 	words = (const __le64 *)sent.body;
 	KUNIT_EXPECT_EQ(test, le64_to_cpu(words[0]), 1ull << 32);
-	KUNIT_EXPECT_EQ(test, le64_to_cpu(words[1]),
-			(u64)offset_in_page(request_of(fixture)->object + OFFSET) << 32 | LENGTH);
+	KUNIT_EXPECT_EQ(test, le64_to_cpu(words[1]), (u64)OFFSET << 32 | LENGTH);
 	for (i = 0; i < 2; i++)
-		pages[i] = pfn_to_page(le64_to_cpu(words[2 + i]));
+		frames[i] = phys_to_virt(le64_to_cpu(words[2 + i]) << 12);
 	peer_make_room(fixture);
 	return sent.transaction_id;
 }
 
 /* The external data as the peer has it, out of its pages or into them. */
-static void peer_copies(struct page **pages, u8 *data, bool writes)
+static void peer_copies(u8 **frames, u8 *data, bool writes)
 {
 	u32 done, part;
 
 	for (done = 0; done < LENGTH; done += part) {
-		u8 *at = (u8 *)page_address(pages[(OFFSET + done) / PAGE_SIZE]) +
-			 (OFFSET + done) % PAGE_SIZE;
+		u8 *at = frames[(OFFSET + done) / 4096] + (OFFSET + done) % 4096;
 
-		part = min(LENGTH - done, (u32)PAGE_SIZE - (OFFSET + done) % (u32)PAGE_SIZE);
+		part = min(LENGTH - done, 4096 - (OFFSET + done) % 4096);
 		if (writes)
 			memcpy(at, data + done, part);
 		else
@@ -129,37 +127,58 @@ static void peer_copies(struct page **pages, u8 *data, bool writes)
 	}
 }
 
-static u8 *expect_bounced(struct channel_fixture *fixture, struct page **pages)
+/* The pages of this kernel that they are in: two, or one, where they are neighbours. */
+static u32 pages_of(struct kunit *test, u8 **frames, struct page **pages)
+{
+	pages[0] = virt_to_page(frames[0]);
+	pages[1] = virt_to_page(frames[1]);
+	if (pages[0] != pages[1])
+		return 2;
+	KUNIT_EXPECT_PTR_EQ(test, frames[1], frames[0] + 4096);
+	return 1;
+}
+
+static u8 *expect_bounced(struct channel_fixture *fixture, u8 **frames)
 {
 	struct request *request = request_of(fixture);
 	struct kunit *test = fixture->test;
 	u8 *data = kunit_kzalloc(test, LENGTH, GFP_KERNEL);
-	u8 *first = page_address(pages[0]);
+	u8 *end = frames[1] + OFFSET + LENGTH - 4096;
+	struct page *pages[2];
+	u32 count;
 
 	KUNIT_ASSERT_NOT_NULL(test, data);
+	count = pages_of(test, frames, pages);
 	KUNIT_EXPECT_PTR_NE(test, pages[0], virt_to_page(request->object));
-	peer_copies(pages, data, false);
+	peer_copies(frames, data, false);
 	KUNIT_EXPECT_MEMEQ(test, data, request->object + OFFSET, LENGTH);
 	/* Nothing but that: not what lies beside it in the object. */
-	KUNIT_EXPECT_PTR_EQ(test, memchr_inv(first, 0, OFFSET), NULL);
+	KUNIT_EXPECT_PTR_EQ(test, memchr_inv(page_address(pages[0]), 0,
+					     offset_in_page(frames[0]) + OFFSET), NULL);
+	KUNIT_EXPECT_PTR_EQ(test, memchr_inv(end, 0, PAGE_SIZE - offset_in_page(end)), NULL);
+	KUNIT_EXPECT_EQ(test, count, PAGE_SIZE == 4096 ? 2 : 1);
 	return data;
 }
 
 /* Nobody but the test has the pages any more. */
-static void expect_freed(struct kunit *test, struct page **pages)
+static void expect_freed(struct kunit *test, u8 **frames)
 {
-	u32 i;
+	struct page *pages[2];
+	u32 count = pages_of(test, frames, pages), i;
 
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < count; i++) {
 		KUNIT_EXPECT_EQ(test, page_count(pages[i]), 1);
 		put_page(pages[i]);
 	}
 }
 
-static void keep(struct page **pages)
+static void keep(struct kunit *test, u8 **frames)
 {
-	get_page(pages[0]);
-	get_page(pages[1]);
+	struct page *pages[2];
+	u32 count = pages_of(test, frames, pages);
+
+	while (count--)
+		get_page(pages[count]);
 }
 
 /* But packets of the test's own. */
@@ -181,24 +200,24 @@ static void answered_in_time(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
 	struct request *request = request_of(fixture);
-	struct page *pages[2];
+	u8 *frames[2];
 	u8 *data;
 	u64 id;
 
 	channel_enable(fixture);
 	channel_help(fixture, ask);
 	wait_for_request(fixture, 1);
-	id = take(fixture, pages);
-	keep(pages);
-	data = expect_bounced(fixture, pages);
+	id = take(fixture, frames);
+	keep(test, frames);
+	data = expect_bounced(fixture, frames);
 	ring_image_fill(data, 2, LENGTH);
-	peer_copies(pages, data, true);
+	peer_copies(frames, data, true);
 	peer_answer(fixture, id, 0);
 	KUNIT_EXPECT_EQ(test, channel_wait_for_help(fixture), 0);
 	KUNIT_EXPECT_MEMEQ(test, request->object + OFFSET, data, LENGTH);
 	ring_image_fill(data, 1, OFFSET);
 	KUNIT_EXPECT_MEMEQ(test, request->object, data, OFFSET);
-	expect_freed(test, pages);
+	expect_freed(test, frames);
 	expect_nothing_left(fixture);
 }
 
@@ -207,7 +226,7 @@ static void only_to_be_read(struct kunit *test)
 	struct channel_fixture *fixture = test->priv;
 	struct request *request = request_of(fixture);
 	u8 *before = kunit_kmalloc(test, OBJECT, GFP_KERNEL);
-	struct page *pages[2];
+	u8 *frames[2];
 	u8 *data;
 	u64 id;
 
@@ -217,10 +236,10 @@ static void only_to_be_read(struct kunit *test)
 	channel_enable(fixture);
 	channel_help(fixture, ask);
 	wait_for_request(fixture, 1);
-	id = take(fixture, pages);
-	data = expect_bounced(fixture, pages);
+	id = take(fixture, frames);
+	data = expect_bounced(fixture, frames);
 	memset(data, 0xee, LENGTH);
-	peer_copies(pages, data, true);
+	peer_copies(frames, data, true);
 	peer_answer(fixture, id, 0);
 	KUNIT_EXPECT_EQ(test, channel_wait_for_help(fixture), 0);
 	KUNIT_EXPECT_MEMEQ(test, request->object, before, OBJECT);
@@ -231,22 +250,22 @@ static void expect_given_up(struct kunit *test, long timeout)
 {
 	struct channel_fixture *fixture = test->priv;
 	struct request *request = request_of(fixture);
-	struct page *pages[2];
+	u8 *frames[2];
 	u8 *data;
 	u64 id;
 
 	request->timeout = timeout;
 	channel_enable(fixture);
 	KUNIT_ASSERT_EQ(test, ask(fixture), -ETIMEDOUT);
-	id = take(fixture, pages);
-	keep(pages);
-	data = expect_bounced(fixture, pages);
+	id = take(fixture, frames);
+	keep(test, frames);
+	data = expect_bounced(fixture, frames);
 	memset(request->object, 0x77, OBJECT);
 	ring_image_fill(data, 2, LENGTH);
-	peer_copies(pages, data, true);
+	peer_copies(frames, data, true);
 	peer_answer(fixture, id, 0);
 	KUNIT_EXPECT_PTR_EQ(test, memchr_inv(request->object, 0x77, OBJECT), NULL);
-	expect_freed(test, pages);
+	expect_freed(test, frames);
 	expect_nothing_left(fixture);
 }
 
@@ -271,7 +290,7 @@ static void from_post_started(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
 	struct request *request = request_of(fixture);
-	struct page *pages[2];
+	u8 *frames[2];
 	u8 *data;
 	u64 id;
 
@@ -281,10 +300,10 @@ static void from_post_started(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, vmb_channel_enable(fixture->channel), 0);
 	wait_for_request(fixture, 1);
 	vmb_watchdog_stop(fixture->channel);
-	id = take(fixture, pages);
-	data = expect_bounced(fixture, pages);
+	id = take(fixture, frames);
+	data = expect_bounced(fixture, frames);
 	ring_image_fill(data, 2, LENGTH);
-	peer_copies(pages, data, true);
+	peer_copies(frames, data, true);
 	peer_answer(fixture, id, 0);
 	channel_settle(fixture);
 	KUNIT_EXPECT_EQ(test, request->result, 0);
@@ -307,21 +326,17 @@ static void leaked(struct kunit *test)
 	struct channel_fixture *fixture = test->priv;
 	struct request *request = request_of(fixture);
 	int before = page_count(virt_to_page(request->object));
-	struct page *pages[2];
-	u32 i;
+	u8 *frames[2];
 
 	send_change_transport(fixture)->close = close_fails;
 	request->timeout = BRIEF;
 	channel_enable(fixture);
 	KUNIT_ASSERT_EQ(test, ask(fixture), -ETIMEDOUT);
-	take(fixture, pages);
+	take(fixture, frames);
 	channel_disable(fixture);
 	KUNIT_EXPECT_EQ(test, page_count(virt_to_page(request->object)), before);
-	for (i = 0; i < 2; i++) {
-		KUNIT_EXPECT_EQ(test, page_count(pages[i]), 1);
-		/* This peer exists only here. */
-		put_page(pages[i]);
-	}
+	/* This peer exists only here. */
+	expect_freed(test, frames);
 	expect_nothing_left(fixture);
 }
 

@@ -188,7 +188,8 @@ static void windows_end_init(struct kunit *test, struct windows_end *end,
 	spin_lock_init(&end->lock);
 	init_waitqueue_head(&end->changed);
 	end->channel = windows_channel(test, is_server);
-	KUNIT_ASSERT_EQ(test, VmbChannelInitSetMaximumExternalData(end->channel, SZ_64K, 4),
+	KUNIT_ASSERT_EQ(test, VmbChannelInitSetMaximumExternalData(end->channel,
+								   WINDOWS_EXTERNAL, 4),
 			STATUS_SUCCESS);
 	KUNIT_ASSERT_EQ(test, VmbChannelInitSetMaximumPacketSize(end->channel, WINDOWS_DATA),
 			STATUS_SUCCESS);

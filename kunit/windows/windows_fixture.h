@@ -16,6 +16,7 @@
 #define WINDOWS_LOG		64u
 #define WINDOWS_CHANNELS	8u
 #define WINDOWS_DATA		512u
+#define WINDOWS_EXTERNAL	(16 * PAGE_SIZE)
 /* Nobody here needs that long, unless a wake-up was lost. */
 #define WINDOWS_PATIENCE	(90 * HZ)
 
