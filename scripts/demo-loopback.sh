@@ -15,8 +15,8 @@
 # root) or fetched into the cache; nothing else is changed.
 #
 # Environment:
-#   KERNEL      the guest's kernel: 6.1, 6.12 (default), 6.12-rt, newest, ...; arm64 and
-#               arm64-16k are emulated in any case
+#   KERNEL      the guest's kernel: 6.1, 6.12 (default), 6.12-rt, newest, ...; arm64,
+#               arm64-16k and arm64-64k, which is built first, are emulated in any case
 #   OPERATIONS  reads, writes and flushes of the first round (20000)
 #   DEPTH       requests in flight (32)
 #   DEADLINE    seconds after which the guest is ended (180)

@@ -19,7 +19,7 @@
 # Without a name it is all of them.
 #
 # Environment: KERNEL, as in demo.sh, or debug, for one that looks for what does
-# not show (guest/debug-kernel.sh); ROUNDS of each kind in the fifth guest (200).
+# not show (guest/built-kernel.sh); ROUNDS of each kind in the fifth guest (200).
 set -eu
 # shellcheck source=scripts/lib/lib.sh
 . "$(dirname "$0")/lib/lib.sh"

@@ -6,7 +6,7 @@
 # usage: kernel.sh VERSION		(6.1, 6.12, 7.3, ... or "newest")
 #	 kernel.sh VERSION-rt	(its PREEMPT_RT flavour)
 #	 kernel.sh arm64	(6.12 for that; arm64-16k has pages of that size)
-#	 kernel.sh debug	(debug-kernel.sh's, which is built instead)
+#	 kernel.sh debug	(built-kernel.sh's, as is arm64-64k: Debian has no such)
 #
 # Prints the directory it lies in. There:
 #   release	its name, as uname -r has it
@@ -25,7 +25,7 @@ no_options "$@"
 
 case ${1:-} in
 newest | arm64 | arm64-16k | [0-9]*.[0-9]*) ;;
-debug) exec "$VMB_TOP/scripts/guest/debug-kernel.sh" ;;
+debug | arm64-64k) exec "$VMB_TOP/scripts/guest/built-kernel.sh" "$1" ;;
 *) die "usage: $0 VERSION" "$0 6.12" ;;
 esac
 name=$1
