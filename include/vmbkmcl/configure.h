@@ -136,12 +136,14 @@ int vmb_channel_init_set_friendly_name(struct vmb_channel *channel,
  * @channel: a disabled channel.
  *
  * Without this call the peer may name only pages that the channel has shared
- * with it by a GPADL. With it, any page of ordinary RAM: the client trusts its
- * peer with all memory of the VM. Not available in an isolated
- * (confidential) VM, nor where the administrator forbids it by the module
- * parameter forbid_raw_guest_memory. A server on loopback needs no such call, for
- * its client keeps the memory; but that parameter forbids it there, too, and then
- * all external data of its client's is refused.
+ * with it by a GPADL. With it, any page of ordinary RAM, page tables and what other
+ * channels share among it: the client trusts its peer with all memory of the VM.
+ * Not the kernel's own image, nor what is free, ballooned, broken or taken offline.
+ *
+ * Not available in an isolated (confidential) VM, nor where the administrator
+ * forbids it by the module parameter forbid_raw_guest_memory. A server on loopback
+ * needs no such call, for its client keeps the memory; but that parameter forbids it
+ * there, too, and then all external data of its client's is refused.
  *
  * Context: process context.
  * Return: 0; -EBUSY: not disabled; -EPERM: isolated, or forbidden.
