@@ -5,7 +5,7 @@
 # kernel's own kunit.py. The kernel is kept: later runs build our objects only.
 #
 # usage: kunit.sh [--filter GLOB] [--bounce] [--arch ARCH | --debug | --rt | --clang]
-#		  [--kernel] [--bench]
+#		  [--soak PACKETS] [--seed SEED] [--kernel] [--bench]
 #
 #   --filter GLOB  only the suites, or suite.case, that match (default: vmbkmcl*,
 #                  and then what has to do with memory, with swiotlb=force)
@@ -18,6 +18,10 @@
 #   --rt           on a PREEMPT_RT kernel with lockdep, whose reports fail, too
 #   --clang        on a kernel that clang has built, with kCFI, FORTIFY and UBSAN's
 #                  traps
+#   --soak PACKETS so many packets over each transport with a hostile peer; only the
+#                  suites that have one, unless --filter says which
+#   --seed SEED    of the first run with a hostile peer, each of some thousand packets;
+#                  the next has the next (default: 1). What fails names its own
 #   --kernel       only build; prints the path of the build folder, which
 #                  holds arch/x86/boot/bzImage and Module.symvers
 #   --bench        only build, the kernel that make bench counts on
@@ -41,7 +45,12 @@ JOBS=2
 BUILD_SECONDS=4800
 TEST_SECONDS=600
 
+# At least so many of a hostile peer's packets a second, where all is checked.
+SOAK_SPEED=200
+
 filter=
+soak=
+hostile=
 bounce=
 only_build=
 extra=faults
@@ -60,6 +69,16 @@ while [ $# -gt 0 ]; do
 		variant=$1
 		;;
 	--bounce) bounce=1 ;;
+	--soak | --seed)
+		[[ ${2-} =~ ^[1-9][0-9]*$ ]] || die "$1 wants a number" "scripts/kunit.sh --help"
+		if [ "$1" = --soak ]; then
+			soak=$2
+			hostile+=" vmbkmcl.hostile_packets=$2"
+		else
+			hostile+=" vmbkmcl.hostile_seed=$2"
+		fi
+		shift
+		;;
 	--arch)
 		[ $# -gt 1 ] || die "--arch wants a name" "scripts/kunit.sh --help"
 		arch=$2
@@ -268,9 +287,13 @@ run_suites() {
 	echo >>"$work/runs"
 }
 
-[ -n "$bounce" ] || run_suites kunit "${filter:-vmbkmcl*}"
+if [ -n "$soak" ]; then
+	: "${filter:=vmbkmcl_hostile*}"
+	TEST_SECONDS=$((TEST_SECONDS + soak * 3 / SOAK_SPEED))
+fi
+[ -n "$bounce" ] || run_suites kunit "${filter:-vmbkmcl*}" "${hostile# }"
 if [ -n "$bounce" ] || [ -z "$filter" ]; then
-	run_suites kunit-bounce "${filter:-$BOUNCE_FILTER}" swiotlb=force
+	run_suites kunit-bounce "${filter:-$BOUNCE_FILTER}" "swiotlb=force$hostile"
 fi
 
 python3 - "$work/runs" <<'END'
