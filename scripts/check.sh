@@ -49,7 +49,7 @@ if [ "${1:-}" = --debug ]; then
 	parts=(
 		"kunit kunit.sh 4200 --debug"
 		"loopback check-loopback.sh 3000"
-		"kselftest kselftest.sh 3600 main sub-channels hibernation faults"
+		"kselftest kselftest.sh 3600 main sub-channels hibernation faults hostile"
 		"storm kselftest.sh 3600 kexec storm"
 	)
 	beside=storm

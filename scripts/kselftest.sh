@@ -9,22 +9,26 @@
 # hibernates under traffic, a fourth, in which another kernel takes over, and which
 # is powered off, both under traffic, and a fifth, in which channels come and go
 # hundreds of times; one more, on a kernel that can do that, in which allocations
-# fail; and before those a few short ones, one for each version of VMBus that QEMU
-# speaks, in which the kernel's own hv_utils is on the bus, too. Prints KTAP, and 'N passed, N failed, N skipped' at the end. The guest's
+# fail, and one with a host that is hostile; and before those a few short ones, one for
+# each version of VMBus that QEMU speaks, in which the kernel's own hv_utils is on the
+# bus, too. Prints KTAP, and 'N passed, N failed, N skipped' at the end. The guest's
 # tests say what Linux saw; behind them come the host's, one for each open of the
 # channel, or for many that were for the same.
 #
-# usage: kselftest.sh [main | versions | sub-channels | hibernation | kexec | faults | storm]...
+# usage: kselftest.sh [main | versions | sub-channels | hibernation | kexec | faults | hostile |
+#			storm]...
 #
 # Without a name it is all of them.
 #
 # Environment: KERNEL, as in demo.sh, or debug, for one that looks for what does
-# not show (guest/built-kernel.sh); ROUNDS of each kind in the fifth guest (200).
+# not show (guest/built-kernel.sh); ROUNDS of each kind in the fifth guest (200);
+# HOSTILE_ROUNDS, opens with a hostile host (12), and the SEED of the hosts (1): what was
+# said with a hostile host's seed and number of opens is done again with both.
 set -eu
 # shellcheck source=scripts/lib/lib.sh
 . "$(dirname "$0")/lib/lib.sh"
 
-guests="main versions sub-channels hibernation kexec faults storm"
+guests="main versions sub-channels hibernation kexec faults hostile storm"
 for name; do
 	case " $guests " in
 	*" $name "*) ;;
@@ -40,6 +44,8 @@ guest=$VMB_TOP/scripts/guest
 logs=$VMB_BUILD/kselftest
 limits=(--deadline "${DEADLINE:-400}")
 rounds=${ROUNDS:-200}
+hostile_rounds=${HOSTILE_ROUNDS:-12}
+seed=${SEED:-1}
 warm_up=$((rounds / 20))
 tracking=slub_debug=U
 # A kernel that looks for more takes more of everything. It has kmemleak; and KASAN
@@ -91,6 +97,9 @@ kexec_opens=(endless endless)
 # And of kselftest/faults.sh: nobody can tell how many there will be.
 # shellcheck disable=SC2034
 faults_opens=(endless+)
+# And of kselftest/hostile.sh.
+# shellcheck disable=SC2034
+hostile_opens=("hostile*$hostile_rounds" places finite)
 # And in that of kselftest/storm.sh: a few so that everything was done once, then
 # each storm, and at last as many as there happen to be.
 storms=("endless*$((2 * warm_up + 4))" "endless*$((rounds + 1))"
@@ -116,7 +125,8 @@ modules=$VMB_BUILD/modules/$version
 "$guest/build-modules.sh" "$version" "$modules"
 "$VMB_TOP/scripts/lib/build-client.sh" --client "$VMB_TOP/scripts/out-of-tree-client" \
 	--client "$VMB_TOP/scripts/kselftest/life" \
-	--client "$VMB_TOP/scripts/kselftest/pair" "$version" "$VMB_BUILD/client/$version"
+	--client "$VMB_TOP/scripts/kselftest/pair" \
+	--client "$VMB_TOP/scripts/kselftest/places" "$version" "$VMB_BUILD/client/$version"
 "$guest/build-host-device.sh" >/dev/null
 
 work=
@@ -186,7 +196,7 @@ run_guest() {
 		"$modules"/*.ko "$VMB_BUILD/client/$version"/*.ko ${files[@]+"${files[@]}"}
 	"$guest/run.sh" --kernel "$kernel" --initrd "$work/initrd" --logs "$logs" \
 		"${limits[@]}" "$@" \
-		--device "modes=$(join "${echo_opens[@]}"),inband=3000,external=300,hold-every=$hold_every,rest-ms=$rest,sub-channels=$sub_channels" \
+		--device "modes=$(join "${echo_opens[@]}"),inband=3000,external=300,hold-every=$hold_every,rest-ms=$rest,sub-channels=$sub_channels,seed=$seed" \
 		--source "$source" || ended=no
 	results guest < <(tr -d '\r' <"$logs/guest.log" | sed -n 's/^VMBGUEST-TEST //p')
 	judge opens.py "$logs/host.log" echo "$sub_channels" "${echo_opens[@]}"
@@ -275,6 +285,21 @@ if begins faults; then
 	else
 		skipped "guest: faults" "this kernel cannot make allocations fail"
 	fi
+fi
+
+# What the host did in each of these opens, and that nothing changed by it which was
+# never shared.
+hostile_is_survived() {
+	sed -n 's/^VMBHOST-HOSTILE /  hostile: /p' "$1" >&2
+	[ "$(grep -c '^VMBHOST-HOSTILE.*"untouched": true' "$1")" -eq "$hostile_rounds" ] &&
+		grep '^VMBHOST-PLACES [1-9]' "$1" && refute VMBHOST-WRONG "$1"
+}
+
+if begins hostile; then
+	run_guest "$logs/hostile" hostile.sh hostile_opens 0 faults_opens \
+		--append "VMB_ROUNDS=$hostile_rounds" --deadline "${DEADLINE:-1200}"
+	check "host: hostile: what was not shared did not change" \
+		hostile_is_survived "$logs/hostile/host.log"
 fi
 
 if begins storm; then

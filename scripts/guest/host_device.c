@@ -19,6 +19,10 @@
  *                   after the other, again and again
  *   fewer           traffic, under which the host says that there is one
  *                   sub-channel fewer, and then again all, again and again
+ *   hostile         a little traffic, and then anything, until the guest closes the
+ *                   channel, which is to be soon
+ *   places          packets that name what is not shared, of a list that the guest has,
+ *                   then a verdict
  *
  * sub-channels=N says how many there are to be had. Each carries endless traffic.
  * The client is told of them in the modes endless, rescind, rescind-sub and fewer.
@@ -63,6 +67,10 @@ static bool choose_mode(struct echo_host *host)
 		host->mode = ECHO_MODE_RESCIND_SUB;
 	else if (!strcmp(name, "fewer"))
 		host->mode = ECHO_MODE_FEWER;
+	else if (!strcmp(name, "hostile"))
+		host->mode = ECHO_MODE_HOSTILE;
+	else if (!strcmp(name, "places"))
+		host->mode = ECHO_MODE_PLACES;
 	else if (g_str_has_prefix(name, "framing-") && echo_framing_known(name + 8))
 		host->mode = ECHO_MODE_FRAMING;
 	else
@@ -143,6 +151,7 @@ static void init_channel(struct echo_host *host, uint32_t index)
 static void destroy_channel(struct echo_channel *channel)
 {
 	timer_free(channel->timer);
+	g_free(channel->places);
 	g_free(channel->mirror);
 	g_free(channel->txns);
 }

@@ -7,6 +7,8 @@
  *   host_external.c      packets with external data, and checking that memory
  *   host_malformed.c     packets that are wrong on purpose
  *   host_framing.c       packets written byte by byte, and broken framing
+ *   host_places.c        packets that name what they must not, wherever that is
+ *   host_hostile.c       anything, at any time
  *   host_exchange.c      packets that the guest sends by itself
  *   host_check.c         transactions and completions
  *   host_plan.c          which packet comes next
@@ -33,6 +35,14 @@
 #define ECHO_ARENA_PAGES	32u
 #define ECHO_ARENAS		(ECHO_MAX_PAGES / ECHO_ARENA_PAGES)
 #define ECHO_NO_ARENA		0xff
+
+/* RAM that Linux leaves alone for good: below 1 MiB, so it does not change. */
+#define ECHO_FORBIDDEN_PFN	0x90ull
+
+/* Offsets in the control page of a ring. */
+#define ECHO_RING_WRITE_INDEX	0
+#define ECHO_RING_READ_INDEX	4
+#define ECHO_RING_CONTROL	72u	/* bytes that mean something */
 
 /* Transactions are found by sequence number; this many can be outstanding. */
 #define ECHO_TXNS		65536u
@@ -86,6 +96,12 @@ struct echo_packet {
 	uint8_t payload[VMB_ECHO_MAXIMUM_PACKET_SIZE + 4096];
 };
 
+/* What a packet begins with. */
+struct echo_header {
+	uint16_t type, offset8, length8, flags;
+	uint64_t transaction_id;
+};
+
 struct echo_counters {
 	uint64_t inband_sent, inband_completed;
 	uint64_t external_sent, external_completed, external_bytes;
@@ -109,6 +125,8 @@ enum echo_mode {
 	ECHO_MODE_RESCIND,
 	ECHO_MODE_RESCIND_SUB,
 	ECHO_MODE_FEWER,
+	ECHO_MODE_HOSTILE,
+	ECHO_MODE_PLACES,
 };
 
 struct echo_host;
@@ -142,7 +160,14 @@ struct echo_channel {
 	uint8_t *mirror;		/* what the shared memory should hold */
 	bool arena_busy[ECHO_ARENAS];
 	uint8_t next_arena;
+	uint64_t forbidden_pfn;		/* and this page does not change */
 	uint8_t forbidden_page[ECHO_PAGE_SIZE];
+	struct echo_places *places;	/* which the guest has listed, or NULL */
+
+	/* hostile */
+	bool hostile;
+	uint32_t write_at, calm;
+	uint64_t forged;
 };
 
 struct echo_host {
@@ -205,12 +230,30 @@ void echo_put_count(struct echo_packet *packet, uint32_t count);
 uint32_t echo_malformed_kinds(void);
 bool echo_make_malformed(struct echo_channel *channel, struct echo_packet *packet,
 			 uint32_t kind);
+void echo_watch_forbidden(struct echo_channel *channel, uint64_t pfn);
 bool echo_forbidden_untouched(struct echo_channel *channel);
+bool echo_make_refusable(struct echo_channel *channel, struct echo_packet *packet,
+			 const char *what, uint32_t *first);
 
 /* host_framing.c */
+struct echo_header echo_right_header(const struct echo_packet *packet);
+bool echo_write_ring(struct echo_channel *channel, const VMBusRingBufCommon *ring,
+		     uint32_t index, const void *data, uint32_t length);
+void echo_write_control(struct echo_channel *channel, const VMBusRingBufCommon *ring,
+			uint32_t field, uint32_t value);
 bool echo_write_raw(struct echo_channel *channel, const struct echo_packet *packet);
 bool echo_framing_known(const char *kind);
 void echo_break_framing(struct echo_channel *channel, const char *kind);
+
+/* host_places.c */
+bool echo_places_find(struct echo_channel *channel);
+bool echo_places_left(struct echo_channel *channel);
+bool echo_make_place(struct echo_channel *channel, struct echo_packet *packet);
+
+/* host_hostile.c */
+void echo_hostile_begin(struct echo_channel *channel);
+void echo_hostile_act(struct echo_channel *channel);
+void echo_hostile_end(struct echo_channel *channel);
 
 /* host_exchange.c */
 void echo_make_exchanged(struct echo_channel *channel, struct echo_packet *packet,

@@ -6,18 +6,10 @@
  */
 #include "host_device.h"
 
-struct header {
-	uint16_t type, offset8, length8, flags;
-	uint64_t transaction_id;
-};
-
-/* Offsets in the control page of a ring. */
-#define RING_WRITE_INDEX	0
-#define RING_READ_INDEX		4
-
-static bool write_ring(struct echo_channel *channel, uint32_t index, const void *data, uint32_t length)
+/* Into the data of a ring, around its end. */
+bool echo_write_ring(struct echo_channel *channel, const VMBusRingBufCommon *ring,
+		     uint32_t index, const void *data, uint32_t length)
 {
-	VMBusRingBufCommon *ring = &channel->chan->send_ringbuf.common;
 	VMBusGpadl *gpadl = channel->chan->gpadl;
 	const uint8_t *from = data;
 	uint32_t at, part;
@@ -34,8 +26,23 @@ static bool write_ring(struct echo_channel *channel, uint32_t index, const void 
 	return true;
 }
 
+/* A field of its control page. */
+void echo_write_control(struct echo_channel *channel, const VMBusRingBufCommon *ring,
+			uint32_t field, uint32_t value)
+{
+	value = cpu_to_le32(value);
+	dma_memory_write(echo_memory(channel), ring->rb_addr + field, &value, sizeof(value),
+			 MEMTXATTRS_UNSPECIFIED);
+}
+
+static void write_ring(struct echo_channel *channel, uint32_t index, const void *data,
+		       uint32_t length)
+{
+	echo_write_ring(channel, &channel->chan->send_ringbuf.common, index, data, length);
+}
+
 static bool write_packet(struct echo_channel *channel, const struct echo_packet *packet,
-			 const struct header *header)
+			 const struct echo_header *header)
 {
 	VMBusSendRingBuf *ring = &channel->chan->send_ringbuf;
 	uint64_t trailer = (uint64_t)ring->wr_idx << 32;
@@ -56,9 +63,9 @@ static bool write_packet(struct echo_channel *channel, const struct echo_packet 
 	return true;
 }
 
-static struct header right_header(const struct echo_packet *packet)
+struct echo_header echo_right_header(const struct echo_packet *packet)
 {
-	struct header header = {
+	struct echo_header header = {
 		.type = packet->type,
 		.flags = packet->raw_flags,
 		.offset8 = (sizeof(header) + packet->descriptor_length) / 8,
@@ -73,32 +80,32 @@ static struct header right_header(const struct echo_packet *packet)
 /* Put into the ring what QEMU's own sender would not; not published yet. */
 bool echo_write_raw(struct echo_channel *channel, const struct echo_packet *packet)
 {
-	struct header header = right_header(packet);
+	struct echo_header header = echo_right_header(packet);
 
 	return write_packet(channel, packet, &header);
 }
 
-static void length_short(struct header *header)
+static void length_short(struct echo_header *header)
 {
 	header->length8 = 1;
 }
 
-static void length_zero(struct header *header)
+static void length_zero(struct echo_header *header)
 {
 	header->length8 = 0;
 }
 
-static void length_beyond(struct header *header)
+static void length_beyond(struct echo_header *header)
 {
 	header->length8 = 0xffff;
 }
 
-static void offset_short(struct header *header)
+static void offset_short(struct echo_header *header)
 {
 	header->offset8 = 1;
 }
 
-static void offset_beyond(struct header *header)
+static void offset_beyond(struct echo_header *header)
 {
 	header->offset8 = header->length8 + 1;
 }
@@ -125,7 +132,7 @@ static uint32_t index_ours(struct echo_channel *channel)
 
 static const struct {
 	const char *name;
-	void (*header)(struct header *header);
+	void (*header)(struct echo_header *header);
 	uint32_t field;
 	uint32_t (*index)(struct echo_channel *channel);
 } kinds[] = {
@@ -134,10 +141,10 @@ static const struct {
 	{ "length-beyond", length_beyond },
 	{ "offset-short", offset_short },
 	{ "offset-beyond", offset_beyond },
-	{ "index-range", NULL, RING_WRITE_INDEX, index_range },
-	{ "index-unaligned", NULL, RING_WRITE_INDEX, index_unaligned },
-	{ "index-huge", NULL, RING_WRITE_INDEX, index_huge },
-	{ "index-ours", NULL, RING_READ_INDEX, index_ours },
+	{ "index-range", NULL, ECHO_RING_WRITE_INDEX, index_range },
+	{ "index-unaligned", NULL, ECHO_RING_WRITE_INDEX, index_unaligned },
+	{ "index-huge", NULL, ECHO_RING_WRITE_INDEX, index_huge },
+	{ "index-ours", NULL, ECHO_RING_READ_INDEX, index_ours },
 };
 
 bool echo_framing_known(const char *kind)
@@ -152,19 +159,17 @@ bool echo_framing_known(const char *kind)
 
 static void break_index(struct echo_channel *channel, uint32_t field, uint32_t value)
 {
-	value = cpu_to_le32(value);
-	dma_memory_write(echo_memory(channel), channel->chan->send_ringbuf.common.rb_addr + field,
-			 &value, sizeof(value), MEMTXATTRS_UNSPECIFIED);
+	echo_write_control(channel, &channel->chan->send_ringbuf.common, field, value);
 	hyperv_set_event_flag(channel->chan->notify_route, channel->chan->id);
 }
 
-static void break_header(struct echo_channel *channel, void (*lie)(struct header *header))
+static void break_header(struct echo_channel *channel, void (*lie)(struct echo_header *header))
 {
 	struct echo_packet *packet = &channel->packet;
-	struct header header;
+	struct echo_header header;
 
 	echo_make_inband(channel, packet, 64, false);
-	header = right_header(packet);
+	header = echo_right_header(packet);
 	lie(&header);
 	if (!write_packet(channel, packet, &header) ||
 	    vmbus_channel_reserve(channel->chan, 0, packet->payload_length) ||

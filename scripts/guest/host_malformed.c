@@ -7,9 +7,6 @@
  */
 #include "host_device.h"
 
-/* RAM that Linux leaves alone for good: below 1 MiB, so it does not change. */
-#define FORBIDDEN_PFN 0x90ull
-
 static void direct(struct echo_packet *packet, uint32_t count)
 {
 	packet->type = VMBUS_PACKET_DATA_USING_GPA_DIRECT;
@@ -108,7 +105,7 @@ static void offset_beyond_page(struct echo_packet *packet, const uint64_t *pfn)
 
 static void page_not_shared(struct echo_packet *packet, const uint64_t *pfn)
 {
-	const uint64_t forbidden = FORBIDDEN_PFN;
+	const uint64_t forbidden = ECHO_FORBIDDEN_PFN;
 
 	direct(packet, 1);
 	echo_put_range(packet, ECHO_PAGE_SIZE, 0, &forbidden, 1);
@@ -116,7 +113,7 @@ static void page_not_shared(struct echo_packet *packet, const uint64_t *pfn)
 
 static void page_not_shared_behind_good(struct echo_packet *packet, const uint64_t *pfn)
 {
-	const uint64_t mixed[2] = { pfn[0], FORBIDDEN_PFN };
+	const uint64_t mixed[2] = { pfn[0], ECHO_FORBIDDEN_PFN };
 
 	direct(packet, 1);
 	echo_put_range(packet, 2 * ECHO_PAGE_SIZE, 0, mixed, 2);
@@ -213,8 +210,15 @@ uint32_t echo_malformed_kinds(void)
 
 static void read_forbidden(struct echo_channel *channel, uint8_t *page)
 {
-	dma_memory_read(echo_memory(channel), FORBIDDEN_PFN * ECHO_PAGE_SIZE, page,
+	dma_memory_read(echo_memory(channel), channel->forbidden_pfn * ECHO_PAGE_SIZE, page,
 			ECHO_PAGE_SIZE, MEMTXATTRS_UNSPECIFIED);
+}
+
+/* From now on this page must not change. */
+void echo_watch_forbidden(struct echo_channel *channel, uint64_t pfn)
+{
+	channel->forbidden_pfn = pfn;
+	read_forbidden(channel, channel->forbidden_page);
 }
 
 bool echo_forbidden_untouched(struct echo_channel *channel)
@@ -225,26 +229,36 @@ bool echo_forbidden_untouched(struct echo_channel *channel)
 	return !memcmp(now, channel->forbidden_page, sizeof(now));
 }
 
-/* False when no arena is free to watch over. */
-bool echo_make_malformed(struct echo_channel *channel, struct echo_packet *packet,
-			 uint32_t kind)
+/* A request that is to be refused, with an arena to watch over. False: none is free. */
+bool echo_make_refusable(struct echo_channel *channel, struct echo_packet *packet,
+			 const char *what, uint32_t *first)
 {
 	uint8_t arena;
-	uint32_t first;
 
 	if (!echo_take_arena(channel, &arena))
 		return false;
-	first = arena * ECHO_ARENA_PAGES;
-	echo_fill_pages(channel, first, ECHO_ARENA_PAGES);
-	read_forbidden(channel, channel->forbidden_page);
+	*first = arena * ECHO_ARENA_PAGES;
+	echo_fill_pages(channel, *first, ECHO_ARENA_PAGES);
 	echo_make_control(channel, packet, VMB_ECHO_INVERT, 0);
 	packet->txn.class = ECHO_CLASS_MALFORMED;
 	packet->txn.expect = ECHO_EXPECT_REFUSAL;
 	packet->txn.arena = arena;
 	packet->txn.pages = 0xffffffff;
-	packet->txn.what = kinds[kind].name;
+	packet->txn.what = what;
+	return true;
+}
+
+/* False when no arena is free to watch over. */
+bool echo_make_malformed(struct echo_channel *channel, struct echo_packet *packet,
+			 uint32_t kind)
+{
+	uint32_t first;
+
+	if (!echo_make_refusable(channel, packet, kinds[kind].name, &first))
+		return false;
+	echo_watch_forbidden(channel, ECHO_FORBIDDEN_PFN);
 	kinds[kind].make(packet, channel->pfn + first);
 	if (!packet->need_completion)
-		channel->arena_busy[arena] = false;
+		channel->arena_busy[packet->txn.arena] = false;
 	return true;
 }

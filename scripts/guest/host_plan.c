@@ -170,6 +170,27 @@ static enum result break_framing(struct echo_channel *channel, struct echo_packe
 	return WAIT;
 }
 
+/* What the guest has outstanding is its own: nobody waits for it any more. */
+static enum result hostile(struct echo_channel *channel, struct echo_packet *packet)
+{
+	if (!channel->hostile)
+		echo_hostile_begin(channel);
+	echo_hostile_act(channel);
+	return WAIT;
+}
+
+/* One after the other, for what is watched over is one page. */
+static enum result places(struct echo_channel *channel, struct echo_packet *packet)
+{
+	if (channel->outstanding)
+		return WAIT;
+	if (!channel->step++ && !echo_places_find(channel))
+		return OVER;
+	if (!echo_places_left(channel))
+		return OVER;
+	return echo_make_place(channel, packet) ? PACKET : WAIT;
+}
+
 typedef enum result (*phase)(struct echo_channel *channel, struct echo_packet *packet);
 
 static const phase finite_run[] = {
@@ -186,6 +207,12 @@ static const phase mirror_endless_run[] = { mirrored_on };
 
 static const phase exchange_run[] = { exchanged };
 
+static const phase hostile_run[] = { describe, some_inband, drained, hostile };
+
+static const phase places_run[] = {
+	describe, some_inband, drained, places, drained, finish, drained, verdict,
+};
+
 static const phase * const runs[] = {
 	[ECHO_MODE_FINITE] = finite_run,
 	[ECHO_MODE_ENDLESS] = endless_run,
@@ -197,6 +224,8 @@ static const phase * const runs[] = {
 	[ECHO_MODE_RESCIND] = endless_run,
 	[ECHO_MODE_RESCIND_SUB] = endless_run,
 	[ECHO_MODE_FEWER] = endless_run,
+	[ECHO_MODE_HOSTILE] = hostile_run,
+	[ECHO_MODE_PLACES] = places_run,
 };
 
 void echo_plan_start(struct echo_channel *channel)

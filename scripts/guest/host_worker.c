@@ -122,6 +122,11 @@ static void end_of_hold(struct echo_channel *channel)
 
 void echo_work(struct echo_channel *channel)
 {
+	/* What is in the rings is not the protocol's any more. */
+	if (channel->hostile) {
+		echo_hostile_act(channel);
+		return;
+	}
 	if (channel->hold_until && hold_is_over(channel))
 		end_of_hold(channel);
 	if (!channel->hold_until)
@@ -137,6 +142,11 @@ void echo_tick(void *opaque)
 
 	if (!channel->chan)
 		return;
+	if (channel->hostile) {
+		echo_hostile_act(channel);
+		timer_mod(channel->timer, now + TICK_MS);
+		return;
+	}
 	/* Receiving is for the worker alone: only there is the ring mapped. */
 	if (channel->hold_until || channel->rest_until)
 		vmbus_channel_notify_host(channel->chan);
@@ -201,6 +211,7 @@ static void read_rest(struct echo_channel *channel)
 void echo_worker_stop(struct echo_channel *channel)
 {
 	timer_del(channel->timer);
+	echo_hostile_end(channel);
 	if (channel->mode == ECHO_MODE_EXCHANGE)
 		read_rest(channel);
 	echo_invalidate_exchanged(channel);

@@ -30,9 +30,11 @@ CLIENTS = {
                ("sends_received", "externals_received"),
                ()),
 }
+# In these all that was counted has ended before what follows, which is not.
+SETTLED = ("hostile",)
 # These close in the middle of something.
 CUT_OFF = ("endless", "deaf", "exchange", "rescind", "rescind-sub", "fewer",
-           "mirror-endless", "mirror-rescind")
+           "mirror-endless", "mirror-rescind") + SETTLED
 # Of several devices that say the same.
 DEVICES = {"pair-first": "vmb-pair-host-first", "pair-second": "vmb-pair-host-second",
            "echo": "vmb-echo-host"}
@@ -118,7 +120,7 @@ def judge_many(name, mode, reports, client, hasty):
                for found in [objections(mode, report, client, True)] if found][:5]
     name += ": " + packets(reports, client)
     busy = {"packets": sum(done_in(report, client) > 0 for report in reports)}
-    if client != "source":
+    if client != "source" and reports[0]["mode"] not in SETTLED:
         busy["outstanding ones"] = sum(report["outstanding_at_close"] > 0
                                        for report in reports)
     for what, opens in busy.items():

@@ -142,7 +142,7 @@ PLANTED = (
      "block_control.c calls block_provoke of block_provoke.c"),
     ("scripts/guest/host_report.c", "",
      "void planted(void)\n{\n\techo_tick(NULL);\n}\n",
-     "scripts/guest: 9 files call each other in a circle, 3 may"),
+     "scripts/guest: 11 files call each other in a circle, 3 may"),
     ("scripts/fuzz/channel/input.c", "",
      "void planted(void)\n{\n\tfuzz_fair();\n}\n",
      "input.c calls fuzz_fair of fair.c"),

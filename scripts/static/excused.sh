@@ -27,7 +27,7 @@ excused=(
 	# no assertion: whether to wait
 	'^drivers/kmcl/watchdog\.c:.*USE_LOCKDEP'
 	# the kernel's own names
-	'^(kunit/memory/(raw_pages|external_policy)_test|drivers/clients/balloon/pages)\.c:.*CAMELCASE'
+	'^(kunit/memory/(raw_pages|external_policy)_test|drivers/clients/balloon/pages|scripts/kselftest/places/places)\.c:.*CAMELCASE'
 	# Windows' names, its types, and how long they are
 	'^(include/vmbkmcl_windows|kunit/windows/|drivers/clients/storage/).*(CAMELCASE|NEW_TYPEDEFS)'
 	'^include/vmbkmcl_windows/(callbacks|types|channel|configure|save)\.h:.*(SPACING|LONG_LINE)'
