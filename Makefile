@@ -135,7 +135,7 @@ patch-check: ## the patch series applies, and compiles in a kernel tree
 	@$(RUN) scripts/patch.sh --check
 
 .PHONY: check-debug
-check-debug: ## KUnit and guests with KASAN, lockdep, kmemleak and others
+check-debug: ## KUnit and guests with KASAN, UBSAN, lockdep, kmemleak and others
 	@$(RUN) scripts/check.sh --debug
 
 .PHONY: kunit

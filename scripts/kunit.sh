@@ -12,7 +12,7 @@
 #   --bounce       only with swiotlb=force
 #   --arch ARCH    x86_64; or arm64 or arm64-64k, compiled for and emulated: pages
 #                  of 4 KiB, or of 64 KiB, which no page of Hyper-V's is
-#   --debug        on a kernel with KASAN, lockdep, object debugging and
+#   --debug        on a kernel with KASAN, UBSAN, lockdep, object debugging and
 #                  kmemleak (first time: some 12 minutes); what they
 #                  report fails
 #   --rt           on a PREEMPT_RT kernel with lockdep, whose reports fail, too

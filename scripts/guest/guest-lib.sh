@@ -56,7 +56,7 @@ log_since() {
 
 # What the kernel's log should not have, also of what only a kernel with checkers
 # says; and then what may be there where memory is short.
-trouble='WARNING|BUG|Oops|RIP: 0010|scheduling while|possible (recursive|circular)|inconsistent lock state|suspicious RCU|KASAN|ODEBUG|kmemleak: .*(suspected|disabled)|blocked for more'
+trouble='WARNING|BUG|UBSAN: |Oops|RIP: 0010|scheduling while|possible (recursive|circular)|inconsistent lock state|suspicious RCU|KASAN|ODEBUG|kmemleak: .*(suspected|disabled)|blocked for more'
 traces='|Call Trace|RIP:'
 
 # memory_is_short: then the kernel shows who wanted some, which is no complaint.
