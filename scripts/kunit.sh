@@ -4,8 +4,8 @@
 # Builds a small kernel with our suites in it and runs them in QEMU, by the
 # kernel's own kunit.py. The kernel is kept: later runs build our objects only.
 #
-# usage: kunit.sh [--filter GLOB] [--bounce] [--arch ARCH | --debug | --rt | --clang]
-#		  [--soak PACKETS] [--seed SEED] [--kernel] [--bench]
+# usage: kunit.sh [--filter GLOB] [--bounce] [--arch ARCH | --debug | --rt | --clang |
+#		  --kcsan] [--soak PACKETS] [--seed SEED] [--kernel] [--bench]
 #
 #   --filter GLOB  only the suites, or suite.case, that match (default: vmbkmcl*,
 #                  and then what has to do with memory, with swiotlb=force)
@@ -18,6 +18,8 @@
 #   --rt           on a PREEMPT_RT kernel with lockdep, whose reports fail, too
 #   --clang        on a kernel that clang has built, with kCFI, FORTIFY and UBSAN's
 #                  traps
+#   --kcsan        on a kernel with KCSAN: two accesses at the same time, a write among
+#                  them, of which one is not marked, fail if one is in our code
 #   --soak PACKETS so many packets over each transport with a hostile peer; only the
 #                  suites that have one, unless --filter says which
 #   --seed SEED    of the first run with a hostile peer, each of some thousand packets;
@@ -64,7 +66,7 @@ while [ $# -gt 0 ]; do
 		filter=$2
 		shift
 		;;
-	--debug | --rt | --clang)
+	--debug | --rt | --clang | --kcsan)
 		[ -z "$variant" ] || die "$1 beside $variant" "one of them"
 		variant=$1
 		;;
@@ -105,7 +107,7 @@ case $variant in
 	debug=1
 	TEST_SECONDS=1500
 	;;
---rt) TEST_SECONDS=1800 ;;
+--rt | --kcsan) TEST_SECONDS=1800 ;;
 --clang)
 	need_packages "clang-$CLANG" "lld-$CLANG" "llvm-$CLANG"
 	compiler=clang-$CLANG
@@ -130,7 +132,7 @@ version=${source_dir##*/source-}
 config=$(sed "/^#/d" "${configs[@]}" | sha256sum | cut -c 1-8)
 [ "$arch" = x86_64 ] || version+=-$arch
 built_by=gcc
-[ "$variant" != --clang ] || built_by=clang
+[ "$compiler" = gcc ] || [ "$arch" != x86_64 ] || built_by=clang
 build_dir=$VMB_CACHE/kunit/$version-$built_by$("$compiler" -dumpversion)-$config
 mkdir -p "$build_dir"
 if [ "$arch" != x86_64 ]; then
@@ -237,6 +239,19 @@ head != "" { print head; head = "" }
 { print }
 END { if (head != "") print head }'
 
+# kcsan_reports FILE: those in which a function of ours takes part. The kernel has races of
+# its own, which are not ours to mark.
+# shellcheck disable=SC2016
+kcsan_reports() {
+	find "$build_dir/drivers/vmbkmcl" -name '*.o' -exec nm {} + 2>/dev/null |
+		awk 'NF == 3 && tolower($2) == "t" { print $3 }' | sort -u >"$work/functions"
+	sed 's/^\[[ 0-9.]*\] *//' "$1" | awk -v functions="$work/functions" '
+	BEGIN { while ((getline name < functions) > 0) ours[name] = 1 }
+	/BUG: KCSAN: / { title = $0; for (i = 1; i <= NF; i++) if ($i in ours) told = 1 }
+	told { print }
+	/^=====/ && title != "" { title = ""; told = 0 }'
+}
+
 # run_suites NAME GLOB [PARAMETERS]: of the guest's kernel. What there is to count
 # goes to $work/runs.
 run_suites() {
@@ -270,10 +285,18 @@ run_suites() {
 	# A report does not fail a case. Cases that misuse the library on purpose cause
 	# warnings of its own, which are not meant. Behind the suites comes what user
 	# space asked.
-	if [ -n "$variant" ]; then
-		reports=$(grep -c -E "$reported" "$ktap" || true)
-		grep -E -A 30 "$reported" "$ktap" | head -n 120 >&2 || true
-	fi
+	case $variant in
+	'') ;;
+	--kcsan)
+		kcsan_reports "$ktap" >"$work/reports"
+		reports=$(grep -c 'BUG: KCSAN' "$work/reports" || true)
+		;;
+	*)
+		grep -E -A 30 "$reported" "$ktap" >"$work/reports" || true
+		reports=$(grep -c -E "$reported" "$work/reports" || true)
+		;;
+	esac
+	[ "$reports" -eq 0 ] || head -n 120 "$work/reports" >&2
 	if [ -n "$debug" ]; then
 		answers=$(grep -c '^VMBGUEST-TEST ok' "$ktap" || true)
 		[ "$answers" -eq 2 ] || {

@@ -7,8 +7,8 @@
 # of devices that every Hyper-V machine has, against others' peers, and all of them beside
 # the kernel's own drivers; runs what the documents say of perf and the like, the loopback
 # demo on PREEMPT_RT, and on arm64 with pages of 4, 16 and 64 KiB; and the KUnit suites on
-# arm64, with pages of 4 and 64 KiB, on PREEMPT_RT with lockdep, and on what clang builds,
-# with kCFI, FORTIFY and UBSAN's traps.
+# arm64, with pages of 4 and 64 KiB, on PREEMPT_RT with lockdep, with KCSAN, and on what
+# clang builds, with kCFI, FORTIFY and UBSAN's traps.
 #
 # usage: matrix.sh [--no-boot] [CELL...]	(cells are listed by --list)
 #
@@ -34,7 +34,7 @@ peers=(6.1 newest)
 peers_cycles=10
 # Without Hyper-V, over loopback.
 loopbacks=(6.12-rt arm64 arm64-16k arm64-64k)
-kunits=(arm64 arm64-64k rt clang)
+kunits=(arm64 arm64-64k rt clang kcsan)
 # A root file system, a kernel or a QEMU may have to be fetched first.
 : "${VMB_CHECK_SECONDS:=1500}"
 # A kernel may have to be built first, and the suites are emulated, twice.
