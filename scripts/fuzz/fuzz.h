@@ -82,6 +82,7 @@ u32 peer_get(enum peer_field field);
 void peer_set(enum peer_field field, u32 value);
 u8 peer_peek(u32 index);
 void peer_poke(u32 index, u8 value);
+void peer_write(u32 index, const void *bytes, u32 count);
 
 /* reached.c */
 void fuzz_count_refusal(enum vmb_refusal refusal);

@@ -15,10 +15,21 @@
 
 static const u32 sizes[] = { 64, 256, 1024, 4096, 65536 };
 
-/* A ring; its memory is kept for the next run. */
+#define LARGEST	65536
+
+/*
+ * In one piece, so that what is private is soon known to be; what is too far behind a
+ * ring is in no other.
+ */
+static struct {
+	u8 control[CONTROL_SIZE];
+	u8 data[LARGEST];
+	u8 gap[LARGEST];
+} memory[SHARED_RINGS];
+
+/* A ring, at the end of its memory. */
 struct shared_ring {
 	u8 *control;
-	u8 *datas[ARRAY_SIZE(sizes)];
 	u8 *data;
 	u32 data_size;
 	/* Nobody may touch it: the channel that it belonged to is closed. */
@@ -56,6 +67,17 @@ UNCHECKED void peer_poke(u32 index, u8 value)
 	((volatile u8 *)chosen->data)[index % chosen->data_size] = value;
 }
 
+/* Less than the ring. */
+void peer_write(u32 index, const void *bytes, u32 count)
+{
+	u32 first;
+
+	index %= chosen->data_size;
+	first = min(count, chosen->data_size - index);
+	move_bytes(chosen->data + index, bytes, first);
+	move_bytes(chosen->data, (const u8 *)bytes + first, count - first);
+}
+
 u32 peer_get(enum peer_field field)
 {
 	u32 value;
@@ -75,18 +97,13 @@ void shared_memory_add(struct vmb_ring *ring, u8 size_class)
 	u32 class = size_class % ARRAY_SIZE(sizes);
 
 	FUZZ_CHECK(ring_count < SHARED_RINGS);
-	chosen = &rings[ring_count++];
-	if (!chosen->control) {
-		chosen->control = malloc(CONTROL_SIZE);
-		ASAN_POISON_MEMORY_REGION(chosen->control, CONTROL_SIZE);
-	}
-	if (!chosen->datas[class]) {
-		chosen->datas[class] = malloc(sizes[class]);
-		ASAN_POISON_MEMORY_REGION(chosen->datas[class], sizes[class]);
-		set_bytes(chosen->datas[class], 0xee, sizes[class]);
-	}
-	chosen->data = chosen->datas[class];
+	if (!rings[0].control)
+		ASAN_POISON_MEMORY_REGION(memory, sizeof(memory));
+	chosen = &rings[ring_count];
+	chosen->control = memory[ring_count].control;
+	chosen->data = memory[ring_count].data + LARGEST - sizes[class];
 	chosen->data_size = sizes[class];
+	ring_count++;
 	chosen->taken_back = false;
 	set_bytes(chosen->control, 0, sizeof(struct vmb_wire_ring_control));
 	*ring = (struct vmb_ring) {
@@ -139,6 +156,8 @@ static struct shared_ring *ring_of(const volatile void *where, size_t size)
 {
 	u32 i;
 
+	if (!lies_in(where, size, (const u8 *)memory, sizeof(memory)))
+		return NULL;
 	for (i = 0; i < ring_count; i++) {
 		struct shared_ring *ring = &rings[i];
 
@@ -201,10 +220,21 @@ static void check_private(const volatile void *where, size_t size)
 	FUZZ_CHECK(!__asan_region_is_poisoned((void *)where, size));
 }
 
+/* Both sides are, and it is mostly a word. */
+static void copy_private(void *to, const void *from, size_t size)
+{
+	if (size == sizeof(u64))
+		memcpy(to, from, sizeof(u64));
+	else if (size == sizeof(u32))
+		memcpy(to, from, sizeof(u32));
+	else
+		memcpy(to, from, size);
+}
+
 void fuzz_load(void *to, const volatile void *from, size_t size)
 {
 	if (!is_shared(from, size)) {
-		memcpy(to, (const void *)from, size);
+		copy_private(to, (const void *)from, size);
 		return;
 	}
 	FUZZ_CHECK((uintptr_t)from % size == 0);
@@ -215,7 +245,7 @@ void fuzz_load(void *to, const volatile void *from, size_t size)
 void fuzz_store(volatile void *to, const void *from, size_t size)
 {
 	if (!is_shared(to, size)) {
-		memcpy((void *)to, from, size);
+		copy_private((void *)to, from, size);
 		return;
 	}
 	FUZZ_CHECK((uintptr_t)to % size == 0);

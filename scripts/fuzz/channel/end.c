@@ -375,19 +375,24 @@ void end_share(struct end *end, u32 page, u32 count, bool read_only)
 	end->gpadl_count++;
 }
 
-/* From the last on, so that set ids stay indices. */
+/*
+ * From the last on, so that set ids stay indices. The client forgets it first: while it
+ * is deleted another task may close the channel, and unshare what is left.
+ */
 void end_unshare(struct end *end, u32 index)
 {
+	u32 handle = end->gpadls[index];
 	int ret;
 
+	end->gpadl_count = index;
+	end->calls++;
 	if (end->gpadl_set[index]) {
-		FUZZ_CHECK(vmb_channel_delete_gpadl(end->channel,
-						    end->gpadls[index]) == -EBUSY);
+		FUZZ_CHECK(vmb_channel_delete_gpadl(end->channel, handle) == -EBUSY);
 		FUZZ_CHECK(!vmb_channel_unregister_transfer_page_set(end->channel,
 								     index));
 	}
-	ret = vmb_channel_delete_gpadl(end->channel, end->gpadls[index]);
-	end->gpadl_count = index;
+	ret = vmb_channel_delete_gpadl(end->channel, handle);
+	end->calls--;
 	if (ret == -EIO) {
 		end->gave_up = true;
 		reached(OUTCOME_gpadl_given_up);
@@ -434,7 +439,12 @@ void end_make(struct end *end, bool is_server)
 		FUZZ_CHECK(!vmb_server_channel_init_set_target_interface_id(end->channel,
 									    &type,
 									    &instance));
+		/* It has all of them from the beginning, and cannot choose its rings. */
+		FUZZ_CHECK(!vmb_channel_init_set_inbound_packet_count(end->channel,
+								      8));
 	} else {
+		FUZZ_CHECK(!vmb_client_channel_init_set_ring_buffer_page_count(end->channel,
+									       2, 2));
 		FUZZ_CHECK(!vmb_client_channel_init_set_target_pnp(end->channel, &type,
 								   NULL, open_failed));
 	}

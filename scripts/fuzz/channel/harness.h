@@ -13,7 +13,8 @@
 #include "fuzz.h"
 
 #define SLOTS		12
-#define HELD		300
+/* As many as a client with a ring of one page may hold, and the one in reserve. */
+#define HELD		33
 #define PIECES		16
 #define SENT		1024
 #define GPADLS		4
@@ -224,6 +225,8 @@ struct end {
 	u32 gpadl_page[GPADLS];
 	bool gpadl_set[GPADLS];
 	u32 gpadl_count;
+	/* Of the client's, which the close waits for. */
+	u32 calls;
 	bool shares;
 	bool gave_up;
 };

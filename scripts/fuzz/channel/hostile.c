@@ -18,22 +18,23 @@ static void hostile_asleep(void)
 	sleep_act(&end, NULL);
 }
 
-static bool hostile_takes_mutex(const struct work_struct *work)
+/* The close waits for calls of the client's. */
+static bool hostile_would_wait(const struct work_struct *work, bool mutex_held)
 {
-	return work == &end.channel->life.work;
+	return (mutex_held || end.calls) && work == &end.channel->life.work;
 }
 
 static const struct kernel_actors actors = {
 	.others = hostile_others,
 	.asleep = hostile_asleep,
-	.takes_mutex = hostile_takes_mutex,
+	.would_wait = hostile_would_wait,
 };
 
 static void configure(void)
 {
 	static const u32 sizes[] = { 8, 32, 36, 64, 200, 1000 };
 	static const u32 bytes[] = { 4096, 64, 20000 };
-	static const u32 counts[] = { 256, 1, 2, 5 };
+	static const u32 counts[] = { 16, 1, 2, 5 };
 	u8 kind = take(), rings = take(), limits = take(), packets = take();
 
 	memset(&end, 0, sizeof(end));

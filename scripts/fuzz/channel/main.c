@@ -5,15 +5,8 @@
 #define VMB_FUZZ_PEER
 #include "harness.h"
 
-const char *__asan_default_options(void);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const u8 *bytes, size_t size);
-
-/* A run makes and frees a thousand objects; more of the past is not needed. */
-const char *__asan_default_options(void)
-{
-	return "quarantine_size_mb=16:malloc_context_size=8";
-}
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {

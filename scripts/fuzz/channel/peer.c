@@ -28,10 +28,7 @@ void peer_opened(bool meddles)
 
 static void put(const void *bytes, u32 count, u32 size)
 {
-	u32 i;
-
-	for (i = 0; i < count; i++)
-		peer_poke(write_at + i, ((const u8 *)bytes)[i]);
+	peer_write(write_at, bytes, count);
 	write_at = (write_at + count) % size;
 }
 

@@ -12,8 +12,10 @@
 #include "save_image.h"
 
 #define MOST_PACKETS	6u
-#define STATE		16384u
+#define STATE		2048u
 #define SAVED		8192u
+/* The channel has packets of 64 bytes. */
+#define TOO_LONG	128
 /* Of rings, see shared_memory.c. */
 #define LARGEST_CLASS	4
 
@@ -32,15 +34,15 @@ static void restore_asleep(void)
 	kernel_run_work();
 }
 
-static bool restore_takes_mutex(const struct work_struct *work)
+static bool restore_would_wait(const struct work_struct *work, bool mutex_held)
 {
-	return work == &end.channel->life.work;
+	return mutex_held && work == &end.channel->life.work;
 }
 
 static const struct kernel_actors actors = {
 	.others = restore_others,
 	.asleep = restore_asleep,
-	.takes_mutex = restore_takes_mutex,
+	.would_wait = restore_would_wait,
 };
 
 static void packet_ended(struct vmb_packet *packet, void *context, int status,
@@ -97,7 +99,7 @@ static int restore_packet(struct vmb_channel *channel, void *context,
  */
 static u32 make_state(u8 *bytes, u32 in_flight, u32 waiting, bool twice, bool long_payload)
 {
-	u32 payload = long_payload ? 4096 : 16;
+	u32 payload = long_payload ? TOO_LONG : 16;
 	struct vmb_save_chunk *chunk = (void *)bytes;
 	struct vmb_save_session *session = (void *)(chunk + 1);
 	u8 *at = (u8 *)(session + 1);

@@ -54,7 +54,7 @@ def burst(count):
 
 def crafted():
     """Name and bytes of each."""
-    hold = (INTERRUPT + bytes([7] * 64)) * 5
+    hold = (INTERRUPT + bytes([7] * 34)) * 2
     yield "starved", start() + burst(255) + burst(255) + hold + hold
     yield "quota", start() + bytes([ARRANGE, 0xA1]) + burst(9) + INTERRUPT + b"\7\7\7"
     yield "overtime", start() + bytes([ARRANGE, 0xC1]) + burst(99) + INTERRUPT * 3
@@ -137,7 +137,7 @@ def main():
             file.write(data + tail)
     for number in range(200):
         chance = random.Random(number)
-        data = bytes([number % 2]) + chance.randbytes(40 + 4 * number)
+        data = bytes([number % 2]) + chance.randbytes(40 + number)
         with open(os.path.join(folder, f"chance-{number}"), "wb") as file:
             file.write(data)
 

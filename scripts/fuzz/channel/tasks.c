@@ -48,13 +48,16 @@ void kernel_assert(bool condition, const char *where, int line, const char *what
 
 void kernel_log(const char *format, ...)
 {
+	static int prints_log = -1;
 	char line[512];
 	va_list arguments;
 
 	va_start(arguments, format);
 	vsnprintf(line, sizeof(line), format, arguments);
 	va_end(arguments);
-	if (getenv("VMB_FUZZ_LOG"))
+	if (prints_log < 0)
+		prints_log = !!getenv("VMB_FUZZ_LOG");
+	if (prints_log)
 		fprintf(stderr, "  %s", line);
 }
 
@@ -162,7 +165,7 @@ static u32 lock_class(const char *class)
 
 void kernel_lock_init(spinlock_t *lock, const char *class)
 {
-	*lock = (spinlock_t) { .class = class };
+	*lock = (spinlock_t) { .class = lock_class(class) };
 }
 
 unsigned long kernel_irq_save(void)
@@ -181,7 +184,7 @@ void kernel_irq_restore(unsigned long flags)
 
 void kernel_lock(spinlock_t *lock, bool irqs_were_on)
 {
-	u32 class = lock_class(lock->class), i;
+	u32 class = lock->class, i;
 
 	if (irqs_were_on) {
 		FUZZ_CHECK(!irqs_off);
@@ -190,7 +193,7 @@ void kernel_lock(spinlock_t *lock, bool irqs_were_on)
 	}
 	FUZZ_CHECK(!lock->held);
 	for (i = 0; i < locks_held; i++) {
-		u32 outer = lock_class(lock_stack[i]->class);
+		u32 outer = lock_stack[i]->class;
 
 		FUZZ_CHECK(!lock_inside[class][outer]);
 		lock_inside[outer][class] = true;
@@ -320,10 +323,10 @@ unsigned long wait_for_completion_timeout(struct completion *completion,
 
 /* Work. */
 
-/* Above who sleeps with a mutex, nobody could wait for it. */
-static bool takes_mutex(const struct work_struct *work)
+/* Whoever sleeps goes on only when all that was begun above it has ended. */
+static bool would_wait(const struct work_struct *work)
 {
-	return actors->takes_mutex && actors->takes_mutex(work);
+	return actors->would_wait && actors->would_wait(work, mutexes_held);
 }
 
 static bool is_running(const struct work_struct *work)
@@ -370,8 +373,7 @@ bool kernel_run_work(void)
 	struct work_struct *work;
 
 	kernel_may_sleep(__func__);
-	while (*link && (is_running(*link) ||
-			 (mutexes_held && takes_mutex(*link))))
+	while (*link && (is_running(*link) || would_wait(*link)))
 		link = &(*link)->next;
 	work = *link;
 	if (!work)

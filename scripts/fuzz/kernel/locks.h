@@ -24,7 +24,7 @@ void kernel_sleep(const char *what);
 #define might_sleep()	kernel_may_sleep(__func__)
 
 typedef struct spinlock {
-	const char *class;
+	u32 class;
 	bool held;
 } spinlock_t;
 
@@ -384,8 +384,8 @@ struct tasklet_struct {
 struct kernel_actors {
 	void (*others)(void);
 	void (*asleep)(void);
-	/* NULL: no work does that others sleep with. */
-	bool (*takes_mutex)(const struct work_struct *work);
+	/* Would it wait for somebody who sleeps, with a mutex or not? NULL: none would. */
+	bool (*would_wait)(const struct work_struct *work, bool mutex_held);
 };
 
 void kernel_tasks_reset(const struct kernel_actors *actors);
