@@ -71,10 +71,11 @@ enum peer_field {
 };
 
 /* shared_memory.c: only the peer touches it without the hooks of the shim. */
-#define SHARED_RINGS	4
+#define SHARED_RINGS	6
 void shared_memory_begin(struct fuzz_input *script);
 void shared_memory_add(struct vmb_ring *ring, u8 size_class);
-void shared_memory_take_back(void);
+void shared_memory_place(u32 number, struct vmb_ring *ring, u8 size_class);
+void shared_memory_take_back(u32 first);
 void peer_choose(u32 ring);
 void shared_memory_reset(struct vmb_ring *ring, u8 size_class,
 			 struct fuzz_input *script);

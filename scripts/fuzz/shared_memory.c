@@ -91,19 +91,23 @@ void peer_set(enum peer_field field, u32 value)
 	move_bytes(chosen->control + field, (u8 *)&value, sizeof(value));
 }
 
-/* One more ring of one of the sizes, empty; it is chosen. */
-void shared_memory_add(struct vmb_ring *ring, u8 size_class)
+/* The ring of that number, of one of the sizes, empty; it is chosen. */
+void shared_memory_place(u32 number, struct vmb_ring *ring, u8 size_class)
 {
+	static bool poisoned;
 	u32 class = size_class % ARRAY_SIZE(sizes);
 
-	FUZZ_CHECK(ring_count < SHARED_RINGS);
-	if (!rings[0].control)
+	FUZZ_CHECK(number < SHARED_RINGS);
+	if (!poisoned)
 		ASAN_POISON_MEMORY_REGION(memory, sizeof(memory));
-	chosen = &rings[ring_count];
-	chosen->control = memory[ring_count].control;
-	chosen->data = memory[ring_count].data + LARGEST - sizes[class];
+	poisoned = true;
+	/* Of those between nobody knows yet. */
+	while (ring_count <= number)
+		rings[ring_count++].data_size = 0;
+	chosen = &rings[number];
+	chosen->control = memory[number].control;
+	chosen->data = memory[number].data + LARGEST - sizes[class];
 	chosen->data_size = sizes[class];
-	ring_count++;
 	chosen->taken_back = false;
 	set_bytes(chosen->control, 0, sizeof(struct vmb_wire_ring_control));
 	*ring = (struct vmb_ring) {
@@ -111,6 +115,12 @@ void shared_memory_add(struct vmb_ring *ring, u8 size_class)
 		.data = chosen->data,
 		.size = chosen->data_size,
 	};
+}
+
+/* One more. */
+void shared_memory_add(struct vmb_ring *ring, u8 size_class)
+{
+	shared_memory_place(ring_count, ring, size_class);
 }
 
 /* No ring, and the peer's script for the run. */
@@ -128,18 +138,16 @@ void shared_memory_reset(struct vmb_ring *ring, u8 size_class,
 	shared_memory_add(ring, size_class);
 }
 
-/* All rings are somebody else's from here on. */
-void shared_memory_take_back(void)
+/* Two rings are somebody else's from here on. */
+void shared_memory_take_back(u32 first)
 {
-	u32 i;
-
-	for (i = 0; i < ring_count; i++)
-		rings[i].taken_back = true;
+	rings[first].taken_back = true;
+	rings[first + 1].taken_back = true;
 }
 
 void peer_choose(u32 ring)
 {
-	FUZZ_CHECK(ring < ring_count);
+	FUZZ_CHECK(ring < ring_count && rings[ring].data_size);
 	chosen = &rings[ring];
 }
 
@@ -161,6 +169,8 @@ static struct shared_ring *ring_of(const volatile void *where, size_t size)
 	for (i = 0; i < ring_count; i++) {
 		struct shared_ring *ring = &rings[i];
 
+		if (!ring->data_size)
+			continue;
 		if (!lies_in(where, size, ring->control, CONTROL_SIZE) &&
 		    !lies_in(where, size, ring->data, ring->data_size))
 			continue;

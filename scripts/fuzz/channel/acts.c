@@ -105,12 +105,14 @@ static void other_acts(struct end *end, u8 act)
 }
 
 /* What another processor does at this chance, if anything. */
-void other_act(struct end *one, struct end *other)
+void other_act(struct end **ends, u32 count)
 {
+	u32 i;
 	u8 act;
 
-	if (!one->live || (other && !other->live))
-		return;
+	for (i = 0; i < count; i++)
+		if (!ends[i]->live)
+			return;
 	if (others_idle) {
 		others_idle--;
 		return;
@@ -121,11 +123,11 @@ void other_act(struct end *one, struct end *other)
 		return;
 	}
 	/* One thing, or several in a row. */
-	other_acts(other && act & 0x20 ? other : one, act);
+	other_acts(ends[(act >> 5) % count], act);
 	while (act >= 0xd0) {
 		act = take_from_end();
 		if (act >= 0xa0)
-			other_acts(other && act & 0x20 ? other : one, act);
+			other_acts(ends[(act >> 5) % count], act);
 	}
 }
 
@@ -140,28 +142,33 @@ static void progress(struct end *end)
 }
 
 /* Somebody sleeps: the input goes on, and when it is over, all ends well. */
-void sleep_act(struct end *one, struct end *other)
+void sleep_act(struct end **ends, u32 count)
 {
+	u32 i;
 	u8 act;
 
 	if (!input_is_over()) {
+		struct end *end;
+
 		act = take();
+		end = ends[(act >> 6) % count];
 		if (act & 1)
-			client_act(other && act & 0x80 ? other : one);
-		else if (act & 2 && !one->fair)
-			peer_act(one);
+			client_act(end);
+		else if (act & 2 && !end->fair)
+			peer_act(end);
 		else
 			kernel_run_work();
 		patience = PATIENCE;
 		return;
 	}
 	others_idle = 0;
-	progress(one);
-	if (other)
-		progress(other);
+	for (i = 0; i < count; i++)
+		progress(ends[i]);
 	kernel_run_work();
 	/* Nobody does anything any more, so it is over soon. */
 	jiffies += HZ / 5;
-	if (!one->fair && !--patience)
-		one->gone = true;
+	if (!patience || --patience)
+		return;
+	for (i = 0; i < count; i++)
+		ends[i]->gone |= !ends[i]->fair;
 }

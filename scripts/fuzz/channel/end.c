@@ -8,7 +8,6 @@
 #include "harness.h"
 
 #define FEATURE_BITS	64
-#define GPADLS_EVER	64
 
 /* Where the library's other files would be. */
 const struct sysfs_ops vmb_observe_sysfs_ops;
@@ -27,7 +26,13 @@ void vmb_observe_remove(struct vmb_channel *channel)
 
 static struct end *end_of(struct vmb_channel *channel)
 {
-	return container_of(channel->device, struct end, device);
+	struct end *end = container_of(channel->device, struct end, device);
+
+	while (end->channel != channel) {
+		end = end->next;
+		FUZZ_CHECK(end);
+	}
+	return end;
 }
 
 /* The transport. */
@@ -59,10 +64,9 @@ static int end_attach(struct end *end)
 	int ret;
 
 	if (!end->fair) {
-		shared_memory_begin(end->meddles ? peer_script() : NULL);
-		shared_memory_add(&end->in, end->in_class);
+		shared_memory_place(end->ring, &end->in, end->in_class);
 		peer_set(FEATURE_BITS, VMB_WIRE_FEATURE_PENDING_SEND_SIZE);
-		shared_memory_add(&end->out, end->out_class);
+		shared_memory_place(end->ring + 1, &end->out, end->out_class);
 		peer_set(FEATURE_BITS, VMB_WIRE_FEATURE_PENDING_SEND_SIZE);
 	}
 	ret = vmb_channel_settle_peer_memory(end->channel, VMB_PEER_MEMORY_DECRYPTED);
@@ -70,6 +74,8 @@ static int end_attach(struct end *end)
 	ret = vmb_channel_attach_rings(end->channel, &end->in, &end->out);
 	if (!ret)
 		end->attached = true;
+	/* The primary did not close, and this is the peer's next channel. */
+	end->half_closed = false;
 	return ret;
 }
 
@@ -86,22 +92,41 @@ static int end_open(struct vmb_channel *channel)
 	if (!ret)
 		ret = end_attach(end);
 	if (!ret && !end->fair)
-		peer_opened(end->meddles);
+		peer_opened(end);
 	/* Or a server would try again at once. */
 	if (ret)
 		end->peer_there = false;
 	return ret;
 }
 
+/* Of a sub-channel whose primary stays the peer has all until that is closed. */
+static bool end_stays(struct end *end)
+{
+	if (!end->primary || !end->primary->attached || end->gone ||
+	    !end->channel->operations->sub_channels_stay_open)
+		return false;
+	FUZZ_CHECK(!end->half_closed);
+	end->half_closed = true;
+	end->closed_unclean = true;
+	kernel_leaks_mappings = true;
+	reached(OUTCOME_close_with_primary);
+	return true;
+}
+
 static int end_close(struct vmb_channel *channel)
 {
 	struct end *end = end_of(channel);
 
-	FUZZ_CHECK(end->attached);
+	FUZZ_CHECK(end->attached != end->half_closed);
 	end->attached = false;
 	end->interrupt_due = false;
 	if (!end->fair || !end->other->attached)
-		shared_memory_take_back();
+		shared_memory_take_back(end->ring);
+	if (!end->half_closed && end_stays(end))
+		return -EBUSY;
+	if (end->half_closed)
+		reached(OUTCOME_closed_with_primary);
+	end->half_closed = false;
 	end->closed_unclean |= end->close_error;
 	kernel_leaks_mappings |= end->close_error;
 	if (end->close_error)
@@ -143,10 +168,23 @@ static int end_create_gpadl(struct vmb_channel *channel, void *buffer,
 			    u32 byte_count, u32 *gpadl_handle, void **private)
 {
 	static u32 handle;
+	struct end *end = end_of(channel);
+	int ret = end->gpadl_error;
 
-	FUZZ_CHECK(end_of(channel)->attached);
+	FUZZ_CHECK(end->attached);
+	end->gpadl_error = 0;
+	/* The peer takes its time, and may name the memory meanwhile. */
+	if (ret == -EINPROGRESS) {
+		kernel_sleep("the peer's answer");
+		ret = 0;
+	}
 	*gpadl_handle = ++handle;
-	return 0;
+	return ret;
+}
+
+static void end_opened(struct vmb_channel *channel, int error)
+{
+	FUZZ_CHECK(end_of(channel)->attached);
 }
 
 static int end_delete_gpadl(struct vmb_channel *channel, void *private)
@@ -166,6 +204,22 @@ static const struct vmb_channel_transport_operations end_operations = {
 	.peer_gone = end_peer_gone,
 	.create_gpadl = end_create_gpadl,
 	.delete_gpadl = end_delete_gpadl,
+};
+
+/* The same with a peer that closes sub-channels with their primary only. */
+static const struct vmb_channel_transport_operations stay_operations = {
+	.prepare = end_prepare,
+	.unprepare = end_unprepare,
+	.open = end_open,
+	.opened = end_opened,
+	.close = end_close,
+	.signal = end_signal,
+	.schedule = end_schedule,
+	.scheduled = end_scheduled,
+	.peer_gone = end_peer_gone,
+	.create_gpadl = end_create_gpadl,
+	.delete_gpadl = end_delete_gpadl,
+	.sub_channels_stay_open = true,
 };
 
 static const struct vmb_channel_transport_operations server_operations = {
@@ -188,7 +242,7 @@ const struct vmb_transport *vmb_transport_local(void)
 		.server_operations = &server_operations,
 	};
 
-	local.local_device = &made->device;
+	local.local_device = made->on;
 	return &local;
 }
 
@@ -257,7 +311,8 @@ static void closed(struct vmb_channel *channel, void *context,
 	FUZZ_CHECK(!end->running && !end->attached);
 	FUZZ_CHECK(end->open);
 	end->open = false;
-	end->closed_said = true;
+	/* What it keeps for the next peer may end later. */
+	end->closed_said = reason != VMB_CHANNEL_STOP_HIBERNATING;
 	if (end->deferred)
 		reached(OUTCOME_deferred_discarded);
 	end->deferred = NULL;
@@ -270,6 +325,12 @@ static void closed(struct vmb_channel *channel, void *context,
 		break;
 	case VMB_CHANNEL_STOP_FRAMING_LOST:
 		reached(OUTCOME_closed_framing_lost);
+		break;
+	case VMB_CHANNEL_STOP_HIBERNATING:
+		reached(OUTCOME_closed_hibernating);
+		break;
+	case VMB_CHANNEL_STOP_SHUTDOWN:
+		reached(OUTCOME_closed_shutdown);
 		break;
 	default:
 		FUZZ_CHECK(!"a reason that closed does not have");
@@ -286,124 +347,20 @@ static void open_failed(struct vmb_channel *channel, int failure)
 	reached(OUTCOME_open_failed);
 }
 
-/* Memory that is shared. */
-
-/* All that there are; what a channel has given up stays until the run ends. */
-static struct vmb_gpadl *gpadls[GPADLS_EVER];
-
-/* Nor is raw_pages.c: what of memory is ordinary is the kernel's to say. */
-struct page *vmb_page_of_frame(u64 frame)
-{
-	return pfn_to_online_page(frame);
-}
-
-struct page *vmb_raw_page_get(u64 frame)
-{
-	struct page *page = vmb_page_of_frame(frame);
-
-	if (!page || page->reserved || !page->references)
-		return NULL;
-	get_page(page);
-	return page;
-}
-
-/*
- * gpadl_pages.c is not here: which memory may be shared is not what is tried. Nor is
- * gpadl_free.c: references are counted for what packets have.
- */
-void vmb_gpadl_pin(struct vmb_gpadl *gpadl)
-{
-}
-
-void vmb_gpadl_leak_memory(struct vmb_gpadl *gpadl)
-{
-}
-
-void vmb_gpadl_free(struct vmb_gpadl *gpadl, bool leaked)
-{
-	u32 i;
-
-	for (i = 0; gpadls[i] != gpadl; i++)
-		FUZZ_CHECK(i + 1 < GPADLS_EVER);
-	gpadls[i] = NULL;
-	kernel_allocations -= !!gpadl->frames;
-	free(gpadl->frames);
-	free(gpadl->pages);
-	free(gpadl);
-}
-
-static void gpadls_free_left(bool given_up)
-{
-	u32 i;
-
-	for (i = 0; i < GPADLS_EVER; i++) {
-		FUZZ_CHECK(!gpadls[i] || given_up);
-		if (gpadls[i])
-			vmb_gpadl_free(gpadls[i], true);
-	}
-}
-
-void end_share(struct end *end, u32 page, u32 count, bool read_only)
-{
-	struct vmb_gpadl *gpadl;
-	u32 place = 0, i;
-
-	while (place < GPADLS_EVER && gpadls[place])
-		place++;
-	if (end->gpadl_count == GPADLS || place == GPADLS_EVER)
-		return;
-	gpadl = calloc(1, sizeof(*gpadl));
-	gpadls[place] = gpadl;
-	gpadl->pages = malloc(count * sizeof(*gpadl->pages));
-	for (i = 0; i < count; i++)
-		gpadl->pages[i] = &kernel_pages[page + i];
-	gpadl->page_count = count;
-	gpadl->byte_count = count * PAGE_SIZE;
-	gpadl->frames = calloc((gpadl->byte_count >> VMB_WIRE_PAGE_SHIFT) + 1,
-			       sizeof(*gpadl->frames));
-	/* The library may be who frees these. */
-	kernel_allocations++;
-	gpadl->buffer = page_address(gpadl->pages[0]);
-	gpadl->origin = VMB_GPADL_BUFFER;
-	gpadl->read_only = read_only;
-	i = end->gpadl_count;
-	if (vmb_gpadl_create(end->channel, gpadl, &end->gpadls[i]))
-		return;
-	end->gpadl_page[i] = page;
-	end->gpadl_set[i] = !vmb_channel_register_transfer_page_set(end->channel, i,
-								    end->gpadls[i]);
-	end->gpadl_count++;
-}
-
-/*
- * From the last on, so that set ids stay indices. The client forgets it first: while it
- * is deleted another task may close the channel, and unshare what is left.
- */
-void end_unshare(struct end *end, u32 index)
-{
-	u32 handle = end->gpadls[index];
-	int ret;
-
-	end->gpadl_count = index;
-	end->calls++;
-	if (end->gpadl_set[index]) {
-		FUZZ_CHECK(vmb_channel_delete_gpadl(end->channel, handle) == -EBUSY);
-		FUZZ_CHECK(!vmb_channel_unregister_transfer_page_set(end->channel,
-								     index));
-	}
-	ret = vmb_channel_delete_gpadl(end->channel, handle);
-	end->calls--;
-	if (ret == -EIO) {
-		end->gave_up = true;
-		reached(OUTCOME_gpadl_given_up);
-	} else {
-		FUZZ_CHECK(!ret);
-	}
-}
-
 /* From make to destroy. */
 
-void end_make(struct end *end, bool is_server)
+static void end_make_device(struct end *end)
+{
+	const guid_t type = { .bytes = { 1 } }, instance = { .bytes = { 2 } };
+
+	end->dev.name = "fuzzed";
+	end->dev.references = 1;
+	vmb_transport_device_init(&end->device, &end->dev, &type, &instance,
+				  end->stays ? &stay_operations : &end_operations);
+	end->device.local = end->fair;
+}
+
+void end_make(struct end *end, bool is_server, struct end *primary)
 {
 	const guid_t type = { .bytes = { 1 } }, instance = { .bytes = { 2 } };
 	struct vmb_channel_state_change_callbacks callbacks;
@@ -411,16 +368,21 @@ void end_make(struct end *end, bool is_server)
 
 	end->is_server = is_server;
 	end->peer_there = true;
-	end->dev.name = "fuzzed";
-	end->dev.references = 1;
+	end->primary = primary;
 	for (i = 0; i < SLOTS; i++)
 		end->slots[i].end = end;
-	vmb_transport_device_init(&end->device, &end->dev, &type, &instance,
-				  &end_operations);
-	end->device.local = end->fair;
+	if (!primary)
+		end_make_device(end);
+	end->on = primary ? primary->on : &end->device;
 	made = end;
-	FUZZ_CHECK(!vmb_channel_allocate(&end->device.device, is_server,
-					 &end->channel));
+	FUZZ_CHECK(!vmb_channel_allocate(&end->on->device, is_server, &end->channel));
+	if (primary) {
+		end->next = primary->next;
+		primary->next = end;
+		FUZZ_CHECK(!vmb_channel_init_set_primary_channel(end->channel,
+								 primary->channel,
+								 end->ring / 2));
+	}
 	vmb_channel_state_change_callbacks_init(&callbacks);
 	callbacks.callback_context = end;
 	callbacks.opened = opened;
@@ -442,6 +404,9 @@ void end_make(struct end *end, bool is_server)
 		/* It has all of them from the beginning, and cannot choose its rings. */
 		FUZZ_CHECK(!vmb_channel_init_set_inbound_packet_count(end->channel,
 								      8));
+	} else if (primary) {
+		FUZZ_CHECK(!vmb_client_channel_init_set_ring_buffer_page_count(end->channel,
+									       2, 2));
 	} else {
 		FUZZ_CHECK(!vmb_client_channel_init_set_ring_buffer_page_count(end->channel,
 									       2, 2));
@@ -465,9 +430,13 @@ void end_enable(struct end *end)
 		reached(OUTCOME_no_memory);
 	else if (ret == -EBUSY)
 		FUZZ_CHECK(end->held_count);
+	else if (ret == -ENOTCONN)
+		FUZZ_CHECK(end->primary);
+	else if (ret == -ENODEV)
+		FUZZ_CHECK(end->on->shutting_down);
 	else
 		FUZZ_CHECK(!ret);
-	if (end->is_server)
+	if (end->is_server && !end->primary)
 		vmb_channel_start(end->channel);
 }
 
@@ -518,8 +487,8 @@ void end_check_pages(struct end *end)
 		   (unknown && kernel_mappings > end->leaked_mappings));
 }
 
-/* Count what was reached, and take all apart; nothing may be left of it. */
-void end_destroy(struct end *end)
+/* Count what was reached, and give the channel back. */
+void end_cleanup(struct end *end)
 {
 	const struct vmb_counters *counters = &end->channel->counters;
 	u32 i;
@@ -544,6 +513,12 @@ void end_destroy(struct end *end)
 	vmb_channel_cleanup(end->channel);
 	while (kernel_run_work())
 		;
+}
+
+/* The primary's last, with the device; nothing may be left of it. */
+void end_destroy(struct end *end)
+{
+	end_cleanup(end);
 	/* Packets that the channel was closed without keep it. */
 	if (end->held_count) {
 		FUZZ_CHECK(end->dev.references == 2);
@@ -553,5 +528,5 @@ void end_destroy(struct end *end)
 	}
 	FUZZ_CHECK(end->dev.references == 1);
 	vmb_transport_device_release(&end->device);
-	gpadls_free_left(end->gave_up);
+	shares_free_left(end->gave_up);
 }

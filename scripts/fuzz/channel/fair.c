@@ -12,16 +12,17 @@
 #define FEATURE_BITS	64
 
 static struct end client, server;
+static struct end *pair[] = { &client, &server };
 static struct sent sent_by_client[SENT], sent_by_server[SENT];
 
 static void fair_others(void)
 {
-	other_act(&client, &server);
+	other_act(pair, ARRAY_SIZE(pair));
 }
 
 static void fair_asleep(void)
 {
-	sleep_act(&client, &server);
+	sleep_act(pair, ARRAY_SIZE(pair));
 }
 
 static const struct kernel_actors actors = {
@@ -55,7 +56,7 @@ static void configure(void)
 		struct end *end = ends[i];
 
 		end->fair = true;
-		end_make(end, end == &server);
+		end_make(end, end == &server, NULL);
 		FUZZ_CHECK(!vmb_channel_init_set_maximum_packet_size(end->channel, size));
 		if (limits & 3)
 			FUZZ_CHECK(!vmb_channel_init_set_maximum_external_data(end->channel,

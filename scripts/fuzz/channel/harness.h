@@ -87,6 +87,17 @@
 	X(closed_disabled)			\
 	X(closed_peer_gone)			\
 	X(closed_framing_lost)			\
+	X(closed_hibernating)			\
+	X(closed_shutdown)			\
+	X(close_with_primary)			\
+	X(closed_with_primary)			\
+	X(hibernated)				\
+	X(hibernation_refused)			\
+	X(resumed)				\
+	X(shut_down)				\
+	X(sub_channel_refused)			\
+	X(sub_channels_orphaned)		\
+	X(share_failed)				\
 	X(close_not_clean)			\
 	X(no_memory)				\
 	X(restore_refused)			\
@@ -172,8 +183,29 @@ struct sent {
 	struct pieces pieces;
 };
 
+#define SEEN		32
+
+/* What the hostile peer knows. */
+struct peer {
+	u32 write_at;
+	u32 read_at;
+	/* Transactions of which it owes, or owed, a completion. */
+	u64 seen[SEEN];
+	u32 seen_count;
+	/* It wrote into the ring that it reads: what it finds there says nothing. */
+	bool scribbled;
+};
+
 struct end {
+	/* That of the primary has them all. */
 	struct vmb_transport_device device;
+	struct vmb_transport_device *on;
+	/* Further channels of the device. */
+	struct end *next;
+	struct end *primary;
+	/* Of shared_memory.c: the first of two. */
+	u32 ring;
+	struct peer peer;
 	struct device dev;
 	struct vmb_channel *channel;
 	struct end *other;
@@ -182,6 +214,7 @@ struct end {
 	bool fair;
 	bool is_server;
 	bool meddles;
+	bool stays;
 	bool is_pipe;
 	u8 in_class;
 	u8 out_class;
@@ -195,6 +228,9 @@ struct end {
 	int open_error;
 	int opened_error;
 	int close_error;
+	int gpadl_error;
+	/* The peer closes it with its primary. */
+	bool half_closed;
 	/* The life, as the client was told of it. */
 	bool open;
 	bool running;
@@ -225,8 +261,6 @@ struct end {
 	u32 gpadl_page[GPADLS];
 	bool gpadl_set[GPADLS];
 	u32 gpadl_count;
-	/* Of the client's, which the close waits for. */
-	u32 calls;
 	bool shares;
 	bool gave_up;
 };
@@ -258,30 +292,36 @@ void held_misuse(struct end *end, u32 index);
 void held_complete_all(struct end *end);
 
 /* peer.c */
-void peer_opened(bool meddles);
+void peer_opened(struct end *end);
 void peer_act(struct end *end);
 void peer_read(struct end *end, u32 most);
 
 /* end.c */
-void end_make(struct end *end, bool is_server);
+/* @primary: NULL, or whose sub-channel it is. */
+void end_make(struct end *end, bool is_server, struct end *primary);
 void end_enable(struct end *end);
 void end_disable(struct end *end);
 void end_destroy(struct end *end);
+void end_cleanup(struct end *end);
 void end_interrupt(struct end *end);
 void end_check_counters(struct end *end);
 void end_check_pages(struct end *end);
+
+/* shares.c */
 void end_share(struct end *end, u32 page, u32 count, bool read_only);
 void end_unshare(struct end *end, u32 index);
+void shares_free_left(bool given_up);
 
 /* acts.c: what does not wait, so it may be done anywhere. */
 void acts_reset(void);
 void client_act(struct end *end);
-void other_act(struct end *one, struct end *other);
-void sleep_act(struct end *one, struct end *other);
+void other_act(struct end **ends, u32 count);
+void sleep_act(struct end **ends, u32 count);
 
 /* The parts. */
 void fuzz_hostile(void);
 void fuzz_fair(void);
 void fuzz_restore(void);
+void fuzz_device(void);
 
 #endif

@@ -7,27 +7,21 @@
 #include "harness.h"
 
 static struct end end;
+static struct end *alone[] = { &end };
 
 static void hostile_others(void)
 {
-	other_act(&end, NULL);
+	other_act(alone, 1);
 }
 
 static void hostile_asleep(void)
 {
-	sleep_act(&end, NULL);
-}
-
-/* The close waits for calls of the client's. */
-static bool hostile_would_wait(const struct work_struct *work, bool mutex_held)
-{
-	return (mutex_held || end.calls) && work == &end.channel->life.work;
+	sleep_act(alone, 1);
 }
 
 static const struct kernel_actors actors = {
 	.others = hostile_others,
 	.asleep = hostile_asleep,
-	.would_wait = hostile_would_wait,
 };
 
 static void configure(void)
@@ -41,7 +35,8 @@ static void configure(void)
 	end.in_class = rings % 5;
 	end.out_class = rings / 5 % 5;
 	end.meddles = kind & 0x10;
-	end_make(&end, kind & 1);
+	shared_memory_begin(end.meddles ? peer_script() : NULL);
+	end_make(&end, kind & 1, NULL);
 	if (kind & 0x80)
 		kernel_most_mapping = PAGE_SIZE;
 	if (kind & 2)

@@ -22,6 +22,8 @@ int LLVMFuzzerTestOneInput(const u8 *bytes, size_t size)
 	part = take();
 	if (part % 16 == 2)
 		fuzz_restore();
+	else if (part % 16 >= 12)
+		fuzz_device();
 	else if (part % 2)
 		fuzz_fair();
 	else

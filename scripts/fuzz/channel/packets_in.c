@@ -67,8 +67,11 @@ void held_complete(struct end *end, u32 index, u32 length)
 	answer = in_place ? held.buffer : make_answer(end, &held, too_long ? 0 : length);
 	if (end->fair)
 		end->other->sent[held.sequence].answer_begun = ++end->stamp;
-	/* Counted before, since others may look before the call returns. */
-	end->answers_due += held.waits;
+	/*
+	 * Counted before, since others may look before the call returns. If the VM has
+	 * hibernated since, nobody waits for it any more.
+	 */
+	end->answers_due += held.packet->wire.flags & VMB_WIRE_FLAG_COMPLETION_REQUESTED;
 	ret = vmb_channel_packet_complete(held.packet, answer, length);
 	FUZZ_CHECK(ret == (too_long ? -EMSGSIZE : 0) || ret == -ENODEV);
 	if (ret == -EMSGSIZE)

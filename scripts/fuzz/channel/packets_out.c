@@ -29,7 +29,8 @@ static void count_end(const struct slot *slot, int status, u32 length)
 		reached(OUTCOME_ended_too_large_for_ring);
 		break;
 	case -EIO:
-		FUZZ_CHECK(slot->external && slot->end->close_error);
+		FUZZ_CHECK(slot->external &&
+			   (slot->end->close_error || slot->end->stays));
 		reached(OUTCOME_ended_leaked);
 		break;
 	default:
@@ -46,7 +47,7 @@ static void count_leak(struct slot *slot)
 	for (i = 0; i < slot->page_count; i++)
 		if (!kernel_pages[slot->pages[i]].slab)
 			end->leaked_pins[slot->pages[i]]++;
-	if (end->device.dma_device)
+	if (end->on->dma_device)
 		end->leaked_mappings++;
 }
 

@@ -5,31 +5,16 @@
 #define VMB_FUZZ_PEER
 #include "harness.h"
 
-#define SEEN	32
-
-/* Rings, in the order in which end.c makes them. */
-#define IN	0
-#define OUT	1
-
-static u32 write_at, read_at;
-/* Transactions of which it owes, or owed, a completion. */
-static u64 seen[SEEN];
-static u32 seen_count;
-/* It wrote into the ring that it reads: what it finds there says nothing. */
-static bool scribbled;
-
-void peer_opened(bool meddles)
+/* The peer of this end begins anew. */
+void peer_opened(struct end *end)
 {
-	write_at = 0;
-	read_at = 0;
-	seen_count = 0;
-	scribbled = meddles;
+	end->peer = (struct peer) { .scribbled = end->meddles };
 }
 
-static void put(const void *bytes, u32 count, u32 size)
+static void put(struct end *end, const void *bytes, u32 count)
 {
-	peer_write(write_at, bytes, count);
-	write_at = (write_at + count) % size;
+	peer_write(end->peer.write_at, bytes, count);
+	end->peer.write_at = (end->peer.write_at + count) % end->in.size;
 }
 
 /* A packet that is framed as it should be; @length8 may say something else. */
@@ -37,19 +22,19 @@ static void put_packet(struct end *end, u16 type, u16 flags, u64 id,
 		       const void *ranges, u32 ranges_length, u32 payload_length,
 		       int lie)
 {
-	u32 size = end->in.size, start = write_at, i;
+	u32 start = end->peer.write_at, i;
 	u16 head[4] = { type, 2 + ranges_length / 8,
 			2 + (ranges_length + payload_length) / 8 + lie, flags };
 	u32 trailer[2] = { 0, start };
 
-	if (24 + ranges_length + payload_length >= size)
+	if (24 + ranges_length + payload_length >= end->in.size)
 		return;
-	put(head, sizeof(head), size);
-	put(&id, sizeof(id), size);
-	put(ranges, ranges_length, size);
+	put(end, head, sizeof(head));
+	put(end, &id, sizeof(id));
+	put(end, ranges, ranges_length);
 	for (i = 0; i < payload_length; i += 8)
-		put(&id, sizeof(id), size);
-	put(trailer, sizeof(trailer), size);
+		put(end, &id, sizeof(id));
+	put(end, trailer, sizeof(trailer));
 }
 
 /* What begins a message of so many bytes: the header of a pipe. */
@@ -60,8 +45,8 @@ static u64 message(u8 size)
 
 static void show(struct end *end)
 {
-	peer_choose(IN);
-	peer_set(PEER_WRITE_INDEX, write_at);
+	peer_choose(end->ring);
+	peer_set(PEER_WRITE_INDEX, end->peer.write_at);
 	end->interrupt_due = true;
 }
 
@@ -70,7 +55,7 @@ static u32 room(struct end *end)
 {
 	u32 read_index = end->channel->inbound.reader.published_index;
 
-	return (read_index + end->in.size - write_at - 8) % end->in.size;
+	return (read_index + end->in.size - end->peer.write_at - 8) % end->in.size;
 }
 
 /* Where external data may be: mostly where something is shared. */
@@ -120,10 +105,12 @@ static void send_transfer(struct end *end, u8 how)
 }
 
 /* Right, late, twice, from another generation, or for nothing. */
-static u64 take_transaction(void)
+static u64 take_transaction(const struct end *end)
 {
 	u8 how = take();
-	u64 id = seen_count ? seen[how % min(seen_count, (u32)SEEN)] : how;
+	const struct peer *peer = &end->peer;
+	u32 known = min(peer->seen_count, (u32)SEEN);
+	u64 id = known ? peer->seen[how % known] : how;
 
 	switch (how >> 5) {
 	case 0:
@@ -141,10 +128,13 @@ static u64 take_transaction(void)
 
 static void complete_seen(struct end *end)
 {
-	while (seen_count) {
-		seen_count--;
-		put_packet(end, VMB_WIRE_TYPE_COMPLETION, 0, seen[seen_count % SEEN],
-			   NULL, 0, seen_count % 3 * 8, 0);
+	struct peer *peer = &end->peer;
+
+	while (peer->seen_count) {
+		peer->seen_count--;
+		put_packet(end, VMB_WIRE_TYPE_COMPLETION, 0,
+			   peer->seen[peer->seen_count % SEEN],
+			   NULL, 0, peer->seen_count % 3 * 8, 0);
 		if (room(end) < 64)
 			break;
 	}
@@ -153,7 +143,7 @@ static void complete_seen(struct end *end)
 /* The list of a packet names the memory that its client sent, and is mapped. */
 static void check_list(struct end *end, const struct slot *slot, u32 at, u32 length)
 {
-	bool is_mapped = end->device.dma_device;
+	bool is_mapped = end->on->dma_device;
 	struct pieces pieces = {};
 	u32 position = 8;
 	u32 ranges = 0;
@@ -198,42 +188,42 @@ void peer_read(struct end *end, u32 most)
 
 	if (!end->attached)
 		return;
-	peer_choose(OUT);
+	peer_choose(end->ring + 1);
 	until = end->channel->outbound.writer.published_index;
-	while (most-- && read_at != until) {
+	while (most-- && end->peer.read_at != until) {
 		u16 head[4];
-		u32 left = (until + size - read_at) % size, length, offset, start;
+		u32 left = (until + size - end->peer.read_at) % size, length, offset, start;
 		u64 id;
 		struct slot *slot;
 
 		for (i = 0; i < 8; i++)
-			((u8 *)head)[i] = peer_peek(read_at + i);
+			((u8 *)head)[i] = peer_peek(end->peer.read_at + i);
 		for (i = 0; i < 8; i++)
-			((u8 *)&id)[i] = peer_peek(read_at + 8 + i);
+			((u8 *)&id)[i] = peer_peek(end->peer.read_at + 8 + i);
 		length = head[2] * 8;
 		offset = head[1] * 8;
-		if (scribbled && length + 8 > left) {
-			read_at = until;
+		if (end->peer.scribbled && length + 8 > left) {
+			end->peer.read_at = until;
 			break;
 		}
 		for (i = 0; i < 4; i++)
-			((u8 *)&start)[i] = peer_peek(read_at + length + 4 + i);
+			((u8 *)&start)[i] = peer_peek(end->peer.read_at + length + 4 + i);
 		slot = head[3] && head[0] != 11 ? slot_of_transaction(end, id) : NULL;
-		if (!scribbled) {
+		if (!end->peer.scribbled) {
 			FUZZ_CHECK(head[0] == 6 || head[0] == 9 || head[0] == 11);
 			FUZZ_CHECK(head[3] <= 1 && (head[0] != 11 || !head[3]));
 			FUZZ_CHECK(offset >= 16 && offset <= length);
-			FUZZ_CHECK(length + 8 <= left && start == read_at);
+			FUZZ_CHECK(length + 8 <= left && start == end->peer.read_at);
 			FUZZ_CHECK(head[3] || head[0] == 11 || !id);
 			FUZZ_CHECK(head[0] == 9 || offset == 16);
 			if (slot && head[0] == 9)
-				check_list(end, slot, read_at + 16, offset - 16);
+				check_list(end, slot, end->peer.read_at + 16, offset - 16);
 		}
 		if (head[3] && head[0] != 11)
-			seen[seen_count++ % SEEN] = id;
-		read_at = (read_at + length + 8) % size;
+			end->peer.seen[end->peer.seen_count++ % SEEN] = id;
+		end->peer.read_at = (end->peer.read_at + length + 8) % size;
 	}
-	peer_set(PEER_READ_INDEX, read_at);
+	peer_set(PEER_READ_INDEX, end->peer.read_at);
 	end->interrupt_due = true;
 }
 
@@ -244,7 +234,7 @@ void peer_act(struct end *end)
 
 	if (!end->attached)
 		return;
-	peer_choose(IN);
+	peer_choose(end->ring);
 	switch (act % 16) {
 	case 0:
 		put_packet(end, VMB_WIRE_TYPE_DATA_INBAND, how & 1,
@@ -269,14 +259,14 @@ void peer_act(struct end *end)
 		break;
 	case 4:
 	case 5:
-		put_packet(end, VMB_WIRE_TYPE_COMPLETION, act >> 7, take_transaction(),
+		put_packet(end, VMB_WIRE_TYPE_COMPLETION, act >> 7, take_transaction(end),
 			   NULL, 0, (how & 7) * 8, 0);
 		show(end);
 		break;
 	case 6:
 		/* A completion with a fault. */
 		put_packet(end, VMB_WIRE_TYPE_COMPLETION, how & 0x40 ? 2 : 0,
-			   take_transaction(), "fuzzfuzz", how & 0x20 ? 8 : 0,
+			   take_transaction(end), "fuzzfuzz", how & 0x20 ? 8 : 0,
 			   (how & 0x80 ? 1024 : 0), 0);
 		show(end);
 		break;
@@ -295,26 +285,26 @@ void peer_act(struct end *end)
 		show(end);
 		break;
 	case 11:
-		peer_choose(how & 1);
+		peer_choose(end->ring + (how & 1));
 		/* It says that it has read what it has not, and loses it. */
-		scribbled |= how & 1;
+		end->peer.scribbled |= how & 1;
 		i = take();
 		peer_set((how >> 1) % 4 * 4, how & 8 ? i << how % 25 : i * 8);
 		break;
 	case 12:
-		peer_choose(how & 1);
-		scribbled |= how & 1;
+		peer_choose(end->ring + (how & 1));
+		end->peer.scribbled |= how & 1;
 		i = take() << 8;
 		peer_poke(i | take(), take());
 		break;
 	case 13:
 		/* Nothing that is a packet. */
-		put(&how, 1, end->in.size);
-		write_at = round_up(write_at, 8) % end->in.size;
+		put(end, &how, 1);
+		end->peer.write_at = round_up(end->peer.write_at, 8) % end->in.size;
 		show(end);
 		break;
 	case 14:
-		peer_choose(OUT);
+		peer_choose(end->ring + 1);
 		peer_set(PEER_INTERRUPT_MASK, how & 1);
 		break;
 	case 15:

@@ -34,15 +34,9 @@ static void restore_asleep(void)
 	kernel_run_work();
 }
 
-static bool restore_would_wait(const struct work_struct *work, bool mutex_held)
-{
-	return mutex_held && work == &end.channel->life.work;
-}
-
 static const struct kernel_actors actors = {
 	.others = restore_others,
 	.asleep = restore_asleep,
-	.would_wait = restore_would_wait,
 };
 
 static void packet_ended(struct vmb_packet *packet, void *context, int status,
@@ -319,7 +313,8 @@ void fuzz_restore(void)
 	end.requested = true;
 	end.in_class = LARGEST_CLASS;
 	end.out_class = LARGEST_CLASS;
-	end_make(&end, true);
+	shared_memory_begin(NULL);
+	end_make(&end, true, NULL);
 	FUZZ_CHECK(!vmb_channel_init_set_maximum_packet_size(end.channel, 64));
 	FUZZ_CHECK(!vmb_channel_init_set_maximum_packet_count(end.channel, 4));
 	FUZZ_CHECK(!vmb_server_channel_init_set_save_restore_packet_callbacks(end.channel, NULL,

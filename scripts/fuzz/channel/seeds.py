@@ -13,7 +13,7 @@ import os
 import random
 import sys
 
-HOSTILE, FAIR, RESTORE = 0, 1, 2
+HOSTILE, FAIR, RESTORE, DEVICE = 0, 1, 2, 12
 SERVER, DMA, RAW, ISOLATED, MEDDLES, MERGE, CONTEXT, SHORT = (1 << n for n in range(8))
 SHARES, KEEPS, SLAB, RESERVED = 8, 1, 2, 4
 # Both rings of 64 KiB; packets of up to 64 bytes; 20,000 bytes in 2 ranges.
@@ -50,6 +50,39 @@ def transfer(which, offset):
 def burst(count):
     """The peer sends as many packets, each of which wants a completion."""
     return bytes([PEER, 0x11, count])
+
+
+# Acts of device.c, of the primary; a sub-channel's are 16 more, and 32.
+D_CLIENT, D_PEER, D_WORK, D_ENABLE, D_FLOW, D_LATER, D_VM, D_PEER_GOES, D_SHARE = \
+    0, 3, 6, 8, 10, 11, 12, 13, 14
+D_TAKE = bytes([D_CLIENT, 13, 0])
+
+
+def device(kind=2, last=2, *acts):
+    """Three channels that are open."""
+    return bytes([DEVICE, kind, 10, 0xFF, last] + [D_WORK] * 4 +
+                 [16 + D_ENABLE, 0, 32 + D_ENABLE, 0] + [D_WORK] * 8 + list(acts))
+
+
+def devices():
+    """Name and bytes of each that has sub-channels."""
+    sent = bytes([D_CLIENT, 2, 1, 1, 4, 16, 2, 2, 1, 4, 32, 2, 3, 3, 4, 1, 4, 0, 9])
+    work = bytes([D_WORK] * 6)
+    yield "hibernate", device() + sent + bytes([D_VM, 0]) + sent + bytes([D_VM, 0]) + work
+    # A client that is frozen keeps what names memory.
+    yield "hibernate-held", device(2, 6) + bytes([D_PEER, 2, 0x19, 0, 100, 0x80, 1]) + \
+        D_TAKE + b"\x47" + bytes([D_VM, 0x80]) + bytes([4] * 200)
+    yield "shut-down", device() + sent + bytes([D_VM, 0xFF, 16 + D_ENABLE, 0])
+    # The second is closed alone, and then the first, which the second waits for.
+    for kind in (2, 6, 14):
+        yield f"sub-closes-{kind}", device(kind) + sent + bytes([16 + D_ENABLE, 0]) + work
+        yield f"closes-{kind}", device(kind, 3) + sent + bytes([D_ENABLE, 0]) + work
+        yield f"goes-{kind}", device(kind, 3) + sent + bytes([D_PEER_GOES, 0x80]) + work
+        yield f"pauses-{kind}", device(kind, 2) + sent + \
+            bytes([D_FLOW, 1, D_FLOW, 0, 16 + D_FLOW, 1]) + work
+    for error in range(4):
+        yield f"share-{error}", device() + \
+            bytes([D_LATER, 0xA0 | error, D_SHARE, 4, 16 + D_SHARE, 5])
 
 
 def crafted():
@@ -95,6 +128,8 @@ def crafted():
         send(2, 0xF0) + send(3, 0xF0) + send(4, 0xF0)
     yield "transfer", start(0, SHARES) + transfer(0, 0) + transfer(0, 255) + \
         transfer(4, 0) + transfer(1, 0)
+    # It begins inside of the set, and ends behind it.
+    yield "transfer-end", start(0, SHARES) + transfer(0, 200) + transfer(0, 204)
     yield "kept", start(0, SHARES | KEEPS) + gpa(0x80)
     yield "not-mapped", start(DMA) + bytes([ARRANGE, 0x21]) + send(1, 3, 1, 0, 4, 0, 9)
     yield "leaked", start(DMA) + bytes([ARRANGE, 0x81]) + send(1, 3, 1, 0, 4, 0, 9) + \
@@ -119,6 +154,7 @@ def crafted():
         # In two chunks, with settings that change in between, or do not.
         yield f"restore-two-{shape}", bytes([RESTORE, 0, shape, 0x80, shape % 4]) + \
             bytes([40] * 8) + bytes([0, shape, 0x80, 0])
+    yield from devices()
     yield "fails", bytes([HOSTILE, 0, LARGE, 0, 3, 0, ARRANGE, 0x41, WORK])
 
 
@@ -137,7 +173,7 @@ def main():
             file.write(data + tail)
     for number in range(200):
         chance = random.Random(number)
-        data = bytes([number % 2]) + chance.randbytes(40 + number)
+        data = bytes([(HOSTILE, FAIR, DEVICE)[number % 3]]) + chance.randbytes(40 + number)
         with open(os.path.join(folder, f"chance-{number}"), "wb") as file:
             file.write(data)
 

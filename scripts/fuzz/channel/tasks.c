@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Tasks, locks and waiting for the channel's files, in one thread: whoever
- * sleeps lets the others act above it on the stack, and so does, at the places
- * that locks.h names, whoever is interrupted by another processor.
+ * Tasks, locks and waiting for the channel's files, in one thread. While it sleeps the
+ * others act above it on the stack, and so they do, at the places that locks.h names,
+ * when somebody is interrupted by another processor. Work has stacks of its own.
  */
 #define VMB_FUZZ_PEER
 #include <stdarg.h>
 #include <stdlib.h>
 
+#include "fibers.h"
 #include "fuzz.h"
-#include "kernel.h"
 
 #define LOCK_CLASSES	8
-#define WORK_DEPTH	16
 /* Sleeps in one run after which whoever sleeps is taken to sleep for ever. */
 #define SLEEPS		20000
 
-static struct task_struct tasks[WORK_DEPTH + 2];
+/* The harness, and another processor. */
+static struct task_struct tasks[2];
 
 struct task_struct *current;
 unsigned long jiffies;
@@ -27,11 +27,8 @@ static const struct kernel_actors *actors;
 static struct work_struct *work_first;
 static struct delayed_work *delayed[8];
 static struct hrtimer *timers[4];
-/* Work that runs, innermost last. */
-static struct work_struct *running[WORK_DEPTH];
-static u32 running_count;
-static u32 locks_held, mutexes_held, bh_off, sleeps;
-static bool irqs_off, other_acts;
+static u32 locks_held, bh_off, sleeps;
+static bool irqs_off, other_acts, turn;
 static u64 clock_looks;
 /* Which class of lock was ever taken inside which. */
 static const char *lock_classes[LOCK_CLASSES];
@@ -87,8 +84,8 @@ void kernel_tasks_reset(const struct kernel_actors *run_actors)
 	work_first = NULL;
 	memset(delayed, 0, sizeof(delayed));
 	memset(timers, 0, sizeof(timers));
-	running_count = 0;
-	mutexes_held = 0;
+	fibers_reset();
+	turn = false;
 	sleeps = 0;
 }
 
@@ -96,7 +93,7 @@ void kernel_tasks_reset(const struct kernel_actors *run_actors)
 void kernel_tasks_check_idle(void)
 {
 	FUZZ_CHECK(!locks_held && !bh_off && !irqs_off);
-	FUZZ_CHECK(!work_first && !running_count);
+	FUZZ_CHECK(!work_first && fibers_are_idle());
 	FUZZ_CHECK(!kernel_warnings_announced);
 }
 
@@ -140,7 +137,7 @@ void kernel_others(void)
 	if (locks_held || other_acts)
 		return;
 	other_acts = true;
-	current = &tasks[WORK_DEPTH + 1];
+	current = &tasks[1];
 	bh_off = 0;
 	irqs_off = false;
 	actors->others();
@@ -235,13 +232,11 @@ void mutex_lock(struct mutex *mutex)
 	while (mutex->held)
 		kernel_sleep("a mutex");
 	mutex->held = true;
-	mutexes_held++;
 }
 
 void mutex_unlock(struct mutex *mutex)
 {
 	FUZZ_CHECK(mutex->held);
-	mutexes_held--;
 	mutex->held = false;
 }
 
@@ -249,15 +244,15 @@ void mutex_unlock(struct mutex *mutex)
 
 void kernel_sleep(const char *what)
 {
-	struct task_struct *task = current;
-
 	kernel_may_sleep(what);
 	if (++sleeps > SLEEPS) {
 		fprintf(stderr, "waits for ever: %s\n", what);
 		abort();
 	}
-	actors->asleep();
-	current = task;
+	if (fiber_is_caller())
+		fiber_sleep();
+	else
+		actors->asleep();
 	jiffies += HZ / 50;
 }
 
@@ -323,22 +318,6 @@ unsigned long wait_for_completion_timeout(struct completion *completion,
 
 /* Work. */
 
-/* Whoever sleeps goes on only when all that was begun above it has ended. */
-static bool would_wait(const struct work_struct *work)
-{
-	return actors->would_wait && actors->would_wait(work, mutexes_held);
-}
-
-static bool is_running(const struct work_struct *work)
-{
-	u32 i;
-
-	for (i = 0; i < running_count; i++)
-		if (running[i] == work)
-			return true;
-	return false;
-}
-
 bool queue_work(struct workqueue_struct *queue, struct work_struct *work)
 {
 	struct work_struct **last = &work_first;
@@ -354,33 +333,33 @@ bool queue_work(struct workqueue_struct *queue, struct work_struct *work)
 	return true;
 }
 
-/* As a task of its own; the work may be freed when it returns. */
-static void run(struct work_struct *work)
-{
-	struct task_struct *task = current;
-
-	FUZZ_CHECK(running_count < WORK_DEPTH);
-	running[running_count++] = work;
-	current = &tasks[running_count];
-	work->function(work);
-	current = task;
-	running_count--;
-}
-
 bool kernel_run_work(void)
 {
 	struct work_struct **link = &work_first;
 	struct work_struct *work;
 
 	kernel_may_sleep(__func__);
-	while (*link && (is_running(*link) || would_wait(*link)))
+	while (*link && fiber_has(*link))
 		link = &(*link)->next;
 	work = *link;
-	if (!work)
-		return false;
+	/* Those that sleep have their turn, too. */
+	turn = !turn;
+	if (!work || turn) {
+		if (fiber_go_on())
+			return true;
+		if (!work)
+			return false;
+		/* It may have begun, or cancelled, what was found. */
+		link = &work_first;
+		while (*link && fiber_has(*link))
+			link = &(*link)->next;
+		work = *link;
+		if (!work)
+			return true;
+	}
 	*link = work->next;
 	work->pending = false;
-	run(work);
+	fiber_begin(work);
 	return true;
 }
 
@@ -388,9 +367,9 @@ bool flush_work(struct work_struct *work)
 {
 	bool waited = false;
 
-	while (work->pending || is_running(work)) {
+	while (work->pending || fiber_has(work)) {
 		waited = true;
-		if (!kernel_run_work())
+		if (fiber_is_caller() || !kernel_run_work())
 			kernel_sleep("work that is flushed");
 	}
 	return waited;
@@ -406,7 +385,7 @@ bool cancel_work_sync(struct work_struct *work)
 	if (*link)
 		*link = work->next;
 	work->pending = false;
-	while (is_running(work))
+	while (fiber_has(work))
 		kernel_sleep("work that is cancelled");
 	return *link;
 }
@@ -458,7 +437,7 @@ bool cancel_delayed_work_sync(struct delayed_work *item)
 	u32 i;
 
 	kernel_may_sleep(__func__);
-	FUZZ_CHECK(!is_running(&item->work));
+	FUZZ_CHECK(!fiber_has(&item->work));
 	item->armed = false;
 	for (i = 0; i < ARRAY_SIZE(delayed); i++)
 		if (delayed[i] == item)
@@ -517,10 +496,10 @@ void kernel_run_delayed(void)
 	for (i = 0; i < ARRAY_SIZE(delayed); i++) {
 		struct delayed_work *item = delayed[i];
 
-		if (!item || is_running(&item->work))
+		if (!item || fiber_has(&item->work))
 			continue;
 		delayed[i] = NULL;
 		item->armed = false;
-		run(&item->work);
+		fiber_begin(&item->work);
 	}
 }

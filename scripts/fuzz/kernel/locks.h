@@ -384,12 +384,10 @@ struct tasklet_struct {
 struct kernel_actors {
 	void (*others)(void);
 	void (*asleep)(void);
-	/* Would it wait for somebody who sleeps, with a mutex or not? NULL: none would. */
-	bool (*would_wait)(const struct work_struct *work, bool mutex_held);
 };
 
 void kernel_tasks_reset(const struct kernel_actors *actors);
-/* Carry out one item of work. False: there is none that could run now. */
+/* Begin an item of work, or go on with one that slept. False: all that there are sleep. */
 bool kernel_run_work(void);
 /* The same for one whose time has not come: the watchdog looks. */
 void kernel_run_delayed(void);
