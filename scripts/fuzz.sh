@@ -27,7 +27,7 @@ set -eu
 NOT_OF_THE_WIRE=" page_not_shared transfer_set_unknown"
 NOT_OF_THE_WIRE+=" transfer_range_beyond_set completion_unexpected pipe_header "
 # What of the library needs a real kernel.
-NOT_OF_THE_CHANNEL="gpadl_free gpadl_pages hv_* latency loopback* main observe raw_pages registry"
+NOT_OF_THE_CHANNEL="hv_* loopback* main observe registry"
 
 case ${1:-} in
 --commands) ;;

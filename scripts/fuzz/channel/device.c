@@ -220,7 +220,7 @@ static void act(void)
 		if (how & 0x10 && end->gpadl_count)
 			end_unshare(end, end->gpadl_count - 1);
 		else
-			end_share(end, how % 8 * 2, 2, how & 8);
+			end_share(end, take(), how % 8, how & 8);
 		break;
 	}
 }
@@ -270,8 +270,10 @@ void fuzz_device(void)
 		ends[0].leaked_mappings += end->leaked_mappings;
 		ends[0].requested_external |= end->requested_external;
 		ends[0].closed_unclean |= end->closed_unclean;
+		ends[0].leaked_areas += end->leaked_areas;
+		ends[0].leaked_pages |= end->leaked_pages;
 	}
 	end_check_pages(&ends[0]);
-	FUZZ_CHECK(!kernel_allocations);
+	FUZZ_CHECK(kernel_allocations == ends[0].leaked_areas);
 	kernel_tasks_check_idle();
 }

@@ -18,6 +18,7 @@
 #define PIECES		16
 #define SENT		1024
 #define GPADLS		4
+#define GPADLS_EVER	24
 
 /*
  * What may come of a packet, a call or a life. fuzz.sh wants each to be reached
@@ -98,6 +99,7 @@
 	X(sub_channel_refused)			\
 	X(sub_channels_orphaned)		\
 	X(share_failed)				\
+	X(share_refused)			\
 	X(close_not_clean)			\
 	X(no_memory)				\
 	X(restore_refused)			\
@@ -258,11 +260,18 @@ struct end {
 	struct sent *sent;
 	/* Memory that is shared. */
 	u32 gpadls[GPADLS];
+	u8 gpadl_how[GPADLS];
+	u32 gpadl_from[GPADLS];
+	/* Behind the first frame. */
 	u32 gpadl_page[GPADLS];
+	u32 shared_ever;
 	bool gpadl_set[GPADLS];
 	u32 gpadl_count;
 	bool shares;
 	bool gave_up;
+	/* What stays of what the peer may have for ever. */
+	u32 leaked_areas;
+	bool leaked_pages;
 };
 
 /* sent.c */
@@ -308,9 +317,8 @@ void end_check_counters(struct end *end);
 void end_check_pages(struct end *end);
 
 /* shares.c */
-void end_share(struct end *end, u32 page, u32 count, bool read_only);
+void end_share(struct end *end, u32 page, u8 kind, bool read_only);
 void end_unshare(struct end *end, u32 index);
-void shares_free_left(bool given_up);
 
 /* acts.c: what does not wait, so it may be done anywhere. */
 void acts_reset(void);

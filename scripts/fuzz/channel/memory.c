@@ -16,7 +16,10 @@ u32 kernel_allocations;
 u32 kernel_mappings;
 u32 kernel_pages_allocated;
 
-static u8 page_memory[ARRAY_SIZE(kernel_pages)][PAGE_SIZE];
+static u8 page_memory[ARRAY_SIZE(kernel_pages)][PAGE_SIZE] __attribute__((aligned(4096)));
+/* What the library has given up on purpose. */
+static const void *ignored[64];
+static u32 ignored_count;
 
 /*
  * What is mapped now, as it was said. The pieces are a copy: the channel may give
@@ -52,6 +55,9 @@ void kernel_memory_reset(void)
 	kernel_most_mapping = U32_MAX;
 	kernel_allocations = 0;
 	kernel_mappings = 0;
+	kernel_areas_reset();
+	while (ignored_count)
+		free((void *)ignored[--ignored_count]);
 	for (i = 0; i < mapping_room; i++)
 		free(mappings[i].pieces);
 	free(mappings);
@@ -78,6 +84,28 @@ void kernel_free(const void *memory)
 	if (memory)
 		kernel_allocations--;
 	free((void *)memory);
+}
+
+void kmemleak_ignore(const void *memory)
+{
+	if (is_vmalloc_addr(memory))
+		return;
+	FUZZ_CHECK(ignored_count < ARRAY_SIZE(ignored));
+	ignored[ignored_count++] = memory;
+	kernel_allocations--;
+}
+
+bool virt_addr_valid(const void *memory)
+{
+	const u8 *at = memory;
+
+	return (size_t)(at - page_memory[0]) < sizeof(page_memory);
+}
+
+struct page *virt_to_page(const void *memory)
+{
+	FUZZ_CHECK(virt_addr_valid(memory));
+	return &kernel_pages[((const u8 *)memory - page_memory[0]) / PAGE_SIZE];
 }
 
 u8 *page_address(const struct page *page)

@@ -1,120 +1,171 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory that the client shares, and takes back. Which memory that may be is not what is
- * tried: gpadl_pages.c is not here, nor is gpadl_free.c, for references are counted for
- * what packets have.
+ * Memory that the client shares in all the ways there are, and takes back; and such that
+ * may not be shared.
  */
 #define VMB_FUZZ_PEER
 #include "harness.h"
 
-#define GPADLS_EVER	64
+#define MOST	2u
 
-/* All that there are; what a channel has given up stays until the run ends. */
-static struct vmb_gpadl *gpadls[GPADLS_EVER];
+/* Ways to share. */
+enum share {
+	SHARE_BUFFER,
+	SHARE_MDL,
+	SHARE_PFNS,
+	SHARE_ALLOCATED,
+	SHARE_WRONG,
+	SHARES
+};
 
-/* Nor is raw_pages.c: what of memory is ordinary is the kernel's to say. */
-struct page *vmb_page_of_frame(u64 frame)
+/* What none of them takes. */
+static int share_wrong(struct end *end, u8 page, u32 *handle)
 {
-	return pfn_to_online_page(frame);
-}
+	const struct bio_vec half = { &kernel_pages[page], PAGE_SIZE / 2, 0 };
+	const u64 pfns[] = { KERNEL_FIRST_FRAME + KERNEL_PAGES, U64_MAX >> (page & 63) };
+	u8 *buffer = page_address(&kernel_pages[page]);
+	struct vmb_channel *channel = end->channel;
+	static u8 nowhere[PAGE_SIZE] __attribute__((aligned(4096)));
 
-struct page *vmb_raw_page_get(u64 frame)
-{
-	struct page *page = vmb_page_of_frame(frame);
-
-	if (!page || page->reserved || !page->references)
-		return NULL;
-	get_page(page);
-	return page;
-}
-
-void vmb_gpadl_pin(struct vmb_gpadl *gpadl)
-{
-}
-
-void vmb_gpadl_leak_memory(struct vmb_gpadl *gpadl)
-{
-}
-
-void vmb_gpadl_free(struct vmb_gpadl *gpadl, bool leaked)
-{
-	u32 i;
-
-	for (i = 0; gpadls[i] != gpadl; i++)
-		FUZZ_CHECK(i + 1 < GPADLS_EVER);
-	gpadls[i] = NULL;
-	kernel_allocations -= !!gpadl->frames;
-	free(gpadl->frames);
-	free(gpadl->pages);
-	free(gpadl);
-}
-
-void shares_free_left(bool given_up)
-{
-	u32 i;
-
-	for (i = 0; i < GPADLS_EVER; i++) {
-		FUZZ_CHECK(!gpadls[i] || given_up);
-		if (gpadls[i])
-			vmb_gpadl_free(gpadls[i], true);
+	switch (page % 12) {
+	case 0:
+		return vmb_channel_create_gpadl_from_buffer(channel, 0, buffer + 8, PAGE_SIZE,
+							    handle);
+	case 1:
+		return vmb_channel_create_gpadl_from_buffer(channel, 0, buffer, 0, handle);
+	case 2:
+		return vmb_channel_create_gpadl_from_buffer(channel, 0, buffer, 100, handle);
+	case 3:
+		return vmb_channel_create_gpadl_from_buffer(channel, 2, buffer, PAGE_SIZE,
+							    handle);
+	case 4:
+		return vmb_channel_create_gpadl_from_buffer(channel, 0, nowhere, PAGE_SIZE,
+							    handle);
+	case 5:
+		return vmb_channel_create_gpadl_from_mdl(channel, 0, &half, 1, 0, 0, handle);
+	case 6:
+		return vmb_channel_create_gpadl_from_mdl(channel, 0, &half, 1, U32_MAX, 0,
+							 handle);
+	case 7:
+		return vmb_channel_create_gpadl_from_mdl(channel, 0, &half, 1, 0, PAGE_SIZE,
+							 handle);
+	case 8:
+		return vmb_channel_create_gpadl_from_mdl(channel, 2, &half, 1, 0, 0, handle);
+	case 9:
+		return vmb_channel_create_gpadl_from_pfn_list(channel, page & 2, pfns, 2,
+							      handle);
+	case 10:
+		return vmb_channel_create_gpadl(channel, page & 0x10 ? 2 : 0, U32_MAX,
+						handle);
+	default:
+		return vmb_channel_create_gpadl(channel, 0, 0, handle);
 	}
 }
 
-static void unshare(struct end *end, u32 handle)
+static int share(struct end *end, enum share how, u32 page, u32 flags, u32 *handle)
+{
+	const struct bio_vec vectors[] = {
+		/* The first of three is not sent, and the chain is longer. */
+		{ &kernel_pages[0], PAGE_SIZE, 0 },
+		{ &kernel_pages[page], PAGE_SIZE, 0 },
+		{ &kernel_pages[page + 1], 2 * PAGE_SIZE, 0 },
+	};
+	const u64 pfns[] = { KERNEL_FIRST_FRAME + page, KERNEL_FIRST_FRAME + page + 1 };
+	struct vmb_channel *channel = end->channel;
+
+	switch (how) {
+	case SHARE_BUFFER:
+		return vmb_channel_create_gpadl_from_buffer(channel, flags,
+							    page_address(&kernel_pages[page]),
+							    MOST * PAGE_SIZE, handle);
+	case SHARE_MDL:
+		return vmb_channel_create_gpadl_from_mdl(channel, flags, vectors, 3,
+							 PAGE_SIZE, MOST * PAGE_SIZE, handle);
+	case SHARE_PFNS:
+		return vmb_channel_create_gpadl_from_pfn_list(channel, flags, pfns, MOST,
+							      handle);
+	case SHARE_ALLOCATED:
+		return vmb_channel_create_gpadl(channel, flags, MOST, handle);
+	default:
+		return share_wrong(end, page, handle);
+	}
+}
+
+/* The peer may have it for ever. */
+static void count_leak(struct end *end, enum share how, u32 page)
+{
+	u32 i;
+
+	end->gave_up = true;
+	reached(OUTCOME_gpadl_given_up);
+	for (i = page; i < page + MOST && how != SHARE_ALLOCATED; i++)
+		if (!kernel_pages[i].slab)
+			end->leaked_pins[i]++;
+	if (how == SHARE_MDL || how == SHARE_PFNS ||
+	    (how == SHARE_ALLOCATED && !end->on->isolated))
+		end->leaked_areas++;
+	end->leaked_pages |= how == SHARE_ALLOCATED;
+}
+
+static void unshare(struct end *end, u32 handle, enum share how, u32 page)
 {
 	int ret = vmb_channel_delete_gpadl(end->channel, handle);
 
-	if (ret == -EIO) {
-		end->gave_up = true;
-		reached(OUTCOME_gpadl_given_up);
-	} else {
-		FUZZ_CHECK(!ret);
-	}
+	FUZZ_CHECK(!ret || ret == -EIO);
+	if (ret)
+		count_leak(end, how, page);
 }
 
-void end_share(struct end *end, u32 page, u32 count, bool read_only)
+/* Where the peer finds it: what was allocated has an address. */
+static u32 frame_of(struct end *end, enum share how, u32 page, u32 handle)
 {
-	struct vmb_gpadl *gpadl;
-	u32 place = 0, handle, i;
+	void *address = NULL;
+	int ret = vmb_channel_get_system_address_for_gpadl(end->channel, 0, handle, &address);
+	struct page *first;
+
+	FUZZ_CHECK(ret == (how == SHARE_ALLOCATED ? 0 : -EINVAL));
+	if (ret)
+		return page;
+	first = is_vmalloc_addr(address) ? vmalloc_to_page(address) : virt_to_page(address);
+	return page_to_pfn(first) - KERNEL_FIRST_FRAME;
+}
+
+void end_share(struct end *end, u32 page, u8 kind, bool read_only)
+{
+	enum share how = kind % SHARES;
+	u32 handle, i;
 	int ret;
 
-	while (place < GPADLS_EVER && gpadls[place])
-		place++;
-	if (end->gpadl_count == GPADLS || place == GPADLS_EVER)
+	page %= KERNEL_PAGES - 2;
+	if (end->gpadl_count == GPADLS || end->shared_ever == GPADLS_EVER)
 		return;
-	gpadl = calloc(1, sizeof(*gpadl));
-	gpadls[place] = gpadl;
-	gpadl->pages = malloc(count * sizeof(*gpadl->pages));
-	for (i = 0; i < count; i++)
-		gpadl->pages[i] = &kernel_pages[page + i];
-	gpadl->page_count = count;
-	gpadl->byte_count = count * PAGE_SIZE;
-	gpadl->frames = calloc((gpadl->byte_count >> VMB_WIRE_PAGE_SHIFT) + 1,
-			       sizeof(*gpadl->frames));
-	/* The library may be who frees these. */
-	kernel_allocations++;
-	gpadl->buffer = page_address(gpadl->pages[0]);
-	gpadl->origin = VMB_GPADL_BUFFER;
-	gpadl->read_only = read_only;
-	ret = vmb_gpadl_create(end->channel, gpadl, &handle);
+	end->shared_ever++;
+	ret = share(end, how, page, read_only ? VMB_CHANNEL_GPADL_FLAG_READ_ONLY : 0, &handle);
 	if (ret) {
-		FUZZ_CHECK(ret == -ENOMEM || ret == -EEXIST || ret == -ENODEV ||
-			   ret == -EIO || ret == -EPROTO);
-		reached(OUTCOME_share_failed);
-		end->gave_up |= ret == -EIO;
+		reached(how == SHARE_WRONG ? OUTCOME_share_refused : OUTCOME_share_failed);
+		if (ret == -EIO)
+			count_leak(end, how, page);
 		return;
 	}
+	FUZZ_CHECK(how != SHARE_WRONG && !end->is_server);
 	/* Meanwhile another task may have shared. */
 	i = end->gpadl_count;
 	if (i == GPADLS) {
-		unshare(end, handle);
+		unshare(end, handle, how, page);
 		return;
 	}
 	end->gpadls[i] = handle;
-	end->gpadl_page[i] = page;
-	end->gpadl_set[i] = !vmb_channel_register_transfer_page_set(end->channel, i,
-								    end->gpadls[i]);
+	end->gpadl_how[i] = how;
+	end->gpadl_from[i] = page;
+	end->gpadl_page[i] = frame_of(end, how, page, handle);
+	end->gpadl_set[i] = false;
 	end->gpadl_count++;
+	ret = vmb_channel_register_transfer_page_set(end->channel, i, handle);
+	/* Nor need it be there any more. */
+	if (!ret && end->gpadl_count > i && end->gpadls[i] == handle)
+		end->gpadl_set[i] = true;
+	else
+		FUZZ_CHECK(ret == -ENOMEM || ret == -ENOENT);
 }
 
 /*
@@ -131,5 +182,6 @@ void end_unshare(struct end *end, u32 index)
 		FUZZ_CHECK(!vmb_channel_unregister_transfer_page_set(end->channel,
 								     index));
 	}
-	unshare(end, handle);
+	FUZZ_CHECK(vmb_channel_delete_gpadl(end->channel, ~handle) == -ENOENT);
+	unshare(end, handle, end->gpadl_how[index], end->gpadl_from[index]);
 }

@@ -21,6 +21,7 @@ static struct task_struct tasks[2];
 struct task_struct *current;
 unsigned long jiffies;
 u32 kernel_warnings_announced;
+bool kernel_traces;
 
 static const struct kernel_actors *actors;
 /* Work that waits; and the delayed, at most three for each channel. */
@@ -81,6 +82,7 @@ void kernel_tasks_reset(const struct kernel_actors *run_actors)
 	jiffies = 0;
 	clock_looks = 0;
 	kernel_warnings_announced = 0;
+	kernel_traces = false;
 	work_first = NULL;
 	memset(delayed, 0, sizeof(delayed));
 	memset(timers, 0, sizeof(timers));

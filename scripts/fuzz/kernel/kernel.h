@@ -180,18 +180,48 @@ extern u32 kernel_warnings_announced;
 #define dev_err_ratelimited(device, ...)	dev_err(device, __VA_ARGS__)
 #define dev_warn_ratelimited(device, ...)	dev_err(device, __VA_ARGS__)
 
-/* Keys are never on. */
-#define DECLARE_STATIC_KEY_FALSE(name)	extern struct static_key_false name
-#define static_branch_unlikely(key)	((void)(key), false)
+struct static_key_false {
+	bool enabled;
+};
 
-/* Tracepoints take their arguments and do nothing: nobody has enabled one. */
+#define DECLARE_STATIC_KEY_FALSE(name)	extern struct static_key_false name
+#define DEFINE_STATIC_KEY_FALSE(name)	struct static_key_false name
+#define static_branch_unlikely(key)	((key)->enabled)
+#define static_key_enabled(key)		((key)->enabled)
+#define static_branch_enable(key)	((void)((key)->enabled = true))
+#define static_branch_disable(key)	((void)((key)->enabled = false))
+
+struct kernel_param;
+struct kernel_param_ops {
+	int (*set)(const char *value, const struct kernel_param *parameter);
+	int (*get)(char *buffer, const struct kernel_param *parameter);
+};
+
+#define module_param_cb(name, ops, argument, mode) \
+	const struct kernel_param_ops *name##_parameter = (ops)
+/* Of a module parameter. */
+#define sysfs_emit(buffer, ...)		sprintf(buffer, __VA_ARGS__)
+
+static inline int kstrtobool(const char *value, bool *to)
+{
+	*to = *value == 'Y';
+	return *to || *value == 'N' ? 0 : -EINVAL;
+}
+
+static inline u32 ilog2(u64 x)
+{
+	return 63 - __builtin_clzll(x);
+}
+
+/* Tracepoints take their arguments and do nothing; somebody may want them. */
+extern bool kernel_traces;
 #define TP_PROTO(...)		__VA_ARGS__
 #define TP_ARGS(...)
 #define TP_STRUCT__entry(...)
 #define TP_fast_assign(...)
 #define TP_printk(...)
 #define TRACEPOINT(name, ...)						\
-	static inline bool trace_##name##_enabled(void) { return false; } \
+	static inline bool trace_##name##_enabled(void) { return kernel_traces; } \
 	static inline void trace_##name(__VA_ARGS__) {}
 #define DECLARE_EVENT_CLASS(...)
 #define DEFINE_EVENT(class, name, proto, args)	TRACEPOINT(name, proto)

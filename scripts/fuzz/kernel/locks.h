@@ -82,6 +82,16 @@ typedef struct {
 	long long counter;
 } atomic64_t;
 
+static inline void atomic64_add(long long more, atomic64_t *atomic)
+{
+	atomic->counter += more;
+}
+
+static inline void atomic64_inc(atomic64_t *atomic)
+{
+	atomic->counter++;
+}
+
 static inline int atomic_read(const atomic_t *atomic)
 {
 	return atomic->counter;
@@ -352,6 +362,9 @@ struct hrtimer {
 #define HRTIMER_MODE_REL_PINNED_SOFT	2
 #define ms_to_ktime(milliseconds)	(milliseconds)
 #define ns_to_ktime(nanoseconds)	(nanoseconds)
+u64 local_clock(void);
+#define ktime_get_ns()			local_clock()
+#define ktime_get_mono_fast_ns()	local_clock()
 /* And never late. */
 #define ktime_get()			((u64)0)
 #define hrtimer_get_expires(timer)	((void)(timer), (u64)0)
@@ -371,7 +384,6 @@ int hrtimer_cancel(struct hrtimer *timer);
 #define NSEC_PER_MSEC			1000000ull
 #define NSEC_PER_USEC			1000ull
 
-u64 local_clock(void);
 bool in_serving_softirq(void);
 
 struct tasklet_struct {

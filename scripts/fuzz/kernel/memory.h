@@ -33,9 +33,6 @@ static inline void *kmemdup(const void *from, size_t size, gfp_t flags)
 	return to;
 }
 
-/* All that a packet can point to here is of the page allocator. */
-#define is_vmalloc_addr(memory)		((void)(memory), false)
-
 /* What vmalloc gave must not be freed where one may not sleep. */
 #define kvfree(memory) \
 	(kernel_may_sleep("kvfree"), kernel_free(memory))
@@ -50,11 +47,16 @@ static inline void *kmemdup(const void *from, size_t size, gfp_t flags)
 /* Behind them, for alloc_page(); no peer can name those. */
 #define KERNEL_FREE_PAGES	64u
 #define KERNEL_FIRST_FRAME	0x1000u
+/* Between the two there is no memory. */
+#define KERNEL_HOLE		4u
+#define KERNEL_SECOND_FRAME	(KERNEL_FIRST_FRAME + KERNEL_PAGES + KERNEL_HOLE)
 
 struct page {
 	int references;
 	bool slab;
 	bool reserved;
+	/* Out of the direct map. */
+	bool secret;
 };
 
 extern struct page kernel_pages[KERNEL_PAGES + KERNEL_FREE_PAGES];
@@ -69,11 +71,58 @@ struct page *alloc_page(gfp_t flags);
 	       page_address(from) + (from_offset), length)
 
 #define pfn_valid(frame) \
-	((frame) >= KERNEL_FIRST_FRAME && (frame) - KERNEL_FIRST_FRAME < KERNEL_PAGES)
+	(((frame) >= KERNEL_FIRST_FRAME && (frame) - KERNEL_FIRST_FRAME < KERNEL_PAGES) || \
+	 ((frame) >= KERNEL_SECOND_FRAME && \
+	  (frame) - KERNEL_SECOND_FRAME < KERNEL_FREE_PAGES))
 #define pfn_to_page(frame) \
-	(&kernel_pages[(frame) - KERNEL_FIRST_FRAME])
+	(&kernel_pages[(frame) - KERNEL_FIRST_FRAME - \
+		       ((frame) >= KERNEL_SECOND_FRAME ? KERNEL_HOLE : 0)])
 #define page_to_pfn(page) \
-	((unsigned long)((page) - kernel_pages) + KERNEL_FIRST_FRAME)
+	((unsigned long)((page) - kernel_pages) + KERNEL_FIRST_FRAME + \
+	 ((page) - kernel_pages >= KERNEL_PAGES ? KERNEL_HOLE : 0))
+bool virt_addr_valid(const void *memory);
+struct page *virt_to_page(const void *memory);
+#define PAGE_ALIGNED(x)		IS_ALIGNED((unsigned long)(x), PAGE_SIZE)
+/* A slab object is a page long here. */
+#define ksize(memory)		((void)(memory), PAGE_SIZE)
+
+/* areas.c */
+#define VM_MAP			0
+#define PAGE_KERNEL		0
+bool is_vmalloc_addr(const void *memory);
+struct page *vmalloc_to_page(const void *memory);
+void *vmap(struct page **pages, u32 count, unsigned long flags, int protection);
+void vunmap(const void *memory);
+void *__vmalloc(unsigned long size, gfp_t flags);
+void vfree(const void *memory);
+void *alloc_pages_exact(size_t size, gfp_t flags);
+void free_pages_exact(void *memory, size_t size);
+void kernel_areas_reset(void);
+
+/* Memory that goes, and what cannot be read. */
+struct memory_notify {
+	unsigned long start_pfn;
+	unsigned long nr_pages;
+};
+
+struct notifier_block {
+	int (*notifier_call)(struct notifier_block *block, unsigned long action,
+			     void *data);
+};
+
+#define MEM_GOING_OFFLINE	1
+#define MEM_OFFLINE		2
+#define MEM_CANCEL_OFFLINE	3
+#define NOTIFY_OK		1
+#define register_memory_notifier(block)		((void)(block), 0)
+#define unregister_memory_notifier(block)	((void)(block))
+#define OPTIMIZER_HIDE_VAR(variable)		((void)(variable))
+#define rcu_read_lock()
+#define rcu_read_unlock()
+#define synchronize_rcu()
+#define is_page_hwpoison(page)			((void)(page), false)
+#define copy_from_kernel_nofault(to, from, size) \
+	(virt_to_page(from)->secret ? -EFAULT : (*(to) = *(from), 0))
 #define pfn_to_online_page(frame) \
 	(pfn_valid(frame) ? pfn_to_page(frame) : NULL)
 #define PageSlab(page)		((page)->slab)
@@ -240,9 +289,7 @@ struct page *kernel_dma_page(u64 address);
 
 #define KERNEL_DMA_OFFSET	0x7000000000ull
 
-/* What is leaked is counted by the channel. */
-static inline void kmemleak_ignore(const void *memory)
-{
-}
+/* It is never freed, but for by the next run. */
+void kmemleak_ignore(const void *memory);
 
 #endif
