@@ -139,6 +139,7 @@ static void progress(struct end *end)
 		peer_read(end, 1);
 	if (end->held_count && !end->hold_to_the_end)
 		held_complete(end, 0, 0);
+	end_unmap_all(end);
 }
 
 /* Somebody sleeps: the input goes on, and when it is over, all ends well. */

@@ -31,7 +31,7 @@ static const struct kernel_actors actors = {
 
 static void configure(void)
 {
-	u8 kind = take(), rings = take(), how = take();
+	u8 kind = take(), rings = take(), how = take(), little = take();
 	u32 i;
 
 	memset(ends, 0, sizeof(ends));
@@ -52,6 +52,7 @@ static void configure(void)
 								       2));
 		FUZZ_CHECK(!vmb_channel_init_set_maximum_packet_count(end->channel,
 								      1 + (how >> i & 7)));
+		settings_make(end, little >> i);
 	}
 	if (kind & 8)
 		vmb_transport_device_set_dma_device(&ends[0].device, &ends[0].dev);
@@ -212,6 +213,9 @@ static void act(void)
 			peer_goes(how);
 		else
 			vmb_channel_peer_arrived(end->channel);
+		break;
+	case 15:
+		settings_act(end);
 		break;
 	default:
 		how = take();

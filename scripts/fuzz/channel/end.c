@@ -222,7 +222,24 @@ static const struct vmb_channel_transport_operations stay_operations = {
 	.sub_channels_stay_open = true,
 };
 
+/* A server's. The owner is the client of the pair. */
+static int end_map_gpadl(struct vmb_channel *channel, u32 flags, u32 gpadl_handle,
+			 const struct bio_vec **vectors, u32 *count)
+{
+	struct end *other = end_of(channel)->other;
+
+	return other && other->attached ?
+	       vmb_gpadl_map(other->channel, flags, gpadl_handle, vectors, count) : -ENOENT;
+}
+
+static void end_unmap_gpadl(struct vmb_channel *channel, u32 gpadl_handle)
+{
+	vmb_gpadl_unmap(end_of(channel)->other->channel, gpadl_handle);
+}
+
 static const struct vmb_channel_transport_operations server_operations = {
+	.map_gpadl = end_map_gpadl,
+	.unmap_gpadl = end_unmap_gpadl,
 	.prepare = end_prepare,
 	.unprepare = end_unprepare,
 	.find_peer = end_find_peer,
@@ -292,6 +309,20 @@ static void started(struct vmb_channel *channel, void *context)
 	end->running = true;
 }
 
+static void post_started(struct vmb_channel *channel, void *context)
+{
+	FUZZ_CHECK(((struct end *)context)->open);
+}
+
+/* So many packets, of which some may have been deferred. */
+static void processing_complete(struct vmb_channel *channel, void *context, u32 packets)
+{
+	struct end *end = context;
+
+	FUZZ_CHECK(packets && packets <= end->processed);
+	end->processed = 0;
+}
+
 static void suspend(struct vmb_channel *channel, void *context,
 		    enum vmb_channel_stop_reason reason)
 {
@@ -316,6 +347,7 @@ static void closed(struct vmb_channel *channel, void *context,
 	if (end->deferred)
 		reached(OUTCOME_deferred_discarded);
 	end->deferred = NULL;
+	end_unmap_all(end);
 	switch (reason) {
 	case VMB_CHANNEL_STOP_DISABLED:
 		reached(OUTCOME_closed_disabled);
@@ -389,11 +421,12 @@ void end_make(struct end *end, bool is_server, struct end *primary)
 	callbacks.closed = closed;
 	callbacks.suspend = suspend;
 	callbacks.started = started;
+	callbacks.post_started = post_started;
 	FUZZ_CHECK(!vmb_channel_init_set_state_change_callbacks(end->channel,
 								&callbacks));
 	FUZZ_CHECK(!vmb_channel_init_set_process_packet_callbacks(end->channel, end,
 								  process_packet,
-								  NULL));
+								  processing_complete));
 	if (is_server) {
 		u32 flags = VMB_SERVER_CHANNEL_INIT_FLAG_LOOPBACK_OFFER;
 

@@ -33,7 +33,7 @@ static const struct kernel_actors actors = {
 static void configure(void)
 {
 	static const u32 sizes[] = { 8, 32, 40, 100, 200 };
-	u8 rings = take(), limits = take(), packets = take();
+	u8 rings = take(), limits = take(), packets = take(), little = take();
 	u32 size = sizes[packets % ARRAY_SIZE(sizes)];
 	struct end *ends[] = { &client, &server };
 	u32 i;
@@ -70,6 +70,8 @@ static void configure(void)
 							  1 + (limits >> 4));
 		vmb_channel_set_incoming_processing_at_passive(end->channel,
 							       packets & 0x80);
+		/* What is too long is answered with nothing here. */
+		settings_make(end, little & ~SETTING_REFUSAL);
 		end_enable(end);
 	}
 }
@@ -95,6 +97,18 @@ static void act(void)
 	case 5:
 		if (end->interrupt_due)
 			end_interrupt(end);
+		break;
+	case 14:
+		what = take();
+		if (what & 0x80)
+			end_map(&server, what);
+		else if (what & 0x40 && client.gpadl_count)
+			end_unshare(&client, client.gpadl_count - 1);
+		else if (client.open)
+			end_share(&client, take(), what % 4, what & 8);
+		break;
+	case 15:
+		settings_act(end);
 		break;
 	default:
 		client_act(end);

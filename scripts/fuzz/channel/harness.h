@@ -100,6 +100,9 @@
 	X(sub_channels_orphaned)		\
 	X(share_failed)				\
 	X(share_refused)			\
+	X(mapped)				\
+	X(map_refused)				\
+	X(setting_refused)			\
 	X(close_not_clean)			\
 	X(no_memory)				\
 	X(restore_refused)			\
@@ -269,6 +272,11 @@ struct end {
 	u32 gpadl_count;
 	bool shares;
 	bool gave_up;
+	/* A server's, of its client's. */
+	u32 mapped[GPADLS];
+	u32 mapped_count;
+	/* Packets, since processing_complete was called. */
+	u32 processed;
 	/* What stays of what the peer may have for ever. */
 	u32 leaked_areas;
 	bool leaked_pages;
@@ -319,6 +327,13 @@ void end_check_pages(struct end *end);
 /* shares.c */
 void end_share(struct end *end, u32 page, u8 kind, bool read_only);
 void end_unshare(struct end *end, u32 index);
+void end_map(struct end *end, u8 how);
+void end_unmap_all(struct end *end);
+
+/* settings.c */
+#define SETTING_REFUSAL	4
+void settings_act(struct end *end);
+void settings_make(struct end *end, u8 how);
 
 /* acts.c: what does not wait, so it may be done anywhere. */
 void acts_reset(void);

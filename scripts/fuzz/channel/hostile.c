@@ -29,7 +29,7 @@ static void configure(void)
 	static const u32 sizes[] = { 8, 32, 36, 64, 200, 1000 };
 	static const u32 bytes[] = { 4096, 64, 20000 };
 	static const u32 counts[] = { 16, 1, 2, 5 };
-	u8 kind = take(), rings = take(), limits = take(), packets = take();
+	u8 kind = take(), rings = take(), limits = take(), packets = take(), little = take();
 
 	memset(&end, 0, sizeof(end));
 	end.in_class = rings % 5;
@@ -59,6 +59,7 @@ static void configure(void)
 		FUZZ_CHECK(vmb_channel_init_set_raw_guest_memory(end.channel) ==
 			   (end.device.isolated ? -EPERM : 0));
 	kernel_merge_mappings = kind & 0x20;
+	settings_make(&end, little);
 }
 
 /* What is to go wrong soon, or to be special about a page. */
@@ -143,7 +144,11 @@ static void act(void)
 			end_share(&end, take(), how % 8, how & 8);
 		break;
 	case 15:
-		vmb_channel_peer_arrived(end.channel);
+		how = take();
+		if (how & 1)
+			settings_act(&end);
+		else
+			vmb_channel_peer_arrived(end.channel);
 		arrange(take());
 		break;
 	}

@@ -278,6 +278,7 @@ void process_packet(struct vmb_channel *channel, void *context,
 	u8 act;
 
 	FUZZ_CHECK(channel == end->channel && end->running && !end->in_callback);
+	end->processed++;
 	FUZZ_CHECK((uintptr_t)buffer % 8 == 0);
 	FUZZ_CHECK(length % 8 == 0 || end->is_pipe);
 	if (end->is_pipe)

@@ -29,7 +29,7 @@ TAIL = bytes([0x1F] * 64)
 
 def start(kind=0, last=0, rings=LARGE, limits=EXTERNAL, packets=SIXTY_FOUR):
     """A channel that is open."""
-    return bytes([HOSTILE, kind, rings, limits, packets, last, WORK])
+    return bytes([HOSTILE, kind, rings, limits, packets, 0, last, WORK])
 
 
 def send(slot, how, *shape):
@@ -60,7 +60,7 @@ D_TAKE = bytes([D_CLIENT, 13, 0])
 
 def device(kind=2, last=2, *acts):
     """Three channels that are open."""
-    return bytes([DEVICE, kind, 10, 0xFF, last] + [D_WORK] * 4 +
+    return bytes([DEVICE, kind, 10, 0xFF, 0, last] + [D_WORK] * 4 +
                  [16 + D_ENABLE, 0, 32 + D_ENABLE, 0] + [D_WORK] * 8 + list(acts))
 
 
@@ -82,15 +82,15 @@ def devices():
             bytes([D_FLOW, 1, D_FLOW, 0, 16 + D_FLOW, 1]) + work
     for error in range(4):
         yield f"share-{error}", device() + \
-            bytes([D_LATER, 0xA0 | error, D_SHARE, 4, 16 + D_SHARE, 5])
+            bytes([D_LATER, 0xA0 | error, D_SHARE, 0, 4, 16 + D_SHARE, error, 8])
 
 
 def crafted():
     """Name and bytes of each."""
     hold = (INTERRUPT + bytes([7] * 34)) * 2
     yield "starved", start() + burst(255) + burst(255) + hold + hold
-    yield "quota", start() + bytes([ARRANGE, 0xA1]) + burst(9) + INTERRUPT + b"\7\7\7"
-    yield "overtime", start() + bytes([ARRANGE, 0xC1]) + burst(99) + INTERRUPT * 3
+    yield "quota", start() + bytes([ARRANGE, 0, 0xA1]) + burst(9) + INTERRUPT + b"\7\7\7"
+    yield "overtime", start() + bytes([ARRANGE, 0, 0xC1]) + burst(99) + INTERRUPT * 3
     # No signal tells of them; the watchdog runs since an answer is waited for.
     yield "stalled", start() + send(1, 1) + burst(9) + bytes([LATER, 0x40]) * 70
     yield "deferred", start() + burst(9) + INTERRUPT + b"\x86" + bytes([WORK])
@@ -131,8 +131,8 @@ def crafted():
     # It begins inside of the set, and ends behind it.
     yield "transfer-end", start(0, SHARES) + transfer(0, 200) + transfer(0, 204)
     yield "kept", start(0, SHARES | KEEPS) + gpa(0x80)
-    yield "not-mapped", start(DMA) + bytes([ARRANGE, 0x21]) + send(1, 3, 1, 0, 4, 0, 9)
-    yield "leaked", start(DMA) + bytes([ARRANGE, 0x81]) + send(1, 3, 1, 0, 4, 0, 9) + \
+    yield "not-mapped", start(DMA) + bytes([ARRANGE, 0, 0x21]) + send(1, 3, 1, 0, 4, 0, 9)
+    yield "leaked", start(DMA) + bytes([ARRANGE, 0, 0x81]) + send(1, 3, 1, 0, 4, 0, 9) + \
         bytes([ENABLE, 0])
     yield "merged", start(DMA | MERGE) + send(1, 3, 0x43, 0, 4, 0, 8, 6, 0, 8, 9, 0, 8) + \
         bytes([PEER, 8, 31])
@@ -144,7 +144,7 @@ def crafted():
                                        2, 8, 31, 2, 4, 5, 0x80, 1, 13, 0])
     yield "slab", start(0, SLAB) + bytes([REQUEST, 3, 8, 3, 29, 0, 29, 0])
     yield "peer-gone", start() + send(1, 1) + bytes([PEER, 15, 14, WORK])
-    yield "refuses", bytes([HOSTILE, 0, LARGE, 0, 3, 0, ARRANGE, 0x61, WORK])
+    yield "refuses", bytes([HOSTILE, 0, LARGE, 0, 3, 0, 0, ARRANGE, 0, 0x61, WORK])
     # States of several shapes: as they are, with a byte changed, cut short.
     for shape in range(12):
         yield f"restore-{shape}", bytes([RESTORE, 0, shape, 0]) + bytes([40] * 8) + \
@@ -155,7 +155,7 @@ def crafted():
         yield f"restore-two-{shape}", bytes([RESTORE, 0, shape, 0x80, shape % 4]) + \
             bytes([40] * 8) + bytes([0, shape, 0x80, 0])
     yield from devices()
-    yield "fails", bytes([HOSTILE, 0, LARGE, 0, 3, 0, ARRANGE, 0x41, WORK])
+    yield "fails", bytes([HOSTILE, 0, LARGE, 0, 3, 0, 0, ARRANGE, 0, 0x41, WORK])
 
 
 def main():

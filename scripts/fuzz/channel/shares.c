@@ -168,6 +168,45 @@ void end_share(struct end *end, u32 page, u8 kind, bool read_only)
 		FUZZ_CHECK(ret == -ENOMEM || ret == -ENOENT);
 }
 
+/* The server of a fair pair has what its client shares; nobody else has anything. */
+void end_map(struct end *end, u8 how)
+{
+	const struct end *owner = end->other;
+	const struct bio_vec *vectors = NULL;
+	bool read_only = how & 2;
+	u32 count = 0, index, i;
+	int ret;
+
+	if (how & 1 && end->mapped_count) {
+		vmb_channel_unmap_gpadl(end->channel, end->mapped[--end->mapped_count]);
+		return;
+	}
+	if (!end->open || end->mapped_count == GPADLS || !owner->gpadl_count)
+		return;
+	index = (how >> 2) % owner->gpadl_count;
+	ret = vmb_channel_map_gpadl(end->channel, read_only ?
+				    VMB_CHANNEL_GPADL_FLAG_READ_ONLY : 0,
+				    owner->gpadls[index], &vectors, &count);
+	if (ret) {
+		FUZZ_CHECK(ret == -ENOENT || ret == -EBUSY || ret == -EACCES);
+		reached(OUTCOME_map_refused);
+		return;
+	}
+	FUZZ_CHECK(count == MOST);
+	for (i = 0; i < count; i++)
+		FUZZ_CHECK(vectors[i].bv_len == PAGE_SIZE && !vectors[i].bv_offset &&
+			   page_to_pfn(vectors[i].bv_page) ==
+			   KERNEL_FIRST_FRAME + owner->gpadl_page[index] + i);
+	end->mapped[end->mapped_count++] = owner->gpadls[index];
+	reached(OUTCOME_mapped);
+}
+
+void end_unmap_all(struct end *end)
+{
+	while (end->mapped_count)
+		vmb_channel_unmap_gpadl(end->channel, end->mapped[--end->mapped_count]);
+}
+
 /*
  * From the last on, so that set ids stay indices. The client forgets it first: while it
  * is deleted another task may close the channel, and unshare what is left.

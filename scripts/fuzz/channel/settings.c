@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a client sets, and what it is told: that of which the channel must make nothing,
+ * in any of its states, and that which changes little, before it is enabled.
+ */
+#define VMB_FUZZ_PEER
+#include "harness.h"
+
+static int ask_wrongly(struct end *end, u8 how)
+{
+	const struct vmb_channel_state_change_callbacks callbacks = { .size = 1 };
+	static const u8 nothing[256];
+	static const guid_t none;
+	struct vmb_channel *channel = end->channel;
+	const char *name = how & 0x40 ? "" : how & 0x80 ? "a/b" :
+			   "a name that is longer than any that a channel may be given by anybody, "
+			   "for which there is no room";
+
+	switch (how % 32) {
+	case 0:
+		return vmb_channel_init_set_maximum_packet_size(channel, 0);
+	case 1:
+		return vmb_channel_init_set_maximum_packet_size(channel, U32_MAX);
+	case 2:
+		return vmb_channel_init_set_maximum_external_data(channel, 0, 1);
+	case 3:
+		return vmb_channel_init_set_maximum_external_data(channel, U32_MAX, U32_MAX);
+	case 4:
+		return vmb_channel_init_set_client_context_size(channel, U32_MAX);
+	case 5:
+		return vmb_channel_init_set_process_packet_callbacks(channel, end, NULL, NULL);
+	case 6:
+		return vmb_channel_init_set_state_change_callbacks(channel, &callbacks);
+	case 7:
+		return vmb_channel_init_set_friendly_name(channel, name);
+	case 8:
+		return vmb_client_channel_init_set_ring_buffer_page_count(channel, how >> 7, 2);
+	case 9:
+		return vmb_channel_init_set_inline_packet_context_size(channel, U32_MAX);
+	case 10:
+		return vmb_channel_init_set_maximum_packet_count(channel,
+								 how & 0x80 ? 0 : U32_MAX);
+	case 11:
+		return vmb_channel_init_set_refusal_completion(channel, NULL, 8);
+	case 12:
+		return vmb_channel_init_set_refusal_completion(channel, end, U32_MAX);
+	case 13:
+		return vmb_channel_init_set_inbound_packet_count(channel, 0);
+	case 14:
+		return vmb_client_channel_init_set_target_processor_index(channel, 77);
+	case 15:
+		return vmb_server_channel_init_set_flags(channel, U32_MAX);
+	case 16:
+		return vmb_server_channel_init_set_target_interface_id(channel, NULL, &none);
+	case 17:
+		return vmb_server_channel_init_set_mmio_megabytes(channel, 0, 0);
+	case 18:
+		return vmb_channel_init_set_flags(channel, U32_MAX);
+	case 19:
+		return vmb_channel_init_set_primary_channel(channel, channel, 1);
+	case 20:
+		return vmb_channel_set_transaction_quota(channel, 0);
+	case 21:
+		return vmb_channel_set_allowable_dpc_cpu_usage(channel, 101);
+	case 22:
+		return vmb_channel_map_gpadl(channel, 2, 1, NULL, NULL);
+	case 23:
+		return vmb_channel_get_system_address_for_gpadl(channel, how & 0x80, 0, NULL);
+	case 24:
+		return vmb_channel_register_transfer_page_set(channel, 1, 0);
+	case 25:
+		return vmb_channel_unregister_transfer_page_set(channel, 0xfff);
+	case 26:
+		return end->is_server ? -EINVAL :
+		       vmb_server_channel_init_set_save_restore_packet_callbacks(channel, NULL,
+										 NULL, NULL);
+	case 27:
+		return end->is_server ? -EINVAL :
+		       vmb_client_channel_init_set_ring_buffer_page_count(channel, 2, U32_MAX);
+	case 28:
+		return end->is_server ? vmb_client_channel_init_set_target_pnp(channel, &none, NULL,
+									       NULL) : -EINVAL;
+	case 29:
+		return vmb_channel_is_configurable(channel) ? -EBUSY :
+		       vmb_channel_init_set_process_packet_callbacks(channel, end, process_packet,
+								     NULL);
+	case 30:
+		return vmb_channel_is_configurable(channel) ? -EBUSY :
+		       vmb_channel_init_set_raw_guest_memory(channel);
+	default:
+		return vmb_channel_restore_from_buffer(channel, nothing, how);
+	}
+}
+
+static void ask(struct end *end)
+{
+	struct vmb_channel *channel = end->channel;
+	u64 address, size;
+	guid_t instance;
+	int ret;
+
+	vmb_channel_set_pointer(channel, end);
+	FUZZ_CHECK(vmb_channel_get_pointer(channel) == end);
+	vmb_channel_get_interface_instance(channel, &instance);
+	ret = vmb_channel_get_mmio_space(channel, &address, &size);
+	FUZZ_CHECK(ret == -ENODEV || ret == -ENOENT);
+	FUZZ_CHECK(vmb_channel_get_target_device_object(channel) == &end->on->device);
+	FUZZ_CHECK(vmb_channel_get_parent_device_object(channel) == end->on->device.dev);
+	FUZZ_CHECK(vmb_channel_is_server(channel) == end->is_server);
+	FUZZ_CHECK(vmb_channel_transport_device(channel) == end->on);
+	FUZZ_CHECK(vmb_channel_primary(channel) ==
+		   (end->primary ? end->primary->channel : NULL));
+	FUZZ_CHECK(!vmb_channel_sub_channel_index(channel) == !end->primary);
+	FUZZ_CHECK(!!vmb_channel_target_type(channel) == (end->is_server || !end->primary));
+	FUZZ_CHECK(!vmb_channel_target_instance(channel) == !end->is_server);
+	vmb_channel_set_transport_private(channel, end);
+	FUZZ_CHECK(vmb_channel_transport_private(channel) == end);
+}
+
+void settings_act(struct end *end)
+{
+	u8 how = take();
+	int ret;
+
+	if (how == 0xff) {
+		ask(end);
+		return;
+	}
+	ret = ask_wrongly(end, how);
+	FUZZ_CHECK(ret == -EBUSY || ret == -EINVAL || ret == -EMSGSIZE || ret == -ENOENT ||
+		   ret == -ENODEV || ret == -EEXIST || ret == -EOPNOTSUPP ||
+		   ret == -EBADMSG || ret == -ENOMEM);
+	reached(OUTCOME_setting_refused);
+}
+
+/* What is allowed, and makes little difference. */
+void settings_make(struct end *end, u8 how)
+{
+	struct vmb_channel *channel = end->channel;
+
+	if (how & 1)
+		FUZZ_CHECK(!vmb_channel_init_set_friendly_name(channel, "a name"));
+	if (how & 2)
+		FUZZ_CHECK(!vmb_channel_init_set_inline_packet_context_size(channel, 24));
+	if (how & SETTING_REFUSAL)
+		FUZZ_CHECK(!vmb_channel_init_set_refusal_completion(channel, "refused", 8));
+	if (how & 8)
+		FUZZ_CHECK(vmb_client_channel_init_set_target_processor_index(channel, 1) ==
+			   (end->is_server ? -EINVAL : 0));
+	if (how & 0x10)
+		FUZZ_CHECK(vmb_server_channel_init_set_mmio_megabytes(channel, 1, 1) ==
+			   (end->is_server ? 0 : -EINVAL));
+	kernel_traces = how & 0x20;
+	vmb_latency_want(how & 0x40);
+}
