@@ -69,6 +69,10 @@ void client_act(struct end *end)
 			kernel_irq_restore(flags);
 		}
 		break;
+	case 14:
+		if (!end->fair && how & 0x80)
+			send_loose(end, how);
+		break;
 	default:
 		if (!end->fair || end->interrupt_due)
 			end_interrupt(end);
@@ -159,6 +163,8 @@ void sleep_act(struct end **ends, u32 count)
 			peer_act(end);
 		else
 			kernel_run_work();
+		if (act >= 0xf8)
+			jiffies += 10 * HZ;
 		patience = PATIENCE;
 		return;
 	}

@@ -40,8 +40,16 @@ static struct end *end_of(struct vmb_channel *channel)
 static int end_prepare(struct vmb_channel *channel, u32 *inbound_size,
 		       u32 *outbound_size, u32 minimum_size)
 {
+	struct end *end = end_of(channel);
+	int ret = end->prepare_error;
+
 	FUZZ_CHECK(*inbound_size >= minimum_size && *outbound_size >= minimum_size);
-	return 0;
+	end->prepare_error = 0;
+	if (end->rings_reduced)
+		*inbound_size = minimum_size;
+	if (ret)
+		reached(OUTCOME_prepare_failed);
+	return ret;
 }
 
 static void end_unprepare(struct vmb_channel *channel)
@@ -170,14 +178,15 @@ static int end_create_gpadl(struct vmb_channel *channel, void *buffer,
 	static u32 handle;
 	struct end *end = end_of(channel);
 	int ret = end->gpadl_error;
+	u32 i;
 
 	FUZZ_CHECK(end->attached);
 	end->gpadl_error = 0;
 	/* The peer takes its time, and may name the memory meanwhile. */
-	if (ret == -EINPROGRESS) {
+	for (i = 0; i < 4 && ret == -EINPROGRESS; i++)
 		kernel_sleep("the peer's answer");
+	if (ret == -EINPROGRESS)
 		ret = 0;
-	}
 	*gpadl_handle = ++handle;
 	return ret;
 }
@@ -301,10 +310,38 @@ static int opened(struct vmb_channel *channel, void *context)
 	return 0;
 }
 
+/* What would wait for the callback that it is called from. */
+static void deadlocks(struct vmb_channel *channel)
+{
+	kernel_warnings_announced += 3;
+	FUZZ_CHECK(vmb_channel_disable(channel) == -EDEADLK);
+	if (channel->primary) {
+		kernel_warnings_announced -= 2;
+	} else {
+		FUZZ_CHECK(vmb_channel_start(channel) == -EDEADLK);
+		FUZZ_CHECK(vmb_channel_pause(channel) == -EDEADLK);
+	}
+	if (channel->is_server && !channel->primary)
+		FUZZ_CHECK(vmb_channel_save_begin(channel) == -EDEADLK);
+	reached(OUTCOME_deadlock_refused);
+}
+
+/* The library undoes what the client has not, and says so. */
+static void leave_behind(struct end *end)
+{
+	kernel_warnings_announced += end->mapped_count + !!end->gpadl_count;
+	if (end->mapped_count || end->gpadl_count)
+		reached(OUTCOME_left_behind);
+	end->mapped_count = 0;
+	end->gpadl_count = 0;
+}
+
 static void started(struct vmb_channel *channel, void *context)
 {
 	struct end *end = context;
 
+	if (end->misuses)
+		deadlocks(channel);
 	FUZZ_CHECK(end->open && !end->running);
 	end->running = true;
 }
@@ -347,6 +384,8 @@ static void closed(struct vmb_channel *channel, void *context,
 	if (end->deferred)
 		reached(OUTCOME_deferred_discarded);
 	end->deferred = NULL;
+	if (end->misuses && !end->close_error)
+		leave_behind(end);
 	end_unmap_all(end);
 	switch (reason) {
 	case VMB_CHANNEL_STOP_DISABLED:
@@ -454,15 +493,25 @@ void end_enable(struct end *end)
 
 	if (!vmb_channel_is_configurable(end->channel))
 		return;
+	if (end->gone && !end->held_count) {
+		ret = vmb_channel_enable(end->channel);
+		FUZZ_CHECK(ret == -ENODEV || ret == -ENOTCONN || ret == -EBUSY);
+		reached(OUTCOME_enable_without_peer);
+	}
 	end->live = true;
 	end->gone = false;
 	end->peer_there = true;
 	end->closed_said = false;
+	end->enabling = true;
 	ret = vmb_channel_enable(end->channel);
+	end->enabling = false;
 	if (ret == -ENOMEM)
 		reached(OUTCOME_no_memory);
+	else if (ret == -ENOSPC)
+		FUZZ_CHECK(!end->prepare_error);
 	else if (ret == -EBUSY)
-		FUZZ_CHECK(end->held_count);
+		/* Nor beside a primary that was saved. */
+		FUZZ_CHECK(end->held_count || end->primary);
 	else if (ret == -ENOTCONN)
 		FUZZ_CHECK(end->primary);
 	else if (ret == -ENODEV)
@@ -497,7 +546,8 @@ void end_disable(struct end *end)
 	FUZZ_CHECK(!vmb_channel_disable(end->channel));
 	FUZZ_CHECK(vmb_channel_is_configurable(end->channel));
 	FUZZ_CHECK(!end->attached && !end->running && !end->open);
-	if (!end->hold_to_the_end)
+	/* Where the bus waits for it the client is not waited for without end. */
+	if (!end->hold_to_the_end && !end->offer_removing)
 		FUZZ_CHECK(!end->held_count);
 	end_check_counters(end);
 }

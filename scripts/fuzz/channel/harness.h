@@ -72,6 +72,7 @@
 	X(external_set_unknown)			\
 	X(external_beyond_set)			\
 	X(external_read_only)			\
+	X(external_pending)			\
 	X(gpadl_given_up)			\
 	X(packet_deferred)			\
 	X(deferred_discarded)			\
@@ -103,6 +104,15 @@
 	X(mapped)				\
 	X(map_refused)				\
 	X(setting_refused)			\
+	X(channel_not_made)			\
+	X(channel_made)				\
+	X(saved_anywhere)			\
+	X(ended_handed_over)			\
+	X(left_behind)				\
+	X(deadlock_refused)			\
+	X(enable_without_peer)			\
+	X(prepare_failed)			\
+	X(sent_loose)				\
 	X(close_not_clean)			\
 	X(no_memory)				\
 	X(restore_refused)			\
@@ -234,6 +244,10 @@ struct end {
 	int opened_error;
 	int close_error;
 	int gpadl_error;
+	int prepare_error;
+	bool rings_reduced;
+	/* The client does what it is warned of. */
+	bool misuses;
 	/* The peer closes it with its primary. */
 	bool half_closed;
 	/* The life, as the client was told of it. */
@@ -248,6 +262,10 @@ struct end {
 	struct vmb_packet_completion *deferred;
 	bool in_callback;
 	bool hold_to_the_end;
+	bool offer_removing;
+	bool was_saved;
+	/* If that fails late, what others have sent meanwhile ends. */
+	bool enabling;
 	/* Packets out. */
 	struct slot slots[SLOTS];
 	u64 leaked_pins[KERNEL_PAGES];
@@ -296,6 +314,7 @@ void slot_send(struct slot *slot, bool plain);
 void slot_abandon(struct slot *slot);
 struct slot *slot_of_transaction(struct end *end, u64 id);
 void client_request(struct end *end);
+void send_loose(struct end *end, u8 how);
 void slots_free_all(struct end *end);
 
 /* packets_in.c */
@@ -304,7 +323,7 @@ void process_packet(struct vmb_channel *channel, void *context,
 		    u32 length, u32 flags);
 void held_complete(struct end *end, u32 index, u32 length);
 void held_fail(struct end *end, u32 index);
-void held_fetch(struct end *end, u32 index);
+bool held_fetch(struct end *end, u32 index);
 void held_misuse(struct end *end, u32 index);
 void held_complete_all(struct end *end);
 

@@ -71,6 +71,8 @@ static void arrange(u8 how)
 		break;
 	case 1:
 		kernel_fail_mapping = how & 1;
+		end.prepare_error = how & 2 ? -ENOSPC : 0;
+		end.rings_reduced = how & 4;
 		break;
 	case 2:
 		end.open_error = how & 1 ? -ENXIO : how & 2 ? -EAGAIN : 0;
@@ -91,6 +93,12 @@ static void arrange(u8 how)
 		vmb_channel_set_incoming_processing_at_passive(end.channel, how & 1);
 		break;
 	}
+}
+
+static void offer_goes(void)
+{
+	end.offer_removing = true;
+	vmb_channel_offer_removing(end.channel);
 }
 
 static void act(void)
@@ -147,6 +155,8 @@ static void act(void)
 		how = take();
 		if (how & 1)
 			settings_act(&end);
+		else if (how == 0x80)
+			offer_goes();
 		else
 			vmb_channel_peer_arrived(end.channel);
 		arrange(take());
@@ -168,6 +178,7 @@ void fuzz_hostile(void)
 	for (i = KERNEL_PAGES - 4; last & 2 && i < KERNEL_PAGES; i++)
 		kernel_pages[i] = (struct page) { .slab = true };
 	kernel_pages[20].reserved = last & 4;
+	kernel_pages[21].secret = last & 4;
 	end.shares = last & 8;
 	end_enable(&end);
 	while (!input_is_over())

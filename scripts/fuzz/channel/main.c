@@ -3,6 +3,7 @@
  * The entry of libFuzzer.
  */
 #define VMB_FUZZ_PEER
+#include "gpadl.h"
 #include "harness.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -10,6 +11,7 @@ int LLVMFuzzerTestOneInput(const u8 *bytes, size_t size);
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
+	FUZZ_CHECK(!vmb_raw_pages_init() && !atexit(vmb_raw_pages_exit));
 	return atexit(fuzz_print_reached);
 }
 

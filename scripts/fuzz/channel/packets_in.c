@@ -186,7 +186,8 @@ static void check_fair_vectors(struct end *end, const struct held *held,
 	reached(OUTCOME_fair_external_crossed);
 }
 
-void held_fetch(struct end *end, u32 index)
+/* False: it is still being shared; in its own callback the packet is the channel's again. */
+bool held_fetch(struct end *end, u32 index)
 {
 	const struct held held = end->held[index];
 	struct vmb_packet_completion *packet = held.packet;
@@ -197,7 +198,7 @@ void held_fetch(struct end *end, u32 index)
 
 	/* One thread at a time. */
 	if (end->fetching)
-		return;
+		return true;
 	end->fetching = packet;
 	ret = vmb_channel_packet_get_external_data(packet, read_only ?
 						   VMB_CHANNEL_PACKET_EXTERNAL_DATA_FLAG_READ_ONLY : 0,
@@ -211,6 +212,9 @@ void held_fetch(struct end *end, u32 index)
 		break;
 	case -EINVAL:
 		FUZZ_CHECK(packet->wire.type == VMB_WIRE_TYPE_DATA_INBAND);
+		break;
+	case -EINPROGRESS:
+		reached(OUTCOME_external_pending);
 		break;
 	case -EACCES:
 		reached(OUTCOME_external_not_shared);
@@ -228,8 +232,12 @@ void held_fetch(struct end *end, u32 index)
 	default:
 		FUZZ_CHECK(!"an errno that external data does not have");
 	}
+	/* Nobody knows of such flags. */
+	FUZZ_CHECK(vmb_channel_packet_get_external_data(packet, U32_MAX, &vectors,
+							&count) == -EINVAL);
 	FUZZ_CHECK(!end->fair || !ret || ret == -EINVAL);
 	end->fetching = NULL;
+	return ret != -EINPROGRESS;
 }
 
 /* In the order in which it was sent, as it was sent. */
@@ -311,8 +319,12 @@ void process_packet(struct vmb_channel *channel, void *context,
 	end->held_count++;
 	end->in_callback = true;
 	act = take();
-	if (flags && act & 0x40)
-		held_fetch(end, index);
+	if (flags && act & 0x40 && !held_fetch(end, index)) {
+		/* It is called for it again. */
+		held_take(end, index);
+		end->deferred = packet;
+		goto out;
+	}
 	kernel_others();
 	/* Others may have completed it by now, or any. */
 	index = end->held_count - 1;

@@ -28,6 +28,10 @@ static void count_end(const struct slot *slot, int status, u32 length)
 	case -EMSGSIZE:
 		reached(OUTCOME_ended_too_large_for_ring);
 		break;
+	case -ECANCELED:
+		FUZZ_CHECK(slot->end->was_saved);
+		reached(OUTCOME_ended_handed_over);
+		break;
 	case -EIO:
 		FUZZ_CHECK(slot->external &&
 			   (slot->end->close_error || slot->end->stays));
@@ -62,7 +66,7 @@ static void routine(struct vmb_packet *packet, void *context, int status,
 
 	FUZZ_CHECK(packet == slot->packet && vmb_packet_get_pointer(packet) == slot);
 	FUZZ_CHECK(slot->in_flight && !kernel_is_locked());
-	FUZZ_CHECK(end->channel->life.state != VMB_LIFE_DISABLED);
+	FUZZ_CHECK(end->channel->life.state != VMB_LIFE_DISABLED || end->enabling);
 	FUZZ_CHECK(end->is_server || !end->closed_said);
 	FUZZ_CHECK(!buffer == !length && length % 8 == 0);
 	FUZZ_CHECK(!length || (waits && !status));
@@ -141,6 +145,8 @@ void slot_make(struct end *end, u8 how)
 	}
 	vmb_packet_set_completion_routine(slot->packet, slot, routine);
 	vmb_packet_set_pointer(slot->packet, slot);
+	FUZZ_CHECK(!vmb_packet_get_inline_packet_context_pointer(slot->packet) ==
+		   (slot->memory || !end->channel->inline_packet_context_size));
 	FUZZ_CHECK(vmb_packet_get_channel(slot->packet) == end->channel);
 	slot->busy = false;
 }
@@ -280,7 +286,7 @@ static void shape_make(struct slot *slot, struct shape *shape, bool plain)
 		if (how & 0x40) {
 			/* Whole pages, which go on in one range. */
 			shape->vectors[i].bv_offset = 0;
-			shape->vectors[i].bv_len = (shape->vectors[i].bv_len % 2 + 1) *
+			shape->vectors[i].bv_len = (shape->vectors[i].bv_len / 40 % 2 + 1) *
 						   PAGE_SIZE;
 		}
 	}
@@ -483,6 +489,22 @@ void slot_send(struct slot *slot, bool plain)
 	    (slot->packet->state == VMB_SEND_HELD))
 		reached(end->channel->outbound.sending ? OUTCOME_held_at_the_limit :
 							 OUTCOME_held_while_paused);
+}
+
+/* One that the client knows nothing more of: it is freed when it has ended. */
+void send_loose(struct end *end, u8 how)
+{
+	struct vmb_packet *packet = vmb_packet_allocate(end->channel);
+	int ret;
+
+	if (!packet)
+		return;
+	end->requested = true;
+	ret = vmb_packet_send(packet, "loose...", 8, NULL, 0, how & 1 && !end->is_pipe ? WAITS : 0);
+	if (ret)
+		vmb_packet_free(packet);
+	FUZZ_CHECK(!ret || ret == -ENODEV || ret == -EINVAL || ret == -EMSGSIZE);
+	reached(OUTCOME_sent_loose);
 }
 
 /* Its memory stays, whatever the client does. */

@@ -80,6 +80,14 @@ def devices():
         yield f"goes-{kind}", device(kind, 3) + sent + bytes([D_PEER_GOES, 0x80]) + work
         yield f"pauses-{kind}", device(kind, 2) + sent + \
             bytes([D_FLOW, 1, D_FLOW, 0, 16 + D_FLOW, 1]) + work
+    # The peer names memory before it has answered, and waits for the answer.
+    yield "share-pending", device() + bytes([D_LATER, 0xA3, D_SHARE, 0, 8]) + \
+        bytes([2, 2, 0x19, 0, 100, 8, 1, 1, 13, 0, 0x47]) + work + D_TAKE
+    for state in (b"", work):
+        yield f"wrong-{len(state)}", device(3)[:5] + state + bytes(
+            [byte for how in range(32) for byte in (15, how, 15, how | 0x80)])
+    for few in range(8):
+        yield f"no-channel-{few}", device() + bytes([15, 0xFE, few])
     for error in range(4):
         yield f"share-{error}", device() + \
             bytes([D_LATER, 0xA0 | error, D_SHARE, 0, 4, 16 + D_SHARE, error, 8])
@@ -155,6 +163,12 @@ def crafted():
         yield f"restore-two-{shape}", bytes([RESTORE, 0, shape, 0x80, shape % 4]) + \
             bytes([40] * 8) + bytes([0, shape, 0x80, 0])
     yield from devices()
+    # Memory goes while a peer may name any.
+    for how in range(4):
+        yield f"memory-{how}", start(RAW) + bytes([ARRANGE, 1, 0xFC, 4 + 32 * how, 0]) + \
+            gpa(5) + gpa(21) + bytes([ARRANGE, 1, 0xFC, 64, 0])
+    yield "secret", start(RAW, RESERVED) + gpa(21)
+    yield "ring-small", bytes([HOSTILE, 0, LARGE, 0, 3, 0, 0, ARRANGE, 0, 0x22, WORK])
     yield "fails", bytes([HOSTILE, 0, LARGE, 0, 3, 0, 0, ARRANGE, 0, 0x41, WORK])
 
 

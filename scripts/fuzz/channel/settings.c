@@ -4,7 +4,11 @@
  * in any of its states, and that which changes little, before it is enabled.
  */
 #define VMB_FUZZ_PEER
+#include "gpadl.h"
 #include "harness.h"
+
+/* Of latency.c. */
+extern const struct kernel_param_ops *latency_parameter;
 
 static int ask_wrongly(struct end *end, u8 how)
 {
@@ -117,13 +121,71 @@ static void ask(struct end *end)
 	FUZZ_CHECK(vmb_channel_transport_private(channel) == end);
 }
 
+/* A channel that nobody uses, with as little memory as the input likes. */
+static void make_another(struct end *end)
+{
+	u32 was = kernel_fail_allocation;
+	struct vmb_channel *channel;
+	int ret;
+
+	kernel_fail_allocation = take() % 8;
+	ret = vmb_channel_allocate(&end->on->device, end->is_server, &channel);
+	kernel_fail_allocation = was;
+	FUZZ_CHECK(!ret || ret == -ENOMEM || ret == -ENODEV);
+	reached(ret ? OUTCOME_channel_not_made : OUTCOME_channel_made);
+	if (ret)
+		return;
+	FUZZ_CHECK(vmb_channel_enable(channel) == -EINVAL);
+	vmb_channel_cleanup(channel);
+}
+
+/* In whatever state it is; it goes on after it. */
+static void save(struct end *end)
+{
+	u8 bytes[512];
+	u32 filled, required;
+	int ret = vmb_channel_save_begin(end->channel);
+
+	if (ret) {
+		FUZZ_CHECK(ret == -EINVAL || ret == -EOPNOTSUPP || ret == -EBUSY ||
+			   ret == -ENODEV || ret == -ENOTCONN || ret == -ENOMEM ||
+			   ret == -EMSGSIZE || ret == -E2BIG);
+		return;
+	}
+	ret = vmb_channel_save_continue(end->channel, bytes, take() * 2, &filled, &required);
+	FUZZ_CHECK(!ret || ret == -EOVERFLOW || ret == -ENOBUFS || ret == -ENODEV);
+	vmb_channel_save_end(end->channel);
+	end->was_saved = true;
+	reached(OUTCOME_saved_anywhere);
+}
+
+/* Memory goes offline, or stays after all. */
+static void memory_moves(u8 how)
+{
+	struct memory_notify notify = { KERNEL_FIRST_FRAME + how % KERNEL_PAGES, 4 };
+
+	vmb_raw_pages_notify(NULL, 1 + how / KERNEL_PAGES % 4, &notify);
+}
+
 void settings_act(struct end *end)
 {
 	u8 how = take();
 	int ret;
 
-	if (how == 0xff) {
+	switch (how) {
+	case 0xff:
 		ask(end);
+		return;
+	case 0xfe:
+		make_another(end);
+		return;
+	case 0xfd:
+		/* One that closes then hands over what it has sent. */
+		if (!end->fair)
+			save(end);
+		return;
+	case 0xfc:
+		memory_moves(take());
 		return;
 	}
 	ret = ask_wrongly(end, how);
@@ -137,6 +199,7 @@ void settings_act(struct end *end)
 void settings_make(struct end *end, u8 how)
 {
 	struct vmb_channel *channel = end->channel;
+	char text[8];
 
 	if (how & 1)
 		FUZZ_CHECK(!vmb_channel_init_set_friendly_name(channel, "a name"));
@@ -151,5 +214,8 @@ void settings_make(struct end *end, u8 how)
 		FUZZ_CHECK(vmb_server_channel_init_set_mmio_megabytes(channel, 1, 1) ==
 			   (end->is_server ? 0 : -EINVAL));
 	kernel_traces = how & 0x20;
-	vmb_latency_want(how & 0x40);
+	end->misuses = how & 0x80;
+	FUZZ_CHECK(latency_parameter->set("?", NULL) == -EINVAL);
+	FUZZ_CHECK(!latency_parameter->set(how & 0x40 ? "Y" : "N", NULL));
+	FUZZ_CHECK(latency_parameter->get(text, NULL) == 2 && *text == (how & 0x40 ? 'Y' : 'N'));
 }

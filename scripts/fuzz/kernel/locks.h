@@ -221,15 +221,17 @@ static inline void usleep_range(unsigned long least, unsigned long most)
 	kernel_sleep("somebody else");
 }
 
+/* No break: what comes after one in a macro is not counted as reached. */
 #define wait_event(queue, condition)					\
-	do {								\
+	({								\
 		u32 wait_wakes = (queue).wakes;				\
 									\
 		might_sleep();						\
-		if (condition)						\
-			break;						\
-		kernel_wait(&(queue), wait_wakes, NULL, #condition);	\
-	} while (1)
+		while (!(condition)) {					\
+			kernel_wait(&(queue), wait_wakes, NULL, #condition); \
+			wait_wakes = (queue).wakes;			\
+		}							\
+	})
 
 #define wait_event_timeout(queue, condition, timeout)			\
 	({								\
@@ -332,6 +334,7 @@ struct delayed_work {
 #define VMB_HAVE_WQ_PERCPU
 #define VMB_HAVE_SYSTEM_DFL_WQ
 
+/* NULL where an allocation is to fail. */
 struct workqueue_struct *make_workqueue(void);
 #define alloc_workqueue(name, flags, active)	make_workqueue()
 #define alloc_ordered_workqueue(name, flags)	make_workqueue()
