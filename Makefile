@@ -162,6 +162,10 @@ picture: ## draw drivers/kmcl/life.svg from a trace of channels' lives
 fuzz: ## wire and channels with ASan, UBSan and libFuzzer (FUZZ_SECONDS=60)
 	@$(RUN) scripts/fuzz.sh
 
+.PHONY: soak
+soak: ## the same for hours, and a table (SOAK_SECONDS=3600)
+	@$(RUN) scripts/fuzz.sh --soak
+
 .PHONY: mutants
 mutants: ## plant faults in the library, one at a time; a test must notice
 	@$(RUN) scripts/mutants.py

@@ -3,14 +3,20 @@
 #
 # The library in user space, with ASan, UBSan and libFuzzer around it: once its
 # wire code, under a peer that may change the shared memory between any two
-# fetches; once its channels, with all but the transports and GPADL memory, over
-# a kernel of a few hundred lines, under a hostile peer and as a fair pair.
+# fetches; once its channels, with all but the transports, over a kernel of a few
+# hundred lines: under a hostile peer, as a fair pair, with sub-channels, restored.
 #
 # usage: fuzz.sh [FILE...]
-#        fuzz.sh --commands
+#        fuzz.sh --coverage | --minimise | --soak | --commands
 #
 #   FILE    an input of an earlier finding, under the name it was given:
 #           wire-* or channel-*; only that is run
+#   --coverage  only the last part of a run: which lines of drivers/kmcl the
+#           committed inputs reach, of each file, and whether those that they do not
+#           are the ones that scripts/fuzz/never-reached.tsv gives a reason for
+#   --minimise  write scripts/fuzz/corpus anew, of that and what runs here have found
+#   --soak  for hours: SOAK_SECONDS (3600), with a line a minute and a table at the end;
+#           nothing that is to be reached fails it, and it has no coverage
 #   --commands  write the seeds, and print for each program its name, flags and
 #           sources, for mutants.py
 #
@@ -18,7 +24,7 @@
 # at once. Prints executions, those per second of a CPU, how often each reason to
 # refuse was reached, and each outcome that a packet, a call or a life can
 # have; one that never was fails the run, as does a finding, whose input is
-# left in build/fuzz/.
+# left in build/fuzz/. Then the coverage.
 set -eu
 # shellcheck source=scripts/lib/lib.sh
 . "$(dirname "$0")/lib/lib.sh"
@@ -30,19 +36,21 @@ NOT_OF_THE_WIRE+=" transfer_range_beyond_set completion_unexpected pipe_header "
 NOT_OF_THE_CHANNEL="hv_* loopback* main observe registry"
 
 case ${1:-} in
---commands) ;;
+--coverage | --minimise | --soak | --commands) ;;
 -*) die "unknown option $1" "scripts/fuzz.sh --help" ;;
 esac
 
 seconds=${FUZZ_SECONDS:-60}
+[ "${1:-}" != --soak ] || seconds=${SOAK_SECONDS:-3600}
 case $seconds in
-'' | *[!0-9]* | 0) die "FUZZ_SECONDS is '$seconds'" "a number of seconds, at least 1" ;;
+'' | *[!0-9]* | 0) die "that is no number of seconds: '$seconds'" "at least 1" ;;
 esac
 
-need_packages clang python3
+need_packages clang llvm python3
 need_packages "libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev"
 
 only_commands=
+covered=
 out=$VMB_BUILD/fuzz
 library=$VMB_TOP/drivers/kmcl
 here=$VMB_TOP/scripts/fuzz
@@ -61,11 +69,12 @@ build() {
 		-fno-sanitize-coverage=trace-cmp,indirect-calls \
 		-fsanitize-coverage-ignorelist="$here/uncounted.txt" \
 		-I"$here/shim" -I"$here" -I"$library" "$@"
+	[ -z "$covered" ] || set -- "$@" -O1 -fprofile-instr-generate -fcoverage-mapping
 	if [ -n "$only_commands" ]; then
 		(IFS=$'\t' && echo "$name	$*")
 		return
 	fi
-	quietly "$out/$name-build.log" 300 clang "$@" -o "$out/$name"
+	quietly "$out/$name-build.log" 300 clang "$@" -o "$out/$name$covered"
 }
 
 build_wire() {
@@ -138,7 +147,7 @@ report() {
 		printf '  %-28s %s\n' "$name" "$count"
 		[ "$count" -gt 0 ] || never="$never $name"
 	done <"$out/$1-reached"
-	[ -z "$never" ] || die "never reached in the $1:$never" \
+	[ -z "$never" ] || [ -n "$soaks" ] || die "never reached in the $1:$never" \
 		"a longer FUZZ_SECONDS, or a seed in scripts/fuzz"
 }
 
@@ -146,6 +155,59 @@ write_seeds() {
 	rm -rf "$out"/*-seeds
 	python3 "$here/seeds.py" "$out/wire-seeds"
 	python3 "$here/channel/seeds.py" "$out/channel-seeds"
+	for name in wire channel; do
+		python3 "$here/corpus.py" unpack "$here/corpus/$name.txt" "$out/$name-seeds"
+	done
+}
+
+# The seeds one by one, in one order, so that it is the same every time.
+coverage() {
+	local name status=0 inputs
+
+	stage "which lines the committed inputs reach"
+	covered=-covered
+	build_wire
+	build_channel
+	for name in wire channel; do
+		mapfile -t inputs < <(find "$out/$name-seeds" -type f | LC_ALL=C sort)
+		quietly "$out/$name-covered.log" 300 env LLVM_PROFILE_FILE="$out/$name.profraw" \
+			"$out/$name-covered" "${inputs[@]}"
+		llvm-profdata merge -sparse "$out/$name.profraw" -o "$out/$name.profdata"
+	done
+	stage_end
+	"$here/coverage.py" $update_list "$library" "$here/never-reached.tsv" \
+		"$out/wire-covered" "$out/wire.profdata" \
+		"$out/channel-covered" "$out/channel.profdata" || status=$?
+	[ "$status" -eq 0 ] || die "the list of lines that are never reached does not hold" \
+		"a seed, a reason, or: UPDATE=y scripts/fuzz.sh --coverage"
+}
+
+# What reaches an edge that nothing before it did stays.
+minimise() {
+	local name
+
+	for name in wire channel; do
+		stage "the smallest inputs of $name"
+		rm -rf "$out/$name-least"
+		mkdir -p "$out/$name-least" "$VMB_CACHE/fuzz/$name"
+		quietly "$out/$name-least.log" 1200 "$out/$name" -merge=1 -use_counters=0 \
+			-max_len=384 "$out/$name-least" "$out/$name-seeds" \
+			"$VMB_CACHE/fuzz/$name"
+		python3 "$here/corpus.py" pack "$out/$name-least" "$here/corpus/$name.txt"
+		stage_end
+	done
+}
+
+# While it soaks: how far it is, once a minute.
+progress() {
+	local name
+
+	while sleep 60; do
+		for name in wire channel; do
+			grep '^#[0-9]' "$out/$name.log" | tail -n 1 |
+				sed "s/^/  $(date +%T) $name /; s/ L: .*//"
+		done
+	done
 }
 
 if [ "${1:-}" = --commands ]; then
@@ -155,10 +217,24 @@ if [ "${1:-}" = --commands ]; then
 	write_seeds
 	exit 0
 fi
+update_list=
+[ -z "${UPDATE:-}" ] || update_list=--update
+if [ "${1:-}" = --coverage ]; then
+	write_seeds
+	coverage
+	exit 0
+fi
 
 stage "building the wire code and the channels for user space"
 build_wire
 build_channel
+write_seeds
+if [ "${1:-}" = --minimise ]; then
+	minimise
+	exit 0
+fi
+soaks=
+[ "${1:-}" != --soak ] || { soaks=y && shift; }
 
 if [ $# -gt 0 ]; then
 	stage_end
@@ -175,12 +251,18 @@ if [ $# -gt 0 ]; then
 fi
 
 rm -f "$out"/*-reached "$out"/*-status
-write_seeds
 
 stage "looking for $seconds s"
-look wire 2048 "$VMB_CACHE/fuzz/corpus" &
+look wire 2048 "$VMB_CACHE/fuzz/wire" &
+wire=$!
 look channel 384 "$VMB_CACHE/fuzz/channel" &
-wait
+channel=$!
+if [ -n "$soaks" ]; then
+	progress &
+	on_exit end_process $!
+fi
+wait $wire $channel
 stage_end
 report wire
 report channel
+[ -n "$soaks" ] || coverage
