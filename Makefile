@@ -205,3 +205,7 @@ kernel-doc: ## kernel-doc without a warning
 .PHONY: coccicheck
 coccicheck: ## the semantic patches of the kernel
 	@$(RUN) scripts/check-static.sh coccicheck
+
+.PHONY: analyze
+analyze: ## gcc -fanalyzer and clang's analyser, in user space
+	@$(RUN) scripts/check-static.sh analyze

@@ -11,6 +11,8 @@
 #   checkpatch  --strict, no finding
 #   kernel-doc  no finding; every exported symbol has it
 #   coccicheck  semantic patches of the kernel, no finding
+#   analyze     gcc -fanalyzer and clang's analyser over the library in user space, no
+#               finding but those that scripts/static/analyzer-known.tsv gives a reason for
 #   shell       shellcheck, and Python files compile
 #   litmus      each barrier of the ring is needed, and is enough
 #   observe     include/ABI against the code, vmbstat and vmbkmcl doctor on recorded
@@ -27,7 +29,7 @@ set -eu
 # shellcheck source=scripts/lib/lib.sh
 . "$(dirname "$0")/lib/lib.sh"
 
-all="build modinfo sparse checkpatch kernel-doc coccicheck shell litmus observe source release floors"
+all="build modinfo sparse checkpatch kernel-doc coccicheck analyze shell litmus observe source release floors"
 for part; do
 	case " $all " in
 	*" $part "*) ;;
@@ -494,6 +496,13 @@ if wants coccicheck; then
 			grep -L 'script:ocaml' "$name"/*.cocci)
 		check "coccicheck: $name (${#patches[@]} semantic patches)" cocci "${patches[@]}"
 	done
+fi
+
+if wants analyze; then
+	stage "gcc -fanalyzer and clang --analyze"
+	check "analyze: a planted leak and a planted NULL are found by both" \
+		scripts/static/analyze.py --self-test
+	check "analyze: no finding that is not explained" scripts/static/analyze.py
 fi
 
 if wants shell; then

@@ -17,6 +17,13 @@
 void *kernel_allocate(size_t size, gfp_t flags, bool zeroed);
 void kernel_free(const void *memory);
 
+/* Analysers, see scripts/static/analyze.py, know only what C has. */
+#ifdef VMB_ANALYZED
+#define kernel_allocate(size, flags, zeroed) \
+	((void)(flags), (zeroed) ? calloc(1, size) : malloc(size))
+#define kernel_free(memory)		free((void *)(memory))
+#endif
+
 #define kmalloc(size, flags)		kernel_allocate(size, flags, false)
 #define kvmalloc(size, flags)		kernel_allocate(size, flags, false)
 #define kzalloc(size, flags)		kernel_allocate(size, flags, true)
