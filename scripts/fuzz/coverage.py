@@ -86,6 +86,8 @@ def main(arguments):
         print(__doc__)
         return 0
     update = arguments[:1] == ["--update"]
+    if len(arguments) < 4 + update or any(word.startswith("-") for word in arguments[update:]):
+        sys.exit("coverage.py: error: wanted a library, a list and programs, try --help")
     library, path, *pairs = map(pathlib.Path, arguments[update:])
     lines = Lines(library.resolve())
     for program, profile in zip(pairs[::2], pairs[1::2]):

@@ -87,6 +87,7 @@ void peer_write(u32 index, const void *bytes, u32 count);
 
 /* reached.c */
 void fuzz_count_refusal(enum vmb_refusal refusal);
+void fuzz_count_packet(void);
 void fuzz_print_reached(void);
 
 /* The parts. */

@@ -79,6 +79,7 @@ static void pair_write(struct pair_run *run, struct fuzz_input *input)
 		status = vmb_ring_write(&run->writer, &outbound, &needed);
 	switch (status) {
 	case VMB_RING_DONE:
+		fuzz_count_packet();
 		FUZZ_CHECK(space_of(&packet) < room);
 		run->queue[run->queue_tail++ % QUEUE_LENGTH] = packet;
 		run->written += space_of(&packet);

@@ -6,6 +6,13 @@
 #include "fuzz.h"
 
 static u64 refusals[VMB_REFUSAL_COUNT];
+static u64 packets;
+
+/* One was written, or read, or refused. */
+void fuzz_count_packet(void)
+{
+	packets++;
+}
 
 void fuzz_count_refusal(enum vmb_refusal refusal)
 {
@@ -25,5 +32,6 @@ void fuzz_print_reached(void)
 	for (refusal = VMB_REFUSAL_NONE + 1; refusal < VMB_REFUSAL_COUNT; refusal++)
 		fprintf(file, "refused:%s %llu\n", vmb_refusal_name(refusal),
 			(unsigned long long)refusals[refusal]);
+	fprintf(file, "packets %llu\n", (unsigned long long)packets);
 	fclose(file);
 }

@@ -94,6 +94,7 @@ static void read_one(struct reader_run *run)
 
 	switch (vmb_ring_read(reader, run->buffer, &packet, &refusal)) {
 	case VMB_RING_DONE:
+		fuzz_count_packet();
 		FUZZ_CHECK(lost == VMB_REFUSAL_NONE);
 		FUZZ_CHECK(packet.ranges_length % 8 == 0 && packet.payload_length % 8 == 0);
 		FUZZ_CHECK(advanced(run, before) == space_of(&packet));
@@ -101,6 +102,7 @@ static void read_one(struct reader_run *run)
 		check_packet(run, &packet, before);
 		break;
 	case VMB_RING_REFUSED:
+		fuzz_count_packet();
 		FUZZ_CHECK(lost == VMB_REFUSAL_NONE);
 		FUZZ_CHECK(refusal == VMB_REFUSAL_TYPE_UNKNOWN ||
 			   refusal == VMB_REFUSAL_FLAGS_UNKNOWN ||

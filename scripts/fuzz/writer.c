@@ -46,6 +46,7 @@ static void write_one(struct vmb_ring_writer *writer, struct fuzz_input *input)
 	packet.payload = payload;
 	switch (vmb_ring_write(writer, &packet, &needed)) {
 	case VMB_RING_DONE:
+		fuzz_count_packet();
 		FUZZ_CHECK(lost == VMB_REFUSAL_NONE);
 		FUZZ_CHECK(can_be_said(&packet));
 		went = (writer->write_index + size - before) % size;

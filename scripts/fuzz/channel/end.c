@@ -310,32 +310,6 @@ static int opened(struct vmb_channel *channel, void *context)
 	return 0;
 }
 
-/* What would wait for the callback that it is called from. */
-static void deadlocks(struct vmb_channel *channel)
-{
-	kernel_warnings_announced += 3;
-	FUZZ_CHECK(vmb_channel_disable(channel) == -EDEADLK);
-	if (channel->primary) {
-		kernel_warnings_announced -= 2;
-	} else {
-		FUZZ_CHECK(vmb_channel_start(channel) == -EDEADLK);
-		FUZZ_CHECK(vmb_channel_pause(channel) == -EDEADLK);
-	}
-	if (channel->is_server && !channel->primary)
-		FUZZ_CHECK(vmb_channel_save_begin(channel) == -EDEADLK);
-	reached(OUTCOME_deadlock_refused);
-}
-
-/* The library undoes what the client has not, and says so. */
-static void leave_behind(struct end *end)
-{
-	kernel_warnings_announced += end->mapped_count + !!end->gpadl_count;
-	if (end->mapped_count || end->gpadl_count)
-		reached(OUTCOME_left_behind);
-	end->mapped_count = 0;
-	end->gpadl_count = 0;
-}
-
 static void started(struct vmb_channel *channel, void *context)
 {
 	struct end *end = context;

@@ -314,7 +314,6 @@ void slot_send(struct slot *slot, bool plain);
 void slot_abandon(struct slot *slot);
 struct slot *slot_of_transaction(struct end *end, u64 id);
 void client_request(struct end *end);
-void send_loose(struct end *end, u8 how);
 void slots_free_all(struct end *end);
 
 /* packets_in.c */
@@ -353,6 +352,9 @@ void end_unmap_all(struct end *end);
 #define SETTING_REFUSAL	4
 void settings_act(struct end *end);
 void settings_make(struct end *end, u8 how);
+void deadlocks(struct vmb_channel *channel);
+void leave_behind(struct end *end);
+void send_loose(struct end *end, u8 how);
 
 /* acts.c: what does not wait, so it may be done anywhere. */
 void acts_reset(void);

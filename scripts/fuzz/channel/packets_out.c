@@ -491,22 +491,6 @@ void slot_send(struct slot *slot, bool plain)
 							 OUTCOME_held_while_paused);
 }
 
-/* One that the client knows nothing more of: it is freed when it has ended. */
-void send_loose(struct end *end, u8 how)
-{
-	struct vmb_packet *packet = vmb_packet_allocate(end->channel);
-	int ret;
-
-	if (!packet)
-		return;
-	end->requested = true;
-	ret = vmb_packet_send(packet, "loose...", 8, NULL, 0, how & 1 && !end->is_pipe ? WAITS : 0);
-	if (ret)
-		vmb_packet_free(packet);
-	FUZZ_CHECK(!ret || ret == -ENODEV || ret == -EINVAL || ret == -EMSGSIZE);
-	reached(OUTCOME_sent_loose);
-}
-
 /* Its memory stays, whatever the client does. */
 static void check_pinned(const struct slot *slot)
 {

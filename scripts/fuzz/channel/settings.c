@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What a client sets, and what it is told: that of which the channel must make nothing,
- * in any of its states, and that which changes little, before it is enabled.
+ * in any of its states, and that which changes little, before it is enabled. And what it
+ * does wrong, or leaves to the library.
  */
 #define VMB_FUZZ_PEER
 #include "gpadl.h"
@@ -165,6 +166,49 @@ static void memory_moves(u8 how)
 	struct memory_notify notify = { KERNEL_FIRST_FRAME + how % KERNEL_PAGES, 4 };
 
 	vmb_raw_pages_notify(NULL, 1 + how / KERNEL_PAGES % 4, &notify);
+}
+
+/* One that the client knows nothing more of: it is freed when it has ended. */
+void send_loose(struct end *end, u8 how)
+{
+	struct vmb_packet *packet = vmb_packet_allocate(end->channel);
+	int ret;
+
+	if (!packet)
+		return;
+	end->requested = true;
+	ret = vmb_packet_send(packet, "loose...", 8, NULL, 0, how & 1 && !end->is_pipe ?
+			      VMB_CHANNEL_FORMAT_FLAG_WAIT_FOR_COMPLETION : 0);
+	if (ret)
+		vmb_packet_free(packet);
+	FUZZ_CHECK(!ret || ret == -ENODEV || ret == -EINVAL || ret == -EMSGSIZE);
+	reached(OUTCOME_sent_loose);
+}
+
+/* What would wait for the callback that it is called from. */
+void deadlocks(struct vmb_channel *channel)
+{
+	kernel_warnings_announced += 3;
+	FUZZ_CHECK(vmb_channel_disable(channel) == -EDEADLK);
+	if (channel->primary) {
+		kernel_warnings_announced -= 2;
+	} else {
+		FUZZ_CHECK(vmb_channel_start(channel) == -EDEADLK);
+		FUZZ_CHECK(vmb_channel_pause(channel) == -EDEADLK);
+	}
+	if (channel->is_server && !channel->primary)
+		FUZZ_CHECK(vmb_channel_save_begin(channel) == -EDEADLK);
+	reached(OUTCOME_deadlock_refused);
+}
+
+/* The library undoes what the client has not, and says so. */
+void leave_behind(struct end *end)
+{
+	kernel_warnings_announced += end->mapped_count + !!end->gpadl_count;
+	if (end->mapped_count || end->gpadl_count)
+		reached(OUTCOME_left_behind);
+	end->mapped_count = 0;
+	end->gpadl_count = 0;
 }
 
 void settings_act(struct end *end)
