@@ -113,26 +113,26 @@ bool echo_make_place(struct echo_channel *channel, struct echo_packet *packet)
 {
 	struct echo_places *places = channel->places;
 	const struct place *place = &places->place[places->next];
-	uint64_t mixed[2];
+	uint64_t mixed[2], pfn = place->pfn;
 	uint32_t first;
 
 	if (!echo_make_refusable(channel, packet, place->name, &first))
 		return false;
-	echo_watch_forbidden(channel, place->stays ? place->pfn : ECHO_FORBIDDEN_PFN);
+	echo_watch_forbidden(channel, place->stays ? pfn : ECHO_FORBIDDEN_PFN);
 	packet->type = VMBUS_PACKET_DATA_USING_GPA_DIRECT;
 	switch (places->shape) {
 	case 0:
 		echo_put_count(packet, 1);
-		echo_put_range(packet, ECHO_PAGE_SIZE, 0, &place->pfn, 1);
+		echo_put_range(packet, ECHO_PAGE_SIZE, 0, &pfn, 1);
 		break;
 	case 1:
 		mixed[0] = channel->pfn[first];
-		mixed[1] = place->pfn;
+		mixed[1] = pfn;
 		echo_put_count(packet, 1);
 		echo_put_range(packet, 2 * ECHO_PAGE_SIZE, 0, mixed, 2);
 		break;
 	case 2:
-		mixed[0] = place->pfn;
+		mixed[0] = pfn;
 		mixed[1] = channel->pfn[first];
 		echo_put_count(packet, 1);
 		echo_put_range(packet, ECHO_PAGE_SIZE, 100, mixed, 2);
@@ -142,7 +142,7 @@ bool echo_make_place(struct echo_channel *channel, struct echo_packet *packet)
 		echo_put_count(packet, 3);
 		echo_put_range(packet, 200, 0, &channel->pfn[first], 1);
 		echo_put_range(packet, 200, 100, &channel->pfn[first], 1);
-		echo_put_range(packet, 1, ECHO_PAGE_SIZE - 1, &place->pfn, 1);
+		echo_put_range(packet, 1, ECHO_PAGE_SIZE - 1, &pfn, 1);
 		break;
 	}
 	if (++places->shape == SHAPES) {
