@@ -171,6 +171,17 @@ static inline bool test_and_set_bit(unsigned int bit, unsigned long *bits)
 	return was;
 }
 
+static inline bool test_and_clear_bit(unsigned int bit, unsigned long *bits)
+{
+	bool was;
+
+	kernel_others();
+	was = test_bit(bit, bits);
+	*bits &= ~(1ul << bit);
+	kernel_others();
+	return was;
+}
+
 /* Of a word that holds bits. */
 static inline bool try_cmpxchg(unsigned long *word, unsigned long *old,
 			       unsigned long new)
