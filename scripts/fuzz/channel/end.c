@@ -358,7 +358,8 @@ static void closed(struct vmb_channel *channel, void *context,
 	if (end->deferred)
 		reached(OUTCOME_deferred_discarded);
 	end->deferred = NULL;
-	if (end->misuses && !end->close_error)
+	/* What packets use that the client keeps is leaked, whoever deletes it. */
+	if (end->misuses && !end->close_error && !end->held_count)
 		leave_behind(end);
 	end_unmap_all(end);
 	switch (reason) {
