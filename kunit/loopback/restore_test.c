@@ -330,7 +330,7 @@ static void other_packets_in_flight(struct kunit *test)
 	le32_add_cpu(&session->packets, -1);
 	le32_add_cpu(&session->in_flight, -1);
 	le32_add_cpu(&chunk->records, -1);
-	le32_add_cpu(&chunk->length, -SENT_SIZE);
+	le32_add_cpu(&chunk->length, -(u32)SENT_SIZE);
 	record = (u8 *)first;
 	memmove(record, record + SENT_SIZE, WHOLE - SENT_AT - SENT_SIZE);
 	save_session_sign(saved.bytes, WHOLE - SENT_SIZE);
