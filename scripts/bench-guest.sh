@@ -37,7 +37,7 @@
 #   KERNEL     the guest's kernel: 6.1, 6.12 (default), newest, ...
 #   TURNS      how often each has its turn (3); medians are shown
 #   PINGS, ECHOES, SENDS, EXTERNALS
-#              operations of each in a turn (500, 10000, 10000, 1000)
+#              operations of each in a turn (500, 10000, 100000, 1000)
 #   IDLE       seconds for which the channel is idle (10)
 #   DEADLINE   seconds after which the guest is ended (900)
 #
@@ -87,7 +87,7 @@ gcc -O2 -Wall -Wextra -static -I "$VMB_TOP/drivers/clients/echo" \
 	files+=(stock:uio_hv_generic)
 cat >"$work/parameters" <<-END
 	turns=${TURNS:-3}
-	sends=${SENDS:-10000}
+	sends=${SENDS:-100000}
 	externals=${EXTERNALS:-1000}
 	idle=${IDLE:-10}
 END

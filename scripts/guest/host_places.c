@@ -103,9 +103,27 @@ bool echo_places_find(struct echo_channel *channel)
 	return true;
 }
 
+/* A page that was freed may be anybody's by now, and so be one that is shared. */
+static bool is_shared(const struct echo_channel *channel, uint64_t pfn)
+{
+	uint32_t i;
+
+	for (i = 0; i < channel->page_count; i++)
+		if (channel->pfn[i] == pfn)
+			return true;
+	return false;
+}
+
 bool echo_places_left(struct echo_channel *channel)
 {
-	return channel->places && channel->places->next < channel->places->count;
+	struct echo_places *places = channel->places;
+
+	if (!places)
+		return false;
+	while (places->next < places->count &&
+	       is_shared(channel, places->place[places->next].pfn))
+		places->next++;
+	return places->next < places->count;
 }
 
 /* False when no arena is free to watch over. */
