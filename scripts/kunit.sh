@@ -124,7 +124,7 @@ arm64 | arm64-64k)
 	kunit_arch=arm64
 	how=(--cross_compile=aarch64-linux-gnu-)
 	[ "$arch" = arm64 ] || configs+=("$VMB_TOP/kunit/$arch.config")
-	TEST_SECONDS=1500
+	TEST_SECONDS=3000
 	;;
 *) die "unknown architecture $arch" "x86_64, arm64 or arm64-64k" ;;
 esac
