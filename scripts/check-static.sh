@@ -10,7 +10,8 @@
 #   sparse      C=2 with endian checks, no finding
 #   checkpatch  --strict, no finding
 #   kernel-doc  no finding; every exported symbol has it
-#   coccicheck  semantic patches of the kernel, no finding
+#   coccicheck  semantic patches of the kernel, no finding; and one that keeps a ring's
+#               memory for those files that check what they read
 #   analyze     gcc -fanalyzer and clang's analyser over the library in user space, no
 #               finding but those that scripts/static/analyzer-known.tsv gives a reason for
 #   shell       shellcheck, and Python files compile
@@ -274,6 +275,61 @@ cocci_sees() {
 		"$scratch/planted/free.c" | grep NULL
 }
 
+# ring_rule RULE FILES SOURCE...: where a rule of ring_memory.cocci is broken, but for
+# in FILES, a pattern.
+ring_rule() {
+	local rule=$1 files=$2
+
+	shift 2
+	timeout 300 spatch --very-quiet -D report -D "$rule" --no-show-diff --recursive-includes \
+		-I drivers/kmcl --cocci-file scripts/static/ring_memory.cocci "$@" \
+		>"$scratch/ring.log" 2>"$scratch/ring.err" || {
+		tail -n 5 "$scratch/ring.err"
+		return 1
+	}
+	grep -vE "^drivers/kmcl/($files):" "$scratch/ring.log" >"$scratch/ring.found" || return 0
+	sort -u "$scratch/ring.found"
+	return 1
+}
+
+ring_rules() {
+	local broken=0
+
+	ring_rule marked none "$@" || broken=1
+	ring_rule control_page 'ring\.h|ring_(reader|writer)\.c' "$@" || broken=1
+	ring_rule ring_data 'ring_memory\.h' "$@" || broken=1
+	return "$broken"
+}
+
+# Two plain accesses, three by who is not to have any, two to the data.
+ring_rules_see() {
+	mkdir -p "$scratch/planted"
+	cat >"$scratch/planted/ring.c" <<-'END'
+		#include "ring.h"
+		static void planted(struct vmb_ring_writer *writer, const struct vmb_ring *ring)
+		{
+			struct vmb_wire_ring_control *control = ring->control;
+			u8 *data = ring->data;
+
+			writer->ring.control->interrupt_mask = 0;
+			if (control->read_index)
+				data[0] = READ_ONCE(control->write_index);
+			memcpy(writer->ring.data, data, 8);
+		}
+	END
+	! ring_rules "$scratch/planted/ring.c" >"$scratch/planted/found" || return 1
+	[ "$(sed -E 's/.*:([0-9]+):.*: /\1 /' "$scratch/planted/found")" = "7 a ring's control page is touched by a plain access
+8 a ring's control page is touched by a plain access
+7 a ring's control page is for ring.h
+8 a ring's control page is for ring.h
+9 a ring's control page is for ring.h
+10 a ring's data are for ring_memory.h
+5 a ring's data are for ring_memory.h" ] || {
+		cat "$scratch/planted/found"
+		return 1
+	}
+}
+
 # ----------------------------------------------------------------------------
 
 # shellcheck source=scripts/static/static-scripts.sh
@@ -490,6 +546,9 @@ if wants coccicheck; then
 	# spatch loads it by name, its package does not ask for it.
 	need_packages "$(python3 -c 'import sys; print("libpython%d.%d" % sys.version_info[:2])')"
 	check "coccicheck: finds a planted bug" cocci_sees
+	check "coccicheck: a planted touch of a ring's memory is found" ring_rules_see
+	check "coccicheck: nobody touches a ring's memory but its files" \
+		ring_rules drivers/kmcl/*.c
 	for name in free locks null tests iterators misc; do
 		# Those with scripts in OCaml would want its compiler.
 		mapfile -t patches < <(cd "$linux/scripts/coccinelle" &&

@@ -146,10 +146,9 @@ static void vmb_loopback_ring(void *memory, u32 size, struct vmb_ring *ring)
 {
 	memset(memory, 0, PAGE_SIZE);
 	ring->control = memory;
-	ring->control->feature_bits =
-		cpu_to_le32(VMB_WIRE_FEATURE_PENDING_SEND_SIZE);
 	ring->data = (u8 *)memory + PAGE_SIZE;
 	ring->size = size - PAGE_SIZE;
+	vmb_ring_set_features(ring, VMB_WIRE_FEATURE_PENDING_SEND_SIZE);
 }
 
 /* Ask the server of an offer, if there is one to be had. */

@@ -38,7 +38,9 @@
 #ifndef VMB_RING_H
 #define VMB_RING_H
 
+#include <linux/compiler.h>
 #include <linux/types.h>
+#include <asm/byteorder.h>
 
 #include "refusal.h"
 #include "wire.h"
@@ -57,6 +59,18 @@ struct vmb_ring {
 	u8 *data;
 	u32 size;
 };
+
+/* What its reader can do (VMB_WIRE_FEATURE_...), of a ring that nobody else has yet. */
+static inline void vmb_ring_set_features(const struct vmb_ring *ring, u32 features)
+{
+	WRITE_ONCE(ring->control->feature_bits, cpu_to_le32(features));
+}
+
+/* And what it says that it can. */
+static inline u32 vmb_ring_features(const struct vmb_ring *ring)
+{
+	return le32_to_cpu(READ_ONCE(ring->control->feature_bits));
+}
 
 /**
  * enum vmb_ring_status - what a read or a write came to

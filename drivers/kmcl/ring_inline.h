@@ -62,7 +62,7 @@ vmb_ring_read_inline(struct vmb_ring_reader *reader, void *buffer,
 	/* Never the end of the ring: see the limit. */
 	reader->read_index = index + size;
 	vmb_ring_load_words(buffer,
-			    (const u64 *)(reader->ring.data + index + VMB_RING_DESCRIPTOR),
+			    vmb_ring_word(&reader->ring, index + VMB_RING_DESCRIPTOR),
 			    payload_length);
 	return VMB_RING_DONE;
 }
@@ -90,7 +90,7 @@ vmb_ring_write_short(struct vmb_ring_writer *writer, u64 kind, u64 transaction_i
 	writer->room -= size;
 	writer->write_index = start + size;
 
-	to = (u64 *)(ring->data + start);
+	to = vmb_ring_word(ring, start);
 	WRITE_ONCE(*(__le64 *)to++,
 		   cpu_to_le64(kind | VMB_RING_NO_RANGES |
 			       (u64)(length / VMB_WIRE_UNIT) << 32));

@@ -54,10 +54,16 @@ static inline enum vmb_refusal vmb_ring_check_index(const struct vmb_ring *ring,
 	return VMB_REFUSAL_NONE;
 }
 
+/* Where a word of the ring is, for what is copied in one piece. */
+static inline u64 *vmb_ring_word(const struct vmb_ring *ring, u32 index)
+{
+	return (u64 *)(ring->data + index);
+}
+
 /* One word of shared memory, fetched once. */
 static inline u64 vmb_ring_load_word(const struct vmb_ring *ring, u32 index)
 {
-	return le64_to_cpu(READ_ONCE(*(const __le64 *)(ring->data + index)));
+	return le64_to_cpu(READ_ONCE(*(const __le64 *)vmb_ring_word(ring, index)));
 }
 
 /*
@@ -101,7 +107,7 @@ static inline void vmb_ring_copy_out_split(const struct vmb_ring *ring, u32 inde
 static inline void vmb_ring_store_word(const struct vmb_ring *ring, u32 index,
 				       __le64 word)
 {
-	WRITE_ONCE(*(__le64 *)(ring->data + index), word);
+	WRITE_ONCE(*(__le64 *)vmb_ring_word(ring, index), word);
 }
 
 /* struct vmb_wire_trailer */

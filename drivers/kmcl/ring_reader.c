@@ -243,8 +243,7 @@ vmb_ring_read_any(struct vmb_ring_reader *reader, u64 head, void *buffer,
 
 	if (unlikely(size > min(room, VMB_RING_COPY_INLINE)))
 		return vmb_ring_read_split(ring, index, buffer, length);
-	vmb_ring_load_words(buffer,
-			    (const u64 *)(ring->data + index + VMB_RING_DESCRIPTOR),
+	vmb_ring_load_words(buffer, vmb_ring_word(ring, index + VMB_RING_DESCRIPTOR),
 			    length - VMB_RING_DESCRIPTOR);
 	return VMB_RING_DONE;
 }

@@ -158,7 +158,7 @@ static noinline void vmb_ring_put_long(const struct vmb_ring *ring, u32 start,
 				       const struct vmb_ring_outbound_packet *packet,
 				       u32 size)
 {
-	u8 *to = ring->data + start;
+	u8 *to = (u8 *)vmb_ring_word(ring, start);
 	__le64 *last = (__le64 *)(to + size) - 2;
 
 	WRITE_ONCE(((__le64 *)to)[0], vmb_ring_head(packet, size));
@@ -179,7 +179,7 @@ static noinline void vmb_ring_put_long(const struct vmb_ring *ring, u32 start,
 static inline void vmb_ring_put(const struct vmb_ring *ring, u32 start,
 				const struct vmb_ring_outbound_packet *packet, u32 size)
 {
-	u64 *to = (u64 *)(ring->data + start);
+	u64 *to = vmb_ring_word(ring, start);
 
 	WRITE_ONCE(*(__le64 *)to++, vmb_ring_head(packet, size));
 	WRITE_ONCE(*(__le64 *)to++, cpu_to_le64(packet->transaction_id));

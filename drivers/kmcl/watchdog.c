@@ -107,7 +107,7 @@ static u32 vmb_watchdog_room_was_awaited(struct vmb_channel *channel)
 	/* A drain that is running has the writer. */
 	if (outbound->open && !outbound->batching && writer->pending_send_size) {
 		awaited = vmb_ring_writer_free(writer) > writer->pending_send_size;
-		tells = le32_to_cpu(READ_ONCE(writer->ring.control->feature_bits)) &
+		tells = vmb_ring_features(&writer->ring) &
 			VMB_WIRE_FEATURE_PENDING_SEND_SIZE;
 		/* A flush would take it for known. */
 		if (vmb_ring_writer_is_lost(writer))
