@@ -194,14 +194,28 @@ sparse_silent() {
 # shellcheck source=scripts/static/excused.sh
 . "$VMB_TOP/scripts/static/excused.sh"
 
-checkpatch() {
-	# In a copy: it leaves a list of names in the folder that it runs in.
-	mkdir -p "$scratch/patch"
-	xargs cp --parents -t "$scratch/patch" <"$1"
+# On all files, as many at a time as there are processors, in a copy: it leaves a list of
+# names in the folder that it runs in.
+checkpatch_runs() {
+	mkdir -p "$scratch/patch" "$scratch/checkpatch"
+	xargs cp --parents -t "$scratch/patch" <"$scratch/kernel-files"
 	cd "$scratch/patch"
-	xargs "$linux/scripts/checkpatch.pl" --no-tree --strict --terse --show-types \
-		--no-summary --file <"$1" >"$scratch/checkpatch.log" 2>&1 || true
-	vmb_not_excused "$scratch/checkpatch.log"
+	# shellcheck disable=SC2016
+	xargs -P "$(nproc)" -n 16 sh -c 'logs=$1; perl=$2; shift 2
+		"$perl" --no-tree --strict --terse --show-types --summary-file --file "$@" \
+			>"$logs/$$" 2>&1 || true' - "$scratch/checkpatch" \
+		"$linux/scripts/checkpatch.pl" <"$scratch/kernel-files"
+	cat "$scratch/checkpatch"/* >"$scratch/checkpatch.log"
+}
+
+# checkpatch FILE: what was said of it.
+checkpatch() {
+	grep -q "^$1 total: " "$scratch/checkpatch.log" || {
+		echo "checkpatch has not looked at $1"
+		return 1
+	}
+	grep "^$1:" "$scratch/checkpatch.log" >"$scratch/checkpatch.one" || return 0
+	vmb_not_excused "$scratch/checkpatch.one"
 }
 
 kernel_doc() {
@@ -528,9 +542,9 @@ if wants checkpatch || wants kernel-doc || wants coccicheck || wants shell; then
 	use_linux_scripts
 fi
 if wants checkpatch; then
+	check "checkpatch: runs over every file" checkpatch_runs
 	while read -r name; do
-		echo "$name" >"$scratch/one"
-		check "checkpatch: $name" checkpatch "$scratch/one"
+		check "checkpatch: $name" checkpatch "$name"
 	done <"$scratch/kernel-files"
 fi
 if wants kernel-doc; then
