@@ -17,9 +17,13 @@
 #   peers       check-peers.sh: QEMU's Dynamic Memory, and hv_utils' heartbeat
 #
 # With --debug kunit, loopback and kselftest, on kernels with KASAN, lockdep, object debugging
-# and kmemleak; and beside them, for a guest in emulation keeps one processor busy:
+# and kmemleak; and beside them:
 #
 #   storm       kselftest.sh: those of its guests that take long
+#
+# The parts go in two lanes, side by side: those that compile, and those that boot, for a
+# guest in emulation keeps one processor busy. Their output comes in the order above, and
+# of the second lane's what they build is in build/beside.
 #
 # A part passes if its own last line counts what it did, nothing in it failed
 # and it ended with 0. Anything else is a failure: a part that died, that ran
@@ -28,31 +32,28 @@ set -eu
 # shellcheck source=scripts/lib/lib.sh
 . "$(dirname "$0")/lib/lib.sh"
 
-# Name, script, the seconds it may take when nothing is in the cache, and what
+# Name, lane, script, the seconds it may take when nothing is in the cache, and what
 # the script is told.
 parts=(
-	"static check-static.sh 1500"
-	"dkms check-dkms.sh 900"
-	"install check-install.sh 1800"
-	"secure-boot check-secure-boot.sh 900"
-	"kunit kunit.sh 2700"
-	"loopback check-loopback.sh 600"
-	"kit check-kit.sh 1800"
-	"kselftest kselftest.sh 1800"
-	"peers check-peers.sh 2400"
+	"static beside check-static.sh 3000"
+	"dkms beside check-dkms.sh 1500"
+	"install beside check-install.sh 3600"
+	"secure-boot beside check-secure-boot.sh 900"
+	"kunit first kunit.sh 3600"
+	"loopback first check-loopback.sh 900"
+	"kit first check-kit.sh 1800"
+	"kselftest first kselftest.sh 3600"
+	"peers first check-peers.sh 2400"
 )
 count_file=$VMB_BUILD/check.count
-# The part that begins first, and whose output is shown when its turn comes.
-beside=
 if [ "${1:-}" = --debug ]; then
 	shift
 	parts=(
-		"kunit kunit.sh 4200 --debug"
-		"loopback check-loopback.sh 3000"
-		"kselftest kselftest.sh 3600 main sub-channels hibernation faults hostile"
-		"storm kselftest.sh 3600 kexec storm"
+		"kunit first kunit.sh 4200 --debug"
+		"loopback first check-loopback.sh 3000"
+		"kselftest first kselftest.sh 3600 main sub-channels hibernation faults hostile"
+		"storm beside kselftest.sh 3600 kexec storm"
 	)
-	beside=storm
 	export KERNEL=debug DEADLINE="${DEADLINE:-2300}"
 	count_file=$VMB_BUILD/check-debug.count
 fi
@@ -83,37 +84,57 @@ end_session() {
 	done
 }
 
-# start_part BUILD NAME SCRIPT SECONDS [ARGUMENT...]: sets pid. Its output goes to
-# its log, and what it builds to BUILD.
-start_part() {
-	: >"$VMB_BUILD/check-$2.log"
-	: >"$VMB_BUILD/check-$2.errors"
+# lane_part BUILD NAME SCRIPT SECONDS [ARGUMENT...]: runs a part, whose output goes to its
+# log, and what it builds to BUILD; then says how it ended, and how long it took.
+lane_part() {
+	local log=$VMB_BUILD/check-$2 status=0 began pid
+
+	began=$(date +%s)
 	VMB_BUILD=$1 setsid timeout --foreground --kill-after=30 "$4" \
-		"$VMB_TOP/scripts/$3" "${@:5}" </dev/null >"$VMB_BUILD/check-$2.log" \
-		2> >(tee "$VMB_BUILD/check-$2.errors" >&2) &
+		"$VMB_TOP/scripts/$3" "${@:5}" </dev/null >"$log.log" \
+		2> >(tee "$log.errors" >&2) &
 	pid=$!
 	on_exit end_session "$pid"
-}
-
-# run_part NAME SCRIPT SECONDS [ARGUMENT...]: shows its output as it comes, counts.
-run_part() {
-	local log=$VMB_BUILD/check-$1.log status=0 began took count line pid shown verdict
-
-	stage "$1"
-	began=$(date +%s)
-	if [ "$1" = "$beside" ]; then
-		pid=$beside_pid
-		began=$beside_began
-	else
-		start_part "$VMB_BUILD" "$@"
-	fi
-	tail --pid="$pid" --sleep-interval=0.5 -n +1 -f "$log" &
-	shown=$!
 	# Waiting, unlike a command in the foreground, lets a signal through.
 	wait "$pid" || status=$?
-	wait "$shown" || true
 	end_session "$pid"
-	took=$(($(stat -c %Y "$log") - began))
+	echo "$status $(($(date +%s) - began))" >"$log.ended.new"
+	mv "$log.ended.new" "$log.ended"
+}
+
+# run_lane LANE BUILD: all of its parts, one behind the other.
+run_lane() {
+	local part
+
+	# A shell below another begins without what that one had caught.
+	vmb_cleanups=()
+	trap vmb_run_cleanups EXIT
+	trap 'exit 143' TERM
+	for part in "${chosen[@]}"; do
+		read -ra part <<<"$part"
+		[ "${part[1]}" != "$1" ] || lane_part "$2" "${part[0]}" "${part[@]:2}"
+	done
+}
+
+# show_part NAME SECONDS: shows its output as it comes, counts.
+show_part() {
+	local log=$VMB_BUILD/check-$1.log status=0 took=0 count line shown verdict
+
+	stage "$1"
+	tail --sleep-interval=0.5 -n +1 -f "$log" &
+	shown=$!
+	on_exit end_process "$shown"
+	until [ -e "$VMB_BUILD/check-$1.ended" ]; do
+		# A lane that is gone will say nothing any more.
+		jobs -rp | grep -qvx "$shown" || [ -e "$VMB_BUILD/check-$1.ended" ] ||
+			die "nobody runs $1 any more" "see $VMB_BUILD/check-$1.errors"
+		sleep 0.5
+	done
+	# What it has printed at last.
+	sleep 1
+	end_process "$shown"
+	wait "$shown" 2>/dev/null || true
+	read -r status took <"$VMB_BUILD/check-$1.ended"
 
 	line=$(tail -n 1 "$log")
 	if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then
@@ -134,7 +155,7 @@ run_part() {
 	else
 		count="no count"
 		verdict="FAILED: ended with $status"
-		[ "$status" -ne 124 ] || verdict="FAILED: not done within $3 s"
+		[ "$status" -ne 124 ] || verdict="FAILED: not done within $2 s"
 		failed=$((failed + 1))
 	fi
 	rows+=("$(printf '%-11s %5d s  %-38s %s' "$1" "$took" "$count" "$verdict")")
@@ -155,24 +176,32 @@ is_wanted() {
 	[ $# -eq 1 ] || [[ " ${*:2} " == *" $1 "* ]]
 }
 
-# Never two builds of a kernel at once; then a machine of its own does not wait for
-# the others' ones.
-if [ -n "$beside" ] && is_wanted "$beside" "$@"; then
-	stage "the kernel that looks for more"
-	heavy "$VMB_TOP/scripts/guest/kernel.sh" "$KERNEL" >/dev/null
-	heavy_begin
-	for part in "${parts[@]}"; do
-		read -ra part <<<"$part"
-		[ "${part[0]}" = "$beside" ] || continue
-		beside_began=$(date +%s)
-		start_part "$VMB_BUILD/beside" "${part[@]}"
-		beside_pid=$pid
-	done
-	note "  $beside goes on beside the others: $VMB_BUILD/check-$beside.log"
-fi
+chosen=()
 for part in "${parts[@]}"; do
+	! is_wanted "${part%% *}" "$@" || chosen+=("$part")
+done
+lanes=$(printf '%s\n' "${chosen[@]}" | awk '!seen[$2]++ { print $2 }')
+# Both lanes would wait for the kernel, and on a machine of its own neither need wait for
+# the other's builds and guests.
+if [ -n "${KERNEL:-}" ]; then
+	stage "the guests' kernel"
+	heavy "$VMB_TOP/scripts/guest/kernel.sh" "$KERNEL" >/dev/null
+fi
+heavy_begin
+for part in "${chosen[@]}"; do
+	rm -f "$VMB_BUILD/check-${part%% *}".{ended,errors}
+	: >"$VMB_BUILD/check-${part%% *}.log"
+done
+for lane in $lanes; do
+	build=$VMB_BUILD
+	[ "$lane" = first ] || build=$VMB_BUILD/$lane
+	mkdir -p "$build"
+	run_lane "$lane" "$build" &
+	on_exit end_process $!
+done
+for part in "${chosen[@]}"; do
 	read -ra part <<<"$part"
-	! is_wanted "${part[0]}" "$@" || run_part "${part[@]}"
+	show_part "${part[0]}" "${part[3]}"
 done
 stage_end
 

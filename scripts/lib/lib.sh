@@ -186,7 +186,7 @@ apt_quiet() {
 
 # need_packages PACKAGE...: installs those that are missing.
 need_packages() {
-	local package missing=() as=()
+	local package missing=() as=() lock ret=0
 
 	for package; do
 		dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null |
@@ -202,12 +202,20 @@ need_packages() {
 		fi
 	fi
 	note "  installing ${missing[*]}"
+	# APT waits for who has its database, and not for who reads lists.
+	exec {lock}>"$VMB_CACHE/apt.lock"
+	flock -w 1800 "$lock" || die "$VMB_CACHE/apt.lock is held by another" "wait for it to end"
 	set -- ${as[@]+"${as[@]}"} apt-get -y -o DPkg::Lock::Timeout=300 \
 		--no-install-recommends install "${missing[@]}"
 	# The lists may be missing, or name versions that are gone by now.
-	apt_quiet "$@" && return
-	apt_quiet ${as[@]+"${as[@]}"} apt-get -o DPkg::Lock::Timeout=300 update || true
-	apt_quiet "$@" && return
+	# A service that a package starts is not to go on with it.
+	if ! apt_quiet "$@" {lock}>&-; then
+		apt_quiet ${as[@]+"${as[@]}"} apt-get -o DPkg::Lock::Timeout=300 update \
+			{lock}>&- || true
+		apt_quiet "$@" {lock}>&- || ret=1
+	fi
+	exec {lock}>&-
+	[ "$ret" -ne 0 ] || return 0
 	tail -n 15 "$VMB_BUILD/apt.log" >&2
 	die "could not install ${missing[*]}" "apt-get update && apt-get install ${missing[*]}"
 }
