@@ -28,7 +28,7 @@ clean_base() {
 
 	shift
 	base=$("$VMB_TOP/scripts/lib/chroot.sh" "$suite" dkms make kmod openssl libelf-dev \
-		pahole xz-utils linux-headers-cloud-amd64 "$@")
+		pahole xz-utils linux-headers-cloud-amd64 ccache "$@")
 	# The newest of them, which the last upgrade of the metapackage has brought.
 	release=$(basename -a "$base"/lib/modules/*-cloud-amd64 | sort -V | tail -n 1)
 	clean_kernel=$VMB_CACHE/kernel/clean-$release
@@ -54,9 +54,10 @@ clean_base() {
 }
 
 # As it was before anything was installed. The kernel that "runs" there is the one
-# of its headers.
+# of its headers. The same sources are compiled there a dozen times, by ccache but for
+# the first.
 fresh_root() {
-	local modules
+	local modules compiler
 
 	umount -R -l "$root" 2>/dev/null || true
 	rm -rf "$scratch/upper" "$scratch/work"
@@ -67,6 +68,11 @@ fresh_root() {
 	printf '#!/bin/sh\n[ "$*" != -r ] || exec echo %s\nexec /bin/uname "$@"\n' "$release" \
 		>"$root/shims/uname"
 	chmod +x "$root/shims/uname"
+	mkdir -p "$VMB_CACHE/ccache" "$root/ccache"
+	mount --bind "$VMB_CACHE/ccache" "$root/ccache"
+	for compiler in "$base"/usr/bin/gcc{,-[0-9]*}; do
+		[ ! -e "$compiler" ] || ln -s /usr/bin/ccache "$root/shims/${compiler##*/}"
+	done
 	modules=$(find "$clean_kernel/root" -type d -path "*/modules/$release")
 	cp "$modules"/modules.{order,builtin,builtin.modinfo} "$root/lib/modules/$release/"
 	cp -r "$modules/kernel/drivers/hv" "$root/lib/modules/$release/kernel/"
@@ -76,6 +82,7 @@ fresh_root() {
 inside() {
 	chroot "$root" env -i HOME=/root PATH=/shims:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C \
 		DEBIAN_FRONTEND=noninteractive KVER="$release" \
+		CCACHE_DIR=/ccache CCACHE_MAXSIZE=500M \
 		bash -c "cd $tree; $*" </dev/null 2>&1 | tee "$scratch/said"
 	return "${PIPESTATUS[0]}"
 }
