@@ -113,6 +113,15 @@ static void vmb_hv_take_back(struct vmb_hv_channel *hv)
 					    &hv->channel->ringbuffer_gpadlhandle);
 }
 
+/* An open that has failed does not say so. */
+static void vmb_hv_count_leak(struct vmb_hv_channel *hv, struct vmb_channel *channel)
+{
+	if (!hv->leaked || hv->counted)
+		return;
+	hv->counted = true;
+	vmb_channel_leaked(channel);
+}
+
 static int vmb_hv_close(struct vmb_channel *channel)
 {
 	struct vmb_hv_channel *hv = vmb_channel_transport_private(channel);
@@ -168,6 +177,7 @@ static int vmb_hv_connect(struct vmb_hv_channel *hv, struct vmb_channel *channel
 	/* It leaves our callback set. */
 	vmb_hv_silence(hv->channel);
 	vmb_hv_take_back(hv);
+	vmb_hv_count_leak(hv, channel);
 	/* What the host has refused it would refuse again. */
 	return ret == -EAGAIN ? -ECONNREFUSED : ret;
 }
@@ -205,8 +215,10 @@ static int vmb_hv_open(struct vmb_channel *channel)
 	vmb_hv_ring(&hv->channel->inbound, &inbound);
 	vmb_hv_ring(&hv->channel->outbound, &outbound);
 	ret = vmb_channel_attach_rings(channel, &inbound, &outbound);
-	if (ret)
+	if (ret) {
 		vmb_hv_close(channel);
+		vmb_hv_count_leak(hv, channel);
+	}
 	return ret;
 }
 

@@ -153,6 +153,7 @@ int vmb_hv_rings_renew(struct vmb_hv_channel *hv)
 	if (ret)
 		return ret;
 	hv->leaked = false;
+	hv->counted = false;
 	vmb_hv_rings_leak(hv, rings);
 	return 0;
 }

@@ -313,8 +313,11 @@ void vmb_hv_sub_end_close_all(struct vmb_hv_device *device)
 		/* The mappings, if hv_vmbus has kept them with what is leaked. */
 		vmbus_free_ring(hv->channel);
 		/* Its owner may have GPADLs to delete. */
-		if (!hv->owner)
-			vmb_hv_sub_free(hv);
+		if (hv->owner)
+			continue;
+		if (hv->leaked)
+			vmb_transport_device_leaked(&device->transport);
+		vmb_hv_sub_free(hv);
 	}
 	mutex_unlock(&vmb_hv_sub_lock);
 }
@@ -366,6 +369,9 @@ void vmb_hv_sub_prepare(struct vmb_hv_channel *hv, struct vmb_channel *channel)
 void vmb_hv_sub_unprepare(struct vmb_hv_channel *hv)
 {
 	mutex_lock(&vmb_hv_sub_lock);
+	/* Its primary was closed since its own close, which did not know yet. */
+	if (hv->leaked && !hv->counted)
+		vmb_channel_leaked(hv->owner);
 	hv->owner = NULL;
 	hv->waiting = false;
 	complete_all(&hv->open_done);
@@ -447,6 +453,8 @@ int vmb_hv_sub_close(struct vmb_hv_channel *hv)
 		      READ_ONCE(hv->device->hv->channel->rescind) ? 0 : -EBUSY;
 	} else {
 		ret = hv->leaked ? -EIO : 0;
+		/* The caller does that. */
+		hv->counted |= hv->leaked;
 	}
 	mutex_unlock(&vmb_hv_sub_lock);
 	return ret;

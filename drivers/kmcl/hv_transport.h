@@ -96,6 +96,7 @@ struct vmb_hv_device {
  * @device: the device.
  * @rings: memory of both rings. Ours; hv_vmbus has them while open.
  * @leaked: the host may still reach @rings, so they are never freed.
+ * @counted: and that was counted.
  * @target: what it is on, if it has an offer of its own; else NULL.
  * @rcu: frees it when no reader asks any more whether the peer is gone.
  * @references: prepare's, and one of each call that waits for @open_done.
@@ -116,6 +117,7 @@ struct vmb_hv_channel {
 	struct vmb_hv_device *device;
 	struct vmb_hv_rings *rings;
 	bool leaked;
+	bool counted;
 	struct vmb_hv_target *target;
 	struct rcu_head rcu;
 	refcount_t references;

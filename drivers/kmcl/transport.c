@@ -334,6 +334,20 @@ void vmb_channel_ring_positions(const struct vmb_channel *channel,
 }
 
 /**
+ * vmb_channel_leaked() - a piece of memory stays with the peer for good
+ * @channel: whose.
+ *
+ * For what the library does not hear of from close or delete_gpadl.
+ *
+ * Context: process context.
+ */
+void vmb_channel_leaked(struct vmb_channel *channel)
+{
+	vmb_outbound_count_leak(channel);
+}
+EXPORT_SYMBOL_GPL(vmb_channel_leaked);
+
+/**
  * vmb_channel_is_handed_over() - is the peer to notice nothing of the close
  * @channel: a channel that is being closed, or disabled after that.
  *

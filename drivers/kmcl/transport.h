@@ -27,7 +27,8 @@
  *	vmb_channel_peer_arrived(). Undone by unprepare. NULL: a peer is always
  *	there. Process context.
  * @open: open the channel, and call vmb_channel_attach_rings() before the peer
- *	can be heard; in an isolated VM vmb_channel_settle_peer_memory(), too.
+ *	can be heard; in an isolated VM vmb_channel_settle_peer_memory(), too. Rings
+ *	that the peer keeps though this fails are counted by vmb_channel_leaked().
  *	-EAGAIN: the peer went again, find_peer is to be called anew. Process
  *	context; may wait for the peer.
  * @opened: what the client's opened callback said, 0 or an errno (then close
@@ -156,6 +157,7 @@ void vmb_transport_device_removing(struct vmb_transport_device *device);
 int vmb_transport_device_pm_close(struct vmb_transport_device *device);
 void vmb_transport_device_shutdown(struct vmb_transport_device *device);
 void vmb_transport_device_pm_resume(struct vmb_transport_device *device);
+void vmb_transport_device_leaked(struct vmb_transport_device *device);
 void vmb_transport_device_release(struct vmb_transport_device *device);
 
 static inline struct vmb_transport_device *
@@ -196,6 +198,7 @@ int vmb_channel_resume_rings(struct vmb_channel *channel,
 void vmb_channel_ring_positions(const struct vmb_channel *channel,
 				struct vmb_ring_positions *at);
 bool vmb_channel_is_handed_over(const struct vmb_channel *channel);
+void vmb_channel_leaked(struct vmb_channel *channel);
 void vmb_channel_interrupt(struct vmb_channel *channel);
 void vmb_channel_peer_arrived(struct vmb_channel *channel);
 void vmb_channel_peer_gone(struct vmb_channel *channel);

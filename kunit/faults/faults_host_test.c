@@ -160,6 +160,7 @@ static void test_open_fails_and_rings_stay(struct kunit *test)
 	/* They are nobody's, and not the allocator's either. */
 	KUNIT_EXPECT_NULL(test, kept(fixture));
 	KUNIT_EXPECT_EQ(test, page_count(pages), 1);
+	KUNIT_EXPECT_EQ(test, fixture->channel->counters.leaked, 1);
 	hv_host.keeps_rings = false;
 	open(test);
 	close(test);
@@ -451,6 +452,41 @@ static void test_sub_channel_is_refused(struct kunit *test)
 	expect_open_and_close(test);
 }
 
+/* What the host keeps of a sub-channel is known when the primary has closed. */
+static void test_sub_channel_keeps_its_rings(struct kunit *test)
+{
+	struct hv_fixture *fixture = test->priv;
+	const struct vmb_counters *sub = &fixture->sub_channel->counters;
+	const struct vmb_counters *primary = &fixture->channel->counters;
+	struct vmb_hv_channel *hv;
+	unsigned int orders[2];
+	struct page *pages[2];
+	u32 i;
+
+	for (i = 0; i < 2; i++) {
+		open(test);
+		hv = vmb_channel_transport_private(fixture->channel);
+		pages[0] = hv->rings->pages;
+		orders[0] = hv->rings->order;
+		enable_sub_channel(test, i);
+		KUNIT_EXPECT_EQ(test, vmb_life_state(fixture->sub_channel), VMB_LIFE_OPEN);
+		hv = vmb_channel_transport_private(fixture->sub_channel);
+		pages[1] = hv->rings->pages;
+		orders[1] = hv->rings->order;
+		/* It may be long gone by then, or in the middle of its own end. */
+		if (!i)
+			KUNIT_EXPECT_EQ(test, vmb_channel_disable(fixture->sub_channel), 0);
+		KUNIT_EXPECT_EQ(test, sub->leaked, 0);
+		hv_host.keeps_rings = true;
+		close(test);
+		hv_host.keeps_rings = false;
+		KUNIT_EXPECT_EQ(test, sub->leaked + primary->leaked, 2 * i + 2);
+		__free_pages(pages[0], orders[0]);
+		__free_pages(pages[1], orders[1]);
+	}
+	KUNIT_EXPECT_NULL(test, kept(fixture));
+}
+
 /* It goes on to wait, for the next. */
 static void test_sub_channel_is_rescinded(struct kunit *test)
 {
@@ -487,6 +523,7 @@ static struct kunit_case faults_host_cases[] = {
 	KUNIT_CASE(test_teardown_after_rescind),
 	KUNIT_CASE(test_no_device_memory),
 	KUNIT_CASE(test_sub_channel_is_refused),
+	KUNIT_CASE(test_sub_channel_keeps_its_rings),
 	KUNIT_CASE(test_sub_channel_is_rescinded),
 	{}
 };
