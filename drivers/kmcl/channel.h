@@ -38,6 +38,8 @@
 
 /* How many packets may be in flight of a channel whose client sets nothing. */
 #define VMB_DEFAULT_MAXIMUM_PACKET_COUNT	256u
+/* A peer that has kept so many pieces of a channel's memory for good gets no more. */
+#define VMB_MAXIMUM_LEAKS	64u
 /* The directory in sysfs, and its number if it has one. */
 #define VMB_CHANNEL_DIRECTORY		"vmbkmcl"
 #define VMB_CHANNEL_DIRECTORY_SIZE	(sizeof(VMB_CHANNEL_DIRECTORY ".4294967295"))
@@ -368,6 +370,12 @@ static inline bool vmb_inbound_is_lost(const struct vmb_channel *channel)
 static inline bool vmb_life_is_shutting_down(const struct vmb_channel *channel)
 {
 	return READ_ONCE(channel->life.pm_reason) == VMB_CHANNEL_STOP_SHUTDOWN;
+}
+
+/* Has its peer kept as much for good as it may? */
+static inline bool vmb_channel_has_leaked_enough(const struct vmb_channel *channel)
+{
+	return READ_ONCE(channel->counters.leaked) >= VMB_MAXIMUM_LEAKS;
 }
 
 /* Is something waiting for the worker that nobody else can do? */

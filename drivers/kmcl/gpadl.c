@@ -204,6 +204,8 @@ static int vmb_gpadl_share(struct vmb_channel *channel, struct vmb_gpadl *gpadl)
 	lockdep_assert_held(&memory->mutex);
 	if (!memory->accepting)
 		return -ENODEV;
+	if (vmb_channel_has_leaked_enough(channel))
+		return -ENOSPC;
 	/* Of what has a mapping of its own the direct map is not decrypted with it. */
 	if (vmb_channel_decrypts(channel) && is_vmalloc_addr(gpadl->buffer))
 		return -EOPNOTSUPP;

@@ -108,7 +108,8 @@ static void vmb_life_open(struct vmb_channel *channel)
 	vmb_life_assert_worker(channel);
 	callbacks = &channel->callbacks;
 	trace_vmb_life(channel->name, "open", 0);
-	error = channel->operations->open(channel);
+	error = vmb_channel_has_leaked_enough(channel) ? -ENOSPC :
+		channel->operations->open(channel);
 	mutex_lock(&channel->memory.mutex);
 	channel->memory.accepting = !error;
 	mutex_unlock(&channel->memory.mutex);

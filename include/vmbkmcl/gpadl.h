@@ -40,7 +40,8 @@
  * Return: 0; -EINVAL: flags, a server channel, a buffer that does not begin with a
  * page or is not whole pages, or memory of another kind; -E2BIG: more than the
  * protocol can say; -EOPNOTSUPP: vmalloc memory that would have to be decrypted;
- * -EEXIST: a page is shared by this channel already; -ENODEV: not open; -ENOMEM; -EIO:
+ * -EEXIST: a page is shared by this channel already; -ENODEV: not open; -ENOSPC: the
+ * peer has kept 64 pieces of the channel's memory for good; -ENOMEM; -EIO:
  * refused, and the peer may write to the memory all the same, so it must never be
  * freed; or what else the transport said.
  *
@@ -70,7 +71,7 @@ int vmb_channel_create_gpadl_from_buffer(struct vmb_channel *channel, u32 flags,
  * Return: 0; -EINVAL: flags, a server channel, bytes that are not in the chain,
  * parts of pages, or memory of another kind; -EOPNOTSUPP: the memory would have to be
  * decrypted, since the pages have mappings that we do not know of and that would not be
- * changed with it; -E2BIG, -EEXIST, -ENODEV, -ENOMEM, -EIO:
+ * changed with it; -E2BIG, -EEXIST, -ENODEV, -ENOSPC, -ENOMEM, -EIO:
  * as for vmb_channel_create_gpadl_from_buffer().
  *
  * VmbChannelCreateGpadlFromMdl.
@@ -96,7 +97,7 @@ int vmb_channel_create_gpadl_from_mdl(struct vmb_channel *channel, u32 flags,
  * Context: process context; waits for the peer. Not from the packet callbacks.
  * Return: 0; -EINVAL: flags, a server channel, no frames, parts of pages, frames
  * that are not RAM, or are the slab allocator's; -EOPNOTSUPP, -E2BIG, -EEXIST,
- * -ENODEV, -ENOMEM, -EIO: as for vmb_channel_create_gpadl_from_mdl().
+ * -ENODEV, -ENOSPC, -ENOMEM, -EIO: as for vmb_channel_create_gpadl_from_mdl().
  *
  * VmbChannelCreateGpadlFromPfnList.
  */
@@ -119,7 +120,8 @@ int vmb_channel_create_gpadl_from_pfn_list(struct vmb_channel *channel, u32 flag
  *
  * Context: process context; waits for the peer. Not from the packet callbacks.
  * Return: 0; -EINVAL: flags, a server channel, or no pages; -E2BIG: more than the
- * protocol can say; -ENODEV: not open; -ENOMEM; -EIO: refused, and the memory is
+ * protocol can say; -ENODEV: not open; -ENOSPC: as for
+ * vmb_channel_create_gpadl_from_buffer(); -ENOMEM; -EIO: refused, and the memory is
  * leaked, since the peer may write to it all the same; or what else the
  * transport said.
  *

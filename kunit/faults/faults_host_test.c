@@ -276,6 +276,28 @@ static void test_close_is_not_answered(struct kunit *test)
 	close(test);
 }
 
+/* A host that keeps all that it gets is given so much, and is not asked again. */
+static void test_host_keeps_all_rings(struct kunit *test)
+{
+	struct hv_fixture *fixture = test->priv;
+	u32 i;
+
+	hv_host.keeps_rings = true;
+	for (i = 0; i < 64; i++)
+		leak_rings(test);
+	hv_host.keeps_rings = false;
+	KUNIT_EXPECT_EQ(test, failures, 0);
+	reinit_completion(&hv_host.asked);
+	hv_host.holds_connect = true;
+	complete_all(&hv_host.answers);
+	KUNIT_EXPECT_EQ(test, enable(fixture), -ENOSPC);
+	KUNIT_EXPECT_FALSE(test, completion_done(&hv_host.asked));
+	KUNIT_EXPECT_EQ(test, failures, 1);
+	expect_let_go(test);
+	KUNIT_EXPECT_NOT_NULL(test, kept(fixture));
+	KUNIT_EXPECT_EQ(test, fixture->channel->counters.leaked, 64);
+}
+
 /* GPADLs of pages of the test's. */
 
 static u32 handle;
@@ -348,6 +370,24 @@ static void test_gpadl_cannot_be_torn_down(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vmb_channel_delete_gpadl(fixture->channel, handle), -EIO);
 	hv_host.teardown_error = 0;
 	expect_page(test, 2, 1);
+}
+
+/* Likewise: each keeps its reference, and there are no more than so many. */
+static void test_host_keeps_all_gpadls(struct kunit *test)
+{
+	struct hv_fixture *fixture = test->priv;
+	u32 i;
+
+	open_with_page(test);
+	hv_host.teardown_error = -ENOMEM;
+	for (i = 0; i < 64; i++) {
+		KUNIT_ASSERT_EQ(test, share(fixture), 0);
+		KUNIT_ASSERT_EQ(test, vmb_channel_delete_gpadl(fixture->channel, handle), -EIO);
+	}
+	KUNIT_EXPECT_EQ(test, share(fixture), -ENOSPC);
+	hv_host.teardown_error = 0;
+	KUNIT_EXPECT_EQ(test, hv_host.gpadls, 64);
+	expect_page(test, 65, 64);
 }
 
 /* hv_vmbus says that it is, and has no answer: it could not post the message. */
@@ -516,9 +556,11 @@ static struct kunit_case faults_host_cases[] = {
 	KUNIT_CASE(test_open_is_not_answered),
 	KUNIT_CASE(test_close_fails),
 	KUNIT_CASE(test_close_is_not_answered),
+	KUNIT_CASE(test_host_keeps_all_rings),
 	KUNIT_CASE(test_gpadl_is_refused),
 	KUNIT_CASE(test_gpadl_is_refused_and_stays_decrypted),
 	KUNIT_CASE(test_gpadl_cannot_be_torn_down),
+	KUNIT_CASE(test_host_keeps_all_gpadls),
 	KUNIT_CASE(test_teardown_is_not_answered),
 	KUNIT_CASE(test_teardown_after_rescind),
 	KUNIT_CASE(test_no_device_memory),

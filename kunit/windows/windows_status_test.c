@@ -89,6 +89,7 @@ static const struct status_row status_rows[] = {
 	{ vmb_windows_gpadl_status, -EEXIST, 0xc0000035 },
 	{ vmb_windows_gpadl_status, -ENODEV, 0xc0000184 },
 	{ vmb_windows_gpadl_status, -ENOENT, 0xc0000225 },
+	{ vmb_windows_gpadl_status, -ENOSPC, 0xc000009a },
 	{ vmb_windows_gpadl_status, -EBUSY, 0xc0000043 },
 	{ vmb_windows_gpadl_status, -EACCES, 0xc0000022 },
 	{ vmb_windows_gpadl_status, -EOPNOTSUPP, 0xc00000bb },
