@@ -141,6 +141,7 @@ vmb_channel_make(struct vmb_transport_device *device, bool is_server,
 	guid_copy(&channel->interface_type, &device->device.interface_type);
 	guid_copy(&channel->interface_instance, &device->device.interface_instance);
 	channel->maximum_packet_size = VMB_DEFAULT_MAXIMUM_PACKET_SIZE;
+	channel->outbound_packet_count = VMB_DEFAULT_OUTBOUND_PACKET_COUNT;
 	INIT_WORK(&channel->release_work, vmb_channel_release_work);
 	vmb_inbound_init(&channel->inbound);
 	vmb_overlong_init(&channel->inbound);

@@ -38,6 +38,8 @@
 
 /* How many packets may be in flight of a channel whose client sets nothing. */
 #define VMB_DEFAULT_MAXIMUM_PACKET_COUNT	256u
+/* And how many packet objects it may have, as many as may be in flight at most. */
+#define VMB_DEFAULT_OUTBOUND_PACKET_COUNT	65536u
 /* A peer that has kept so many pieces of a channel's memory for good gets no more. */
 #define VMB_MAXIMUM_LEAKS	64u
 /* The directory in sysfs, and its number if it has one. */
@@ -173,6 +175,7 @@ struct vmb_watchdog {
  * @inbound_page_count: of the inbound ring, with control page; 0: derived.
  * @outbound_page_count: of the outbound ring, with control page; 0: derived.
  * @inbound_packet_count: packets that the client may hold; 0: derived.
+ * @outbound_packet_count: packet objects that it may have.
  * @refusal_completion: payload of completions in the client's place; owned.
  * @refusal_completion_length: bytes of it.
  * @flags: VMB_CHANNEL_INIT_FLAG_*.
@@ -232,6 +235,7 @@ struct vmb_channel {
 	u32 inbound_page_count;
 	u32 outbound_page_count;
 	u32 inbound_packet_count;
+	u32 outbound_packet_count;
 	void *refusal_completion;
 	u32 refusal_completion_length;
 	u32 flags;

@@ -239,6 +239,20 @@ int vmb_channel_init_set_inbound_packet_count(struct vmb_channel *channel,
 }
 EXPORT_SYMBOL_GPL(vmb_channel_init_set_inbound_packet_count);
 
+int vmb_channel_init_set_outbound_packet_count(struct vmb_channel *channel,
+					       u32 packet_count)
+{
+	if (!vmb_channel_is_resizable(channel))
+		return -EBUSY;
+	if (!packet_count)
+		return -EINVAL;
+	/* Of those that are kept there may be more than that. */
+	vmb_packets_empty_free_list(channel);
+	channel->outbound_packet_count = packet_count;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(vmb_channel_init_set_outbound_packet_count);
+
 int vmb_client_channel_init_set_target_processor_index(struct vmb_channel *channel,
 						       u32 cpu_index)
 {

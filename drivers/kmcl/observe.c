@@ -145,6 +145,7 @@ static void vmb_observe_rings(struct seq_file *file, struct vmb_channel *channel
 		   READ_ONCE(channel->inbound.delivered) -
 		   READ_ONCE(outbound->finished));
 	seq_printf(file, "packets_allocated %u\n", READ_ONCE(outbound->allocated));
+	seq_printf(file, "packets_allowed %u\n", channel->outbound_packet_count);
 	seq_printf(file, "queue_length %u\n", queued);
 	if (!open)
 		return;

@@ -87,6 +87,10 @@ struct vmb_packet *vmb_packet_allocate(struct vmb_channel *channel)
 	unsigned long flags;
 
 	spin_lock_irqsave(&outbound->lock, flags);
+	if (unlikely(outbound->allocated >= channel->outbound_packet_count)) {
+		spin_unlock_irqrestore(&outbound->lock, flags);
+		return NULL;
+	}
 	outbound->allocated++;
 	packet = list_first_entry_or_null(&outbound->free_list, struct vmb_packet,
 					  queue.node);

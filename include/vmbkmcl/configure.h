@@ -296,6 +296,27 @@ int vmb_channel_init_set_inbound_packet_count(struct vmb_channel *channel,
 					      u32 packet_count);
 
 /**
+ * vmb_channel_init_set_outbound_packet_count() - how many packet objects there may be
+ * @channel: a disabled channel.
+ * @packet_count: packet objects that the client has at once, in flight or not; at
+ *	least 1.
+ *
+ * Without this call it is 65,536. Beyond it vmb_packet_allocate() returns NULL, and
+ * vmb_channel_send_synchronous_request(), which takes one for its time, -ENOMEM. What
+ * is sent waits in the channel for as long as the peer does not read: so for a client
+ * that sends because of what its peer does this bounds what that peer can make it
+ * spend, and it should say how much that is. Packets in the client's own memory do not
+ * count.
+ *
+ * Context: process context.
+ * Return: 0; -EBUSY: not disabled, or packets are allocated; -EINVAL: 0.
+ *
+ * KMCL has no such call.
+ */
+int vmb_channel_init_set_outbound_packet_count(struct vmb_channel *channel,
+					       u32 packet_count);
+
+/**
  * vmb_channel_init_set_refusal_completion() - what the peer is told of a refusal
  * @channel: a disabled channel.
  * @buffer: payload; copied. NULL if @length is 0.

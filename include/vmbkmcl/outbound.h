@@ -11,8 +11,9 @@
  * @channel: the channel that it is to be sent on.
  *
  * With it, all memory that sending it needs is acquired: no send of it fails for
- * want of that. There may be as many as the client likes: only what is sent counts
- * against the channel's maximum packet count. Objects that were freed are kept by
+ * want of that. Only what is sent counts against the channel's maximum packet count;
+ * of objects there may be 65,536, or as many as
+ * vmb_channel_init_set_outbound_packet_count() says. Those that were freed are kept by
  * the channel, so that getting one again costs no allocation. Its inline context
  * is zeroed; its completion routine is one that frees it.
  *
@@ -34,7 +35,7 @@
  * none.
  *
  * Context: any but hard interrupt.
- * Return: the packet; NULL: no memory.
+ * Return: the packet; NULL: no memory, or there are as many as may be.
  *
  * VmbPacketAllocate.
  */

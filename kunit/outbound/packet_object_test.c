@@ -106,6 +106,80 @@ static void maximum_packet_count(struct kunit *test)
 			-EBUSY);
 }
 
+/* Objects until there are no more, each with the one before as its pointer. */
+static struct vmb_packet *allocate_all(struct vmb_channel *channel, u32 *count)
+{
+	struct vmb_packet *packet, *last = NULL;
+
+	for (*count = 0; *count < 70000; ++*count) {
+		packet = vmb_packet_allocate(channel);
+		if (!packet)
+			break;
+		vmb_packet_set_pointer(packet, last);
+		last = packet;
+	}
+	return last;
+}
+
+static void free_all(struct vmb_packet *last)
+{
+	while (last) {
+		struct vmb_packet *packet = last;
+
+		last = vmb_packet_get_pointer(packet);
+		vmb_packet_free(packet);
+	}
+}
+
+/* How many a client has at once is bounded, also if it says nothing. */
+static void as_many_as_may_be(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_channel *channel = fixture->channel;
+	struct vmb_packet *last;
+	u32 count;
+
+	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_maximum_packet_size(channel, 8), 0);
+	last = allocate_all(channel, &count);
+	KUNIT_EXPECT_EQ(test, count, 65536);
+	KUNIT_EXPECT_EQ(test, channel->outbound.allocated, 65536);
+	free_all(last);
+	KUNIT_EXPECT_EQ(test, channel->outbound.allocated, 0);
+}
+
+static void as_many_as_the_client_says(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_channel *channel = fixture->channel;
+	struct vmb_packet *last, *first;
+	u32 count;
+
+	KUNIT_EXPECT_EQ(test, vmb_channel_init_set_outbound_packet_count(channel, 0), -EINVAL);
+	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_outbound_packet_count(channel, 5), 0);
+	last = allocate_all(channel, &count);
+	KUNIT_EXPECT_EQ(test, count, 5);
+	/* Nor has a request one that is nobody's, and it says so. */
+	channel_enable(fixture);
+	KUNIT_EXPECT_EQ(test, vmb_channel_send_synchronous_request(channel, NULL, 0, NULL, 0, 0,
+								   NULL, NULL, 0), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, vmb_channel_init_set_outbound_packet_count(channel, 6), -EBUSY);
+	channel_disable(fixture);
+	KUNIT_EXPECT_EQ(test, vmb_channel_init_set_outbound_packet_count(channel, 6), -EBUSY);
+	free_all(last);
+	/* Those that are kept for the next are no more than may be. */
+	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_outbound_packet_count(channel, 2), 0);
+	KUNIT_EXPECT_TRUE(test, list_empty(&channel->outbound.free_list));
+	last = allocate_all(channel, &count);
+	KUNIT_EXPECT_EQ(test, count, 2);
+	/* One that comes back is one that may be had. */
+	first = vmb_packet_get_pointer(last);
+	vmb_packet_free(last);
+	KUNIT_EXPECT_PTR_EQ(test, vmb_packet_allocate(channel), last);
+	KUNIT_EXPECT_NULL(test, vmb_packet_allocate(channel));
+	vmb_packet_free(last);
+	vmb_packet_free(first);
+}
+
 /* A packet in the test's own memory, with bytes behind it that are nobody's. */
 static struct vmb_packet *initialized_packet(struct channel_fixture *fixture)
 {
@@ -196,6 +270,8 @@ static struct kunit_case packet_object_cases[] = {
 	KUNIT_CASE(pointer_and_channel),
 	KUNIT_CASE(inline_context),
 	KUNIT_CASE(maximum_packet_count),
+	KUNIT_CASE(as_many_as_may_be),
+	KUNIT_CASE(as_many_as_the_client_says),
 	KUNIT_CASE(initialize),
 	KUNIT_CASE(initialized_packets_share_the_count),
 	{}
