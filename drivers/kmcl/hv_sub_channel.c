@@ -23,6 +23,11 @@
 #define VMB_HV_LOOK_PERIOD	HZ
 /* How often while there are offers that are not open: each keeps its name in sysfs. */
 #define VMB_HV_LOOK_PERIOD_OFFERS	(HZ / 10)
+/*
+ * Offers of a device that are kept for who may want them, as many as hv_vmbus can tell
+ * apart. A host that offers more is not believed.
+ */
+#define VMB_HV_MAXIMUM_OFFERS	2048u
 /* How long hv_vmbus's worker waits for an open, at most. */
 #define VMB_HV_OPEN_PATIENCE	(5 * HZ)
 /* How long a host may take to take back what was closed. */
@@ -95,10 +100,11 @@ static void vmb_hv_sub_free(struct vmb_hv_channel *hv)
 	vmb_hv_sub_put(hv);
 }
 
-static void vmb_hv_offer_free(struct vmb_hv_offer *offer)
+static void vmb_hv_offer_free(struct vmb_hv_device *device, struct vmb_hv_offer *offer)
 {
 	lockdep_assert_held(&vmb_hv_sub_lock);
 	list_del(&offer->node);
+	WRITE_ONCE(device->transport.offers_kept, device->transport.offers_kept - 1);
 	kobject_put(&offer->channel->kobj);
 	kfree(offer);
 }
@@ -109,7 +115,7 @@ static void vmb_hv_offers_poll(struct vmb_hv_device *device)
 
 	list_for_each_entry_safe(offer, next, &device->offers, node)
 		if (READ_ONCE(offer->channel->rescind))
-			vmb_hv_offer_free(offer);
+			vmb_hv_offer_free(device, offer);
 }
 
 static void vmb_hv_sub_poll_later(struct vmb_hv_device *device)
@@ -162,15 +168,24 @@ static struct vmb_hv_channel *vmb_hv_sub_find(struct vmb_hv_device *device,
 static void vmb_hv_offer_keep(struct vmb_hv_device *device,
 			      struct vmbus_channel *channel)
 {
-	struct vmb_hv_offer *offer;
+	struct vmb_transport_device *transport = &device->transport;
+	struct vmb_hv_offer *offer = NULL;
 
-	offer = kzalloc(sizeof(*offer), GFP_KERNEL);
+	lockdep_assert_held(&vmb_hv_sub_lock);
+	/* What the host has taken back counts no more. */
+	if (transport->offers_kept == VMB_HV_MAXIMUM_OFFERS)
+		vmb_hv_offers_poll(device);
+	if (transport->offers_kept < VMB_HV_MAXIMUM_OFFERS)
+		offer = kzalloc(sizeof(*offer), GFP_KERNEL);
 	/* As if it had not been offered: a channel that waits for it goes on waiting. */
-	if (!offer)
+	if (!offer) {
+		WRITE_ONCE(transport->offers_dropped, transport->offers_dropped + 1);
 		return;
+	}
 	kobject_get(&channel->kobj);
 	offer->channel = channel;
 	list_add_tail(&offer->node, &device->offers);
+	WRITE_ONCE(transport->offers_kept, transport->offers_kept + 1);
 	vmb_hv_sub_poll_later(device);
 }
 
@@ -258,7 +273,7 @@ void vmb_hv_sub_device_remove(struct vmb_hv_device *device)
 	mutex_lock(&vmb_hv_sub_lock);
 	list_del(&device->node);
 	list_for_each_entry_safe(offer, next_offer, &device->offers, node)
-		vmb_hv_offer_free(offer);
+		vmb_hv_offer_free(device, offer);
 	list_for_each_entry_safe(hv, next, &device->sub_channels, node) {
 		/* Its primary was never closed. */
 		hv->leaked |= hv->open_to_host;
@@ -300,7 +315,7 @@ void vmb_hv_sub_end_close_all(struct vmb_hv_device *device)
 
 	mutex_lock(&vmb_hv_sub_lock);
 	list_for_each_entry_safe(offer, next_offer, &device->offers, node)
-		vmb_hv_offer_free(offer);
+		vmb_hv_offer_free(device, offer);
 	list_for_each_entry_safe(hv, next, &device->sub_channels, node) {
 		/* What it was given and has not opened, the host takes back, too. */
 		if (!hv->open_to_host) {
@@ -401,7 +416,7 @@ bool vmb_hv_sub_find_offer(struct vmb_hv_channel *hv)
 			continue;
 		kobject_get(&offer->channel->kobj);
 		WRITE_ONCE(hv->channel, offer->channel);
-		vmb_hv_offer_free(offer);
+		vmb_hv_offer_free(device, offer);
 	}
 	found = hv->channel && !hv->open_to_host;
 	hv->waiting = !hv->channel;

@@ -117,6 +117,7 @@ static_assert(ARRAY_SIZE(vmb_observe_latencies) == VMB_LATENCY_KINDS);
 /* debugfs: vmbkmcl/<device>, and vmbkmcl/<device>.1 for its second channel. */
 static void vmb_observe_rings(struct seq_file *file, struct vmb_channel *channel)
 {
+	const struct vmb_transport_device *device = channel->device;
 	struct vmb_outbound *outbound = &channel->outbound;
 	struct vmb_ring_reader reader;
 	struct vmb_ring_writer writer;
@@ -147,6 +148,10 @@ static void vmb_observe_rings(struct seq_file *file, struct vmb_channel *channel
 	seq_printf(file, "packets_allocated %u\n", READ_ONCE(outbound->allocated));
 	seq_printf(file, "packets_allowed %u\n", channel->outbound_packet_count);
 	seq_printf(file, "queue_length %u\n", queued);
+	if (!channel->primary) {
+		seq_printf(file, "offers_kept %u\n", READ_ONCE(device->offers_kept));
+		seq_printf(file, "offers_dropped %llu\n", READ_ONCE(device->offers_dropped));
+	}
 	if (!open)
 		return;
 	seq_printf(file, "inbound_size %u\n", reader.ring.size);

@@ -98,6 +98,9 @@ struct vmb_channel_transport_operations {
  * @lock: protects @channels, and makes a sub-channel and its primary take turns.
  * @channels: the channels allocated on it, by &vmb_channel.device_node.
  * @channel_number: of the last that was not the only one.
+ * @offers_kept: sub-channels that the peer offers and nobody wants yet; it and the next
+ *	are the transport's, to be shown.
+ * @offers_dropped: that were not kept, and are as if they had not been offered.
  * @removing: set before the client's remove is called; waiting for the client
  *	is bounded from then on.
  * @shutting_down: the VM shuts down: no channel is enabled any more.
@@ -115,6 +118,8 @@ struct vmb_transport_device {
 	spinlock_t lock;
 	struct list_head channels;
 	u32 channel_number;
+	u32 offers_kept;
+	u64 offers_dropped;
 	bool removing;
 	bool shutting_down;
 };

@@ -295,6 +295,44 @@ static void test_host_takes_it_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture->offered[2].released, 1);
 }
 
+/* A host that offers without end is not remembered without end. */
+static void test_offers_without_end(struct kunit *test)
+{
+	struct hv_fixture *fixture = test->priv;
+	struct vmb_transport_device *transport = &fixture->device.transport;
+	const struct kref *references = &fixture->offered[1].channel.kobj.kref;
+	struct vmb_channel *owner = fixture->sub_channel;
+	struct vmb_hv_channel *hv;
+	u32 i;
+
+	vmb_hv_sub_allow(&fixture->device);
+	for (i = 0; i < 2047; i++)
+		offer(fixture, 1);
+	offer(fixture, 0);
+	KUNIT_EXPECT_EQ(test, transport->offers_kept, 2048);
+	KUNIT_EXPECT_EQ(test, transport->offers_dropped, 0);
+	offer(fixture, 1);
+	KUNIT_EXPECT_EQ(test, transport->offers_kept, 2048);
+	KUNIT_EXPECT_EQ(test, transport->offers_dropped, 1);
+	KUNIT_EXPECT_EQ(test, kref_read(references), 2048);
+	/* Those that are kept are good, and one that is taken makes room for another. */
+	hv = waiting(test, owner);
+	KUNIT_ASSERT_TRUE(test, vmb_hv_sub_find_offer(hv));
+	KUNIT_EXPECT_EQ(test, transport->offers_kept, 2047);
+	offer(fixture, 1);
+	KUNIT_EXPECT_EQ(test, transport->offers_kept, 2048);
+	/* Not opened it would go back, and there is no room. */
+	stop_waiting(owner, hv);
+	KUNIT_EXPECT_EQ(test, transport->offers_dropped, 2);
+	KUNIT_EXPECT_EQ(test, kref_read(&fixture->offered[0].channel.kobj.kref), 1);
+	/* What the host takes back counts no more, whenever we would have looked. */
+	hv_rescind(fixture, 1);
+	offer(fixture, 2);
+	KUNIT_EXPECT_EQ(test, transport->offers_kept, 1);
+	KUNIT_EXPECT_EQ(test, transport->offers_dropped, 2);
+	KUNIT_EXPECT_EQ(test, fixture->offered[1].released, 1);
+}
+
 /* Another offer of the index while it opens is for somebody else. */
 static void test_offered_twice(struct kunit *test)
 {
@@ -461,6 +499,7 @@ static struct kunit_case hv_sub_channel_cases[] = {
 	KUNIT_CASE(test_rings_outlive_their_owner),
 	KUNIT_CASE(test_host_does_not_let_go),
 	KUNIT_CASE(test_host_takes_it_back),
+	KUNIT_CASE(test_offers_without_end),
 	KUNIT_CASE(test_offered_twice),
 	KUNIT_CASE(test_somebody_looks),
 	KUNIT_CASE(test_sleep_invalidates_all),
