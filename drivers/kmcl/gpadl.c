@@ -11,6 +11,11 @@
 
 #include "gpadl.h"
 
+/*
+ * GPADLs of a channel at once. They are looked for one by one, some of the time with
+ * interrupts off.
+ */
+#define VMB_GPADL_MAXIMUM_COUNT	4096u
 /* How often to say that a delete waits for the client. */
 #define VMB_GPADL_WARN_PERIOD	(10 * HZ)
 
@@ -163,6 +168,7 @@ static void vmb_gpadl_finish_share(struct vmb_channel *channel, struct vmb_gpadl
 	if (shared) {
 		gpadl->state = VMB_GPADL_SHARED;
 		list_add_tail(&gpadl->node, &memory->gpadls);
+		WRITE_ONCE(memory->gpadl_count, memory->gpadl_count + 1);
 	}
 	awaited = memory->awaited;
 	WRITE_ONCE(memory->awaited, false);
@@ -191,6 +197,7 @@ static void vmb_gpadl_unlink(struct vmb_memory *memory, struct vmb_gpadl *gpadl)
 {
 	spin_lock_irq(&memory->lock);
 	list_del(&gpadl->node);
+	WRITE_ONCE(memory->gpadl_count, memory->gpadl_count - 1);
 	spin_unlock_irq(&memory->lock);
 	vmb_gpadl_trim_frames(memory);
 }
@@ -204,7 +211,8 @@ static int vmb_gpadl_share(struct vmb_channel *channel, struct vmb_gpadl *gpadl)
 	lockdep_assert_held(&memory->mutex);
 	if (!memory->accepting)
 		return -ENODEV;
-	if (vmb_channel_has_leaked_enough(channel))
+	if (memory->gpadl_count == VMB_GPADL_MAXIMUM_COUNT ||
+	    vmb_channel_has_leaked_enough(channel))
 		return -ENOSPC;
 	/* Of what has a mapping of its own the direct map is not decrypted with it. */
 	if (vmb_channel_decrypts(channel) && is_vmalloc_addr(gpadl->buffer))

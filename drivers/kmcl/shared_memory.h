@@ -125,6 +125,7 @@ struct vmb_gpadl {
  *	GPADL, and look-ups in the list and the arrays against deletion.
  * @gpadls: those that the peer has, or had to the last; changed under @mutex and
  *	@lock.
+ * @gpadl_count: how many they are; changed under @mutex.
  * @frames: 4 KiB page frame number to struct vmb_gpadl_frame.
  * @sets: transfer-page set id to struct vmb_gpadl.
  * @mapped: of a server: handles of its client's GPADLs that it has mapped;
@@ -140,6 +141,7 @@ struct vmb_memory {
 	struct mutex mutex;
 	spinlock_t lock;
 	struct list_head gpadls;
+	u32 gpadl_count;
 	struct xarray frames;
 	struct xarray sets;
 	struct xarray mapped;

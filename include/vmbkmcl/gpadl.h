@@ -41,9 +41,9 @@
  * page or is not whole pages, or memory of another kind; -E2BIG: more than the
  * protocol can say; -EOPNOTSUPP: vmalloc memory that would have to be decrypted;
  * -EEXIST: a page is shared by this channel already; -ENODEV: not open; -ENOSPC: the
- * peer has kept 64 pieces of the channel's memory for good; -ENOMEM; -EIO:
- * refused, and the peer may write to the memory all the same, so it must never be
- * freed; or what else the transport said.
+ * channel has 4,096 GPADLs, or its peer has kept 64 pieces of its memory for good;
+ * -ENOMEM; -EIO: refused, and the peer may write to the memory all the same, so it
+ * must never be freed; or what else the transport said.
  *
  * VmbChannelCreateGpadlFromBuffer.
  */

@@ -415,6 +415,36 @@ static void isolated_with_a_peer_inside(struct kunit *test)
 	}
 }
 
+/* They are looked for one by one, so a client has so many at once. */
+static void as_many_as_may_be(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_memory *memory = &fixture->channel->memory;
+	/* Where pages are large, as if there were most of them already. */
+	u32 there = PAGE_SIZE == 4096 ? 0 : 4000;
+	u32 *handles = kunit_kcalloc(test, 4096, sizeof(*handles), GFP_KERNEL);
+	u32 i;
+
+	KUNIT_ASSERT_NOT_NULL(test, handles);
+	channel_enable(fixture);
+	memory->gpadl_count = there;
+	for (i = there; i < 4096; i++) {
+		KUNIT_ASSERT_EQ(test, share_ours(fixture, 1), 0);
+		handles[i] = shared_of(fixture)->handle;
+	}
+	KUNIT_EXPECT_EQ(test, memory->gpadl_count, 4096);
+	KUNIT_EXPECT_EQ(test, share_ours(fixture, 1), -ENOSPC);
+	/* One that goes makes room for one. */
+	KUNIT_EXPECT_EQ(test, vmb_channel_delete_gpadl(fixture->channel, handles[there]), 0);
+	KUNIT_EXPECT_EQ(test, share_ours(fixture, 1), 0);
+	handles[there] = shared_of(fixture)->handle;
+	KUNIT_EXPECT_EQ(test, share_ours(fixture, 1), -ENOSPC);
+	for (i = there; i < 4096; i++)
+		KUNIT_EXPECT_EQ(test, vmb_channel_delete_gpadl(fixture->channel, handles[i]), 0);
+	KUNIT_EXPECT_EQ(test, memory->gpadl_count, there);
+	shared_of(fixture)->handle = 0;
+}
+
 static struct kunit_case gpadl_memory_cases[] = {
 	KUNIT_CASE(ours_is_zeroed_and_has_an_address),
 	KUNIT_CASE(ours_of_no_pages),
@@ -428,6 +458,7 @@ static struct kunit_case gpadl_memory_cases[] = {
 	KUNIT_CASE(leaked_with_the_packet_that_uses_it),
 	KUNIT_CASE(sixteen_mib),
 	KUNIT_CASE(as_much_as_the_protocol_can_say),
+	KUNIT_CASE(as_many_as_may_be),
 	KUNIT_CASE(each_way_up_to_the_limit),
 	KUNIT_CASE(isolated),
 	KUNIT_CASE(isolated_and_ours),
