@@ -75,20 +75,20 @@ static enum vmb_drained vmb_life_drain(struct vmb_channel *channel, bool closing
 			return VMB_DRAINED_BY_CLOSE;
 		if (time_after(jiffies, warned + VMB_DRAIN_WARN_PERIOD)) {
 			warned = jiffies;
-			dev_warn(channel->dev,
-				 "%s: %s waits for the driver to complete %llu packets\n",
-				 vmb_channel_label(channel),
-				 closing ? "closing" : "pausing",
-				 vmb_life_packets_with_client(channel));
+			dev_warn_ratelimited(channel->dev,
+					     "%s: %s waits for the driver to complete %llu packets\n",
+					     vmb_channel_label(channel),
+					     closing ? "closing" : "pausing",
+					     vmb_life_packets_with_client(channel));
 		}
 		if (!READ_ONCE(channel->device->removing) &&
 		    !READ_ONCE(channel->offer_removing)) {
 			begun = jiffies;
 		} else if (time_after(jiffies, begun + VMB_DRAIN_REMOVE_LIMIT)) {
-			dev_err(channel->dev,
-				"%s: the driver did not complete %llu packets, going on without them\n",
-				vmb_channel_label(channel),
-				vmb_life_packets_with_client(channel));
+			dev_err_ratelimited(channel->dev,
+					    "%s: the driver did not complete %llu packets, going on without them\n",
+					    vmb_channel_label(channel),
+					    vmb_life_packets_with_client(channel));
 			return VMB_DRAINED;
 		}
 	}

@@ -297,10 +297,10 @@ static void vmb_gpadl_wait_until_unused(struct vmb_channel *channel,
 		bool mapped = gpadl->mapped;
 
 		spin_unlock_irq(&memory->lock);
-		dev_warn(channel->dev, "%s: GPADL %#x is deleted when %s\n",
-			 vmb_channel_label(channel), gpadl->handle, mapped ?
-			 "the server has unmapped it" :
-			 "the driver has completed the packets that use it");
+		dev_warn_ratelimited(channel->dev, "%s: GPADL %#x is deleted when %s\n",
+				     vmb_channel_label(channel), gpadl->handle, mapped ?
+				     "the server has unmapped it" :
+				     "the driver has completed the packets that use it");
 		spin_lock_irq(&memory->lock);
 	}
 	spin_unlock_irq(&memory->lock);

@@ -199,9 +199,9 @@ static void vmb_life_do_pm_quiesce(struct vmb_channel *channel)
 	vmb_life_assert_worker(channel);
 	quiesced = vmb_life_quiesce_for_pm(channel);
 	if (!quiesced) {
-		dev_err(channel->dev,
-			"%s: the driver holds packets with external data, no hibernation\n",
-			vmb_channel_label(channel));
+		dev_err_ratelimited(channel->dev,
+				    "%s: the driver holds packets with external data, no hibernation\n",
+				    vmb_channel_label(channel));
 		vmb_life_resume_flow(channel, flow);
 	}
 	spin_lock_irq(&life->lock);

@@ -81,9 +81,9 @@ bool vmb_life_pm_has_refused(const struct vmb_channel *channel)
  */
 void vmb_life_pm_timed_out(struct vmb_channel *channel)
 {
-	dev_err(channel->dev, "%s: the driver does not quiesce, %s\n",
-		vmb_channel_label(channel), vmb_life_is_shutting_down(channel) ?
-		"the VM shuts down nevertheless" : "no hibernation");
+	dev_err_ratelimited(channel->dev, "%s: the driver does not quiesce, %s\n",
+			    vmb_channel_label(channel), vmb_life_is_shutting_down(channel) ?
+			    "the VM shuts down nevertheless" : "no hibernation");
 	vmb_send_stop_overdue(channel);
 }
 

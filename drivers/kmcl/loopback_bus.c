@@ -196,9 +196,9 @@ static void vmb_loopback_offer_add(struct work_struct *work)
 	offer->added = !ret;
 	/* Clients that ask for it by its GUIDs find it all the same. */
 	if (ret)
-		dev_err(vmb_loopback_root,
-			"offer {%pUl} {%pUl} has no device: %pe\n", &offer->type,
-			&offer->instance, ERR_PTR(ret));
+		dev_err_ratelimited(vmb_loopback_root,
+				    "offer {%pUl} {%pUl} has no device: %pe\n", &offer->type,
+				    &offer->instance, ERR_PTR(ret));
 }
 
 /* Neither server nor client is left. */

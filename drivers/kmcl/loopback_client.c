@@ -20,9 +20,9 @@ static int vmb_loopback_client_prepare(struct vmb_channel *channel,
 
 	if (!vmb_loopback_bound_offer(channel) &&
 	    !vmb_channel_primary(channel) && !vmb_channel_target_type(channel)) {
-		dev_err(channel->dev,
-			"%s: a channel without a device needs a target: call vmb_client_channel_init_set_target_pnp()\n",
-			vmb_channel_label(channel));
+		dev_err_ratelimited(channel->dev,
+				    "%s: a channel without a device needs a target: call vmb_client_channel_init_set_target_pnp()\n",
+				    vmb_channel_label(channel));
 		return -EINVAL;
 	}
 	client = kzalloc(sizeof(*client), GFP_KERNEL);

@@ -58,8 +58,8 @@ void vmb_loopback_wait(struct vmb_channel *channel, struct completion *completio
 		       const char *what)
 {
 	while (!wait_for_completion_timeout(completion, VMB_LOOPBACK_WARN_PERIOD))
-		dev_warn(channel->dev, "%s: waiting for the server's driver %s\n",
-			 vmb_channel_label(channel), what);
+		dev_warn_ratelimited(channel->dev, "%s: waiting for the server's driver %s\n",
+				     vmb_channel_label(channel), what);
 }
 
 /* The closed callback has returned: nobody asks for that client's memory. */

@@ -9,15 +9,15 @@
 static int vmb_loopback_server_check(const struct vmb_channel *channel)
 {
 	if (!(channel->server_flags & VMB_SERVER_CHANNEL_INIT_FLAG_LOOPBACK_OFFER)) {
-		dev_err(channel->dev,
-			"%s: a guest can offer channels to its own kernel only: call vmb_server_channel_init_set_flags() with VMB_SERVER_CHANNEL_INIT_FLAG_LOOPBACK_OFFER\n",
-			vmb_channel_label(channel));
+		dev_err_ratelimited(channel->dev,
+				    "%s: a guest can offer channels to its own kernel only: call vmb_server_channel_init_set_flags() with VMB_SERVER_CHANNEL_INIT_FLAG_LOOPBACK_OFFER\n",
+				    vmb_channel_label(channel));
 		return -EOPNOTSUPP;
 	}
 	if (!vmb_channel_target_type(channel)) {
-		dev_err(channel->dev,
-			"%s: nothing to offer: call vmb_server_channel_init_set_target_interface_id()\n",
-			vmb_channel_label(channel));
+		dev_err_ratelimited(channel->dev,
+				    "%s: nothing to offer: call vmb_server_channel_init_set_target_interface_id()\n",
+				    vmb_channel_label(channel));
 		return -EINVAL;
 	}
 	return 0;
@@ -52,9 +52,9 @@ static int vmb_loopback_server_prepare(struct vmb_channel *channel,
 				    "%s: the session of {%pUl} {%pUl} that was saved is over, or went on without this server\n",
 				    vmb_channel_label(channel), type, instance);
 	if (offer == ERR_PTR(-EEXIST))
-		dev_err(channel->dev,
-			"%s: another server offers {%pUl} {%pUl} already, or its client waits for the one with its state\n",
-			vmb_channel_label(channel), type, instance);
+		dev_err_ratelimited(channel->dev,
+				    "%s: another server offers {%pUl} {%pUl} already, or its client waits for the one with its state\n",
+				    vmb_channel_label(channel), type, instance);
 	if (IS_ERR(offer))
 		return PTR_ERR(offer);
 	vmb_channel_set_interface(channel, &offer->type, &offer->instance);

@@ -94,8 +94,8 @@ static int vmb_driver_bind(struct vmb_driver *driver,
 	mutex_unlock(&vmb_registry_lock);
 	ret = binding->transport->driver_register(driver, &binding->private);
 	if (ret) {
-		pr_err("driver %s cannot be registered with %s: %pe\n",
-		       driver->name, binding->transport->name, ERR_PTR(ret));
+		pr_err_ratelimited("driver %s cannot be registered with %s: %pe\n",
+				   driver->name, binding->transport->name, ERR_PTR(ret));
 		module_put(binding->transport->owner);
 	}
 	mutex_lock(&vmb_registry_lock);
@@ -147,14 +147,14 @@ int __vmb_driver_register(struct vmb_driver *driver, struct module *owner,
 	if (interface_version != VMB_INTERFACE_VERSION ||
 	    driver_size != sizeof(struct vmb_driver) ||
 	    device_size != sizeof(struct vmb_device)) {
-		pr_err("%s was built against version %u of vmbkmcl.h, this is %u: build it again\n",
-		       module_name, interface_version, VMB_INTERFACE_VERSION);
+		pr_err_ratelimited("%s was built against version %u of vmbkmcl.h, this is %u: build it again\n",
+				   module_name, interface_version, VMB_INTERFACE_VERSION);
 		return -EPROTO;
 	}
 	if (!driver->name || !driver->id_table || !driver->probe ||
 	    !driver->remove) {
-		pr_err("%s: struct vmb_driver needs name, id_table, probe and remove\n",
-		       module_name);
+		pr_err_ratelimited("%s: struct vmb_driver needs name, id_table, probe and remove\n",
+				   module_name);
 		return -EINVAL;
 	}
 	INIT_LIST_HEAD(&driver->bindings);
@@ -214,8 +214,8 @@ static void vmb_registry_say_unbound(const struct vmb_transport *transport, int 
 	lockdep_assert_held(&vmb_registry_lock);
 	list_for_each_entry(driver, &vmb_drivers, node)
 		if (!vmb_driver_is_bound(driver, transport))
-			pr_err("driver %s cannot be registered with %s: %pe\n",
-			       driver->name, transport->name, ERR_PTR(error));
+			pr_err_ratelimited("driver %s cannot be registered with %s: %pe\n",
+					   driver->name, transport->name, ERR_PTR(error));
 }
 
 /* A transport that comes again is another one, even at the same address. */

@@ -42,9 +42,10 @@ static void vmb_watchdog_stalled(struct vmb_channel *channel, bool outbound)
 	if (watchdog->reported)
 		return;
 	watchdog->reported = true;
-	dev_warn(channel->dev,
-		 "%s: %s stood still, the peer's signal did not come; further times are only counted\n",
-		 vmb_channel_label(channel), outbound ? "outbound queue" : "inbound ring");
+	dev_warn_ratelimited(channel->dev,
+			     "%s: %s stood still, the peer's signal did not come; further times are only counted\n",
+			     vmb_channel_label(channel),
+			     outbound ? "outbound queue" : "inbound ring");
 }
 
 /* There was a signal, and who is to act upon it has not got the CPU yet. */

@@ -71,13 +71,13 @@ static void block_client_work(struct work_struct *work)
 	ret = block_client_run(client);
 	verdict = block_client_judge(client, ret);
 	if (ret && verdict == BLOCK_VERDICT_DISCONTENT)
-		dev_err(client->device->dev, "cannot go on: %pe\n", ERR_PTR(ret));
-	dev_info(client->device->dev,
-		 "%s: %llu operations, %llu bytes checked, %llu out of order, %llu cancelled, %llu lost, %llu duplicated, %llu wrong\n",
-		 block_verdicts[verdict], counters->operations,
-		 counters->bytes_checked, counters->out_of_order,
-		 counters->cancelled, counters->lost, counters->duplicated,
-		 counters->wrong);
+		dev_err_ratelimited(client->device->dev, "cannot go on: %pe\n", ERR_PTR(ret));
+	dev_info_ratelimited(client->device->dev,
+			     "%s: %llu operations, %llu bytes checked, %llu out of order, %llu cancelled, %llu lost, %llu duplicated, %llu wrong\n",
+			     block_verdicts[verdict], counters->operations,
+			     counters->bytes_checked, counters->out_of_order,
+			     counters->cancelled, counters->lost, counters->duplicated,
+			     counters->wrong);
 	WRITE_ONCE(client->verdict, verdict);
 }
 
@@ -148,8 +148,8 @@ static void block_client_closed(struct vmb_channel *channel, void *callback_cont
 	/* Waits until the server has let go of it. */
 	ret = vmb_channel_delete_gpadl(channel, client->status_handle);
 	if (ret)
-		dev_err(client->device->dev, "the status page is lost: %pe\n",
-			ERR_PTR(ret));
+		dev_err_ratelimited(client->device->dev, "the status page is lost: %pe\n",
+				    ERR_PTR(ret));
 }
 
 static int block_client_configure(struct block_client *client)

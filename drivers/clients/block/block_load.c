@@ -384,7 +384,7 @@ static void block_load_wait(struct block_load *load)
 		return;
 	for (i = 0; i < load->count; i++)
 		lost += atomic_read(&load->slots[i].in_flight);
-	dev_err(client->device->dev, "%u requests do not end\n", lost);
+	dev_err_ratelimited(client->device->dev, "%u requests do not end\n", lost);
 	block_client_count(client, &client->counters.lost, lost);
 	/* Said once, and now: their memory is in use until the channel goes. */
 	WRITE_ONCE(client->verdict, BLOCK_VERDICT_DISCONTENT);
@@ -404,12 +404,12 @@ static void block_compare(struct block_client *client)
 	    le64_to_cpu(READ_ONCE(theirs->bytes_written)) == ours->bytes_written &&
 	    le64_to_cpu(READ_ONCE(theirs->refused)) == ours->refused)
 		return;
-	dev_err(client->device->dev,
-		"the server has counted %llu reads, %llu writes, %llu flushes, %llu refused\n",
-		le64_to_cpu(READ_ONCE(theirs->reads)),
-		le64_to_cpu(READ_ONCE(theirs->writes)),
-		le64_to_cpu(READ_ONCE(theirs->flushes)),
-		le64_to_cpu(READ_ONCE(theirs->refused)));
+	dev_err_ratelimited(client->device->dev,
+			    "the server has counted %llu reads, %llu writes, %llu flushes, %llu refused\n",
+			    le64_to_cpu(READ_ONCE(theirs->reads)),
+			    le64_to_cpu(READ_ONCE(theirs->writes)),
+			    le64_to_cpu(READ_ONCE(theirs->flushes)),
+			    le64_to_cpu(READ_ONCE(theirs->refused)));
 	block_client_count(client, &client->counters.wrong, 1);
 }
 

@@ -126,8 +126,9 @@ static int block_provoke_judge(struct block_client *client, const char *name,
 		block_client_count(client, &client->counters.refused, 1);
 		return 0;
 	}
-	dev_err(client->device->dev, "the server answers %pe to a request that is wrong: %s\n",
-		ERR_PTR(ret), name);
+	dev_err_ratelimited(client->device->dev,
+			    "the server answers %pe to a request that is wrong: %s\n",
+			    ERR_PTR(ret), name);
 	block_client_count(client, &client->counters.wrong, 1);
 	return 0;
 }

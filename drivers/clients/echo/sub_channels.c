@@ -107,8 +107,8 @@ static void echo_sub_work(struct work_struct *work)
 		ret = echo_sub_channels_ask(echo, i);
 	/* The primary closes, or has closed: the peer says it again next time. */
 	if (ret && ret != -ENOTCONN && ret != -ENODEV)
-		dev_warn(echo->device->dev, "%u of %u sub-channels, error %d\n",
-			 i, count, ret);
+		dev_warn_ratelimited(echo->device->dev, "%u of %u sub-channels, error %d\n",
+				     i, count, ret);
 }
 
 void echo_sub_channels_init(struct echo_device *echo)

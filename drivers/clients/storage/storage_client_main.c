@@ -52,10 +52,11 @@ static void storage_work(struct work_struct *work)
 	if (storage_wait_while(storage, STORAGE_STARTING, STORAGE_PATIENCE) == STORAGE_READY)
 		error = storage_load(storage, STORAGE_REQUESTS, rounds, counters);
 	verdict = storage_verdict(device, error);
-	dev_info(device->device->dev,
-		 "%s: %llu requests, %llu bytes checked, %llu long answers, %llu cancelled, %llu wrong\n",
-		 verdict, counters->requests, counters->bytes_checked, storage->long_answers,
-		 counters->cancelled, counters->wrong + storage->wrong_answers);
+	dev_info_ratelimited(device->device->dev,
+			     "%s: %llu requests, %llu bytes checked, %llu long answers, %llu cancelled, %llu wrong\n",
+			     verdict, counters->requests, counters->bytes_checked,
+			     storage->long_answers, counters->cancelled,
+			     counters->wrong + storage->wrong_answers);
 	WRITE_ONCE(device->verdict, verdict);
 }
 
