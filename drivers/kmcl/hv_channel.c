@@ -43,7 +43,11 @@ static int vmb_hv_prepare(struct vmb_channel *channel, u32 *inbound_size,
 		ret = vmb_hv_target_prepare(hv, channel);
 		if (ret)
 			goto put_rings;
-	} else if (!primary) {
+	} else if (primary) {
+		ret = vmb_hv_sub_prepare(hv, channel);
+		if (ret)
+			goto put_rings;
+	} else {
 		hv->channel = hv->device->hv->channel;
 		ret = vmb_hv_settle_memory(channel, vmb_hv_confidential_of(hv->channel),
 					   vmb_hv_confidential_of(hv->channel));
@@ -51,8 +55,6 @@ static int vmb_hv_prepare(struct vmb_channel *channel, u32 *inbound_size,
 			goto put_rings;
 	}
 	vmb_channel_set_transport_private(channel, hv);
-	if (primary)
-		vmb_hv_sub_prepare(hv, channel);
 	return 0;
 
 put_rings:

@@ -28,6 +28,12 @@
  * apart. A host that offers more is not believed.
  */
 #define VMB_HV_MAXIMUM_OFFERS	2048u
+/*
+ * Sub-channels of a device that are disabled, and open to the host until their primary is
+ * closed, with rings each. A host that takes back and offers one without end has a client
+ * that enables it again spend so many.
+ */
+#define VMB_HV_MAXIMUM_LEFT	256u
 /* How long hv_vmbus's worker waits for an open, at most. */
 #define VMB_HV_OPEN_PATIENCE	(5 * HZ)
 /* How long a host may take to take back what was closed. */
@@ -116,6 +122,15 @@ static void vmb_hv_offers_poll(struct vmb_hv_device *device)
 	list_for_each_entry_safe(offer, next, &device->offers, node)
 		if (READ_ONCE(offer->channel->rescind))
 			vmb_hv_offer_free(device, offer);
+}
+
+/* One more, or less, that is disabled and open to the host. */
+static void vmb_hv_sub_count_left(struct vmb_hv_device *device, int difference)
+{
+	struct vmb_transport_device *transport = &device->transport;
+
+	lockdep_assert_held(&vmb_hv_sub_lock);
+	WRITE_ONCE(transport->sub_channels_left, transport->sub_channels_left + difference);
 }
 
 static void vmb_hv_sub_poll_later(struct vmb_hv_device *device)
@@ -330,6 +345,7 @@ void vmb_hv_sub_end_close_all(struct vmb_hv_device *device)
 		/* Its owner may have GPADLs to delete. */
 		if (hv->owner)
 			continue;
+		vmb_hv_sub_count_left(device, -1);
 		if (hv->leaked)
 			vmb_transport_device_leaked(&device->transport);
 		vmb_hv_sub_free(hv);
@@ -370,14 +386,21 @@ void vmb_hv_sub_invalidate_offers(struct vmb_hv_device *device)
 
 /* Sub-channels, as hv_channel.c calls them. */
 
-void vmb_hv_sub_prepare(struct vmb_hv_channel *hv, struct vmb_channel *channel)
+/* 0; -ENOSPC: too many have to wait for the primary's close. */
+int vmb_hv_sub_prepare(struct vmb_hv_channel *hv, struct vmb_channel *channel)
 {
+	int ret = 0;
+
 	hv->owner = channel;
 	hv->index = vmb_channel_sub_channel_index(channel);
 	init_completion(&hv->open_done);
 	mutex_lock(&vmb_hv_sub_lock);
-	list_add_tail(&hv->node, &hv->device->sub_channels);
+	if (hv->device->transport.sub_channels_left >= VMB_HV_MAXIMUM_LEFT)
+		ret = -ENOSPC;
+	else
+		list_add_tail(&hv->node, &hv->device->sub_channels);
 	mutex_unlock(&vmb_hv_sub_lock);
+	return ret;
 }
 
 /* What is open to the host stays until hv_vmbus closes it. */
@@ -396,6 +419,8 @@ void vmb_hv_sub_unprepare(struct vmb_hv_channel *hv)
 		if (hv->channel)
 			vmb_hv_offer_keep(hv->device, hv->channel);
 		vmb_hv_sub_free(hv);
+	} else {
+		vmb_hv_sub_count_left(hv->device, 1);
 	}
 	mutex_unlock(&vmb_hv_sub_lock);
 }

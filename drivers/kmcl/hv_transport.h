@@ -159,7 +159,7 @@ void vmb_hv_rings_free_kept(struct vmb_hv_device *device);
 void vmb_hv_sub_exit(void);
 void vmb_hv_sub_device_add(struct vmb_hv_device *device);
 void vmb_hv_sub_device_remove(struct vmb_hv_device *device);
-void vmb_hv_sub_prepare(struct vmb_hv_channel *hv, struct vmb_channel *channel);
+int vmb_hv_sub_prepare(struct vmb_hv_channel *hv, struct vmb_channel *channel);
 void vmb_hv_sub_unprepare(struct vmb_hv_channel *hv);
 bool vmb_hv_sub_find_offer(struct vmb_hv_channel *hv);
 bool vmb_hv_sub_begin_open(struct vmb_hv_channel *hv);

@@ -152,6 +152,8 @@ static void vmb_observe_rings(struct seq_file *file, struct vmb_channel *channel
 	if (!channel->primary) {
 		seq_printf(file, "offers_kept %u\n", READ_ONCE(device->offers_kept));
 		seq_printf(file, "offers_dropped %llu\n", READ_ONCE(device->offers_dropped));
+		seq_printf(file, "sub_channels_left %u\n",
+			   READ_ONCE(device->sub_channels_left));
 	}
 	if (!open)
 		return;

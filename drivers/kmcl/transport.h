@@ -101,6 +101,8 @@ struct vmb_channel_transport_operations {
  * @offers_kept: sub-channels that the peer offers and nobody wants yet; it and the next
  *	are the transport's, to be shown.
  * @offers_dropped: that were not kept, and are as if they had not been offered.
+ * @sub_channels_left: that are disabled, and have their rings until their primary is
+ *	closed, likewise.
  * @removing: set before the client's remove is called; waiting for the client
  *	is bounded from then on.
  * @shutting_down: the VM shuts down: no channel is enabled any more.
@@ -120,6 +122,7 @@ struct vmb_transport_device {
 	u32 channel_number;
 	u32 offers_kept;
 	u64 offers_dropped;
+	u32 sub_channels_left;
 	bool removing;
 	bool shutting_down;
 };

@@ -171,7 +171,8 @@ int vmb_channel_init_set_raw_guest_memory(struct vmb_channel *channel);
  * for it over the primary, in words of the device's own protocol; enable it
  * before that. A sub-channel that is disabled while its primary stays open
  * quiesces, and the host closes it with the primary: enabled again before, it
- * waits for a new offer of its number. If the host takes back the offer of a
+ * waits for a new offer of its number. What is open to the host like that keeps its
+ * rings, so there are 256 of them at most, on Hyper-V. If the host takes back the offer of a
  * sub-channel, that is noticed within a second or two. To close all of them disable the
  * primary, which then need not wait for the peer.
  *

@@ -53,7 +53,7 @@ static struct vmb_hv_channel *waiting(struct kunit *test, struct vmb_channel *ow
 	refcount_set(&hv->references, 1);
 	KUNIT_ASSERT_EQ(test, vmb_hv_rings_get(hv, SZ_16K, SZ_16K, SZ_8K), 0);
 	vmb_channel_set_transport_private(owner, hv);
-	vmb_hv_sub_prepare(hv, owner);
+	KUNIT_ASSERT_EQ(test, vmb_hv_sub_prepare(hv, owner), 0);
 	return hv;
 }
 
@@ -217,6 +217,39 @@ static void test_rings_outlive_their_owner(struct kunit *test)
 	vmb_hv_sub_end_close_all(&fixture->device);
 	KUNIT_EXPECT_FALSE(test, list_empty(&fixture->device.kept));
 	KUNIT_EXPECT_TRUE(test, list_is_singular(&fixture->device.sub_channels));
+	stop_waiting(owner, hv);
+}
+
+/* Each has rings until then: a host that offers one again and again gets so many. */
+static void test_left_without_end(struct kunit *test)
+{
+	const struct vmb_channel_transport_operations *operations = &vmb_hv_channel_operations;
+	struct hv_fixture *fixture = test->priv;
+	struct vmb_transport_device *transport = &fixture->device.transport;
+	u32 inbound = SZ_16K, outbound = SZ_16K;
+	struct vmb_channel *owner = fixture->sub_channel;
+	struct vmb_hv_channel *hv;
+	u32 i;
+
+	vmb_hv_sub_allow(&fixture->device);
+	for (i = 0; i < 256; i++) {
+		offer(fixture, 0);
+		hv = waiting(test, owner);
+		KUNIT_ASSERT_TRUE(test, vmb_hv_sub_find_offer(hv));
+		KUNIT_ASSERT_TRUE(test, vmb_hv_sub_begin_open(hv));
+		vmb_hv_sub_end_open(hv, true);
+		stop_waiting(owner, hv);
+		KUNIT_EXPECT_EQ(test, transport->sub_channels_left, i + 1);
+	}
+	KUNIT_EXPECT_EQ(test, operations->prepare(owner, &inbound, &outbound, SZ_8K), -ENOSPC);
+	KUNIT_EXPECT_NULL(test, vmb_channel_transport_private(owner));
+	KUNIT_EXPECT_EQ(test, transport->sub_channels_left, 256);
+	/* The primary's close is the end of all. */
+	vmb_hv_sub_begin_close_all(&fixture->device);
+	vmb_hv_sub_end_close_all(&fixture->device);
+	KUNIT_EXPECT_EQ(test, transport->sub_channels_left, 0);
+	KUNIT_EXPECT_TRUE(test, list_empty(&fixture->device.sub_channels));
+	hv = waiting(test, owner);
 	stop_waiting(owner, hv);
 }
 
@@ -497,6 +530,7 @@ static struct kunit_case hv_sub_channel_cases[] = {
 	KUNIT_CASE(test_call_lasts_until_the_open),
 	KUNIT_CASE(test_call_ends_with_the_owner),
 	KUNIT_CASE(test_rings_outlive_their_owner),
+	KUNIT_CASE(test_left_without_end),
 	KUNIT_CASE(test_host_does_not_let_go),
 	KUNIT_CASE(test_host_takes_it_back),
 	KUNIT_CASE(test_offers_without_end),
