@@ -9,6 +9,9 @@
 /* What a client gets that sets nothing. KMCL names no defaults. */
 #define VMB_DEFAULT_MAXIMUM_PACKET_SIZE	4096u
 
+/* Channels of a device: a primary, and a sub-channel for each number that there is. */
+#define VMB_MAXIMUM_CHANNELS		65536u
+
 /*
  * Life and delivery have a queue of their own in each channel: the client's
  * callbacks may wait for ever, and with a queue for all of them enough channels
@@ -83,6 +86,7 @@ static void vmb_channel_remove(struct vmb_channel *channel)
 {
 	spin_lock_irq(&channel->device->lock);
 	list_del_init(&channel->device_node);
+	channel->device->channel_count--;
 	spin_unlock_irq(&channel->device->lock);
 }
 
@@ -99,10 +103,12 @@ static int vmb_channel_add(struct vmb_channel *channel)
 	int ret;
 
 	spin_lock_irq(&device->lock);
-	if (device->removing) {
+	if (device->removing || device->channel_count == VMB_MAXIMUM_CHANNELS) {
+		ret = device->removing ? -ENODEV : -ENOSPC;
 		spin_unlock_irq(&device->lock);
-		return -ENODEV;
+		return ret;
 	}
+	device->channel_count++;
 	if (!list_empty(&device->channels))
 		snprintf(directory, sizeof(directory), VMB_CHANNEL_DIRECTORY ".%u",
 			 ++device->channel_number);

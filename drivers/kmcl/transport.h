@@ -97,6 +97,7 @@ struct vmb_channel_transport_operations {
  * @dma_most: bytes that one mapping for it can have; whole pages, or U32_MAX.
  * @lock: protects @channels, and makes a sub-channel and its primary take turns.
  * @channels: the channels allocated on it, by &vmb_channel.device_node.
+ * @channel_count: how many they are.
  * @channel_number: of the last that was not the only one.
  * @offers_kept: sub-channels that the peer offers and nobody wants yet; it and the next
  *	are the transport's, to be shown.
@@ -119,6 +120,7 @@ struct vmb_transport_device {
 	u32 dma_most;
 	spinlock_t lock;
 	struct list_head channels;
+	u32 channel_count;
 	u32 channel_number;
 	u32 offers_kept;
 	u64 offers_dropped;

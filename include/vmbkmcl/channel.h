@@ -22,7 +22,8 @@
  * its sub-channels, see vmb_channel_init_set_primary_channel().
  *
  * Context: process context.
- * Return: 0; -ENODEV: the device is being removed; -ENOMEM.
+ * Return: 0; -ENODEV: the device is being removed; -ENOSPC: it has 65,536 channels,
+ * or loopback has, if @device is NULL or @is_server; -ENOMEM.
  *
  * VmbChannelAllocate.
  */

@@ -353,6 +353,26 @@ static void allocate_on_a_device_that_goes(struct kunit *test)
 						   false, &channel), -ENODEV);
 }
 
+/* A primary, and as many sub-channels as there are numbers: as if they were there. */
+static void allocate_as_many_as_may_be(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_transport_device *device = &fixture->transport.device;
+	struct vmb_channel *last, *channel = NULL;
+
+	KUNIT_ASSERT_EQ(test, device->channel_count, 1);
+	device->channel_count = 65535;
+	KUNIT_ASSERT_EQ(test, vmb_channel_allocate(&device->device, false, &last), 0);
+	KUNIT_EXPECT_EQ(test, vmb_channel_allocate(&device->device, false, &channel), -ENOSPC);
+	KUNIT_EXPECT_NULL(test, channel);
+	/* One that goes makes room for one. */
+	vmb_channel_cleanup(last);
+	KUNIT_EXPECT_EQ(test, device->channel_count, 65535);
+	KUNIT_ASSERT_EQ(test, vmb_channel_allocate(&device->device, false, &last), 0);
+	vmb_channel_cleanup(last);
+	device->channel_count = 1;
+}
+
 static void allocate_a_second_channel(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
@@ -431,6 +451,7 @@ static struct kunit_case channel_config_cases[] = {
 	KUNIT_CASE(raw_memory_in_an_isolated_vm),
 	KUNIT_CASE(server_has_nothing_of_a_client),
 	KUNIT_CASE(allocate_on_a_device_that_goes),
+	KUNIT_CASE(allocate_as_many_as_may_be),
 	KUNIT_CASE(allocate_a_second_channel),
 	KUNIT_CASE(allocate_again_after_cleanup),
 	KUNIT_CASE(pointer_is_kept),
