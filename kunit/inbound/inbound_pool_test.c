@@ -107,6 +107,30 @@ static void follows_a_larger_ring(struct kunit *test)
 	vmb_pool_destroy(channel);
 }
 
+/* Where packets are large the memory bounds them: 4 MiB, or 32 of them if that is more. */
+static void no_more_than_so_much_memory(struct kunit *test)
+{
+	static const u32 sizes[][2] = {
+		{ SZ_8K - 512, 512 }, { SZ_64K - 1024, 64 }, { SZ_128K - 1024, 32 },
+		{ SZ_128K + 1024, 32 }, { SZ_256K, 32 },
+	};
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_channel *channel = fixture->channel;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		KUNIT_ASSERT_EQ(test, vmb_channel_init_set_maximum_packet_size(channel, sizes[i][0]),
+				0);
+		KUNIT_ASSERT_EQ(test, vmb_pool_create(channel, SZ_2M - PAGE_SIZE), 0);
+		KUNIT_EXPECT_GE(test, channel->pool.limit, sizes[i][1]);
+		KUNIT_EXPECT_LT(test, channel->pool.limit, sizes[i][1] + sizes[i][1] / 8);
+		if (channel->pool.limit > 32)
+			KUNIT_EXPECT_LE(test, channel->pool.limit * sizes[i][0], SZ_4M);
+		KUNIT_EXPECT_EQ(test, channel->pool.count, 8);
+		vmb_pool_destroy(channel);
+	}
+}
+
 /* Most clients complete what they get, and need no more than a few. */
 static void few_at_first(struct kunit *test)
 {
@@ -423,6 +447,7 @@ static void numbers_begin_anew(struct kunit *test)
 static struct kunit_case inbound_pool_cases[] = {
 	KUNIT_CASE(follows_the_ring),
 	KUNIT_CASE(follows_a_larger_ring),
+	KUNIT_CASE(no_more_than_so_much_memory),
 	KUNIT_CASE(few_at_first),
 	KUNIT_CASE(grows_with_the_client),
 	KUNIT_CASE(one_comes_back_first),

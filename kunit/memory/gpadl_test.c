@@ -449,6 +449,27 @@ static void set_that_is_not(struct kunit *test)
 								       EXTERNAL_SET), -ENOENT);
 }
 
+/* Their numbers have 16 bits. */
+static void as_many_sets_as_there_are_numbers(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_channel *channel = fixture->channel;
+	u32 handle, id;
+	int ret = 0;
+
+	share_memory(fixture, 0);
+	handle = shared_of(fixture)->handle;
+	for (id = 0; id <= U16_MAX && !ret; id++)
+		ret = vmb_channel_register_transfer_page_set(channel, id, handle);
+	KUNIT_EXPECT_EQ(test, ret, 0);
+	KUNIT_EXPECT_EQ(test, vmb_channel_register_transfer_page_set(channel, id, handle), -EEXIST);
+	KUNIT_EXPECT_EQ(test, vmb_channel_delete_gpadl(channel, handle), -EBUSY);
+	for (id = 0; id <= U16_MAX && !ret; id++)
+		ret = vmb_channel_unregister_transfer_page_set(channel, id);
+	KUNIT_EXPECT_EQ(test, ret, 0);
+	KUNIT_EXPECT_TRUE(test, xa_empty(&channel->memory.sets));
+}
+
 static struct kunit_case gpadl_cases[] = {
 	KUNIT_CASE(unknown_flags),
 	KUNIT_CASE(no_bytes),
@@ -482,6 +503,7 @@ static struct kunit_case gpadl_cases[] = {
 	KUNIT_CASE(set_that_is_taken),
 	KUNIT_CASE(set_keeps_memory),
 	KUNIT_CASE(set_that_is_not),
+	KUNIT_CASE(as_many_sets_as_there_are_numbers),
 	{}
 };
 
