@@ -613,6 +613,9 @@ if wants source; then
 	check "source: no TODO" no_marker
 	check "source: no index of a peer's is guessed with" scripts/static/speculation.py
 	check "source: planted guesses are found" scripts/static/speculation.py --self-test
+	check "source: what can grow has a bound, a counter and a test, and limits.md has it" \
+		scripts/static/limits.py
+	check "source: planted differences from it are found" scripts/static/limits.py --self-test
 	check "source: no log line that a peer can cause is without a limit" \
 		scripts/static/log-limits.py
 	check "source: planted log lines without a limit are found" \
