@@ -104,6 +104,15 @@ class Vmbstat(unittest.TestCase):
         self.write_debug("inbound_unread", 3072)
         self.assertEqual(self.row(self.vmbstat())["RING-IN"], "75")
 
+    def test_names_in_other_encodings(self):
+        """The kernel takes every byte of Latin-1 that it could print."""
+        path = self.root / "sys/kernel/debug/vmbkmcl" / DEVICE
+        path.write_bytes(re.sub(rb"(?m)^friendly_name .*$", b"friendly_name caf\xe9",
+                                path.read_bytes()))
+        self.assertEqual(self.row(self.vmbstat())["QUEUE"], "21")
+        channel = json.loads(self.vmbstat("--json"))["channels"][0]
+        self.assertEqual(channel["friendly_name"], "caf\N{REPLACEMENT CHARACTER}")
+
     def test_patterns(self):
         self.assertEqual(len(self.vmbstat("*.1").splitlines()), 2)
         self.assertEqual(len(self.vmbstat(DEVICE + "*").splitlines()), 3)
@@ -130,6 +139,23 @@ class Vmbstat(unittest.TestCase):
         self.assertRegex(lines[where + 2], r"< +33\.6 ms +8 #{40}$")
         self.assertEqual(self.vmbstat("-l", "*.1").splitlines()[-1], "not counted")
 
+    def test_latency_without_end(self):
+        """The last bucket has all that waited longer: it has no upper bound."""
+        header = (HERE.parent.parent / "drivers/kmcl/latency.h").read_text()
+        shift, buckets = (int(re.search(rf"define VMB_LATENCY_{name}\s+(\d+)", header)[1])
+                          for name in ("SHIFT", "BUCKETS"))
+        last = 1 << (shift + buckets - 1)
+        self.write_debug("latency_peer", f"{last // 2}:3 {last}:2")
+        lines = self.vmbstat("--latency").splitlines()
+        where = lines.index(f"{DEVICE}  peer  5 packets")
+        self.assertRegex(lines[where + 1], r"< +17\.2 s +3 #{40}$")
+        self.assertRegex(lines[where + 2], r">= +17\.2 s +2 #{27}$")
+        self.assertEqual(lines[where + 1].index("#"), lines[where + 2].index("#"))
+        peer = [line for line in self.vmbstat("--prometheus").splitlines()
+                if line.startswith("vmbkmcl_latency_seconds_bucket") and 'kind="peer"' in line]
+        self.assertEqual([re.search(r'le="(.*)"} (\d+)', line).groups() for line in peer],
+                         [(str(last / 2 / 10**9), "3"), ("+Inf", "5")])
+
     def test_json(self):
         channels = json.loads(self.vmbstat("--json"))["channels"]
         self.assertEqual([c["name"] for c in channels],
@@ -147,6 +173,16 @@ class Vmbstat(unittest.TestCase):
         self.assertEqual(first["latency_ns"]["peer"], {"1048576": 2, "33554432": 8})
         self.assertEqual(first["latency_sum_ns"]["peer"], 201000000)
         self.assertNotIn("per_second", first)
+
+    def test_json_knows_every_line(self):
+        """All that observe.c prints of rings, queue and packet objects."""
+        observe = (HERE.parent.parent / "drivers/kmcl/observe.c").read_text()
+        printed = re.search(r"void vmb_observe_rings\(.*?\n}\n", observe, re.S)[0]
+        lines = re.findall(r'seq_printf\(file, "(\w+) %', printed)
+        self.assertGreater(len(lines), 10)
+        first = json.loads(self.vmbstat("--json"))["channels"][0]
+        self.assertEqual(sorted(first["gauges"]), sorted(lines))
+        self.assertEqual(first["gauges"]["packet_objects_made"], 96)
 
     def test_json_again(self):
         lines = self.vmbstat("--json", "--watch=0.1", "-n", "2").splitlines()
@@ -253,8 +289,26 @@ class Vmbstat(unittest.TestCase):
             self.assertEqual(self.row(next(tables), DEVICE + ".7")["IN/s"], "0")
             self.interrupt(process)
 
+    def test_channel_of_the_same_name(self):
+        """Its driver has gone and come: what it counts began anew."""
+        with subprocess.Popen(self.command("--watch=0.3"), stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True) as process:
+            tables = self.tables(process)
+            next(tables)
+            self.change_at_once(process, lambda: self.write("received", 3))
+            row = next(row for row in map(self.row, tables) if row["IN/s"] != "0")
+            self.assertEqual((row["IN/s"], row["OUT/s"]), ("-", "-"))
+            self.assertEqual(self.row(next(tables))["IN/s"], "0")
+            self.interrupt(process)
+
+    def test_options_together(self):
+        text = self.vmbstat("-wrln", "1")
+        for word in ("CHANNEL", "REFUSED", "LATENCY"):
+            self.assertIn(word, text)
+
     def test_wrong_arguments(self):
-        for arguments in (["--bogus"], ["--watch=0"], ["--count=x"], ["-n", "-1"]):
+        for arguments in (["--bogus"], ["--watch=0"], ["--count=x"], ["-n", "-1"],
+                          ["--watch=nan"], ["--watch=inf"], ["--watch=1e12"]):
             self.assertEqual(self.vmbstat(*arguments, status=2), "")
             self.assertIn("try: vmbstat --help", self.error)
 

@@ -42,13 +42,23 @@ LOCAL = "sys/devices/vmbkmcl_loopback"
 DEBUGFS = "sys/kernel/debug/vmbkmcl"
 DIRECTORY = "vmbkmcl"
 LATENCIES = ("queue", "driver", "peer")
+# The bucket of this name has all that waited longer than what the others have.
+UNBOUNDED = 1 << 35
+# Seconds; nobody waits longer.
+LONGEST = 10**9
 WORDS = ("state", "flow")
 # What is not a counter among the numbers of debugfs; those of rings are there
 # while the channel is open.
-GAUGES = ("packet_objects", "packets_with_driver", "packets_allocated", "queue_length",
+GAUGES = ("packet_objects", "packet_objects_made", "packets_with_driver",
+          "packets_allocated", "queue_length",
           "inbound_size", "inbound_read_index", "inbound_write_index_seen", "inbound_unread",
           "outbound_size", "outbound_write_index", "outbound_read_index_seen",
           "outbound_unread", "outbound_pending_send_size")
+
+
+def read_text(path):
+    """What a driver calls its channel may be in any encoding."""
+    return path.read_text(encoding="utf-8", errors="replace")
 
 
 def read_values(directory):
@@ -57,7 +67,7 @@ def read_values(directory):
     for path in directory.iterdir():
         try:
             if path.is_file():
-                values[path.name] = path.read_text().strip()
+                values[path.name] = read_text(path).strip()
         except OSError:
             pass
     return values
@@ -70,7 +80,7 @@ def numbers(values):
 def read_debugfs(path):
     """The lines of the channel's file, or nothing."""
     try:
-        return dict(line.partition(" ")[::2] for line in path.read_text().splitlines())
+        return dict(line.partition(" ")[::2] for line in read_text(path).splitlines())
     except OSError:
         return {}
 
@@ -123,11 +133,15 @@ def read_channels(root, patterns):
 
 
 def difference(channel, before, seconds):
-    """Counters a second since then; None: there is no then."""
+    """Counters a second since then; None: there is no then, or it is of another channel
+    of the name, for what is counted never becomes less."""
     if before is None:
         return None
-    return {name: (value - before["counters"].get(name, 0)) / seconds
+    more = {name: value - before["counters"].get(name, 0)
             for name, value in channel["counters"].items()}
+    if any(count < 0 for count in more.values()):
+        return None
+    return {name: count / seconds for name, count in more.items()}
 
 
 # ---------------------------------------------------------------------------
@@ -188,7 +202,10 @@ def latency_lines(channels):
             most = max(buckets.values())
             for below, count in sorted(buckets.items()):
                 bar = "#" * max(1, round(40 * count / most))
-                lines.append(f"  < {time_of(below):>8} {count:>10} {bar}")
+                limit = f" < {time_of(below):>8}"
+                if below == UNBOUNDED:
+                    limit = f">= {time_of(below // 2):>8}"
+                lines.append(f" {limit} {count:>10} {bar}")
     return lines if len(lines) > 2 else lines + ["not counted"]
 
 
@@ -229,8 +246,9 @@ def prometheus(channels):
             labels, so_far = name | {"kind": kind}, 0
             for below, count in sorted(buckets.items()):
                 so_far += count
-                add("vmbkmcl_latency_seconds", "histogram", labels | {"le": below / 10**9},
-                    so_far, "_bucket")
+                if below != UNBOUNDED:
+                    add("vmbkmcl_latency_seconds", "histogram",
+                        labels | {"le": below / 10**9}, so_far, "_bucket")
             add("vmbkmcl_latency_seconds", "histogram", labels | {"le": "+Inf"}, so_far,
                 "_bucket")
             add("vmbkmcl_latency_seconds", "histogram", labels,
@@ -253,8 +271,8 @@ def positive(text, kind, what):
         value = kind(text)
     except ValueError:
         value = 0
-    if not value > 0:
-        raise Usage(f"{what} is no number above 0: {text}")
+    if not 0 < value < LONGEST:
+        raise Usage(f"{what} is no number above 0, or it is too large: {text}")
     return value
 
 
@@ -262,15 +280,17 @@ def parse(arguments):
     options = {"watch": None, "count": None, "form": "table", "root": pathlib.Path("/"),
                "refusals": False, "latency": False, "help": False}
     # getopt knows no optional argument.
-    arguments = ["--watch=1" if a in ("-w", "--watch") else a for a in arguments]
+    arguments = ["--watch=1" if a == "--watch" else a for a in arguments]
     try:
         found, patterns = getopt.gnu_getopt(
-            arguments, "hn:rl", ["watch=", "count=", "refusals", "latency", "json",
+            arguments, "hn:rlw", ["watch=", "count=", "refusals", "latency", "json",
                                  "prometheus", "root=", "help"])
     except getopt.GetoptError as error:
         raise Usage(str(error)) from error
     for option, value in found:
-        if option == "--watch":
+        if option == "-w":
+            options["watch"] = 1.0
+        elif option == "--watch":
             options["watch"] = positive(value, float, "the interval")
         elif option in ("-n", "--count"):
             options["count"] = positive(value, int, "the count")
