@@ -123,7 +123,7 @@ check: ## all tests; ends with 'N passed, N failed, N skipped'
 	@$(RUN) scripts/check.sh
 
 .PHONY: matrix
-matrix: ## every supported kernel and compiler, and three guests
+matrix: ## a table of kernels: built, KUnit, loopback, guests
 	@$(RUN) scripts/matrix.sh
 
 .PHONY: kernel-report

@@ -597,6 +597,8 @@ if wants observe; then
 	need_packages python3
 	check "observe: planted changes of a kernel are found" \
 		scripts/kernel-report/report.py --self-test
+	check "observe: the table of make matrix shows what was recorded" \
+		scripts/lib/matrix_table.py --self-test
 	check "observe: include/ABI has what the code has" scripts/static/abi.py
 	check "observe: planted differences are found" scripts/static/abi.py --self-test
 	check "observe: vmbstat, every output" scripts/vmbstat/test.py

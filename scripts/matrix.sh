@@ -3,16 +3,17 @@
 #
 # Every kernel that we say we support: builds all modules without a warning
 # against each, with the compiler it was built with; boots the demo on the oldest,
-# on Debian 12's newer one, and on the newest; on the oldest and the newest our clients
-# of devices that every Hyper-V machine has, against others' peers, and all of them beside
-# the kernel's own drivers; runs what the documents say of perf and the like, the loopback
-# demo on PREEMPT_RT, and on arm64 with pages of 4, 16 and 64 KiB; and the KUnit suites on
-# arm64, with pages of 4 and 64 KiB, on PREEMPT_RT with lockdep, with KCSAN, and on what
-# clang builds, with kCFI, FORTIFY and UBSAN's traps.
+# on Debian 12's newer one, on PREEMPT_RT, and on the newest; on the oldest and the
+# newest our clients of devices that every Hyper-V machine has, against others' peers, and
+# all of them beside the kernel's own drivers; runs what the documents say of perf and the
+# like, the loopback demo on PREEMPT_RT, and on arm64 with pages of 4, 16 and 64 KiB; and
+# the KUnit suites on arm64, with pages of 4 and 64 KiB, on PREEMPT_RT with lockdep, with
+# KCSAN, and on what clang builds, with kCFI, FORTIFY and UBSAN's traps. And the report of
+# what the modules lean on in the oldest kernel, 6.12 and the newest.
 #
 # usage: matrix.sh [--no-boot] [CELL...]	(cells are listed by --list)
 #
-# Ends with a table and 'N passed, N failed, N skipped'.
+# Ends with a table, a kernel a line, and 'N passed, N failed, N skipped'.
 set -eu
 # shellcheck source=scripts/lib/lib.sh
 . "$(dirname "$0")/lib/lib.sh"
@@ -28,7 +29,7 @@ cells=(
 	"arm64        -                6.12   arm64     weak ordering, 4 KiB pages"
 	"arm64-16k    trixie           6.12   arm64-16k a page is not a Hyper-V page"
 )
-boots=(6.1 6.12 newest)
+boots=(6.1 6.12 6.12-rt newest)
 # make check has 6.12's, with more cycles.
 peers=(6.1 newest)
 peers_cycles=10
@@ -42,7 +43,7 @@ long_seconds=12000
 
 all_cells() {
 	printf '%s\n' "${cells[@]}" "${boots[@]/#/boot-}" "${peers[@]/#/peers-}" \
-		neighbours tracing "${loopbacks[@]/#/loopback-}" "${kunits[@]/#/kunit-}"
+		report neighbours tracing "${loopbacks[@]/#/loopback-}" "${kunits[@]/#/kunit-}"
 }
 
 boot=yes
@@ -80,7 +81,8 @@ runs() {
 mapfile -t modules < <(vmb_modules | sed 's/$/.ko/')
 scratch=
 scratch_dir scratch
-rows=()
+results=$scratch/results
+: >"$results"
 
 # The suite that has the newest kernel of all: kernels reach unstable first, and
 # from there the backports of stable.
@@ -175,9 +177,18 @@ kunit_on() {
 	VMB_BUILD=$VMB_BUILD/kunit-$1 "$VMB_TOP/scripts/kunit.sh" "${how[@]}"
 }
 
-# row NAME RELEASE COMPILER WHY: a line of the table, for the last result.
-row() {
-	rows+=("$(printf '%-11s %-28s %-7s %-7s %s' "$1" "$2" "$3" "$vmb_last" "$4")")
+# result KERNEL RELEASE COLUMN CONFIG: what the table has of the last check.
+result() {
+	# shellcheck disable=SC2154
+	printf '%s\t%s\t%s\t%s\t%s\n' "$1" "$2" "$4" "$3" "$vmb_last" >>"$results"
+}
+
+# Guests and peers are of the flavour of Debian 12's that is for clouds.
+row_of() {
+	case $1 in
+	6.12) echo 6.12-gcc12 ;;
+	*) echo "$1" ;;
+	esac
 }
 
 for cell in "${cells[@]}"; do
@@ -190,54 +201,58 @@ for cell in "${cells[@]}"; do
 	[ "$suite" != - ] || suite=$(vmb_own_suite)
 	check "matrix: $name builds without a warning" \
 		build "$suite" "$series" "$flavour" "$scratch/$name"
-	row "$name" "$(cat "$scratch/$name.release" 2>/dev/null || echo "$series of $suite")" \
-		"$(cat "$scratch/$name.compiler" 2>/dev/null || echo ?)" "$why"
+	result "$name" "$(cat "$scratch/$name.release" 2>/dev/null || echo "$series of $suite")" \
+		built "$(cat "$scratch/$name.compiler" 2>/dev/null || echo ?), ${why%%:*}"
 done
 
 for version in "${boots[@]}"; do
 	runs "boot-$version" "the demo's guest" || continue
 	check "matrix: the demo runs on Linux $version" \
 		env KERNEL="$version" "$VMB_TOP/scripts/demo.sh"
-	row "boot-$version" "$(json_kernel demo)" - "packets counted by the host's end"
+	result "$(row_of "$version")" "$(json_kernel demo)" guest "Debian's"
 done
 
 for version in "${peers[@]}"; do
 	runs "peers-$version" "QEMU's Dynamic Memory, and hv_utils' heartbeat" || continue
 	check "matrix: QEMU's hv-balloon, $peers_cycles cycles, on Linux $version" \
 		env KERNEL="$version" CYCLES="$peers_cycles" "$VMB_TOP/scripts/demo-balloon.sh"
-	row "peers-$version" "$(json_kernel balloon)" - "each size as asked, by QEMU's monitor"
+	result "$(row_of "$version")" "$(json_kernel balloon)" guest "Debian's"
 	check "matrix: heartbeat, hv_utils and ours, on Linux $version" \
 		env KERNEL="$version" "$VMB_TOP/scripts/demo-heartbeat.sh"
-	row "peers-$version" "Linux $version" - "heartbeats, checked by the host's end"
+	result "$(row_of "$version")" - guest "Debian's"
 done
 
-# part CELL SCRIPT WHAT WHY: a script that counts for itself.
+# part CELL SCRIPT WHAT [COLUMN]: a script that counts for itself; the table has it of
+# Linux 6.12.
 part() {
 	runs "$1" "$3" || return 0
 	check "matrix: $3" env VMB_BUILD="$VMB_BUILD/$1" "$VMB_TOP/scripts/$2"
-	row "$1" 6.12 - "$4"
+	[ -z "${4:-}" ] || result "$(row_of 6.12)" - "$4" "Debian's"
 }
-part neighbours check-neighbours.sh "our clients beside hv_balloon and hv_utils" \
-	"QEMU 10, with its hv-balloon and host's ends of ours"
-part tracing check-tracing.sh "perf, trace-cmd and bpftrace, as documented" \
-	"both ends in one kernel"
+part report kernel-report.sh "what the modules lean on, in 6.1, 6.12 and the newest kernel"
+part neighbours check-neighbours.sh "our clients beside hv_balloon and hv_utils" guest
+part tracing check-tracing.sh "perf, trace-cmd and bpftrace, as documented" loopback
 
 for version in "${loopbacks[@]}"; do
 	runs "loopback-$version" "both ends in one kernel" || continue
 	check_long "matrix: the loopback demo runs on $version" \
 		env KERNEL="$version" DEADLINE=600 OPERATIONS=5000 \
 		"$VMB_TOP/scripts/demo-loopback.sh"
-	row "loopback-$version" "$(json_kernel demo-loopback)" - "every byte checked, emulated"
+	result "$version" "$(json_kernel demo-loopback)" loopback \
+		"$([ "$version" = arm64-64k ] && echo "built for it" || echo "Debian's")"
 done
 
 for kernel in "${kunits[@]}"; do
 	runs "kunit-$kernel" "the KUnit suites" || continue
 	check_long "matrix: the KUnit suites pass on $kernel" kunit_on "$kernel"
-	row "kunit-$kernel" "6.12" - "all suites, emulated"
+	case $kernel in
+	arm64*) result "$kernel" 6.12 KUnit "built for it" ;;
+	*) result "6.12 --$kernel" 6.12 KUnit "kunit/$kernel.config" ;;
+	esac
 done
 stage_end
 
 echo
-printf '%s\n' "${rows[@]}"
+"$VMB_TOP/scripts/lib/matrix_table.py" "$results"
 echo
 checks_end
