@@ -135,6 +135,8 @@ class Doctor(unittest.TestCase):
         text = self.doctor()
         self.assertEqual(self.problems, [], text)
         self.assertIn("0 problems found", text)
+        # Of a copy, where there is no link to it.
+        self.assertIn("it has VMBus: 1 devices", text)
 
     def test_report(self):
         """Versions, devices, states and counters of every channel, the log."""
