@@ -12,21 +12,28 @@
 struct kind {
 	bool isolated;
 	bool encrypted;
+	bool ring_alone;
 	bool mapped;
 };
 
-/* Only of a VM that is isolated it means something where the peer is. */
+/*
+ * Only of a VM that is isolated it means something where the peer is. Isolated it is when
+ * a channel is disabled, too, so those come last.
+ */
 static const struct kind kinds[] = {
 	{ .isolated = false, .encrypted = false, .mapped = true },
 	{ .isolated = false, .encrypted = true, .mapped = true },
+	{ .isolated = false, .ring_alone = true, .mapped = true },
 	{ .isolated = true, .encrypted = false, .mapped = true },
 	{ .isolated = true, .encrypted = true, .mapped = false },
+	{ .isolated = true, .ring_alone = true, .mapped = true },
 };
 
 static void enable_as(struct channel_fixture *fixture, const struct kind *kind)
 {
 	fixture->transport.device.isolated = kind->isolated;
 	fixture->transport.encrypted = kind->encrypted;
+	fixture->transport.ring_alone = kind->ring_alone;
 	channel_enable(fixture);
 }
 
@@ -105,9 +112,17 @@ static void not_in_pieces(struct kunit *test)
 	}
 }
 
-static enum vmb_peer_memory memory_of(bool encrypted)
+static const enum vmb_peer_memory memories[] = {
+	VMB_PEER_MEMORY_ENCRYPTED,
+	VMB_PEER_MEMORY_RING,
+	VMB_PEER_MEMORY_DECRYPTED,
+};
+
+static enum vmb_peer_memory memory_of(const struct kind *kind)
 {
-	return encrypted ? VMB_PEER_MEMORY_ENCRYPTED : VMB_PEER_MEMORY_DECRYPTED;
+	if (kind->encrypted)
+		return VMB_PEER_MEMORY_ENCRYPTED;
+	return kind->ring_alone ? VMB_PEER_MEMORY_RING : VMB_PEER_MEMORY_DECRYPTED;
 }
 
 static void expect_refused(struct channel_fixture *fixture, struct bio_vec *vector, int error)
@@ -134,7 +149,7 @@ static void not_before_it_is_known(struct kunit *test)
 
 	send_reach(fixture, DMA_BIT_MASK(64));
 	/* Who was there before says nothing of who comes. */
-	enable_as(fixture, &kinds[2]);
+	enable_as(fixture, &kinds[3]);
 	channel_disable(fixture);
 	fixture->transport.open_error = -ECONNREFUSED;
 	KUNIT_ASSERT_EQ(test, vmb_channel_enable(fixture->channel), 0);
@@ -153,17 +168,18 @@ static void settled_once(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
 	struct vmb_channel *channel = fixture->channel;
-	u32 i;
+	u32 i, k;
 
 	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
 		const struct kind *kind = &kinds[i];
-		enum vmb_peer_memory memory = memory_of(kind->encrypted);
+		enum vmb_peer_memory memory = memory_of(kind);
 
 		enable_as(fixture, kind);
 		KUNIT_EXPECT_EQ(test, vmb_channel_settle_peer_memory(channel, memory), 0);
-		KUNIT_EXPECT_EQ(test, vmb_channel_settle_peer_memory(channel,
-								     memory_of(!kind->encrypted)),
-				kind->isolated ? -EPERM : 0);
+		for (k = 0; k < ARRAY_SIZE(memories); k++)
+			KUNIT_EXPECT_EQ(test,
+					vmb_channel_settle_peer_memory(channel, memories[k]),
+					kind->isolated && memories[k] != memory ? -EPERM : 0);
 		/* Which has changed nothing. */
 		KUNIT_EXPECT_EQ(test, vmb_channel_settle_peer_memory(channel, memory), 0);
 		channel_disable(fixture);
@@ -177,20 +193,26 @@ static void mapped_for_another(struct kunit *test)
 	struct bio_vec vector = { .bv_page = send_pages(fixture, 0), .bv_len = 100 };
 	struct vmb_channel *channel = fixture->channel;
 	struct vmb_packet *packet;
-	u32 i;
+	u32 i, k;
 
 	send_reach(fixture, DMA_BIT_MASK(64));
-	for (i = 0; i < 2; i++) {
-		const struct kind kind = { .isolated = true, .encrypted = i };
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		enum vmb_peer_memory memory = memory_of(&kinds[i]);
 
-		enable_as(fixture, &kind);
+		if (!kinds[i].isolated)
+			continue;
+		enable_as(fixture, &kinds[i]);
 		packet = send_make(fixture, i);
 		KUNIT_ASSERT_EQ(test, vmb_outbound_data_from_vectors(packet, &vector, 1, 0, 0,
 								     WAIT), 0);
-		WRITE_ONCE(channel->peer_memory, memory_of(!kind.encrypted));
 		packet->waits = true;
-		KUNIT_EXPECT_EQ(test, vmb_send_submit(packet, NULL, 0, true), -ENODEV);
-		WRITE_ONCE(channel->peer_memory, memory_of(kind.encrypted));
+		for (k = 0; k < ARRAY_SIZE(memories); k++) {
+			if (memories[k] == memory)
+				continue;
+			WRITE_ONCE(channel->peer_memory, memories[k]);
+			KUNIT_EXPECT_EQ(test, vmb_send_submit(packet, NULL, 0, true), -ENODEV);
+		}
+		WRITE_ONCE(channel->peer_memory, memory);
 		vmb_outbound_data_release(packet, false);
 		channel_disable(fixture);
 	}
