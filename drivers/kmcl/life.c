@@ -241,7 +241,8 @@ static void vmb_life_do_pm_close(struct vmb_channel *channel)
 	vmb_flow_advance(channel, VMB_FLOW_CLOSE);
 	spin_lock_irq(&life->lock);
 	vmb_pm_step(channel, VMB_PM_QUIESCE_OVER);
-	if (life->stop != VMB_LIFE_STOP_DISABLE)
+	/* The bus waits for that of an offer; it says so before it asks for the stop. */
+	if (life->stop != VMB_LIFE_STOP_DISABLE && !READ_ONCE(channel->offer_removing))
 		WRITE_ONCE(life->stop, stop);
 	WARN_ON_ONCE(vmb_life_step(channel, VMB_LIFE_CLOSED));
 	spin_unlock_irq(&life->lock);

@@ -132,6 +132,29 @@ static void peer_goes_meanwhile(struct kunit *test)
 	channel_expect_log(fixture, expected, ARRAY_SIZE(expected));
 }
 
+static void offer_goes_when_closed(struct channel_fixture *fixture,
+				   enum channel_event event)
+{
+	if (event == CLOSED)
+		vmb_channel_offer_removing(fixture->channel);
+}
+
+/* But the bus waits for its word on an offer, and the VM's suspend for the bus. */
+static void offer_is_removed_meanwhile(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_life *life = &fixture->channel->life;
+
+	channel_enable(fixture);
+	fixture->on_state = offer_goes_when_closed;
+	KUNIT_EXPECT_EQ(test, hibernate(fixture), 0);
+	fixture->on_state = NULL;
+	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&life->disabled, 5 * HZ), 0);
+	KUNIT_EXPECT_TRUE(test, vmb_channel_is_configurable(fixture->channel));
+	resume(fixture);
+	KUNIT_EXPECT_EQ(test, fixture->transport.opens, 1);
+}
+
 static void is_disabled_when_closed(struct channel_fixture *fixture,
 				    enum channel_event event)
 {
@@ -146,7 +169,7 @@ static void is_disabled_when_closed(struct channel_fixture *fixture,
 		msleep(20);
 }
 
-/* But who disables it then means it. */
+/* And who disables it then means it. */
 static void disabled_meanwhile(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
@@ -459,6 +482,7 @@ static struct kunit_case hibernate_cases[] = {
 	KUNIT_CASE(paused_before),
 	KUNIT_CASE(disabled_before),
 	KUNIT_CASE(peer_goes_meanwhile),
+	KUNIT_CASE(offer_is_removed_meanwhile),
 	KUNIT_CASE(disabled_meanwhile),
 	KUNIT_CASE(client_holds_a_packet),
 	KUNIT_CASE(completion_is_under_way),
