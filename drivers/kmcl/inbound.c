@@ -61,11 +61,7 @@ static enum vmb_batch_end vmb_inbound_drain_passive(struct vmb_channel *channel,
 		vmb_inbound_deliver_again(channel);
 	end = vmb_inbound_batch(channel, mode);
 	WRITE_ONCE(inbound->passive_task, NULL);
-	inbound->batch.signal |= vmb_ring_reader_commit(&inbound->reader);
-	if (inbound->batch.signal) {
-		vmb_outbound_count_signal(channel);
-		channel->operations->signal(channel);
-	}
+	vmb_inbound_give_room_back(channel);
 	return end;
 }
 
@@ -74,14 +70,16 @@ static enum vmb_batch_end vmb_inbound_drain(struct vmb_channel *channel,
 					    enum vmb_drain_mode mode, bool passive)
 {
 	struct vmb_inbound *inbound = &channel->inbound;
+	u32 quarter = min(inbound->reader.ring.size,
+			  channel->outbound.writer.ring.size) / 4;
 	u64 before = inbound->delivered;
 	enum vmb_batch_end end;
 	u32 delivered;
 
 	vmb_inbound_assert_owned(&channel->inbound);
 	inbound->batch = (struct vmb_batch) {
-		.quarter = min(inbound->reader.ring.size,
-			       channel->outbound.writer.ring.size) / 4,
+		.quarter = quarter,
+		.kept = passive ? 0 : quarter,
 	};
 	inbound->window_looked = 0;
 	if (unlikely(inbound->deferred)) {

@@ -54,6 +54,7 @@ enum vmb_batch_end {
 enum vmb_batch_end vmb_inbound_batch(struct vmb_channel *channel,
 				     enum vmb_drain_mode mode);
 void vmb_inbound_deliver_again(struct vmb_channel *channel);
+void vmb_inbound_give_room_back(struct vmb_channel *channel);
 
 /* inbound.c */
 void vmb_inbound_init(struct vmb_inbound *inbound);

@@ -275,6 +275,24 @@ static noinline enum vmb_batch_end vmb_inbound_starved(struct vmb_channel *chann
 	return VMB_BATCH_BUDGET;
 }
 
+/*
+ * The peer gets the room of what was read. If it waits for that the end of the batch
+ * tells it, unless callbacks sleep before.
+ */
+noinline void vmb_inbound_give_room_back(struct vmb_channel *channel)
+{
+	struct vmb_inbound *inbound = &channel->inbound;
+
+	if (!vmb_ring_reader_commit(&inbound->reader))
+		return;
+	if (vmb_inbound_is_drain_task(inbound)) {
+		inbound->batch.signal = true;
+		return;
+	}
+	vmb_outbound_count_signal(channel);
+	channel->operations->signal(channel);
+}
+
 /* Read and deliver until there is a reason to pause. Returns why. */
 static enum vmb_batch_end vmb_inbound_delivery_batch(struct vmb_channel *channel)
 {
@@ -310,9 +328,9 @@ static enum vmb_batch_end vmb_inbound_delivery_batch(struct vmb_channel *channel
 			    packet->wire.payload_length;
 		vmb_inbound_dispatch(channel, packet);
 		/* Let the peer have the room back before it runs out... */
-		if (unlikely(consumed >= batch->quarter)) {
+		if (unlikely(consumed >= batch->kept)) {
 			consumed = 0;
-			batch->signal |= vmb_ring_reader_commit(reader);
+			vmb_inbound_give_room_back(channel);
 		}
 		/* ... and begin with its answers. */
 		if (unlikely(batch->written >= batch->quarter)) {

@@ -194,6 +194,8 @@ static inline void vmb_packet_cache_put(struct vmb_packet_cache *cache,
 /**
  * struct vmb_batch - what a drain has done and not yet told
  * @quarter: of the smaller ring, in bytes: so much is not held back longer.
+ * @kept: so many bytes that were read the peer gets back at once: @quarter, or 0, where
+ *	a callback may sleep.
  * @written: bytes of completions written since the last publish.
  * @completed: packets completed inside the callback.
  * @sent: of these, completions written.
@@ -206,6 +208,7 @@ static inline void vmb_packet_cache_put(struct vmb_packet_cache *cache,
  */
 struct vmb_batch {
 	u32 quarter;
+	u32 kept;
 	u32 written;
 	u32 completed;
 	u32 sent;

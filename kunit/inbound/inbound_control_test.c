@@ -23,6 +23,8 @@
  * @waiting: it does.
  * @interrupt: a real softirq to deliver in.
  * @before: work that the channel's own has to wait for.
+ * @read_index: what the peer knew of its ring inside packet 3.
+ * @signals: and how many signals it had.
  */
 struct control {
 	u32 defer;
@@ -34,6 +36,8 @@ struct control {
 	struct completion waiting;
 	struct tasklet_struct interrupt;
 	struct work_struct before;
+	u32 read_index;
+	u32 signals;
 };
 
 static struct control *control_of(struct channel_fixture *fixture)
@@ -360,6 +364,61 @@ static void passive_callback_may_sleep(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, control->in_process, 2);
 }
 
+/* The client defers packet 1 as often as it is to, and completes what it gets. */
+static void note_the_room(struct channel_fixture *fixture, struct channel_packet *packet)
+{
+	struct control *control = control_of(fixture);
+
+	if (packet->transaction_id == 3) {
+		control->read_index = peer_inbound_read_index(fixture);
+		control->signals = fixture->transport.signals;
+	}
+	defer(fixture, packet);
+}
+
+/*
+ * Packets of 32 bytes fill the ring but for 32, and the next finds no room: nobody
+ * waits for a callback that sleeps with what was read before it, or does so unsaid.
+ */
+static void expect_room_is_given_back(struct channel_fixture *fixture)
+{
+	struct control *control = control_of(fixture);
+	struct kunit *test = fixture->test;
+	u32 i;
+
+	channel_configure(fixture, 64, CHANNEL_FIXTURE_SMALL, 17);
+	fixture->process = note_the_room;
+	channel_enable(fixture);
+	for (i = 1; i < 4096 / 32; i++)
+		peer_put(fixture, &(struct peer_packet) {
+			.type = VMB_WIRE_TYPE_DATA_INBAND,
+			.transaction_id = i,
+			.payload = 8,
+		});
+	peer_set(&fixture->inbound, RING_IMAGE_PENDING_SEND_SIZE, 32);
+	peer_publish(fixture);
+	peer_signal(fixture);
+	channel_settle_packets(fixture);
+	KUNIT_EXPECT_EQ(test, control->read_index, 2 * 32);
+	KUNIT_EXPECT_EQ(test, control->signals, 1);
+	KUNIT_EXPECT_EQ(test, peer_inbound_read_index(fixture), 127 * 32);
+	KUNIT_EXPECT_EQ(test, fixture->transport.signals, 1);
+}
+
+static void callback_that_sleeps_holds_no_room_back(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	vmb_channel_set_incoming_processing_at_passive(fixture->channel, true);
+	expect_room_is_given_back(fixture);
+}
+
+static void nor_does_one_behind_a_deferred_packet(struct kunit *test)
+{
+	control_of(test->priv)->defer = 1;
+	expect_room_is_given_back(test->priv);
+}
+
 static void disable_inside(struct channel_fixture *fixture, struct channel_packet *packet)
 {
 	control_of(fixture)->disabled = vmb_channel_disable(fixture->channel);
@@ -471,6 +530,8 @@ static struct kunit_case inbound_control_cases[] = {
 	KUNIT_CASE(deferred_packet_comes_after_a_pause),
 	KUNIT_CASE(deferred_packet_goes_with_the_channel),
 	KUNIT_CASE(passive_callback_may_sleep),
+	KUNIT_CASE(callback_that_sleeps_holds_no_room_back),
+	KUNIT_CASE(nor_does_one_behind_a_deferred_packet),
 	KUNIT_CASE(disable_in_a_callback_that_sleeps),
 	KUNIT_CASE(cpu_of_choice),
 	KUNIT_CASE(share_of_softirq_time),
