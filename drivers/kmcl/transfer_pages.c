@@ -15,7 +15,10 @@ int vmb_channel_register_transfer_page_set(struct vmb_channel *channel,
 	might_sleep();
 	mutex_lock(&memory->mutex);
 	gpadl = vmb_gpadl_find(memory, gpadl_handle);
-	if (gpadl)
+	/* The close has forgotten all sets, or will, and takes the GPADLs back. */
+	if (!memory->accepting)
+		ret = -ENODEV;
+	else if (gpadl)
 		ret = xa_insert(&memory->sets, set_id, gpadl, GFP_KERNEL);
 	if (!ret)
 		gpadl->sets++;

@@ -217,13 +217,14 @@ void vmb_channel_unmap_gpadl(struct vmb_channel *channel, u32 gpadl_handle);
 
 /**
  * vmb_channel_register_transfer_page_set() - name memory for transfer pages
- * @channel: the channel.
+ * @channel: the channel, open.
  * @set_id: the number that peer and client agreed on.
  * @gpadl_handle: memory that is shared; the ranges of transfer-page packets
  *	with this set id are offsets into it.
  *
  * Context: process context.
- * Return: 0; -ENOENT: no such GPADL; -EEXIST: the set id is taken; -ENOMEM.
+ * Return: 0; -ENODEV: not open; -ENOENT: no such GPADL; -EEXIST: the set id is taken;
+ * -ENOMEM.
  *
  * KMCL's public interface has no such call.
  */

@@ -179,6 +179,32 @@ static void channel_closes_meanwhile(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vmb_channel_is_configurable(fixture->channel));
 }
 
+/*
+ * What the close takes back gets no number any more, not either while it waits for a
+ * server: who has the next connection would find by it what is gone.
+ */
+static void nothing_is_numbered_while_it_closes(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	const struct bio_vec *vectors;
+	u32 vector_count, other;
+
+	share_memory(fixture, 0);
+	KUNIT_ASSERT_EQ(test, vmb_channel_create_gpadl(fixture->channel, 0, 1, &other), 0);
+	KUNIT_ASSERT_EQ(test, vmb_gpadl_map(fixture->channel, 0, shared_of(fixture)->handle,
+					    &vectors, &vector_count), 0);
+	vmb_channel_peer_gone(fixture->channel);
+	wait_for_deleter(fixture);
+	KUNIT_EXPECT_EQ(test, vmb_channel_register_transfer_page_set
+			(fixture->channel, EXTERNAL_SET, other), -ENODEV);
+	vmb_gpadl_unmap(fixture->channel, shared_of(fixture)->handle);
+	shared_of(fixture)->handle = 0;
+	channel_settle(fixture);
+	KUNIT_EXPECT_EQ(test, fixture->transport.gpadls, 0);
+	KUNIT_EXPECT_TRUE(test, xa_empty(&fixture->channel->memory.sets));
+	xa_destroy(&fixture->channel->memory.sets);
+}
+
 /* The peer's driver may take its time to open and to close, as on loopback. */
 
 static void (*real_observe)(void *observer, enum memory_transport_operation operation);
@@ -288,6 +314,7 @@ static struct kunit_case delete_cases[] = {
 	KUNIT_CASE(cannot_be_named),
 	KUNIT_CASE(framing_lost_meanwhile),
 	KUNIT_CASE(channel_closes_meanwhile),
+	KUNIT_CASE(nothing_is_numbered_while_it_closes),
 	KUNIT_CASE(transport_opens_and_closes),
 	KUNIT_CASE(close_is_told_last),
 	{}

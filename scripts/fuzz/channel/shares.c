@@ -165,7 +165,7 @@ void end_share(struct end *end, u32 page, u8 kind, bool read_only)
 	if (!ret && end->gpadl_count > i && end->gpadls[i] == handle)
 		end->gpadl_set[i] = true;
 	else
-		FUZZ_CHECK(ret == -ENOMEM || ret == -ENOENT);
+		FUZZ_CHECK(ret == -ENOMEM || ret == -ENOENT || ret == -ENODEV);
 }
 
 /* The server of a fair pair has what its client shares; nobody else has anything. */
