@@ -331,19 +331,6 @@ static inline bool vmb_channel_is_configurable(struct vmb_channel *channel)
 	return vmb_life_state(channel) == VMB_LIFE_DISABLED;
 }
 
-/* Does the client have packets whose size is what it is? */
-static inline bool vmb_packets_are_allocated(struct vmb_channel *channel)
-{
-	return READ_ONCE(channel->outbound.allocated);
-}
-
-/* Settings that outbound packet objects are made to, also not while there are any. */
-static inline bool vmb_channel_is_resizable(struct vmb_channel *channel)
-{
-	return vmb_channel_is_configurable(channel) &&
-	       !vmb_packets_are_allocated(channel);
-}
-
 /* Does the client hold no packet? */
 static inline bool vmb_outbound_client_is_done(struct vmb_channel *channel)
 {
@@ -362,6 +349,25 @@ static inline bool vmb_outbound_is_abandoned(struct vmb_channel *channel)
 {
 	/* Pairs with the release by the last packet: it is back in the pool. */
 	return smp_load_acquire(&channel->outbound.abandoned);
+}
+
+/* Settings that inbound packets rely on, also not while the client holds old ones. */
+static inline bool vmb_channel_is_unused(struct vmb_channel *channel)
+{
+	return vmb_channel_is_configurable(channel) &&
+	       !vmb_outbound_is_abandoned(channel);
+}
+
+/* Does the client have packets whose size is what it is? */
+static inline bool vmb_packets_are_allocated(struct vmb_channel *channel)
+{
+	return READ_ONCE(channel->outbound.allocated);
+}
+
+/* Settings that outbound packet objects are made to, also not while there are any. */
+static inline bool vmb_channel_is_resizable(struct vmb_channel *channel)
+{
+	return vmb_channel_is_unused(channel) && !vmb_packets_are_allocated(channel);
 }
 
 /* Did the peer break the ring that is open? Nobody knows where a packet begins. */

@@ -69,7 +69,7 @@ EXPORT_SYMBOL_GPL(vmb_channel_init_set_maximum_external_data);
 int vmb_channel_init_set_client_context_size(struct vmb_channel *channel,
 					     u32 context_size)
 {
-	if (!vmb_channel_is_configurable(channel))
+	if (!vmb_channel_is_unused(channel))
 		return -EBUSY;
 	if (context_size > VMB_MAXIMUM_CLIENT_CONTEXT_SIZE)
 		return -EINVAL;
@@ -209,7 +209,7 @@ int vmb_channel_init_set_refusal_completion(struct vmb_channel *channel,
 {
 	void *copy = NULL;
 
-	if (!vmb_channel_is_configurable(channel))
+	if (!vmb_channel_is_unused(channel))
 		return -EBUSY;
 	if (length && !buffer)
 		return -EINVAL;

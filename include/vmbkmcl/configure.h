@@ -13,8 +13,9 @@
  *	as the payload of a completion.
  *
  * Context: process context.
- * Return: 0; -EBUSY: not disabled, or packets are allocated; -EINVAL: zero;
- * -EMSGSIZE: more than a packet on the wire can have.
+ * Return: 0; -EBUSY: not disabled, the client still holds packets from before, or
+ * packets are allocated; -EINVAL: zero; -EMSGSIZE: more than a packet on the wire can
+ * have.
  *
  * VmbChannelInitSetMaximumPacketSize.
  */
@@ -31,8 +32,9 @@ int vmb_channel_init_set_maximum_packet_size(struct vmb_channel *channel,
  * rings unless their size is set, grow with the limits.
  *
  * Context: process context.
- * Return: 0; -EBUSY: not disabled, or packets are allocated; -EINVAL: a zero;
- * -EMSGSIZE: the range list would not fit into a packet that has a payload, too.
+ * Return: 0; -EBUSY: not disabled, the client still holds packets from before, or
+ * packets are allocated; -EINVAL: a zero; -EMSGSIZE: the range list would not fit into a
+ * packet that has a payload, too.
  *
  * VmbChannelInitSetMaximumExternalData.
  */
@@ -56,8 +58,8 @@ int vmb_channel_init_set_maximum_external_data(struct vmb_channel *channel,
  * and reads headers itself does not set the flag.
  *
  * Context: process context.
- * Return: 0; -EBUSY: not disabled, or packets are allocated; -EINVAL: unknown
- * flags.
+ * Return: 0; -EBUSY: not disabled, the client still holds packets from before, or
+ * packets are allocated; -EINVAL: unknown flags.
  *
  * VmbChannelInitSetFlags.
  */
@@ -71,7 +73,8 @@ int vmb_channel_init_set_flags(struct vmb_channel *channel, u32 flags);
  * The area is 8-aligned and zeroed before each packet is delivered.
  *
  * Context: process context.
- * Return: 0; -EBUSY: not disabled; -EINVAL: too large.
+ * Return: 0; -EBUSY: not disabled, or the client still holds packets from before;
+ * -EINVAL: too large.
  *
  * VmbChannelInitSetClientContextSize.
  */
@@ -245,7 +248,8 @@ int vmb_client_channel_init_set_target_pnp(struct vmb_channel *channel,
  * @context_size: bytes, at most 65,536; 0: none.
  *
  * Context: process context.
- * Return: 0; -EBUSY: not disabled, or packets are allocated; -EINVAL: too large.
+ * Return: 0; -EBUSY: not disabled, the client still holds packets from before, or
+ * packets are allocated; -EINVAL: too large.
  *
  * VmbChannelInitSetInlinePacketContextSize.
  */
@@ -332,8 +336,8 @@ int vmb_channel_init_set_outbound_packet_count(struct vmb_channel *channel,
  * call, with an error as the protocol spells it.
  *
  * Context: process context.
- * Return: 0; -EBUSY: not disabled; -EINVAL: no @buffer; -EMSGSIZE: more than a
- * packet on the wire can have; -ENOMEM.
+ * Return: 0; -EBUSY: not disabled, or the client still holds packets from before;
+ * -EINVAL: no @buffer; -EMSGSIZE: more than a packet on the wire can have; -ENOMEM.
  *
  * KMCL has no such call, and says nothing of such packets.
  */

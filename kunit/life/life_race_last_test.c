@@ -208,6 +208,20 @@ static void left_expect_gone(struct kunit *test, struct left *left)
 	KUNIT_EXPECT_EQ(test, left_references(left), left->references);
 }
 
+/* What the packets are made to, or their completions are measured by. */
+static void left_expect_settings(struct kunit *test, struct left *left, int result)
+{
+	struct vmb_channel *channel = left->channel;
+
+	KUNIT_EXPECT_EQ(test, vmb_channel_init_set_maximum_packet_size(channel, 64), result);
+	KUNIT_EXPECT_EQ(test, vmb_channel_init_set_maximum_external_data(channel, 64, 1),
+			result);
+	KUNIT_EXPECT_EQ(test, vmb_channel_init_set_client_context_size(channel, 64), result);
+	KUNIT_EXPECT_EQ(test, vmb_channel_init_set_refusal_completion(channel, "refused", 8),
+			result);
+	KUNIT_EXPECT_EQ(test, vmb_channel_init_set_flags(channel, 0), result);
+}
+
 static void last_packet_of_a_channel_that_was_given_up(struct kunit *test)
 {
 	struct left *lefts = test->priv;
@@ -246,9 +260,12 @@ static void last_packet_of_a_channel_that_was_given_up(struct kunit *test)
 	/* Their objects are not given to another life before they come back. */
 	left = &lefts[AFTER_ENABLE_WAS_TRIED];
 	KUNIT_EXPECT_EQ(test, vmb_channel_enable(left->channel), -EBUSY);
+	left_expect_settings(test, left, -EBUSY);
 	KUNIT_EXPECT_EQ(test, left_complete(left), -ENODEV);
 	KUNIT_EXPECT_EQ(test, vmb_channel_enable(left->channel), -EBUSY);
+	left_expect_settings(test, left, -EBUSY);
 	KUNIT_EXPECT_EQ(test, left_complete(left), -ENODEV);
+	left_expect_settings(test, left, 0);
 	reinit_completion(&left->running);
 	KUNIT_ASSERT_EQ(test, vmb_channel_enable(left->channel), 0);
 	KUNIT_ASSERT_NE(test, wait_for_completion_timeout(&left->running, PATIENCE), 0);
