@@ -118,6 +118,8 @@ enum vmb_send_state {
  * @since: when it was sent, or entered the ring; see latency.h.
  * @external: external data.
  * @payload: room for the largest; holds the payload while the packet waits.
+ * @payload_room: bytes of that. The channel's settings may have changed since: those of
+ *	packets in the client's memory nobody counts.
  * @payload_length: bytes of payload.
  * @payload_limit: a payload of this many bytes is too long; 0: of a pipe, where
  *	none goes as it is.
@@ -141,6 +143,7 @@ struct vmb_packet {
 	u64 since;
 	struct vmb_packet_external external;
 	void *payload;
+	u32 payload_room;
 	u32 payload_length;
 	u32 payload_limit;
 };

@@ -61,6 +61,7 @@ static void vmb_packet_build(struct vmb_channel *channel,
 			.ranges_maximum = vmb_ranges_maximum_length(&channel->external),
 		},
 		.payload = (u8 *)packet + layout->payload,
+		.payload_room = layout->ranges - layout->payload,
 		.payload_limit = vmb_channel_is_pipe(channel) ? 0 :
 				 channel->maximum_packet_size + 1,
 	};

@@ -385,7 +385,7 @@ int vmb_packet_restore(struct vmb_packet *packet, const void *library_buffer,
 	length = le32_to_cpu(record->payload_length);
 	/* The callback may have made packets smaller since the record was looked at. */
 	if (library_size != sizeof(*record) + ALIGN(length, VMB_SAVE_UNIT) ||
-	    length > vmb_channel_wire_packet_size(channel))
+	    length > min(vmb_channel_wire_packet_size(channel), packet->payload_room))
 		return -EINVAL;
 	if (READ_ONCE(packet->state) != VMB_SEND_IDLE)
 		return -EBUSY;

@@ -251,7 +251,8 @@ static noinline int vmb_send_check_pipe(struct vmb_packet *packet, u32 length,
 					bool waits)
 {
 	if (!vmb_channel_is_pipe(packet->channel) ||
-	    length > packet->channel->maximum_packet_size)
+	    length > packet->channel->maximum_packet_size ||
+	    length + sizeof(struct vmb_wire_pipe_header) > packet->payload_room)
 		return -EMSGSIZE;
 	if (waits)
 		return -EOPNOTSUPP;

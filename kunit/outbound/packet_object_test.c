@@ -7,6 +7,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "../../drivers/kmcl/save_image.h"
 #include "../fixtures/send_fixture.h"
 
 #define LARGEST		1000u
@@ -266,6 +267,75 @@ static void initialized_packets_share_the_count(struct kunit *test)
 	}
 }
 
+#define BEHIND		4096u
+
+/**
+ * struct old - a packet of before the channel's packets were made larger
+ * @memory: the client's; the packet, and bytes behind it that are not the packet's.
+ * @size: bytes of the packet.
+ * @payload: as many as are behind it, for more than it has room for.
+ */
+struct old {
+	u8 *memory;
+	u32 size;
+	u8 *payload;
+};
+
+/* It is a pipe's since, too, whose messages have a header in front. */
+static struct vmb_packet *old_make(struct kunit *test, struct old *old)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_packet *packet;
+
+	old->size = vmb_channel_sizeof_packet(fixture->channel);
+	old->memory = kunit_kmalloc(test, old->size + BEHIND, GFP_KERNEL);
+	old->payload = kunit_kzalloc(test, BEHIND, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, old->memory);
+	KUNIT_ASSERT_NOT_NULL(test, old->payload);
+	memset(old->memory, 0xdb, old->size + BEHIND);
+	packet = (void *)old->memory;
+	KUNIT_ASSERT_EQ(test, vmb_packet_initialize(fixture->channel, packet, old->size), 0);
+	vmb_packet_set_completion_routine(packet, sender_of(fixture), send_routine);
+	channel_configure(fixture, BEHIND, 17, 17);
+	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_flags(fixture->channel,
+							 VMB_CHANNEL_INIT_FLAG_IS_PIPE), 0);
+	return packet;
+}
+
+/* Of packets in the client's memory nobody knows when that has settings changed. */
+static void message_longer_than_an_old_packet(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_packet *packet;
+	struct old old;
+
+	packet = old_make(test, &old);
+	channel_enable(fixture);
+	KUNIT_EXPECT_EQ(test, vmb_packet_send(packet, old.payload, BEHIND, NULL, 0, 0),
+			-EMSGSIZE);
+	KUNIT_EXPECT_EQ(test, vmb_packet_send(packet, old.payload, LARGEST + 1, NULL, 0, 0),
+			-EMSGSIZE);
+	KUNIT_EXPECT_NULL(test, memchr_inv(old.memory + old.size, 0xdb, BEHIND));
+	peer_expect_nothing(fixture);
+}
+
+/* As if the restore callback had it, with a record that is as long as they are now. */
+static void record_longer_than_an_old_packet(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_save_packet *record;
+	struct vmb_packet *packet;
+	struct old old;
+
+	packet = old_make(test, &old);
+	record = (void *)old.payload;
+	record->payload_length = cpu_to_le32(BEHIND - sizeof(*record));
+	fixture->channel->restore.record = record;
+	KUNIT_EXPECT_EQ(test, vmb_packet_restore(packet, record, BEHIND), -EINVAL);
+	fixture->channel->restore.record = NULL;
+	KUNIT_EXPECT_NULL(test, memchr_inv(old.memory + old.size, 0xdb, BEHIND));
+}
+
 static struct kunit_case packet_object_cases[] = {
 	KUNIT_CASE(pointer_and_channel),
 	KUNIT_CASE(inline_context),
@@ -274,6 +344,8 @@ static struct kunit_case packet_object_cases[] = {
 	KUNIT_CASE(as_many_as_the_client_says),
 	KUNIT_CASE(initialize),
 	KUNIT_CASE(initialized_packets_share_the_count),
+	KUNIT_CASE(message_longer_than_an_old_packet),
+	KUNIT_CASE(record_longer_than_an_old_packet),
 	{}
 };
 
