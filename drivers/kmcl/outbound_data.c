@@ -14,16 +14,14 @@
 
 /*
  * In an isolated VM. vmb_send_submit() refuses the packet if the channel was disabled
- * since, and its peer is another one now. -EAGAIN or -ENODEV: it cannot be told.
+ * since, and its peer is another one now. -EAGAIN: it cannot be told yet.
  */
 static noinline int vmb_outbound_data_see_peer(struct vmb_packet *packet)
 {
 	enum vmb_peer_memory memory = READ_ONCE(packet->channel->peer_memory);
 
 	packet->external.peer_memory = memory;
-	if (memory == VMB_PEER_MEMORY_UNKNOWN)
-		return READ_ONCE(packet->channel->outbound.accepting) ? -EAGAIN : -ENODEV;
-	return 0;
+	return memory == VMB_PEER_MEMORY_UNKNOWN ? -EAGAIN : 0;
 }
 
 /* Bounced, it would be where the host reads it, also if the peer is inside of the VM. */
@@ -44,13 +42,18 @@ vmb_outbound_data_find_mapping(struct vmb_packet *packet,
 	return ret;
 }
 
-/* The direction that the flags say. 0 or -EINVAL. */
+/*
+ * The direction that the flags say. 0; -EINVAL; or -ENODEV: the client may not send, and
+ * of a channel that was cleaned up the packets are all that is left.
+ */
 static int vmb_outbound_data_begin(struct vmb_packet *packet, u32 flags)
 {
 	const u32 in = VMB_CHANNEL_FORMAT_FLAG_DATA_IN_ONLY;
 	const u32 out = VMB_CHANNEL_FORMAT_FLAG_DATA_OUT_ONLY;
 	struct vmb_packet_external *external = &packet->external;
 
+	if (unlikely(!READ_ONCE(packet->channel->outbound.accepting)))
+		return -ENODEV;
 	if ((flags & (in | out)) == in)
 		external->direction = DMA_FROM_DEVICE;
 	else if ((flags & (in | out)) == out)
@@ -514,9 +517,10 @@ static inline bool vmb_outbound_data_is_entry(const struct vmb_packet *packet,
 }
 
 /*
- * Describe memory for a packet that is about to be sent. 0; -EINVAL: the list is
- * empty or shorter than that; -EMSGSIZE: over the channel's limits; -ENOMEM: it
- * cannot be mapped; -EAGAIN: nor can it be told how. Any context but hard interrupt.
+ * Describe memory for a packet that is about to be sent. 0; -ENODEV: nothing may be
+ * sent; -EINVAL: the list is empty or shorter than that; -EMSGSIZE: over the channel's
+ * limits; -ENOMEM: it cannot be mapped; -EAGAIN: nor can it be told how. Any context but
+ * hard interrupt.
  */
 int vmb_outbound_data_from_vectors(struct vmb_packet *packet,
 				   const struct bio_vec *vectors, u32 vector_count,

@@ -526,6 +526,34 @@ static void page_frames(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture->channel->counters.sends, 2);
 }
 
+/*
+ * The channel was disabled, and cleaned up with packets allocated: its device may be
+ * gone, and is asked for nothing.
+ */
+static void device_is_gone(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_transport_device *device = fixture->channel->device;
+	struct page *base = send_pages(fixture, ORDER);
+	struct vmb_packet *packet = send_make(fixture, 0);
+	const struct bio_vec vectors[] = {
+		send_vector(base, 0, 0, SEND_FRAME),
+		send_vector(base, 5, 0, SEND_FRAME),
+	};
+	u64 pfn = send_frame(base);
+
+	channel_enable(fixture);
+	channel_disable(fixture);
+	fixture->channel->device = NULL;
+	KUNIT_EXPECT_EQ(test, vmb_packet_send(packet, NULL, 0, vectors, 0, WAIT), -ENODEV);
+	KUNIT_EXPECT_EQ(test, vmb_packet_send(packet, NULL, 0, vectors, 1, WAIT), -ENODEV);
+	KUNIT_EXPECT_EQ(test, vmb_packet_send(packet, NULL, 0, vectors, 2, WAIT), -ENODEV);
+	KUNIT_EXPECT_EQ(test, vmb_packet_send_with_external_pfns(packet, NULL, 0, &pfn, 1, WAIT),
+			-ENODEV);
+	KUNIT_EXPECT_EQ(test, vmb_packet_send(packet, NULL, 0, NULL, 0, WAIT), -ENODEV);
+	fixture->channel->device = device;
+}
+
 static struct kunit_case send_external_cases[] = {
 	KUNIT_CASE_PARAM(on_the_wire, shape_gen_params),
 	KUNIT_CASE(forced_to_the_end_of_the_page),
@@ -533,6 +561,7 @@ static struct kunit_case send_external_cases[] = {
 	KUNIT_CASE(plain_send),
 	KUNIT_CASE(iterator),
 	KUNIT_CASE(page_frames),
+	KUNIT_CASE(device_is_gone),
 	{}
 };
 
