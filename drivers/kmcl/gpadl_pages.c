@@ -16,6 +16,7 @@
  */
 #include <linux/gfp.h>
 #include <linux/kmemleak.h>
+#include <linux/log2.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -84,6 +85,19 @@ static int vmb_gpadl_add_frame(struct vmb_gpadl *gpadl, u64 frame, bool slab)
 	return 0;
 }
 
+/*
+ * Is all of it in one object of kmalloc's? ksize() says how large that is, also of an
+ * address inside, and not where it begins. What is as large as a power of two, as all are
+ * that have whole pages, begins at a multiple of that; of other objects nobody can tell.
+ */
+static bool vmb_gpadl_is_object(const u8 *buffer, u32 byte_count)
+{
+	size_t size = ksize(buffer);
+
+	return is_power_of_2(size) &&
+	       byte_count <= size - ((unsigned long)buffer & (size - 1));
+}
+
 static int vmb_gpadl_add_buffer(struct vmb_gpadl *gpadl, u8 *buffer)
 {
 	bool slab = !is_vmalloc_addr(buffer) && virt_addr_valid(buffer) &&
@@ -93,7 +107,7 @@ static int vmb_gpadl_add_buffer(struct vmb_gpadl *gpadl, u8 *buffer)
 
 	gpadl->buffer = buffer;
 	/* The rest of the page is somebody else's. */
-	if (slab && ksize(buffer) < gpadl->byte_count)
+	if (slab && !vmb_gpadl_is_object(buffer, gpadl->byte_count))
 		return -EINVAL;
 	for (done = 0; done < gpadl->byte_count; done += PAGE_SIZE) {
 		u8 *address = buffer + done;

@@ -68,6 +68,46 @@ static void buffer_longer_than_what_kmalloc_gave(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, share_buffer(fixture, buffer, 2 * PAGE_SIZE), -EINVAL);
 }
 
+/* None of these is an object of kmalloc's, though each begins in one of the slab's. */
+static void expect_parts_refused(struct kunit *test, u8 *const *objects, u32 count,
+				 u32 pages)
+{
+	u32 bytes = pages * PAGE_SIZE;
+	u32 i, page;
+	int ret;
+
+	for (i = 0; i < count; i++)
+		for (page = 1; page < pages; page++) {
+			ret = share_buffer(test->priv, objects[i] + page * PAGE_SIZE, bytes);
+			KUNIT_EXPECT_EQ(test, ret, -EINVAL);
+			if (!ret)
+				KUNIT_EXPECT_EQ(test, unshare(test->priv), 0);
+		}
+}
+
+/* From the middle of one to the middle of the next, which may be anybody's. */
+static void buffer_from_the_middle_of_an_object(struct kunit *test)
+{
+	struct kmem_cache *cache;
+	u8 *objects[8];
+	u32 i;
+
+	channel_enable(test->priv);
+	for (i = 0; i < ARRAY_SIZE(objects); i++) {
+		objects[i] = kunit_kmalloc(test, 2 * PAGE_SIZE, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, objects[i]);
+	}
+	expect_parts_refused(test, objects, ARRAY_SIZE(objects), 2);
+	cache = kmem_cache_create("vmbkmcl_three_pages", 3 * PAGE_SIZE, 0, 0, NULL);
+	KUNIT_ASSERT_NOT_NULL(test, cache);
+	for (i = 0; i < ARRAY_SIZE(objects); i++)
+		objects[i] = kmem_cache_alloc(cache, GFP_KERNEL);
+	expect_parts_refused(test, objects, ARRAY_SIZE(objects), 3);
+	for (i = 0; i < ARRAY_SIZE(objects); i++)
+		kmem_cache_free(cache, objects[i]);
+	kmem_cache_destroy(cache);
+}
+
 static void mapped_slab_memory(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
@@ -391,6 +431,7 @@ static struct kunit_case gpadl_pages_cases[] = {
 	KUNIT_CASE(buffer_of_kmalloc),
 	KUNIT_CASE(buffer_with_neighbours_in_its_page),
 	KUNIT_CASE(buffer_longer_than_what_kmalloc_gave),
+	KUNIT_CASE(buffer_from_the_middle_of_an_object),
 	KUNIT_CASE(mapped_slab_memory),
 	KUNIT_CASE(mdl_all_of_it),
 	KUNIT_CASE(mdl_from_the_middle),

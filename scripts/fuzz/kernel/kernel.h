@@ -72,6 +72,11 @@ struct module;
 #define DIV_ROUND_UP(x, y)	(((x) + (y) - 1) / (y))
 #define array_size(count, size)	((size_t)(count) * (size))
 
+static inline bool is_power_of_2(unsigned long x)
+{
+	return x && !(x & (x - 1));
+}
+
 static inline u32 roundup_pow_of_two(u32 x)
 {
 	u32 power = 1;
