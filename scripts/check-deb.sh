@@ -58,6 +58,19 @@ installs() {
 	says_not .
 }
 
+# On a machine that has two channels, and after that on this one, which has none.
+vmbstat_shows() {
+	inside "dpkg -S /usr/bin/vmbstat /usr/share/man/man1/vmbstat.1.gz" && says '^vmbkmcl-dkms:'
+	inside "vmbstat --help" && says '--prometheus'
+	"$VMB_TOP/scripts/vmbstat/recorded.py" "$VMB_TOP/scripts/vmbstat/recorded" "$root/recorded"
+	inside "vmbstat --root=/recorded" && says '^vmbkmcl_loopback +closing +paused '
+	inside "vmbstat --root=/recorded --prometheus" && says '^vmbkmcl_received_total[{].*[}] 5000$'
+	if inside "vmbstat"; then
+		return 1
+	fi
+	says 'there is no channel'
+}
+
 # As its documentation has it, and with the makefile instead of the two lines.
 example_builds() {
 	inside "cp -r /usr/share/doc/vmbkmcl-dev/examples/vmb_hello /usr/src/vmb_hello-1.0 &&
@@ -69,6 +82,16 @@ example_builds() {
 		printf 'include /usr/share/vmbkmcl/vmbkmcl.mk\nobj-m += vmb_hello.o\n' >Kbuild &&
 		make -C /lib/modules/$release/build M=\$PWD modules"
 	says_not '[Ww]arning'
+}
+
+# What "make new-client" writes is a DKMS package as it is.
+new_client_builds() {
+	NAME=vmb_made GUID=random DIR=$root/usr/src/vmb_made-0.1 \
+		"$VMB_TOP/scripts/new-client.sh" >"$scratch/new-client"
+	inside "dkms add vmb_made/0.1 && dkms install vmb_made/0.1 -k $release"
+	inside "modinfo -k $release -F depends vmb_made" && says '^vmbkmcl$'
+	inside "dkms remove vmb_made/0.1 --all && rm -r /usr/src/vmb_made-0.1"
+	test -z "$(find "$root/lib/modules" -name 'vmb_made*')"
 }
 
 upgrades() {
@@ -152,10 +175,12 @@ check "deb: lintian has nothing to say" lintian_is_silent
 for suite in "bookworm gcc-12" "trixie gcc-14"; do
 	read -r suite compiler <<<"$suite"
 	stage "a clean $suite with the headers of its kernel"
-	clean_base "$suite" "$compiler"
+	clean_base "$suite" "$compiler" python3
 	stage "packages in $suite"
 	check "deb: $suite: installs, and DKMS has built and signed" installs
+	check "deb: $suite: vmbstat comes with it" vmbstat_shows
 	check "deb: $suite: the example builds, by DKMS and by the makefile" example_builds
+	check "deb: $suite: what make new-client writes builds, by DKMS" new_client_builds
 	check "deb: $suite: upgrades" upgrades
 	check "deb: $suite: make install and make dkms-remove are refused beside it" \
 		make_is_refused

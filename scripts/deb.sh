@@ -24,7 +24,7 @@ rm -rf "$out"
 tree=$out/vmbkmcl-$version
 "$VMB_TOP/scripts/copy-sources.sh" "$tree"
 cp -r "$VMB_TOP/scripts/debian" "$tree/debian"
-rm "$tree"/debian/vmbkmcl.{8,mk}
+rm "$tree"/debian/{vmbkmcl.8,vmbkmcl.mk,vmbstat.1}
 cp -r "$VMB_TOP"/scripts/{debian,out-of-tree-client,copy-sources.sh,installing.md,secure-boot.md} "$tree/scripts/"
 sed -i "s|@MAINTAINER@|$maintainer|" "$tree/debian/control"
 # When the sources changed last: the same sources make the same packages.
