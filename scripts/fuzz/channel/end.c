@@ -441,6 +441,7 @@ void end_make(struct end *end, bool is_server, struct end *primary)
 	FUZZ_CHECK(!vmb_channel_init_set_process_packet_callbacks(end->channel, end,
 								  process_packet,
 								  processing_complete));
+	FUZZ_CHECK(!vmb_channel_init_set_outbound_packet_count(end->channel, 1000));
 	if (is_server) {
 		u32 flags = VMB_SERVER_CHANNEL_INIT_FLAG_LOOPBACK_OFFER;
 

@@ -50,7 +50,8 @@ static int ask_wrongly(struct end *end, u8 how)
 	case 12:
 		return vmb_channel_init_set_refusal_completion(channel, end, U32_MAX);
 	case 13:
-		return vmb_channel_init_set_inbound_packet_count(channel, 0);
+		return how & 0x80 ? vmb_channel_init_set_outbound_packet_count(channel, 0) :
+				    vmb_channel_init_set_inbound_packet_count(channel, 0);
 	case 14:
 		return vmb_client_channel_init_set_target_processor_index(channel, 77);
 	case 15:
