@@ -4,7 +4,10 @@
  * while the device is there. A size that no VM can give stands for memory
  * that is not to be had.
  */
+#include <linux/delay.h>
+#include <linux/jiffies.h>
 #include <linux/mm.h>
+#include <linux/ratelimit.h>
 #include <linux/string.h>
 #include <trace/events/printk.h>
 
@@ -147,7 +150,8 @@ static void count_leak(void *count, const char *text, size_t length)
 		atomic_inc(count);
 }
 
-static void test_leaked(struct kunit *test)
+/* Leaks rings once. Returns how many lines say so. */
+static int leak_rings(struct kunit *test)
 {
 	struct hv_fixture *fixture = test->priv;
 	struct vmb_hv_channel hv = channel_of(fixture);
@@ -163,10 +167,23 @@ static void test_leaked(struct kunit *test)
 	vmb_hv_rings_put(&hv);
 	unregister_trace_console(count_leak, &said);
 	tracepoint_synchronize_unregister();
-	KUNIT_EXPECT_EQ(test, atomic_read(&said), 1);
 	KUNIT_EXPECT_TRUE(test, list_empty(&fixture->device.kept));
 	KUNIT_EXPECT_EQ(test, page_count(pages), 1);
 	__free_pages(pages, order);
+	return atomic_read(&said);
+}
+
+static void test_leaked(struct kunit *test)
+{
+	unsigned long deadline = jiffies + 4 * DEFAULT_RATELIMIT_INTERVAL;
+	int said = leak_rings(test);
+
+	/* Another case may have used up what is logged of it at a time. */
+	while (!said && time_before(jiffies, deadline)) {
+		msleep(100);
+		said = leak_rings(test);
+	}
+	KUNIT_EXPECT_EQ(test, said, 1);
 }
 
 /* Nor the channel itself, when it is opened again after the VM was to hibernate. */
