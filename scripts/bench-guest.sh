@@ -5,9 +5,14 @@
 # nothing but the kernel's own VMBus interface, and with one in user space, on the
 # kernel's uio_hv_generic.
 #
-# usage: bench-guest.sh [--keep]
+# usage: bench-guest.sh [--keep] [--profile]
 #
 #   --keep     what was measured becomes a part of kunit/bench-guest.json
+#   --profile  not how long it takes, but where the instructions are, of each client in the
+#              kernel that measures requests, by function: in the guest, in the machine that
+#              it runs in, and in the host's end there. It tells them by a plugin for the
+#              QEMU that emulates all of this (scripts/bench/profile_guest.c), whose header
+#              apt has in QEMU's source
 #
 # All are bound in turn to the same devices of a host, in one boot of a stock kernel, and
 # do the same there (scripts/bench-guest):
@@ -50,10 +55,11 @@ set -eu
 # shellcheck source=scripts/lib/lib.sh
 . "$(dirname "$0")/lib/lib.sh"
 
-keep=
+keep='' profile=''
 for argument; do
 	case $argument in
 	--keep) keep=1 ;;
+	--profile) profile=y ;;
 	*) die "unknown option $argument" "scripts/bench-guest.sh --help" ;;
 	esac
 done
@@ -90,10 +96,22 @@ cat >"$work/parameters" <<-END
 	sends=${SENDS:-100000}
 	externals=${EXTERNALS:-1000}
 	idle=${IDLE:-10}
+	profile=$profile
 END
 
 stage "the host's ends of the channels, for this machine's QEMU"
 "$guest/build-host-device.sh" >/dev/null
+
+if [ -n "$profile" ]; then
+	map=$("$guest/kernel-map.sh" "$kernel")
+	"$VMB_TOP/scripts/bench/build-plugin.sh" profile_guest "$work/profile.so"
+	need_packages binutils xz-utils
+	find "$kernel/root" -name 'hv_vmbus.ko*' -exec cp -t "$work" {} +
+	[ ! -e "$work/hv_vmbus.ko.xz" ] || xz -d "$work/hv_vmbus.ko.xz"
+	how=(--plugin "$work/profile.so,out=$work/counts" --append "idle=halt nokaslr")
+else
+	how=(--append idle=halt)
+fi
 
 stage "the guest: each client in turn (some minutes)"
 "$guest/l2-initramfs.sh" "$kernel" "$work/initrd" "$bench/guest.sh" \
@@ -106,9 +124,20 @@ for device in "echo,pings=${PINGS:-500},echoes=${ECHOES:-10000}" "ping,pings=${P
 	devices+=(--option -device --option "vmb-bench-$device")
 done
 "$guest/run.sh" --kernel "$kernel" --initrd "$work/initrd" --logs "$logs" \
-	--device none --clock instructions --cpus 1 --timer local --append idle=halt --boot 400 \
+	--device none --clock instructions --cpus 1 --timer local "${how[@]}" --boot 400 \
 	--deadline "${DEADLINE:-900}" "${devices[@]}"
 stage_end
+
+if [ -n "$profile" ]; then
+	for result in "$VMB_BUILD/bench.json" ${keep:+"$VMB_TOP/kunit/bench-guest.json"}; do
+		"$VMB_TOP/scripts/bench/profile_guest.py" "$logs/guest.log" "$work/counts" \
+			"$map" "$result" "${name}_profile" "$work/hv_vmbus.ko" "$work/client/vmb_bench.ko" \
+			"$modules"/vmbkmcl{,_hv}.ko \
+			>"$logs/profile.txt"
+	done
+	cat "$logs/profile.txt"
+	exit 0
+fi
 
 # What was wrong is said behind the tables, and once.
 status=0

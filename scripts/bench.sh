@@ -82,29 +82,6 @@ count() {
 		die "the benchmark did not end within $seconds s" "see $log"
 }
 
-# The header of the QEMU that is installed, which no package has but its source.
-plugin_header() {
-	local version folder
-
-	# shellcheck disable=SC2016
-	version=$(dpkg-query -W -f '${source:Version}' qemu-system-x86)
-	folder=$VMB_CACHE/qemu-plugin/$version
-	if [ ! -e "$folder/qemu-plugin.h" ]; then
-		note "  fetching the source of qemu $version, for a header"
-		mkdir -p "$folder/source"
-		apt_suite "$(vmb_own_suite)"
-		(cd "$folder/source" && quietly "$VMB_BUILD/qemu-source.log" 900 \
-			apt-get source --download-only --tar-only "qemu=$version") ||
-			die "the source of qemu $version is not in the archive" \
-			    "apt-get update && apt-get install qemu-system-x86, then run this again"
-		tar -C "$folder/source" --strip-components=3 --wildcards \
-			-xf "$folder"/source/qemu_*.orig.tar.* '*/include/qemu/qemu-plugin.h'
-		mv "$folder/source/qemu-plugin.h" "$folder/qemu-plugin.h"
-		rm -rf "$folder/source"
-	fi
-	echo "$folder"
-}
-
 # Which functions are measured stands in the rows themselves.
 measured() {
 	sed -nE 's/.*\.run = (\w+), \.measured = true.*/\1/p' "$VMB_TOP"/kunit/bench/*.c |
@@ -112,15 +89,10 @@ measured() {
 }
 
 where_it_goes() {
-	local header work options
+	local work options
 
-	need_packages gcc pkg-config libglib2.0-dev dpkg-dev
-	header=$(plugin_header)
 	scratch_dir work
-	# shellcheck disable=SC2046
-	gcc -shared -fPIC -O2 $(pkg-config --cflags glib-2.0) -I"$header" \
-		"$VMB_TOP/scripts/bench/profile.c" -o "$work/profile.so" \
-		$(pkg-config --libs glib-2.0)
+	"$VMB_TOP/scripts/bench/build-plugin.sh" profile "$work/profile.so"
 	options=$work/profile.so,map=$kernel/System.map,out=$work/counts
 	options+=,row=bench_instructions,begin=$(measured),end=ktime_get_ns:ktime_get
 	options+=,pause=bench_allocations_begin:bench_signals

@@ -12,9 +12,10 @@
 #   VMBGUEST-IDLE SECONDS CALLS SIGNALS INTERRUPTS CONTROL   so many functions of ours were
 #		called while an open channel was idle for so many seconds, and so many
 #		when it was looked at
+#   VMBGUEST-SECTION MODULE SECTION ADDRESS   for a profile, where a module's code is
 #   VMBGUEST-FAILED TEXT	why it went no further
 #
-# Parameters: /test/parameters, which sets turns, sends, externals and idle.
+# Parameters: /test/parameters, which sets turns, sends, externals, idle and profile.
 
 # shellcheck source=scripts/guest/guest-lib.sh
 . ./guest-lib.sh
@@ -154,6 +155,10 @@ pings_beside_flood() {
 	unbind "$flood_device" "$1"
 }
 
+loads_are_said() {
+	dmesg | sed -n 's/.*vmb_bench: \(.* operations .*\)/VMBGUEST-LOAD \1/p'
+}
+
 calls_of_ours() {
 	grep -c -v '^#' "$tracing/trace"
 }
@@ -185,7 +190,7 @@ idles() {
 	unbind "$idle_device" vmb_echo
 }
 
-turns='' sends='' externals='' idle=''
+turns='' sends='' externals='' idle='' profile=''
 # shellcheck source=/dev/null
 . ./parameters
 modprobe hv_vmbus || fail "hv_vmbus does not load"
@@ -196,6 +201,18 @@ done
 before=$(dmesg | wc -l)
 modprobe vmb_echo defer_every=0 || fail "vmb_echo does not load"
 modprobe vmb_bench sends="$sends" externals="$externals" || fail "vmb_bench does not load"
+if [ -n "$profile" ]; then
+	for driver in vmb_bench vmb_bench_by_hand; do
+		sends "$driver"
+	done
+	loads_are_said
+	for module in hv_vmbus vmbkmcl vmbkmcl_hv vmb_bench; do
+		for section in "/sys/module/$module/sections"/.*text*; do
+			echo "VMBGUEST-SECTION $module ${section##*/} $(cat "$section")"
+		done
+	done
+	exit 0
+fi
 has_uio=
 ! uio_takes_them || has_uio=y
 turn=0
@@ -229,6 +246,6 @@ for driver in vmb_bench vmb_bench_by_hand; do
 	echo "VMBGUEST-RUN requests stopped $driver"
 done
 idles
-dmesg | sed -n 's/.*vmb_bench: \(.* operations .*\)/VMBGUEST-LOAD \1/p'
+loads_are_said
 rmmod vmb_echo vmb_bench vmbkmcl_hv vmbkmcl || fail "our modules do not unload"
 ! complaints "$before" || fail "the kernel complained"

@@ -26,6 +26,7 @@
 #				nor the load on a PREEMPT_RT kernel
 #	--clock KIND		real; or instructions: where it is emulated, each takes
 #				a nanosecond, whatever else this machine does
+#	--plugin OPTIONS	for the QEMU that emulates it, which sees each instruction
 #	--cpus N		of the guest (2)
 #	--memory MIB		of the guest (512)
 #	--boot SECONDS		after which one that has not booted is started anew
@@ -46,7 +47,7 @@ set -eu
 kernel='' initrd='' device='' source='' object='' qemu='' host='' append='' trace='' timer=,hv-stimer cpus=2 memory=512
 # Some 20 s on an idle machine.
 BOOT_SECONDS=100
-deadline=180 logs=$VMB_BUILD/guest more=() clock=()
+deadline=180 logs=$VMB_BUILD/guest more=() clock=() plugin=()
 while [ $# -gt 1 ]; do
 	case $1 in
 	--kernel) kernel=$2 ;;
@@ -73,6 +74,7 @@ while [ $# -gt 1 ]; do
 		*) die "no such clock: $2" "--clock real, or --clock instructions" ;;
 		esac
 		;;
+	--plugin) plugin=(-plugin "$2") ;;
 	--cpus) cpus=$2 ;;
 	--memory) memory=$2 ;;
 	--boot) BOOT_SECONDS=$2 ;;
@@ -185,7 +187,7 @@ run_nested() {
 	# One processor: with two, QEMU resets the machine in some runs.
 	qemu-system-x86_64 -machine q35 -accel tcg -cpu EPYC,+svm,+npt -smp 1 -m 1536 \
 		-nodefaults -display none -no-reboot -qmp stdio ${clock[@]+"${clock[@]}"} \
-		-serial "file:$logs/l1.log" -serial "file:$logs/guest.log" \
+		${plugin[@]+"${plugin[@]}"} -serial "file:$logs/l1.log" -serial "file:$logs/guest.log" \
 		-serial "file:$logs/host.log" \
 		-kernel "$middle/vmlinuz" -initrd "$work/initrd" \
 		-append "console=ttyS0 quiet panic=-1 mitigations=off nowatchdog cryptomgr.notests" \
@@ -209,6 +211,9 @@ press_keys() {
 
 start_guest() {
 	if kvm_has_synic; then
+		[ ${#plugin[@]} -eq 0 ] ||
+			die "a plugin sees nothing of a guest that is not emulated" \
+			    "a machine without KVM's SynIC, or none of --plugin"
 		run_direct
 		pid=$!
 	else

@@ -4,6 +4,7 @@
 
 usage: bench-table.py          instructions
        bench-table.py --guest  our clients and others in a guest, by kunit/bench-guest.json
+       bench-table.py --guest-profile  where the instructions of requests are there
 """
 import json
 import os
@@ -34,6 +35,11 @@ def cell(instructions, row, size):
 # Of the guest: what is measured, and the clients.
 PARTS = {"ping": "ping", "echo": "echo", "send": "send", "external": "external",
          "beside_flood": "ping beside a flood", "flood": "that flood"}
+PROFILE = "_profile"
+PROFILED = {"vmb_bench": "vmbkmcl", "vmb_bench_by_hand": "by hand"}
+OWNERS = {"library": "the library", "hv_vmbus": "`hv_vmbus`",
+          "load": "the driver and the load", "kernel": "the guest's kernel beside that",
+          "host_kernel": "the host's kernel", "host": "the host's end, in QEMU"}
 CLIENTS = {"vmbkmcl": "vmbkmcl", "hv_driver": "by hand", "uio": "user space"}
 
 
@@ -62,7 +68,9 @@ def guest_tables():
     """One table a kernel."""
     with open(GUEST, encoding="utf-8") as file:
         results = json.load(file)
-    for result in results.values():
+    for name, result in results.items():
+        if name.endswith(PROFILE):
+            continue
         titles = (f"Linux {result['kernel']}", "client", "operations a second", "p50, µs",
                   "p99, µs", "signals a hundred", "interrupts a hundred")
         print("| " + " | ".join(titles) + " |")
@@ -79,10 +87,29 @@ def guest_tables():
               f"{idle['signals_to_guest']} interrupts, {idle['calls']} calls of ours.\n")
 
 
+def guest_profile():
+    """A row for each who runs instructions, a column for each client and part."""
+    with open(GUEST, encoding="utf-8") as file:
+        results = json.load(file)
+    for name, parts in results.items():
+        if not name.endswith(PROFILE):
+            continue
+        columns = [(part, client) for part, of in parts.items() for client in of]
+        print("| Linux " + results[name.removesuffix(PROFILE)]["kernel"] + " | " + " | ".join(
+            f"{part}, {PROFILED[client]}" for part, client in columns) + " |")
+        print("|" + "---|" * (len(columns) + 1))
+        for owner, title in OWNERS.items():
+            print(f"| {title} | " + " | ".join(
+                f"{parts[part][client][owner]:,.0f}" for part, client in columns) + " |")
+        print("| all | " + " | ".join(
+            f"{sum(parts[part][client].values()):,.0f}" for part, client in columns) + " |\n")
+
+
 def main():
     """One table a kind of packet."""
-    if sys.argv[1:] == ["--guest"]:
-        guest_tables()
+    tables = {"--guest": guest_tables, "--guest-profile": guest_profile}
+    if len(sys.argv) == 2 and sys.argv[1] in tables:
+        tables[sys.argv[1]]()
         return
     if len(sys.argv) > 1:
         known = sys.argv[1] in ("-h", "--help")
