@@ -12,6 +12,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc;
 	(void)argv;
+	FUZZ_CHECK(!strcmp(vmb_refusal_name(VMB_REFUSAL_COUNT), "unknown"));
 	return atexit(fuzz_print_reached);
 }
 

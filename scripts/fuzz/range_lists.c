@@ -127,6 +127,7 @@ void fuzz_ranges(struct fuzz_input *input)
 {
 	u8 kind = fuzz_take8(input);
 	struct vmb_range_limits limits;
+	struct vmb_ranges ranges;
 	u32 length, i;
 	u8 *list;
 
@@ -137,5 +138,8 @@ void fuzz_ranges(struct fuzz_input *input)
 	for (i = 0; i < length; i++)
 		list[i] = fuzz_take8(input);
 	fuzz_one_list(kind % 2 ? 9 : 7, list, length, &limits, 12 + kind % 5);
+	/* Packets of no other type have one. */
+	FUZZ_CHECK(vmb_ranges_check(&ranges, 6, list, length, &limits) ==
+		   VMB_REFUSAL_TYPE_UNKNOWN);
 	free(list);
 }

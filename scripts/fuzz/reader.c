@@ -137,6 +137,16 @@ static void read_one(struct reader_run *run)
 	FUZZ_CHECK(vmb_ring_reader_uncommitted(reader) < reader->ring.size);
 }
 
+/* Another reader goes on where this one has stopped. */
+static void go_on(struct reader_run *run)
+{
+	const struct vmb_ring_positions at = { .read_index = run->reader.read_index };
+
+	if (run->reader.lost == VMB_REFUSAL_NONE)
+		vmb_ring_reader_resume(&run->reader, &at);
+	FUZZ_CHECK(!vmb_ring_reader_uncommitted(&run->reader));
+}
+
 void fuzz_reader(struct fuzz_input *input)
 {
 	u8 size_class = fuzz_take8(input), maxima = fuzz_take8(input);
@@ -167,6 +177,8 @@ void fuzz_reader(struct fuzz_input *input)
 			vmb_ring_reader_commit(&run.reader);
 			FUZZ_CHECK(run.reader.published_index == run.reader.read_index);
 			FUZZ_CHECK(!vmb_ring_reader_commit(&run.reader));
+			if (size_class & 0x40)
+				go_on(&run);
 			break;
 		case 3:
 			vmb_ring_reader_mask(&run.reader);
@@ -188,5 +200,6 @@ void fuzz_reader(struct fuzz_input *input)
 			break;
 		}
 	}
+	FUZZ_CHECK(vmb_ring_reader_unread(&run.reader) < ring.size);
 	free(run.buffer);
 }

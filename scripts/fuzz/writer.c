@@ -26,7 +26,17 @@ static void *own_bytes(u32 length, u8 value)
 	return bytes;
 }
 
-static void write_one(struct vmb_ring_writer *writer, struct fuzz_input *input)
+/* As far as anybody can tell who is not the writer. */
+static bool has_room(const struct vmb_ring_writer *writer,
+		     const struct vmb_ring_outbound_packet *packet)
+{
+	u32 size;
+
+	return !vmb_ring_packet_size(packet->ranges_length, packet->payload_length, &size) &&
+	       vmb_ring_writer_has_room(writer, size);
+}
+
+static void write_one(struct vmb_ring_writer *writer, struct fuzz_input *input, bool peer_acts)
 {
 	u8 kind = fuzz_take8(input);
 	struct vmb_ring_outbound_packet packet = {
@@ -40,10 +50,12 @@ static void write_one(struct vmb_ring_writer *writer, struct fuzz_input *input)
 	u32 before = writer->write_index, size = writer->ring.size, needed = 0;
 	void *payload = own_bytes(packet.payload_length, kind);
 	void *ranges = own_bytes(packet.ranges_length, ~kind);
+	bool fits;
 	u32 went;
 
 	packet.ranges = ranges;
 	packet.payload = payload;
+	fits = !peer_acts && has_room(writer, &packet);
 	switch (vmb_ring_write(writer, &packet, &needed)) {
 	case VMB_RING_DONE:
 		fuzz_count_packet();
@@ -55,6 +67,7 @@ static void write_one(struct vmb_ring_writer *writer, struct fuzz_input *input)
 	case VMB_RING_FULL:
 		FUZZ_CHECK(lost == VMB_REFUSAL_NONE);
 		FUZZ_CHECK(writer->write_index == before);
+		FUZZ_CHECK(!fits);
 		FUZZ_CHECK(needed == (can_be_said(&packet) ? space_of(&packet) : U32_MAX));
 		vmb_ring_writer_wait_for_room(writer, needed);
 		FUZZ_CHECK(writer->pending_send_size >= size / 4);
@@ -78,6 +91,22 @@ static void write_one(struct vmb_ring_writer *writer, struct fuzz_input *input)
 	FUZZ_CHECK(vmb_ring_writer_uncommitted(writer) < size);
 }
 
+/* Another writer goes on where this one has stopped. */
+static void go_on(struct vmb_ring_writer *writer)
+{
+	const struct vmb_ring_positions at = {
+		.write_index = writer->write_index,
+		.peer_read_index = writer->read_index,
+	};
+	u32 room = writer->room;
+
+	vmb_ring_writer_wait_for_room(writer, 0);
+	if (writer->lost != VMB_REFUSAL_NONE)
+		return;
+	vmb_ring_writer_resume(writer, &at);
+	FUZZ_CHECK(writer->room == room);
+}
+
 void fuzz_writer(struct fuzz_input *input)
 {
 	u8 size_class = fuzz_take8(input);
@@ -95,11 +124,13 @@ void fuzz_writer(struct fuzz_input *input)
 		case 0:
 		case 1:
 		case 2:
-			write_one(&writer, input);
+			write_one(&writer, input, size_class & 0x80);
 			break;
 		case 3:
 			vmb_ring_writer_commit(&writer);
 			FUZZ_CHECK(writer.published_index == writer.write_index);
+			if (size_class & 0x40)
+				go_on(&writer);
 			break;
 		case 4:
 			room = vmb_ring_writer_free(&writer);
@@ -121,4 +152,5 @@ void fuzz_writer(struct fuzz_input *input)
 			break;
 		}
 	}
+	FUZZ_CHECK(vmb_ring_writer_unread(&writer) < ring.size);
 }

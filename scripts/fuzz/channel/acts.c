@@ -57,7 +57,7 @@ void client_act(struct end *end)
 			held_fail(end, index);
 		break;
 	case 11:
-		slot_abandon(slot);
+		slot_abandon(slot, !(how & 0x80));
 		break;
 	case 12:
 		/* With interrupts off. */
@@ -68,6 +68,13 @@ void client_act(struct end *end)
 				held_complete(end, how % end->held_count, 8);
 			kernel_irq_restore(flags);
 		}
+		break;
+	case 13:
+		/* Another task starts it, if it does not pause just now. */
+		if (act == 0xfd)
+			vmb_channel_start(end->channel);
+		else if (!end->fair || end->interrupt_due)
+			end_interrupt(end);
 		break;
 	case 14:
 		if (!end->fair && how & 0x80)
@@ -99,10 +106,14 @@ static void other_acts(struct end *end, u8 act)
 			held_complete(end, (act >> 3) % end->held_count, act & 8);
 		break;
 	case 6:
-		slot_abandon(&end->slots[(act >> 3) % SLOTS]);
+		slot_abandon(&end->slots[(act >> 3) % SLOTS], true);
 		break;
 	case 7:
-		if (!end->fair)
+		if (end->fair)
+			break;
+		if (act == 0xff)
+			request_in_passing(end);
+		else
 			peer_read(end, 2);
 		break;
 	}
@@ -143,7 +154,8 @@ static void progress(struct end *end)
 		peer_read(end, 1);
 	if (end->held_count && !end->hold_to_the_end)
 		held_complete(end, 0, 0);
-	end_unmap_all(end);
+	if (!end->keeps_mapped)
+		end_unmap_all(end);
 }
 
 /* Somebody sleeps: the input goes on, and when it is over, all ends well. */

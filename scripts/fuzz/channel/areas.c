@@ -78,7 +78,7 @@ static void area_free(const void *memory, bool allocated)
 void *vmap(struct page **pages, u32 count, unsigned long flags, int protection)
 {
 	kernel_may_sleep(__func__);
-	if (kernel_fail_allocation && !--kernel_fail_allocation)
+	if (kernel_allocation_fails())
 		return NULL;
 	return area_make(pages, count, false);
 }

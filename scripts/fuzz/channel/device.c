@@ -46,13 +46,16 @@ static void configure(void)
 		end->meddles = kind & 0x10;
 		end->stays = kind & 4;
 		end->ring = 2 * i;
+		/* Those of one number cannot be there at the same time. */
+		end->index = (kind & 0xe0) == 0x20 ? !!i : i;
+		end->nameless = (kind & 0xe0) == 0x40;
 		end_make(end, kind & 1 && !end->stays, i ? &ends[0] : NULL);
 		FUZZ_CHECK(!vmb_channel_init_set_maximum_packet_size(end->channel, 64));
 		FUZZ_CHECK(!vmb_channel_init_set_maximum_external_data(end->channel, 20000,
 								       2));
 		FUZZ_CHECK(!vmb_channel_init_set_maximum_packet_count(end->channel,
 								      1 + (how >> i & 7)));
-		settings_make(end, little >> i);
+		settings_make(end, little >> i | (little & 0x80));
 	}
 	if (kind & 8)
 		vmb_transport_device_set_dma_device(&ends[0].device, &ends[0].dev);
@@ -182,7 +185,7 @@ static void act(void)
 		kernel_run_work();
 		break;
 	case 7:
-		client_request(end);
+		client_request(end, false);
 		break;
 	case 8:
 	case 9:

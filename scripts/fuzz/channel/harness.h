@@ -54,6 +54,7 @@
 	X(request_no_room)			\
 	X(request_overflow)			\
 	X(request_bounced)				\
+	X(request_in_passing)			\
 	X(completed_inline)			\
 	X(completed_later)			\
 	X(completed_no_channel)			\
@@ -220,6 +221,10 @@ struct end {
 	struct end *primary;
 	/* Of shared_memory.c: the first of two. */
 	u32 ring;
+	/* Which sub-channel. */
+	u16 index;
+	/* The device has no type, so it is nobody's target. */
+	bool nameless;
 	struct peer peer;
 	struct device dev;
 	struct vmb_channel *channel;
@@ -239,6 +244,8 @@ struct end {
 	bool attached;
 	bool peer_there;
 	bool gone;
+	/* While it is prepared. */
+	bool goes;
 	bool interrupt_due;
 	int open_error;
 	int opened_error;
@@ -248,6 +255,16 @@ struct end {
 	bool rings_reduced;
 	/* The client does what it is warned of. */
 	bool misuses;
+	/* And has a request in its callback. */
+	bool requests;
+	/* At the end. */
+	enum {
+		FORGETS_NOTHING,
+		FORGETS_DISABLE,
+		FORGETS_CHANNEL,
+	} forgets;
+	/* In an isolated VM, with a peer that reaches encrypted memory. */
+	bool encrypted;
 	/* The peer closes it with its primary. */
 	bool half_closed;
 	/* The life, as the client was told of it. */
@@ -293,6 +310,7 @@ struct end {
 	/* A server's, of its client's. */
 	u32 mapped[GPADLS];
 	u32 mapped_count;
+	bool keeps_mapped;
 	/* Packets, since processing_complete was called. */
 	u32 processed;
 	/* What stays of what the peer may have for ever. */
@@ -311,10 +329,14 @@ void check_order(const struct end *from, u32 begun, bool is_answer);
 void slot_make(struct end *end, u8 how);
 void slot_free(struct slot *slot);
 void slot_send(struct slot *slot, bool plain);
-void slot_abandon(struct slot *slot);
+/* @recall: if the peer has not seen it. */
+void slot_abandon(struct slot *slot, bool recall);
 struct slot *slot_of_transaction(struct end *end, u64 id);
-void client_request(struct end *end);
 void slots_free_all(struct end *end);
+
+/* requests.c */
+void client_request(struct end *end, bool in_callback);
+void request_in_passing(struct end *end);
 
 /* packets_in.c */
 void process_packet(struct vmb_channel *channel, void *context,
@@ -332,6 +354,7 @@ void peer_act(struct end *end);
 void peer_read(struct end *end, u32 most);
 
 /* end.c */
+extern bool no_local_transport;
 /* @primary: NULL, or whose sub-channel it is. */
 void end_make(struct end *end, bool is_server, struct end *primary);
 void end_enable(struct end *end);
@@ -339,6 +362,8 @@ void end_disable(struct end *end);
 void end_destroy(struct end *end);
 void end_cleanup(struct end *end);
 void end_interrupt(struct end *end);
+
+/* checks.c */
 void end_check_counters(struct end *end);
 void end_check_pages(struct end *end);
 

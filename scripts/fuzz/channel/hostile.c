@@ -7,6 +7,7 @@
 #include "harness.h"
 
 static struct end end;
+static bool refuses;
 static struct end *alone[] = { &end };
 
 static void hostile_others(void)
@@ -23,6 +24,57 @@ static const struct kernel_actors actors = {
 	.others = hostile_others,
 	.asleep = hostile_asleep,
 };
+
+/* Made before the channel's limits were what they are: it has room for two pages. */
+static u8 old_packet[2048] __attribute__((aligned(8)));
+
+static void send_old_packet(void)
+{
+	const u64 pfns[] = { KERNEL_FIRST_FRAME, KERNEL_FIRST_FRAME + 2, KERNEL_FIRST_FRAME + 4 };
+	const struct bio_vec vector = { &kernel_pages[0], 3 * PAGE_SIZE, 0 };
+	struct vmb_packet *packet = (void *)old_packet;
+	const u32 waits = VMB_CHANNEL_FORMAT_FLAG_WAIT_FOR_COMPLETION;
+
+	if (end.is_pipe || end.is_server || end.channel->external.bytes < 3 * PAGE_SIZE)
+		return;
+	FUZZ_CHECK(vmb_packet_send(packet, NULL, 0, &vector, 1, waits) ==
+		   (end.device.isolated ? -EAGAIN : -EMSGSIZE));
+	FUZZ_CHECK(vmb_packet_send_with_external_pfns(packet, NULL, 0, pfns, 3, waits) ==
+		   (end.device.isolated ? -EAGAIN : -EMSGSIZE));
+}
+
+static void packet_ended(struct vmb_packet *packet, void *context, int status,
+			 const void *buffer, u32 length)
+{
+	FUZZ_CHECK(!"a packet that was never sent");
+}
+
+/* Settings of which each is allowed, but that do not fit together. */
+static void enable_refused(void)
+{
+	const guid_t type = { .bytes = { 1 } }, other = { .bytes = { 3 } };
+	struct vmb_channel *channel = end.channel;
+
+	FUZZ_CHECK(!vmb_channel_init_set_refusal_completion(channel, "too long for it.", 16));
+	FUZZ_CHECK(!vmb_channel_init_set_maximum_packet_size(channel, 8));
+	FUZZ_CHECK(vmb_channel_enable(channel) == -EMSGSIZE);
+	FUZZ_CHECK(!vmb_channel_init_set_refusal_completion(channel, NULL, 0));
+	FUZZ_CHECK(!vmb_channel_init_set_maximum_packet_size(channel, 500000));
+	FUZZ_CHECK(!vmb_channel_init_set_maximum_external_data(channel, 100 << 20, 1));
+	FUZZ_CHECK(vmb_channel_enable(channel) == -EMSGSIZE);
+	FUZZ_CHECK(!vmb_channel_init_set_maximum_external_data(channel, 64, 1));
+	FUZZ_CHECK(!vmb_channel_init_set_maximum_packet_size(channel, 8));
+	FUZZ_CHECK(!vmb_packet_initialize(channel, (void *)old_packet, sizeof(old_packet)));
+	vmb_packet_set_completion_routine((void *)old_packet, NULL, packet_ended);
+	if (end.is_server)
+		return;
+	/* Of a ring of one page. */
+	FUZZ_CHECK(!vmb_channel_init_set_maximum_packet_size(channel, 8000));
+	FUZZ_CHECK(vmb_channel_enable(channel) == -EMSGSIZE);
+	FUZZ_CHECK(!vmb_client_channel_init_set_target_pnp(channel, &other, NULL, NULL));
+	FUZZ_CHECK(vmb_channel_enable(channel) == -ENODEV);
+	FUZZ_CHECK(!vmb_client_channel_init_set_target_pnp(channel, &type, NULL, NULL));
+}
 
 static void configure(void)
 {
@@ -42,6 +94,10 @@ static void configure(void)
 	if (kind & 2)
 		vmb_transport_device_set_dma_device(&end.device, &end.dev);
 	end.device.isolated = kind & 8;
+	end.encrypted = end.device.isolated && packets & 0x80;
+	refuses = (limits & 0xf0) == 0x80;
+	if (refuses)
+		enable_refused();
 	end.is_pipe = limits & 0x40;
 	FUZZ_CHECK(!vmb_channel_init_set_flags(end.channel, end.is_pipe ?
 					       VMB_CHANNEL_INIT_FLAG_IS_PIPE : 0));
@@ -53,6 +109,10 @@ static void configure(void)
 								       1 + (limits >> 2 & 3)));
 	FUZZ_CHECK(!vmb_channel_init_set_maximum_packet_count(end.channel,
 							      counts[limits >> 4 & 3]));
+	/* The first id after this one is 0, which is none. */
+	if (packets & 0x40)
+		end.channel->outbound.transactions.table[0].id =
+			-end.channel->outbound.transactions.count;
 	FUZZ_CHECK(!vmb_channel_init_set_client_context_size(end.channel,
 							     kind & 0x40 ? 24 : 0));
 	if (kind & 4)
@@ -124,7 +184,7 @@ static void act(void)
 		kernel_run_work();
 		break;
 	case 11:
-		client_request(&end);
+		client_request(&end, false);
 		break;
 	case 12:
 		how = take();
@@ -181,17 +241,26 @@ void fuzz_hostile(void)
 	kernel_pages[21].secret = last & 4;
 	end.shares = last & 8;
 	end_enable(&end);
+	if (refuses)
+		send_old_packet();
 	while (!input_is_over())
 		act();
 
 	/* The end of all, in one case with a client that keeps its packets. */
 	kernel_fail_allocation = 0;
 	if (last & 1) {
+		struct vmb_channel *another;
+
 		vmb_transport_device_removing(&end.device);
 		end.hold_to_the_end = true;
+		FUZZ_CHECK(vmb_channel_allocate(&end.device.device, end.is_server, &another) ==
+			   -ENODEV);
 	}
-	end_disable(&end);
-	if (end.held_count)
+	if ((last & 0xd0) == 0x10 && !end.channel->outbound.allocated)
+		end.forgets = last & 0x20 ? FORGETS_CHANNEL : FORGETS_DISABLE;
+	else
+		end_disable(&end);
+	if (end.held_count && !end.forgets)
 		FUZZ_CHECK(vmb_channel_enable(end.channel) == -EBUSY);
 	end_destroy(&end);
 	end_check_pages(&end);

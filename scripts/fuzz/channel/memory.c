@@ -65,13 +65,18 @@ void kernel_memory_reset(void)
 	mapping_room = 0;
 }
 
+bool kernel_allocation_fails(void)
+{
+	return kernel_fail_allocation && !--kernel_fail_allocation;
+}
+
 void *kernel_allocate(size_t size, gfp_t flags, bool zeroed)
 {
 	void *memory;
 
 	if (flags & GFP_KERNEL)
 		kernel_may_sleep("an allocation");
-	if (kernel_fail_allocation && !--kernel_fail_allocation)
+	if (kernel_allocation_fails())
 		return NULL;
 	memory = malloc(size);
 	memset(memory, zeroed ? 0 : 0xa5, size);
@@ -134,7 +139,7 @@ struct page *alloc_page(gfp_t flags)
 
 	if (flags & GFP_KERNEL)
 		kernel_may_sleep(__func__);
-	if (kernel_fail_allocation && !--kernel_fail_allocation)
+	if (kernel_allocation_fails())
 		return NULL;
 	for (page = kernel_pages + KERNEL_PAGES;
 	     page < kernel_pages + ARRAY_SIZE(kernel_pages); page++) {
@@ -345,7 +350,7 @@ int xa_insert(struct xarray *array, unsigned long index, void *value, gfp_t flag
 	kernel_may_sleep(__func__);
 	if (xa_entry(array, index))
 		return -EBUSY;
-	if (kernel_fail_allocation && !--kernel_fail_allocation)
+	if (kernel_allocation_fails())
 		return -ENOMEM;
 	if (array->count == array->room) {
 		array->room = array->room ? array->room * 2 : 8;

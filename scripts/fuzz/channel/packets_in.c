@@ -104,6 +104,10 @@ void held_misuse(struct end *end, u32 index)
 
 	if (packet == end->fetching)
 		return;
+	if (!end->in_callback) {
+		kernel_warnings_announced++;
+		vmb_channel_packet_defer_to_passive(packet);
+	}
 	held_complete(end, index, too_long);
 	/* Nobody else uses the object before this one is completed twice. */
 	if (!end->in_callback || end->fair)
@@ -111,6 +115,8 @@ void held_misuse(struct end *end, u32 index)
 	kernel_warnings_announced++;
 	FUZZ_CHECK(vmb_channel_packet_complete(packet, NULL, 0) == -EALREADY);
 	reached(OUTCOME_completed_twice);
+	kernel_warnings_announced++;
+	vmb_channel_packet_fail(packet);
 }
 
 void held_complete_all(struct end *end)
@@ -193,6 +199,7 @@ bool held_fetch(struct end *end, u32 index)
 	struct vmb_packet_completion *packet = held.packet;
 	bool read_only = held.sum & 1;
 	const struct bio_vec *vectors;
+	struct iov_iter iter;
 	u32 count;
 	int ret;
 
@@ -212,6 +219,8 @@ bool held_fetch(struct end *end, u32 index)
 		break;
 	case -EINVAL:
 		FUZZ_CHECK(packet->wire.type == VMB_WIRE_TYPE_DATA_INBAND);
+		FUZZ_CHECK(vmb_channel_packet_get_external_data_iter(packet, ITER_SOURCE,
+								      &iter) == -EINVAL);
 		break;
 	case -EINPROGRESS:
 		reached(OUTCOME_external_pending);
@@ -274,6 +283,20 @@ static void held_defer(struct end *end, u32 index)
 	reached(OUTCOME_packet_deferred);
 }
 
+/* What another processor has completed meanwhile, if it has. */
+static void defer_completed(struct end *end, struct vmb_packet_completion *packet)
+{
+	u32 i;
+
+	for (i = 0; i < end->held_count; i++)
+		if (end->held[i].packet == packet)
+			return;
+	if (!end->misuses)
+		return;
+	kernel_warnings_announced++;
+	vmb_channel_packet_defer_to_passive(packet);
+}
+
 void process_packet(struct vmb_channel *channel, void *context,
 		    struct vmb_packet_completion *packet, void *buffer,
 		    u32 length, u32 flags)
@@ -328,8 +351,10 @@ void process_packet(struct vmb_channel *channel, void *context,
 	kernel_others();
 	/* Others may have completed it by now, or any. */
 	index = end->held_count - 1;
-	if (!end->held_count || end->held[index].packet != packet)
+	if (!end->held_count || end->held[index].packet != packet) {
+		defer_completed(end, packet);
 		goto out;
+	}
 	switch (act & 7) {
 	case 0:
 	case 1:

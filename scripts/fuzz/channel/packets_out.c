@@ -51,7 +51,7 @@ static void count_leak(struct slot *slot)
 	for (i = 0; i < slot->page_count; i++)
 		if (!kernel_pages[slot->pages[i]].slab)
 			end->leaked_pins[slot->pages[i]]++;
-	if (end->on->dma_device)
+	if (end->on->dma_device && !end->encrypted)
 		end->leaked_mappings++;
 }
 
@@ -135,6 +135,12 @@ void slot_make(struct end *end, u8 how)
 						 size - 1) == -EINVAL);
 		FUZZ_CHECK(!vmb_packet_initialize(end->channel, slot->memory, size));
 		slot->packet = slot->memory;
+		/* It has no routine yet, and is not the library's. */
+		FUZZ_CHECK(vmb_packet_send(slot->packet, NULL, 0, NULL, 0, 0) == -EINVAL);
+		if (end->misuses) {
+			kernel_warnings_announced++;
+			vmb_packet_free(slot->packet);
+		}
 	} else {
 		slot->packet = vmb_packet_allocate(end->channel);
 		if (!slot->packet) {
@@ -239,6 +245,9 @@ static void shape_cut(struct slot *slot, struct shape *shape)
 	u32 offset = shape->offset, left = shape->length ? : U32_MAX, count = shape->count, i;
 	bool force = shape->flags & VMB_CHANNEL_FORMAT_FLAG_FORCE_MDL_LENGTH;
 
+	/* The last is the last that is not empty. */
+	while (force && count && !shape->vectors[count - 1].bv_len)
+		count--;
 	for (i = 0; i < count && left; i++) {
 		const struct bio_vec *vector = &shape->vectors[i];
 		u64 begin = ((u64)page_to_pfn(vector->bv_page) << PAGE_SHIFT) +
@@ -263,7 +272,7 @@ static void shape_cut(struct slot *slot, struct shape *shape)
 
 static void shape_make(struct slot *slot, struct shape *shape, bool plain)
 {
-	u8 how = take();
+	u8 how = take(), bytes;
 	u32 i;
 
 	slot->page_count = 0;
@@ -281,8 +290,11 @@ static void shape_make(struct slot *slot, struct shape *shape, bool plain)
 	}
 	for (i = 0; i < shape->count; i++) {
 		shape->vectors[i].bv_page = &kernel_pages[take() % (KERNEL_PAGES - 4)];
-		shape->vectors[i].bv_offset = take() * 16;
-		shape->vectors[i].bv_len = take() * 40 + 1;
+		/* Some begin in a later page, and some are empty. */
+		bytes = take();
+		shape->vectors[i].bv_offset = bytes * 16 + (bytes >= 0xf0 ? PAGE_SIZE : 0);
+		bytes = take();
+		shape->vectors[i].bv_len = bytes == 0xff ? 0 : bytes * 40 + 1;
 		if (how & 0x40) {
 			/* Whole pages, which go on in one range. */
 			shape->vectors[i].bv_offset = 0;
@@ -422,6 +434,10 @@ void slot_send(struct slot *slot, bool plain)
 			return;
 		kernel_warnings_announced++;
 		FUZZ_CHECK(vmb_packet_send(slot->packet, NULL, 0, NULL, 0, 0) == -EBUSY);
+		if (end->misuses) {
+			kernel_warnings_announced++;
+			vmb_packet_free(slot->packet);
+		}
 		reached(OUTCOME_send_busy);
 		return;
 	}
@@ -500,7 +516,7 @@ static void check_pinned(const struct slot *slot)
 		FUZZ_CHECK(kernel_pages[slot->pages[i]].references > 1);
 }
 
-void slot_abandon(struct slot *slot)
+void slot_abandon(struct slot *slot, bool recall)
 {
 	if (!slot->packet || slot->memory || !slot->in_flight || slot->busy ||
 	    slot->end->fair)
@@ -509,7 +525,7 @@ void slot_abandon(struct slot *slot)
 	if (!slot->end->gone && !vmb_outbound_data_can_be_pinned(slot->packet))
 		return;
 	slot->busy = true;
-	switch (vmb_send_abandon(slot->packet, true, slot->end->gone)) {
+	switch (vmb_send_abandon(slot->packet, recall, slot->end->gone)) {
 	case VMB_SEND_IDLE:
 		reached(OUTCOME_abandoned_unsent);
 		slot->end->sends_failed++;
@@ -517,74 +533,11 @@ void slot_abandon(struct slot *slot)
 		break;
 	case VMB_SEND_SENT:
 		reached(OUTCOME_abandoned_sent);
-		if (slot->in_flight)
+		if (slot->in_flight && vmb_outbound_data_can_be_pinned(slot->packet))
 			check_pinned(slot);
 		break;
 	default:
 		reached(OUTCOME_abandoned_too_late);
 	}
 	slot->busy = false;
-}
-
-/* Wait for an answer, for some time. */
-void client_request(struct end *end)
-{
-	static const long timeouts[] = { 0, 1, 3, 50, 200, MAX_SCHEDULE_TIMEOUT };
-	u8 how = take();
-	u32 length = take() % (end->channel->maximum_packet_size + 1), i;
-	u32 size = (how >> 5) * 8, room = size;
-	struct bio_vec vectors[2];
-	long timeout = timeouts[take() % (ARRAY_SIZE(timeouts) - !end->fair)];
-	u8 *buffer = malloc(length ? : 1);
-	u8 *answer = size ? malloc(size) : NULL;
-	u32 bounced = kernel_pages_allocated;
-	int ret;
-
-	end->requested = true;
-	end->requested_external |= how & 2;
-	memset(buffer, 0x77, length);
-	for (i = 0; i < ARRAY_SIZE(vectors); i++) {
-		vectors[i].bv_page = &kernel_pages[take() % (KERNEL_PAGES - 1)];
-		vectors[i].bv_offset = take() * 16;
-		vectors[i].bv_len = 40;
-	}
-	ret = vmb_channel_send_synchronous_request(end->channel, buffer, length,
-						   how & 2 ? vectors : NULL,
-						   how & 2 ? 1 + (how >> 2 & 1) : 0,
-						   how & 1 ? WAITS : 0, answer,
-						   answer ? &size : NULL, timeout);
-	if (kernel_pages_allocated != bounced)
-		reached(OUTCOME_request_bounced);
-	switch (ret) {
-	case 0:
-		FUZZ_CHECK(!answer || size <= room);
-		reached(OUTCOME_request_answered);
-		break;
-	case -EOVERFLOW:
-		FUZZ_CHECK(size > room);
-		reached(OUTCOME_request_overflow);
-		break;
-	case -ETIMEDOUT:
-		reached(OUTCOME_request_timed_out);
-		break;
-	case -ENODEV:
-		reached(OUTCOME_request_no_channel);
-		break;
-	case -EAGAIN:
-		reached(OUTCOME_request_no_room);
-		break;
-	case -EINVAL:
-		FUZZ_CHECK(how & 2);
-		break;
-	case -EMSGSIZE:
-	case -ENOMEM:
-	case -EPROTO:
-	case -EIO:
-	case -EOPNOTSUPP:
-		break;
-	default:
-		FUZZ_CHECK(!"an errno that no request has");
-	}
-	free(buffer);
-	free(answer);
 }

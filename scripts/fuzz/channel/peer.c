@@ -143,7 +143,7 @@ static void complete_seen(struct end *end)
 /* The list of a packet names the memory that its client sent, and is mapped. */
 static void check_list(struct end *end, const struct slot *slot, u32 at, u32 length)
 {
-	bool is_mapped = end->on->dma_device;
+	bool is_mapped = end->on->dma_device && !end->encrypted;
 	struct pieces pieces = {};
 	u32 position = 8;
 	u32 ranges = 0;
@@ -243,10 +243,10 @@ void peer_act(struct end *end)
 		show(end);
 		break;
 	case 1:
-		/* Many, as far as there is room. */
+		/* Many, as far as there is room, or completions of what was never sent. */
 		for (i = 0; i < how && room(end) > 40; i++)
-			put_packet(end, VMB_WIRE_TYPE_DATA_INBAND, act >> 4 & 1, i,
-				   NULL, 0, 8, 0);
+			put_packet(end, act == 0x41 ? VMB_WIRE_TYPE_COMPLETION :
+				   VMB_WIRE_TYPE_DATA_INBAND, act >> 4 & 1, i, NULL, 0, 8, 0);
 		show(end);
 		break;
 	case 2:

@@ -21,6 +21,10 @@
 
 static struct end end;
 static u32 restored, ended;
+/* One that was restored, and waits. */
+static struct vmb_packet *waiting_packet;
+/* What the driver makes of a save. */
+static u8 save_how;
 static u8 saved[SAVED];
 static u32 saved_sizes[MOST_PACKETS + 2];
 static u32 saved_chunks;
@@ -44,12 +48,26 @@ static void packet_ended(struct vmb_packet *packet, void *context, int status,
 {
 	FUZZ_CHECK(status == -ENODEV || status == -ECANCELED || !status);
 	ended++;
+	if (packet == waiting_packet)
+		waiting_packet = NULL;
 	vmb_packet_free(packet);
 }
 
 static int save_packet(struct vmb_channel *channel, void *context,
 		       struct vmb_packet *packet, void *buffer, u32 size, u32 *needed)
 {
+	switch (save_how) {
+	case 0xf1:
+		return -EIO;
+	case 0xf2:
+		*needed = VMB_SAVE_MOST_PRIVATE + 1;
+		return -ENOBUFS;
+	case 0xf3:
+		/* Its worker is lent, and has to wait. */
+		vmb_channel_peer_gone(channel);
+		kernel_run_work();
+		break;
+	}
 	*needed = (unsigned long)vmb_packet_get_pointer(packet);
 	if (!*needed)
 		return 0;
@@ -57,6 +75,19 @@ static int save_packet(struct vmb_channel *channel, void *context,
 		return -ENOBUFS;
 	memset(buffer, 0x5a, *needed);
 	return 0;
+}
+
+/* None of which takes the record, or the chunk's place. */
+static void restore_wrongly(struct vmb_channel *channel, struct vmb_packet *packet,
+			    const void *library, u32 library_size)
+{
+	FUZZ_CHECK(vmb_channel_restore_from_buffer(channel, library, library_size) == -EBUSY);
+	FUZZ_CHECK(vmb_server_channel_init_set_save_restore_packet_callbacks(channel, NULL, NULL,
+									      NULL) == -EBUSY);
+	vmb_packet_set_completion_routine(packet, NULL, NULL);
+	FUZZ_CHECK(vmb_packet_restore(packet, library, library_size) == -EINVAL);
+	if (waiting_packet)
+		FUZZ_CHECK(vmb_packet_restore(waiting_packet, library, library_size) == -EBUSY);
 }
 
 static int restore_packet(struct vmb_channel *channel, void *context,
@@ -75,6 +106,11 @@ static int restore_packet(struct vmb_channel *channel, void *context,
 		sum += ((const u8 *)buffer)[i];
 	for (i = 0; i < library_size; i++)
 		sum += ((const u8 *)library)[i];
+	restore_wrongly(channel, packet, library, library_size);
+	if (how == 0xfb) {
+		vmb_packet_free(packet);
+		return 0;
+	}
 	vmb_packet_set_pointer(packet, (void *)(unsigned long)size);
 	vmb_packet_set_completion_routine(packet, NULL, packet_ended);
 	ret = vmb_packet_restore(packet, library, how == 0xfe ? library_size + 1 :
@@ -84,7 +120,8 @@ static int restore_packet(struct vmb_channel *channel, void *context,
 		return ret;
 	}
 	restored++;
-	return how == 0xfd ? -EDOM : sum == U32_MAX;
+	waiting_packet = packet;
+	return how == 0xfd ? -EDOM : how == 0xfc || sum == U32_MAX;
 }
 
 /*
@@ -176,12 +213,17 @@ static bool change_settings(u8 how)
 	return how & 3;
 }
 
+static void set_callbacks(vmb_channel_restore_packet_fn restore)
+{
+	FUZZ_CHECK(!vmb_server_channel_init_set_save_restore_packet_callbacks(end.channel, NULL,
+									      save_packet,
+									      restore));
+}
+
 static void undo_settings(void)
 {
 	FUZZ_CHECK(!vmb_channel_init_set_maximum_packet_count(end.channel, 4));
-	FUZZ_CHECK(!vmb_server_channel_init_set_save_restore_packet_callbacks(end.channel, NULL,
-									      save_packet,
-									      restore_packet));
+	set_callbacks(restore_packet);
 }
 
 /* The session by itself, and then the rest. */
@@ -209,6 +251,7 @@ static int feed_in_two(u8 *bytes, u32 size)
 	ret = feed(bytes, first);
 	if (ret != -EINPROGRESS)
 		return ret;
+	FUZZ_CHECK(vmb_channel_enable(end.channel) == -EINVAL);
 	changed = change_settings(take());
 	ret = feed(second, head + size - first);
 	if (changed) {
@@ -248,9 +291,12 @@ static int save(void)
 	int ret;
 
 	saved_chunks = 0;
+	save_how = take_from_end();
 	ret = vmb_channel_save_begin(end.channel);
 	if (ret) {
-		FUZZ_CHECK(ret == -ENOMEM || ret == -EBUSY);
+		FUZZ_CHECK(ret == -ENOMEM || ret == -EBUSY ||
+			   (ret == -EIO && save_how == 0xf1) ||
+			   (ret == -EMSGSIZE && save_how == 0xf2));
 		return ret;
 	}
 	do {
@@ -273,7 +319,8 @@ static void go_on(bool start)
 {
 	if (!end.open || vmb_channel_pause(end.channel) || save())
 		return;
-	if (start)
+	/* If it is to close, it is not started before that. */
+	if (start && save_how != 0xf3)
 		FUZZ_CHECK(!vmb_channel_start(end.channel));
 	while (kernel_run_work())
 		;
@@ -310,6 +357,7 @@ void fuzz_restore(void)
 	restored = 0;
 	ended = 0;
 	saved_chunks = 0;
+	waiting_packet = NULL;
 	end.requested = true;
 	end.in_class = LARGEST_CLASS;
 	end.out_class = LARGEST_CLASS;
@@ -317,16 +365,19 @@ void fuzz_restore(void)
 	end_make(&end, true, NULL);
 	FUZZ_CHECK(!vmb_channel_init_set_maximum_packet_size(end.channel, 64));
 	FUZZ_CHECK(!vmb_channel_init_set_maximum_packet_count(end.channel, 4));
-	FUZZ_CHECK(!vmb_server_channel_init_set_save_restore_packet_callbacks(end.channel, NULL,
-									      save_packet,
-									      restore_packet));
 	while (!input_is_over()) {
 		how = take();
 		kernel_fail_allocation = how & 0x80 ? how & 31 : 0;
-		if (feed_changed())
+		set_callbacks(how == 0x20 ? NULL : restore_packet);
+		ret = feed_changed();
+		set_callbacks(restore_packet);
+		if (ret)
 			continue;
 		end.live = true;
 		end.peer_there = true;
+		end.gone = false;
+		/* It goes before anybody has seen it. */
+		end.goes = how == 0x10;
 		ret = vmb_channel_enable(end.channel);
 		FUZZ_CHECK(!ret || ret == -ENOMEM);
 		if (ret)

@@ -93,6 +93,96 @@ def devices():
             bytes([D_LATER, 0xA0 | error, D_SHARE, 0, 4, 16 + D_SHARE, error, 8])
 
 
+def settings(how, *after):
+    """What settings.c does at this byte."""
+    return bytes([ARRANGE, 1, how, *after, 0])
+
+
+def refusals():
+    """Name and bytes of each in which a client does, or is refused, what few do."""
+    for kind in (0, SERVER):
+        for limits in (EXTERNAL, 6):
+            yield f"refused-{kind}-{limits}", start(kind, limits=limits | 0x80)
+        yield f"asks-{kind}", start(kind) + settings(0xFF)
+        for forgets in (0x10, 0x30):
+            yield f"forgets-{kind}-{forgets}", start(kind, forgets)
+    yield "goes", start(0, 1)
+    yield "kept-unsent", start()[:-1] + send(9, 1) + bytes([CLIENT, 11, 0x81])
+    yield "leaves-packet", start() + settings(0xFE, 8)
+    yield "no-transport", start(SERVER) + settings(0xFE, 0x10)
+    yield "without-memory", start() + bytes([ENABLE, 0]) + settings(0xFB)
+    yield "callbacks-late", start(SERVER) + settings(26)
+    for how in (0, 1):
+        yield f"saved-{how}", start(SERVER) + bytes([PAUSE, 1, 4]) + settings(0xFD, how)
+    yield "misuses", start()[:5] + bytes([0x80, 0, WORK]) + send(1, 1) + \
+        bytes([CLIENT, 2, 1, 0, CLIENT, 2, 1, 4]) + send(0x82, 1) + burst(9) + INTERRUPT + b"\3\3"
+    # In post_started, which waits for its answer until the channel is paused.
+    for how in (1, 3):
+        yield f"asks-in-callback-{how}", start()[:5] + \
+            bytes([0xE0, 0, WORK, how, 8, 5, 8, 0, 9, 0, PAUSE, 1] + [4] * 40)
+    # While another processor reads, and writes what waits when it has.
+    yield "in-passing", start() + burst(9) + INTERRUPT + bytes([7] * 9) + bytes([0xFF] * 40)
+    # Memory of an object of the slab allocator, which nobody can pin; and halves of pages.
+    for error in (0x80, 0x81):
+        yield f"slab-shared-{error}", start(0, SLAB) + bytes([LATER, 0, 28, ARRANGE, 0, error,
+                                                              LATER, 0x10])
+    yield "slab-short", start(0, SLAB) + bytes([LATER, 4, 2])
+    # A pool that does not grow for want of memory; and more pieces than a packet has entries.
+    yield "pool-stays", start() + burst(99) + INTERRUPT + bytes([7] * 9) + INTERRUPT + \
+        bytes([ARRANGE, 0, 1, LATER, 0x40])
+    yield "split-long", start(DMA | SHORT) + \
+        send(1, 3, 3, 0, 4, 0xE0, 150, 9, 0xE0, 150, 14, 0xE0, 150)
+    yield "halves", start() + bytes([LATER, 4, 17])
+    yield "raw-unused", start(RAW, SLAB) + gpa(28)
+    yield "encrypted", start(DMA | ISOLATED, packets=0x80 | SIXTY_FOUR) + \
+        send(1, 3, 1, 0, 4, 0, 9) + bytes([LATER, 3, 5, PEER, 8, 31])
+    yield "ids-over", start(packets=0x40 | SIXTY_FOUR) + send(1, 1) + send(2, 1)
+    # No object is left to read into, and no end of what needs none.
+    yield "starved-long", start() + burst(8) + INTERRUPT + bytes([7] * 8) + \
+        bytes([PEER, 0x41, 99]) + INTERRUPT * 2
+    # Each routine sends its packet again.
+    yield "sent-for-ever", start()[:-1] + send(8, 0) + bytes([WORK] + [0xA0, 0, 4] * 99)
+    # More waits for room than is written in one go, and then there is room.
+    yield "queue-long", start(rings=19, packets=5) + burst(99) + \
+        (INTERRUPT + bytes([7] * 34) + bytes([LATER, 0x40])) * 3 + \
+        b"".join(send(slot, 0xF1) for slot in range(3)) + send(3, 0xE1)[:-1] + bytes([225]) + \
+        bytes([CLIENT, 6, 8] * 33) + b"".join(send(slot, 1) for slot in range(4, 12)) + \
+        bytes([PEER, 8, 31]) + INTERRUPT
+    for how in (0x82, 0xF0, 0xF2, 0xFF):
+        for last in (1, 0x41):
+            yield f"maps-{how}-{last}", bytes([FAIR, 0, 1, last, 0x80] + [0] * 12 +
+                                              [14, 0, 2, 14, 0x80, 14, how, 14, how])
+    yield "maps-early", bytes([FAIR, 0, 1, 1, 0x80, 14, 0xFF])
+    yield "maps-to-the-end", bytes([FAIR, 0, 1, 0x41, 0x80] + [0] * 12 + [14, 0, 2, 14, 0x80])
+    # Other offers than those of before: no type, one number for two.
+    for kind in (0x22, 0x42, 0x43, 0x26):
+        yield f"device-{kind}", device(kind) + bytes([15, 0xFF, 31, 0xFF])
+    # A request on another channel than that in whose callback it is.
+    yield "device-misuses", bytes([DEVICE, 2, 10, 0xFF, 0x80, 2] + [D_WORK] * 4 +
+                                  [16 + D_ENABLE, 0] + [D_WORK] * 8)
+    yield "starts-while-pausing", device() + bytes([D_FLOW, 1, 1, 0xFD, 0, 4, 1, 0xFD, 0] +
+                                                   [4] * 20)
+
+
+def restores():
+    """Name and bytes of each that is given a state, or is saved."""
+    # Each word of a state with two packets, by one byte of it.
+    changes = [bytes([0, 5, 1, at, 0, value])
+               for at in range(28, 176, 4) for value in (0, 1, 9, 0xFF)]
+    for first in range(0, len(changes), 36):
+        yield f"restore-word-{first}", bytes([RESTORE]) + \
+            b"".join(changes[first:first + 36])
+    # What the driver makes of each packet, and of the save; and the peer that goes first.
+    for how in (0xF1, 0xF2, 0xF3, 0xFB, 0xFC, 0xFD, 0xFE):
+        yield f"restore-driver-{how}", bytes([RESTORE, 0x40, 5, 0]) + bytes([40] * 20) + \
+            bytes([how] * 8)
+    # A byte that nobody uses; a record that is cut off in its head.
+    yield "restore-padding", bytes([RESTORE, 0, 5, 2, 156, 0, 7, 191, 0, 1])
+    yield "restore-cut", bytes([RESTORE, 0, 0x25, 0, 124, 0])
+    yield "restore-no-callback", bytes([RESTORE, 0x20, 5, 0])
+    yield "restore-gone", bytes([RESTORE, 0x10, 5, 0])
+
+
 def crafted():
     """Name and bytes of each."""
     hold = (INTERRUPT + bytes([7] * 34)) * 2
@@ -168,6 +258,8 @@ def crafted():
         yield f"memory-{how}", start(RAW) + bytes([ARRANGE, 1, 0xFC, 4 + 32 * how, 0]) + \
             gpa(5) + gpa(21) + bytes([ARRANGE, 1, 0xFC, 64, 0])
     yield "secret", start(RAW, RESERVED) + gpa(21)
+    yield from refusals()
+    yield from restores()
     yield "ring-small", bytes([HOSTILE, 0, LARGE, 0, 3, 0, 0, ARRANGE, 0, 0x22, WORK])
     yield "fails", bytes([HOSTILE, 0, LARGE, 0, 3, 0, 0, ARRANGE, 0, 0x41, WORK])
 
@@ -182,7 +274,8 @@ def main():
     folder = sys.argv[1]
     os.makedirs(folder, exist_ok=True)
     for name, data in crafted():
-        tail = b"" if name.startswith(("too-late", "stale-id")) else TAIL
+        tail = b"" if name.startswith(("too-late", "stale-id", "in-passing",
+                                       "restore-driver")) else TAIL
         with open(os.path.join(folder, name), "wb") as file:
             file.write(data + tail)
     for number in range(200):

@@ -77,7 +77,7 @@ static int ask_wrongly(struct end *end, u8 how)
 	case 25:
 		return vmb_channel_unregister_transfer_page_set(channel, 0xfff);
 	case 26:
-		return end->is_server ? -EINVAL :
+		return end->is_server && vmb_channel_is_configurable(channel) ? -EBUSY :
 		       vmb_server_channel_init_set_save_restore_packet_callbacks(channel, NULL,
 										 NULL, NULL);
 	case 27:
@@ -98,10 +98,21 @@ static int ask_wrongly(struct end *end, u8 how)
 	}
 }
 
+/* The watchdog's timer comes, and another processor has the lock. */
+static void watchdog_in_the_way(struct vmb_channel *channel)
+{
+	struct hrtimer *timer = &channel->watchdog.timer;
+
+	spin_lock_irq(&channel->outbound.lock);
+	FUZZ_CHECK(timer->function(timer) == HRTIMER_NORESTART);
+	spin_unlock_irq(&channel->outbound.lock);
+}
+
 static void ask(struct end *end)
 {
 	struct vmb_channel *channel = end->channel;
 	u64 address, size;
+	u32 no_size = 4;
 	guid_t instance;
 	int ret;
 
@@ -109,8 +120,13 @@ static void ask(struct end *end)
 	FUZZ_CHECK(vmb_channel_get_pointer(channel) == end);
 	vmb_channel_get_interface_instance(channel, &instance);
 	ret = vmb_channel_get_mmio_space(channel, &address, &size);
-	FUZZ_CHECK(ret == -ENODEV || ret == -ENOENT);
-	FUZZ_CHECK(vmb_channel_get_target_device_object(channel) == &end->on->device);
+	FUZZ_CHECK(ret == -ENODEV || ret == -ENOENT || ret == -ENXIO);
+	FUZZ_CHECK(vmb_channel_send_synchronous_request(channel, NULL, 0, NULL, 0, 0, NULL, NULL,
+							-1) == -EINVAL);
+	FUZZ_CHECK(vmb_channel_send_synchronous_request(channel, NULL, 0, NULL, 0, 0, &instance,
+							&no_size, 0) == -EINVAL);
+	FUZZ_CHECK(vmb_channel_get_target_device_object(channel) ==
+		   (guid_is_null(&end->on->device.interface_type) ? NULL : &end->on->device));
 	FUZZ_CHECK(vmb_channel_get_parent_device_object(channel) == end->on->device.dev);
 	FUZZ_CHECK(vmb_channel_is_server(channel) == end->is_server);
 	FUZZ_CHECK(vmb_channel_transport_device(channel) == end->on);
@@ -118,9 +134,26 @@ static void ask(struct end *end)
 		   (end->primary ? end->primary->channel : NULL));
 	FUZZ_CHECK(!vmb_channel_sub_channel_index(channel) == !end->primary);
 	FUZZ_CHECK(!!vmb_channel_target_type(channel) == (end->is_server || !end->primary));
-	FUZZ_CHECK(!vmb_channel_target_instance(channel) == !end->is_server);
+	FUZZ_CHECK(!vmb_channel_target_instance(channel) ==
+		   (!end->is_server && (end->primary || !end->stays)));
+	watchdog_in_the_way(channel);
 	vmb_channel_set_transport_private(channel, end);
 	FUZZ_CHECK(vmb_channel_transport_private(channel) == end);
+}
+
+/* It has a packet when it is cleaned up, which keeps it until that is given back. */
+static void leave_packet(struct vmb_channel *channel)
+{
+	struct vmb_packet *packet = vmb_packet_allocate(channel);
+
+	if (packet) {
+		kernel_warnings_announced++;
+		vmb_channel_cleanup(channel);
+		vmb_packet_free(packet);
+		kobject_put(&channel->kobject);
+	} else {
+		vmb_channel_cleanup(channel);
+	}
 }
 
 /* A channel that nobody uses, with as little memory as the input likes. */
@@ -128,25 +161,57 @@ static void make_another(struct end *end)
 {
 	u32 was = kernel_fail_allocation;
 	struct vmb_channel *channel;
+	u8 how = take();
 	int ret;
 
-	kernel_fail_allocation = take() % 8;
+	kernel_fail_allocation = how % 8;
+	no_local_transport = how & 0x10;
 	ret = vmb_channel_allocate(&end->on->device, end->is_server, &channel);
+	no_local_transport = false;
 	kernel_fail_allocation = was;
 	FUZZ_CHECK(!ret || ret == -ENOMEM || ret == -ENODEV);
 	reached(ret ? OUTCOME_channel_not_made : OUTCOME_channel_made);
 	if (ret)
 		return;
 	FUZZ_CHECK(vmb_channel_enable(channel) == -EINVAL);
-	vmb_channel_cleanup(channel);
+	if (how & 8)
+		leave_packet(channel);
+	else
+		vmb_channel_cleanup(channel);
+}
+
+/* What is allowed, but for want of memory. */
+static void set_without_memory(struct end *end)
+{
+	struct vmb_channel *channel = end->channel;
+	u32 was = kernel_fail_allocation;
+
+	if (!vmb_channel_is_configurable(channel))
+		return;
+	kernel_fail_allocation = 1;
+	FUZZ_CHECK(vmb_channel_init_set_maximum_packet_count(channel, 3) == -ENOMEM);
+	kernel_fail_allocation = 1;
+	FUZZ_CHECK(vmb_channel_init_set_refusal_completion(channel, "refused", 8) == -ENOMEM);
+	if (!end->is_server && !test_bit(VMB_INBOUND_TARGETED, &channel->inbound.flags)) {
+		kernel_fail_allocation = 1;
+		FUZZ_CHECK(vmb_client_channel_init_set_target_processor_index(channel, 1) ==
+			   -ENOMEM);
+	}
+	kernel_fail_allocation = was;
 }
 
 /* In whatever state it is; it goes on after it. */
 static void save(struct end *end)
 {
-	u8 bytes[512];
+	struct vmb_channel *channel = end->channel;
 	u32 filled, required;
-	int ret = vmb_channel_save_begin(end->channel);
+	u8 bytes[512], how;
+	int ret;
+
+	/* Nothing is begun. */
+	vmb_channel_save_end(channel);
+	FUZZ_CHECK(vmb_channel_save_continue(channel, bytes, 0, &filled, &required) == -EINVAL);
+	ret = vmb_channel_save_begin(channel);
 
 	if (ret) {
 		FUZZ_CHECK(ret == -EINVAL || ret == -EOPNOTSUPP || ret == -EBUSY ||
@@ -154,9 +219,18 @@ static void save(struct end *end)
 			   ret == -EMSGSIZE || ret == -E2BIG);
 		return;
 	}
-	ret = vmb_channel_save_continue(end->channel, bytes, take() * 2, &filled, &required);
+	FUZZ_CHECK(vmb_channel_save_begin(channel) == -EBUSY);
+	FUZZ_CHECK(vmb_channel_start(channel) == -EBUSY);
+	how = take();
+	if (how == 1) {
+		end->gone = true;
+		vmb_channel_peer_gone(channel);
+		while (kernel_run_work())
+			;
+	}
+	ret = vmb_channel_save_continue(channel, bytes, how * 2, &filled, &required);
 	FUZZ_CHECK(!ret || ret == -EOVERFLOW || ret == -ENOBUFS || ret == -ENODEV);
-	vmb_channel_save_end(end->channel);
+	vmb_channel_save_end(channel);
 	end->was_saved = true;
 	reached(OUTCOME_saved_anywhere);
 }
@@ -189,16 +263,24 @@ void send_loose(struct end *end, u8 how)
 /* What would wait for the callback that it is called from. */
 void deadlocks(struct vmb_channel *channel)
 {
-	kernel_warnings_announced += 3;
+	int ret;
+
+	kernel_warnings_announced += 5;
 	FUZZ_CHECK(vmb_channel_disable(channel) == -EDEADLK);
+	vmb_channel_cleanup(channel);
 	if (channel->primary) {
-		kernel_warnings_announced -= 2;
+		kernel_warnings_announced--;
+		FUZZ_CHECK(vmb_channel_pause(channel->primary) == -EDEADLK);
 	} else {
 		FUZZ_CHECK(vmb_channel_start(channel) == -EDEADLK);
 		FUZZ_CHECK(vmb_channel_pause(channel) == -EDEADLK);
 	}
 	if (channel->is_server && !channel->primary)
 		FUZZ_CHECK(vmb_channel_save_begin(channel) == -EDEADLK);
+	/* Nothing is read yet, so no answer would come; or no more. */
+	ret = vmb_channel_send_synchronous_request(channel, NULL, 0, NULL, 0, 0, NULL, NULL, 1);
+	FUZZ_CHECK(ret == (channel->is_server ? -EOPNOTSUPP : -EDEADLK) ||
+		   (ret == -ENODEV && vmb_inbound_is_lost(channel)));
 	reached(OUTCOME_deadlock_refused);
 }
 
@@ -232,6 +314,9 @@ void settings_act(struct end *end)
 	case 0xfc:
 		memory_moves(take());
 		return;
+	case 0xfb:
+		set_without_memory(end);
+		return;
 	}
 	ret = ask_wrongly(end, how);
 	FUZZ_CHECK(ret == -EBUSY || ret == -EINVAL || ret == -EMSGSIZE || ret == -ENOENT ||
@@ -260,6 +345,7 @@ void settings_make(struct end *end, u8 how)
 			   (end->is_server ? 0 : -EINVAL));
 	kernel_traces = how & 0x20;
 	end->misuses = how & 0x80;
+	end->requests = (how & 0xe0) == 0xe0;
 	FUZZ_CHECK(latency_parameter->set("?", NULL) == -EINVAL);
 	FUZZ_CHECK(!latency_parameter->set(how & 0x40 ? "Y" : "N", NULL));
 	FUZZ_CHECK(latency_parameter->get(text, NULL) == 2 && *text == (how & 0x40 ? 'Y' : 'N'));

@@ -4,6 +4,7 @@
  * may not be shared.
  */
 #define VMB_FUZZ_PEER
+#include "gpadl.h"
 #include "harness.h"
 
 #define MOST	2u
@@ -22,6 +23,7 @@ enum share {
 static int share_wrong(struct end *end, u8 page, u32 *handle)
 {
 	const struct bio_vec half = { &kernel_pages[page], PAGE_SIZE / 2, 0 };
+	const struct bio_vec halves[] = { half, half };
 	const u64 pfns[] = { KERNEL_FIRST_FRAME + KERNEL_PAGES, U64_MAX >> (page & 63) };
 	u8 *buffer = page_address(&kernel_pages[page]);
 	struct vmb_channel *channel = end->channel;
@@ -34,6 +36,11 @@ static int share_wrong(struct end *end, u8 page, u32 *handle)
 	case 1:
 		return vmb_channel_create_gpadl_from_buffer(channel, 0, buffer, 0, handle);
 	case 2:
+		/* An object of the slab allocator, and more; or a part of a page. */
+		if (kernel_pages[KERNEL_PAGES - 4].slab)
+			return vmb_channel_create_gpadl_from_buffer
+			       (channel, 0, page_address(&kernel_pages[KERNEL_PAGES - 4]),
+				3 * PAGE_SIZE, handle);
 		return vmb_channel_create_gpadl_from_buffer(channel, 0, buffer, 100, handle);
 	case 3:
 		return vmb_channel_create_gpadl_from_buffer(channel, 2, buffer, PAGE_SIZE,
@@ -42,7 +49,8 @@ static int share_wrong(struct end *end, u8 page, u32 *handle)
 		return vmb_channel_create_gpadl_from_buffer(channel, 0, nowhere, PAGE_SIZE,
 							    handle);
 	case 5:
-		return vmb_channel_create_gpadl_from_mdl(channel, 0, &half, 1, 0, 0, handle);
+		return vmb_channel_create_gpadl_from_mdl(channel, 0, halves, page & 0x10 ? 2 : 1, 0,
+							 0, handle);
 	case 6:
 		return vmb_channel_create_gpadl_from_mdl(channel, 0, &half, 1, U32_MAX, 0,
 							 handle);
@@ -102,7 +110,7 @@ static void count_leak(struct end *end, enum share how, u32 page)
 		if (!kernel_pages[i].slab)
 			end->leaked_pins[i]++;
 	if (how == SHARE_MDL || how == SHARE_PFNS ||
-	    (how == SHARE_ALLOCATED && !end->on->isolated))
+	    (how == SHARE_ALLOCATED && (!end->on->isolated || end->encrypted)))
 		end->leaked_areas++;
 	end->leaked_pages |= how == SHARE_ALLOCATED;
 }
@@ -168,6 +176,30 @@ void end_share(struct end *end, u32 page, u8 kind, bool read_only)
 		FUZZ_CHECK(ret == -ENOMEM || ret == -ENOENT || ret == -ENODEV);
 }
 
+/* What is not there, is mapped already, or was never mapped. */
+static void map_wrongly(struct end *end)
+{
+	const struct end *owner = end->other;
+	const struct bio_vec *vectors;
+	u32 count, handle;
+	int ret;
+
+	FUZZ_CHECK(vmb_channel_map_gpadl(end->channel, 0, ~0u, &vectors, &count) ==
+		   (end->open ? -ENOENT : -ENODEV));
+	kernel_warnings_announced++;
+	vmb_channel_unmap_gpadl(end->channel, ~0u);
+	if (!end->mapped_count)
+		return;
+	handle = end->mapped[end->mapped_count - 1];
+	FUZZ_CHECK(vmb_channel_map_gpadl(end->channel, 0, handle, &vectors, &count) == -EBUSY);
+	/* The owner may be giving it up by now. */
+	ret = vmb_gpadl_map(owner->channel, 0, handle, &vectors, &count);
+	FUZZ_CHECK(ret == -EBUSY || ret == -ENOENT);
+	kernel_warnings_announced++;
+	vmb_gpadl_unmap(owner->channel, ~handle);
+	reached(OUTCOME_map_refused);
+}
+
 /* The server of a fair pair has what its client shares; nobody else has anything. */
 void end_map(struct end *end, u8 how)
 {
@@ -177,6 +209,10 @@ void end_map(struct end *end, u8 how)
 	u32 count = 0, index, i;
 	int ret;
 
+	if (how == 0xff) {
+		map_wrongly(end);
+		return;
+	}
 	if (how & 1 && end->mapped_count) {
 		vmb_channel_unmap_gpadl(end->channel, end->mapped[--end->mapped_count]);
 		return;
@@ -184,11 +220,14 @@ void end_map(struct end *end, u8 how)
 	if (!end->open || end->mapped_count == GPADLS || !owner->gpadl_count)
 		return;
 	index = (how >> 2) % owner->gpadl_count;
+	/* The first is its place in the server's record. */
+	kernel_fail_allocation = how >= 0xf0 ? 1 + (how >> 1 & 1) : 0;
 	ret = vmb_channel_map_gpadl(end->channel, read_only ?
 				    VMB_CHANNEL_GPADL_FLAG_READ_ONLY : 0,
 				    owner->gpadls[index], &vectors, &count);
+	kernel_fail_allocation = 0;
 	if (ret) {
-		FUZZ_CHECK(ret == -ENOENT || ret == -EBUSY || ret == -EACCES);
+		FUZZ_CHECK(ret == -ENOENT || ret == -EBUSY || ret == -EACCES || ret == -ENOMEM);
 		reached(OUTCOME_map_refused);
 		return;
 	}

@@ -27,7 +27,7 @@ static const struct kernel_actors *actors;
 /* Work that waits; and the delayed, at most three for each channel. */
 static struct work_struct *work_first;
 static struct delayed_work *delayed[8];
-static struct hrtimer *timers[4];
+static struct hrtimer *timers[8];
 static u32 locks_held, bh_off, sleeps;
 static bool irqs_off, other_acts, turn;
 static u64 clock_looks;

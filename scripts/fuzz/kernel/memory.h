@@ -90,8 +90,8 @@ struct page *alloc_page(gfp_t flags);
 bool virt_addr_valid(const void *memory);
 struct page *virt_to_page(const void *memory);
 #define PAGE_ALIGNED(x)		IS_ALIGNED((unsigned long)(x), PAGE_SIZE)
-/* A slab object is a page long here. */
-#define ksize(memory)		((void)(memory), PAGE_SIZE)
+/* A slab object is two pages long here. */
+#define ksize(memory)		((void)(memory), 2 * PAGE_SIZE)
 
 /* areas.c */
 #define VM_MAP			0
