@@ -119,8 +119,9 @@ static void no_more_than_so_much_memory(struct kunit *test)
 	u32 i;
 
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
-		KUNIT_ASSERT_EQ(test, vmb_channel_init_set_maximum_packet_size(channel, sizes[i][0]),
-				0);
+		int ret = vmb_channel_init_set_maximum_packet_size(channel, sizes[i][0]);
+
+		KUNIT_ASSERT_EQ(test, ret, 0);
 		KUNIT_ASSERT_EQ(test, vmb_pool_create(channel, SZ_2M - PAGE_SIZE), 0);
 		KUNIT_EXPECT_GE(test, channel->pool.limit, sizes[i][1]);
 		KUNIT_EXPECT_LT(test, channel->pool.limit, sizes[i][1] + sizes[i][1] / 8);

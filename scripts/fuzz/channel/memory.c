@@ -16,7 +16,7 @@ u32 kernel_allocations;
 u32 kernel_mappings;
 u32 kernel_pages_allocated;
 
-static u8 page_memory[ARRAY_SIZE(kernel_pages)][PAGE_SIZE] __attribute__((aligned(4096)));
+static u8 page_memory[ARRAY_SIZE(kernel_pages)][PAGE_SIZE] __attribute__((aligned(8192)));
 /* What the library has given up on purpose. */
 static const void *ignored[64];
 static u32 ignored_count;

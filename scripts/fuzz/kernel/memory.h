@@ -90,7 +90,7 @@ struct page *alloc_page(gfp_t flags);
 bool virt_addr_valid(const void *memory);
 struct page *virt_to_page(const void *memory);
 #define PAGE_ALIGNED(x)		IS_ALIGNED((unsigned long)(x), PAGE_SIZE)
-/* A slab object is two pages long here. */
+/* A slab object is two pages long here, and begins at a multiple of that. */
 #define ksize(memory)		((void)(memory), 2 * PAGE_SIZE)
 
 /* areas.c */
