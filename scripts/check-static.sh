@@ -203,7 +203,7 @@ checkpatch_runs() {
 	# shellcheck disable=SC2016
 	xargs -P "$(nproc)" -n 16 sh -c 'logs=$1; perl=$2; shift 2
 		"$perl" --no-tree --strict --terse --show-types --summary-file --file "$@" \
-			>"$logs/$$" 2>&1 || true' - "$scratch/checkpatch" \
+			>"$(mktemp -p "$logs")" 2>&1 || true' - "$scratch/checkpatch" \
 		"$linux/scripts/checkpatch.pl" <"$scratch/kernel-files"
 	cat "$scratch/checkpatch"/* >"$scratch/checkpatch.log"
 }
