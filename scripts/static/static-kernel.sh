@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# What check-static.sh does with the kernel's checkpatch and with coccinelle. To be
+# sourced by it, which sets linux, the kernel's scripts; scratch; and the list of files.
+# shellcheck disable=SC2154
+
+# On all files, as many at a time as there are processors, in a copy: it leaves a list of
+# names in the folder that it runs in. Of a file without a finding it says nothing; so the
+# last one of each run has one, and if that is told, all before it were looked at.
+checkpatch_runs() {
+	mkdir -p "$scratch/patch" "$scratch/checkpatch"
+	xargs cp --parents -t "$scratch/patch" <"$scratch/kernel-files"
+	cd "$scratch/patch" || return
+	echo "int planted;" >planted.c
+	# shellcheck disable=SC2016
+	xargs -P "$(nproc)" -n 16 sh -c 'log=$(mktemp -p "$1"); perl=$2; shift 2
+		"$perl" --no-tree --strict --terse --show-types --no-summary --file "$@" \
+			planted.c >"$log" 2>&1' - "$scratch/checkpatch" \
+		"$linux/scripts/checkpatch.pl" <"$scratch/kernel-files" || true
+	for log in "$scratch/checkpatch"/*; do
+		grep -q '^planted.c:1: WARNING:SPDX_LICENSE_TAG' "$log" || {
+			echo "checkpatch has not come to its end:"
+			tail -n 5 "$log"
+			return 1
+		}
+	done
+	cat "$scratch/checkpatch"/* >"$scratch/checkpatch.log"
+}
+
+# checkpatch FILE: what was said of it.
+checkpatch() {
+	grep "^$1:" "$scratch/checkpatch.log" >"$scratch/checkpatch.one" || return 0
+	vmb_not_excused "$scratch/checkpatch.one"
+}
+
+cocci() {
+	local patch status=0
+
+	for patch in "$@"; do
+		timeout 120 spatch --very-quiet -D report --no-show-diff \
+			--cocci-file "$linux/scripts/coccinelle/$patch" \
+			--include-headers --no-includes --jobs 2 --dir drivers \
+			>>"$scratch/cocci.log" 2>>"$scratch/cocci.err" || {
+				echo "$patch could not be run"
+				tail -n 5 "$scratch/cocci.err"
+				status=1
+			}
+	done
+	grep . "$scratch/cocci.log" || return "$status"
+	return 1
+}
+
+cocci_sees() {
+	mkdir -p "$scratch/planted"
+	cat >"$scratch/planted/free.c" <<-'END'
+		void vmb_wrong(void *memory)
+		{
+			if (memory)
+				kfree(memory);
+		}
+	END
+	spatch --very-quiet -D report --no-show-diff --no-includes --cocci-file \
+		"$linux/scripts/coccinelle/free/ifnullfree.cocci" \
+		"$scratch/planted/free.c" | grep NULL
+}
+
+# ring_rule RULE FILES SOURCE...: where a rule of ring_memory.cocci is broken, but for
+# in FILES, a pattern.
+ring_rule() {
+	local rule=$1 files=$2
+
+	shift 2
+	timeout 300 spatch --very-quiet -D report -D "$rule" --no-show-diff --recursive-includes \
+		-I drivers/kmcl --cocci-file scripts/static/ring_memory.cocci "$@" \
+		>"$scratch/ring.log" 2>"$scratch/ring.err" || {
+		tail -n 5 "$scratch/ring.err"
+		return 1
+	}
+	grep -vE "^drivers/kmcl/($files):" "$scratch/ring.log" >"$scratch/ring.found" || return 0
+	sort -u "$scratch/ring.found"
+	return 1
+}
+
+ring_rules() {
+	local broken=0
+
+	ring_rule marked none "$@" || broken=1
+	ring_rule control_page 'ring\.h|ring_(reader|writer)\.c' "$@" || broken=1
+	ring_rule ring_data 'ring_memory\.h' "$@" || broken=1
+	return "$broken"
+}
+
+# Two plain accesses, three by who is not to have any, two to the data.
+ring_rules_see() {
+	mkdir -p "$scratch/planted"
+	cat >"$scratch/planted/ring.c" <<-'END'
+		#include "ring.h"
+		static void planted(struct vmb_ring_writer *writer, const struct vmb_ring *ring)
+		{
+			struct vmb_wire_ring_control *control = ring->control;
+			u8 *data = ring->data;
+
+			writer->ring.control->interrupt_mask = 0;
+			if (control->read_index)
+				data[0] = READ_ONCE(control->write_index);
+			memcpy(writer->ring.data, data, 8);
+		}
+	END
+	! ring_rules "$scratch/planted/ring.c" >"$scratch/planted/found" || return 1
+	[ "$(sed -E 's/.*:([0-9]+):.*: /\1 /' "$scratch/planted/found")" = "7 a ring's control page is touched by a plain access
+8 a ring's control page is touched by a plain access
+7 a ring's control page is for ring.h
+8 a ring's control page is for ring.h
+9 a ring's control page is for ring.h
+10 a ring's data are for ring_memory.h
+5 a ring's data are for ring_memory.h" ] || {
+		cat "$scratch/planted/found"
+		return 1
+	}
+}
