@@ -114,6 +114,7 @@ no_opens=()
 files=()
 hold_every=1000
 rest=0
+stall=20000
 # That kernel hibernates once more. And two of the storm's client, which does, too.
 [ "$version" != debug ] || resumed_opens+=(endless)
 resumed_opens+=(exchange exchange)
@@ -190,13 +191,13 @@ run_guest() {
 	local source=
 
 	shift 5
-	[ ${#source_opens[@]} -eq 0 ] || source=modes=$(join "${source_opens[@]}"),sends=20000,rest-ms=$rest
+	[ ${#source_opens[@]} -eq 0 ] || source=modes=$(join "${source_opens[@]}"),sends=20000,rest-ms=$rest,stall-ms=$stall
 	"$guest/l2-initramfs.sh" "$kernel" "$work/initrd" "$VMB_TOP/scripts/kselftest/$script" \
 		"$VMB_TOP/scripts/kselftest/client-lib.sh" \
 		"$modules"/*.ko "$VMB_BUILD/client/$version"/*.ko ${files[@]+"${files[@]}"}
 	"$guest/run.sh" --kernel "$kernel" --initrd "$work/initrd" --logs "$logs" \
 		"${limits[@]}" "$@" \
-		--device "modes=$(join "${echo_opens[@]}"),inband=3000,external=300,hold-every=$hold_every,rest-ms=$rest,sub-channels=$sub_channels,seed=$seed" \
+		--device "modes=$(join "${echo_opens[@]}"),inband=3000,external=300,hold-every=$hold_every,rest-ms=$rest,stall-ms=$stall,sub-channels=$sub_channels,seed=$seed" \
 		--source "$source" || ended=no
 	results guest < <(tr -d '\r' <"$logs/guest.log" | sed -n 's/^VMBGUEST-TEST //p')
 	judge opens.py "$logs/host.log" echo "$sub_channels" "${echo_opens[@]}"
@@ -255,6 +256,8 @@ fi
 # kernel it is read and summed up: that takes minutes where each page takes a
 # millisecond and packets all the time.
 [ "$version" != debug ] || rest=200
+# Nor does anything else run on that processor meanwhile, on any kernel.
+stall=90000
 if begins hibernation; then
 	run_guest "$logs/hibernation" hibernation.sh resumed_opens 4 refusing_opens --timer local
 fi
@@ -268,6 +271,7 @@ if begins kexec; then
 	files=("$work/next_kernel" "$work/initramfs" "$kernel/vmlinuz")
 	# The bus unbinds its synthetic timers first, and dies of a late tick.
 	run_guest "$logs/kexec" kexec.sh kexec_opens 4 kexec_opens --timer local \
+		--append watchdog_thresh=60 \
 		--trace vmbus_process_incoming_message \
 		--trace vmbus_gpadl_created --trace vmbus_gpadl_torndown
 	judge closed_first.py "$logs/kexec/host.log" 6
@@ -276,6 +280,7 @@ if begins kexec; then
 	files=()
 fi
 rest=0
+stall=20000
 
 # A close waits for a host that does not read.
 hold_every=0
