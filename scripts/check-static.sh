@@ -10,8 +10,9 @@
 #   sparse      C=2 with endian checks, no finding
 #   checkpatch  --strict, no finding
 #   kernel-doc  no finding; every exported symbol has it
-#   coccicheck  semantic patches of the kernel, no finding; and one that keeps a ring's
-#               memory for those files that check what they read
+#   coccicheck  semantic patches of the kernel, no finding; and our own: a ring's memory is
+#               for those files that check what they read, and no sum of two lengths that
+#               may be past 32 bits is compared
 #   analyze     gcc -fanalyzer and clang's analyser over the library in user space, no
 #               finding but those that scripts/static/analyzer-known.tsv gives a reason for
 #   shell       shellcheck, and Python files compile
@@ -453,6 +454,9 @@ if wants coccicheck; then
 	check "coccicheck: a planted touch of a ring's memory is found" ring_rules_see
 	check "coccicheck: nobody touches a ring's memory but its files" \
 		ring_rules drivers/kmcl/*.c
+	check "coccicheck: a planted sum and product of lengths are found" length_rule_sees
+	check "coccicheck: no length that may be past 32 bits is compared" \
+		length_rule drivers/kmcl/*.c
 	for name in free locks null tests iterators misc; do
 		# Those with scripts in OCaml would want its compiler.
 		mapfile -t patches < <(cd "$linux/scripts/coccinelle" &&

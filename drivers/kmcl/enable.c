@@ -34,6 +34,7 @@ void vmb_life_ring_sizes(u32 packet_size, u32 page_shift, u32 *minimum, u32 *wan
 static int vmb_life_prepare(struct vmb_channel *channel)
 {
 	u32 packet_size, minimum, inbound, outbound, wanted;
+	u64 asked;
 	int ret;
 
 	ret = vmb_ring_packet_size(vmb_ranges_maximum_length(&channel->external),
@@ -51,12 +52,12 @@ static int vmb_life_prepare(struct vmb_channel *channel)
 	ret = vmb_pool_create(channel, inbound - PAGE_SIZE);
 	if (ret)
 		return ret;
-	wanted = inbound + outbound;
+	asked = (u64)inbound + outbound;
 	vmb_channel_forget_peer_memory(channel);
 	ret = channel->operations->prepare(channel, &inbound, &outbound, minimum);
 	if (ret)
 		vmb_pool_destroy(channel);
-	else if (inbound + outbound < wanted)
+	else if ((u64)inbound + outbound < asked)
 		channel->counters.rings_reduced++;
 	return ret;
 }

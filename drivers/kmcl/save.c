@@ -413,7 +413,7 @@ static u32 vmb_save_next_records(const struct vmb_save *save, u32 room, u32 *rec
 	u32 length = 0;
 
 	*records = 0;
-	while (save->position + length < save->size) {
+	while (length < save->size - save->position) {
 		const struct vmb_save_record *record;
 		u32 next;
 

@@ -119,3 +119,37 @@ ring_rules_see() {
 		return 1
 	}
 }
+
+length_rule() {
+	timeout 300 spatch --very-quiet -D report --no-show-diff --recursive-includes \
+		-I drivers/kmcl -I include \
+		--cocci-file scripts/static/length_arithmetic.cocci "$@" \
+		>"$scratch/length.log" 2>"$scratch/length.err" || {
+		tail -n 5 "$scratch/length.err"
+		return 1
+	}
+	! sort -u "$scratch/length.log" | grep .
+}
+
+# A sum and a product; none in 64 bits, with a constant, or rearranged.
+length_rule_sees() {
+	mkdir -p "$scratch/planted"
+	cat >"$scratch/planted/length.c" <<-'END'
+		#include "ring.h"
+		static bool planted(const struct vmb_ring_packet *packet, u32 room, u32 count)
+		{
+			if (packet->payload_length + packet->ranges_length > room)
+				return false;
+			if (room <= packet->payload_length * count)
+				return false;
+			if ((u64)packet->payload_length + packet->ranges_length > room)
+				return false;
+			return packet->payload_length < room - count && count + 1 < room;
+		}
+	END
+	! length_rule "$scratch/planted/length.c" >"$scratch/planted/found" || return 1
+	[ "$(sed -E 's/.*:([0-9]+):.*: .*/\1/' "$scratch/planted/found" | xargs)" = "4 6" ] || {
+		cat "$scratch/planted/found"
+		return 1
+	}
+}
