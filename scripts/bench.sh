@@ -7,9 +7,9 @@
 # usage: bench.sh [--keep] [--profile]
 #
 #   --keep     what is counted becomes kunit/bench-baseline.json, the best state
-#   --profile  also says for each row in which functions the instructions are, by a
-#              plugin for QEMU (scripts/bench/profile.c), whose header apt has in
-#              QEMU's source; writes build/bench-profile.txt
+#   --profile  also says for each row that is measured in batches in which functions the
+#              instructions are, by a plugin for QEMU (scripts/bench/profile.c), whose header
+#              apt has in QEMU's source; writes build/bench-profile.txt
 #
 # Boots the KUnit kernel in QEMU with -icount, where the clock advances by
 # one nanosecond an instruction: the counts repeat to the digit, whatever

@@ -531,6 +531,8 @@ if wants source; then
 		scripts/static/windows-api.py --self-test
 	check "source: the picture of the benchmark is of its numbers" \
 		scripts/bench/plot.py --check
+	check "source: a row of the benchmark that is dearer, and a missed target, are found" \
+		scripts/bench/judge.py --self-test kunit/bench-baseline.json
 	check "source: documents name what is there" scripts/static/doc-names.py
 	check "source: planted names of what is not there are found" \
 		scripts/static/doc-names.py --self-test

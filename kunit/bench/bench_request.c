@@ -84,10 +84,7 @@ static u64 bench_trip(struct kunit *test, struct vmb_channel *client, u64 number
 	return ended - begun;
 }
 
-/*
- * The best of many trips: the tick may come in the middle of any. There is no
- * other way to do it to compare with.
- */
+/* The best of many trips: the tick may come in the middle of any. */
 void bench_synchronous(struct kunit *test)
 {
 	struct vmb_channel *server = bench_end_make(test, true);
