@@ -23,23 +23,29 @@ static void requests_answered(struct vmb_packet *packet, void *context, int stat
 	load_answered(context, status ? NULL : buffer, length);
 }
 
-static int requests_send(struct load_slot *slot, bool external)
+/* Not a part of requests_send(): its vectors would be on every send's stack. */
+static noinline int requests_external(struct load_slot *slot)
 {
 	const struct vmb_bench_request *request = &slot->request;
-	u32 flags = VMB_CHANNEL_FORMAT_FLAG_WAIT_FOR_COMPLETION, i;
 	struct bio_vec vectors[LOAD_PAGES];
+	u32 i;
 
-	if (!external)
-		return vmb_packet_send(slot->private, request, sizeof(*request), NULL, 0,
-				       flags);
-	flags |= VMB_CHANNEL_FORMAT_FLAG_DATA_OUT_ONLY;
 	for (i = 0; i < LOAD_PAGES; i++)
 		vectors[i] = (struct bio_vec) {
 			.bv_page = slot->pages[i],
 			.bv_len = PAGE_SIZE,
 		};
 	return vmb_packet_send(slot->private, request, sizeof(*request), vectors,
-			       LOAD_PAGES, flags);
+			       LOAD_PAGES, VMB_CHANNEL_FORMAT_FLAG_WAIT_FOR_COMPLETION |
+			       VMB_CHANNEL_FORMAT_FLAG_DATA_OUT_ONLY);
+}
+
+static int requests_send(struct load_slot *slot, bool external)
+{
+	if (external)
+		return requests_external(slot);
+	return vmb_packet_send(slot->private, &slot->request, sizeof(slot->request), NULL, 0,
+			       VMB_CHANNEL_FORMAT_FLAG_WAIT_FOR_COMPLETION);
 }
 
 /* The host sends nothing by itself. */
