@@ -8,12 +8,17 @@
 # all of them beside the kernel's own drivers; runs what the documents say of perf and the
 # like, the loopback demo on PREEMPT_RT, and on arm64 with pages of 4, 16 and 64 KiB; and
 # the KUnit suites on arm64, with pages of 4 and 64 KiB, on PREEMPT_RT with lockdep, with
-# KCSAN, and on what clang builds, with kCFI, FORTIFY and UBSAN's traps. And the report of
+# KCSAN and KMSAN, and on what clang builds, with kCFI, FORTIFY and UBSAN's traps. And the report of
 # what the modules lean on in the oldest kernel, 6.12 and the newest.
 #
-# usage: matrix.sh [--no-boot] [CELL...]	(cells are listed by --list)
+# usage: matrix.sh [--no-boot] [--keep] [CELL...]	(cells are listed by --list)
 #
-# Ends with a table, a kernel a line, and 'N passed, N failed, N skipped'.
+#   --keep   what is known by now becomes kunit/matrix.tsv, the table of kunit/README.md,
+#            if nothing failed
+#
+# Ends with a table, a kernel a line, and 'N passed, N failed, N skipped'. What each cell
+# came to stands in build/matrix.tsv: with CELLs only theirs are made anew, and the table
+# has those of earlier runs, too.
 set -eu
 # shellcheck source=scripts/lib/lib.sh
 . "$(dirname "$0")/lib/lib.sh"
@@ -35,7 +40,7 @@ peers=(6.1 newest)
 peers_cycles=10
 # Without Hyper-V, over loopback.
 loopbacks=(6.12-rt arm64 arm64-16k arm64-64k)
-kunits=(arm64 arm64-64k rt clang kcsan)
+kunits=(arm64 arm64-64k rt clang kcsan kmsan)
 # A root file system, a kernel or a QEMU may have to be fetched first.
 : "${VMB_CHECK_SECONDS:=1500}"
 # A kernel may have to be built first, and the suites are emulated, twice.
@@ -47,10 +52,12 @@ all_cells() {
 }
 
 boot=yes
+keep=
 wanted=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--no-boot) boot= ;;
+	--keep) keep=yes ;;
 	--list)
 		all_cells
 		exit 0
@@ -81,8 +88,10 @@ runs() {
 mapfile -t modules < <(vmb_modules | sed 's/$/.ko/')
 scratch=
 scratch_dir scratch
-results=$scratch/results
-: >"$results"
+results=$VMB_BUILD/matrix.tsv
+# Of a whole run nothing is left of those before.
+[ ${#wanted[@]} -gt 0 ] || rm -f "$results"
+touch "$results"
 
 # The suite that has the newest kernel of all: kernels reach unstable first, and
 # from there the backports of stable.
@@ -177,10 +186,18 @@ kunit_on() {
 	VMB_BUILD=$VMB_BUILD/kunit-$1 "$VMB_TOP/scripts/kunit.sh" "${how[@]}"
 }
 
-# result KERNEL RELEASE COLUMN CONFIG: what the table has of the last check.
+# result CELL KERNEL RELEASE COLUMN CONFIG: what the table has of the last check. What
+# another run had of the cell goes; of this one there may be several.
+fresh=' '
 result() {
+	[[ $fresh == *" $1 "* ]] || {
+		awk -F '\t' -v cell="$1" '$1 != cell' "$results" >"$results.new"
+		mv "$results.new" "$results"
+		fresh+="$1 "
+	}
 	# shellcheck disable=SC2154
-	printf '%s\t%s\t%s\t%s\t%s\n' "$1" "$2" "$4" "$3" "$vmb_last" >>"$results"
+	printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "$5" "$4" "$vmb_last" \
+		"$(date +%F)" >>"$results"
 }
 
 # Guests and peers are of the flavour of Debian 12's that is for clouds.
@@ -201,25 +218,26 @@ for cell in "${cells[@]}"; do
 	[ "$suite" != - ] || suite=$(vmb_own_suite)
 	check "matrix: $name builds without a warning" \
 		build "$suite" "$series" "$flavour" "$scratch/$name"
-	result "$name" "$(cat "$scratch/$name.release" 2>/dev/null || echo "$series of $suite")" \
-		built "$(cat "$scratch/$name.compiler" 2>/dev/null || echo ?), ${why%%:*}"
+	result "$name" "$name" \
+		"$(cat "$scratch/$name.release" 2>/dev/null || echo "$series of $suite")" built \
+		"$(cat "$scratch/$name.compiler" 2>/dev/null || echo ?), ${why%%:*}"
 done
 
 for version in "${boots[@]}"; do
 	runs "boot-$version" "the demo's guest" || continue
 	check "matrix: the demo runs on Linux $version" \
 		env KERNEL="$version" "$VMB_TOP/scripts/demo.sh"
-	result "$(row_of "$version")" "$(json_kernel demo)" guest "Debian's"
+	result "boot-$version" "$(row_of "$version")" "$(json_kernel demo)" guest "Debian's"
 done
 
 for version in "${peers[@]}"; do
 	runs "peers-$version" "QEMU's Dynamic Memory, and hv_utils' heartbeat" || continue
 	check "matrix: QEMU's hv-balloon, $peers_cycles cycles, on Linux $version" \
 		env KERNEL="$version" CYCLES="$peers_cycles" "$VMB_TOP/scripts/demo-balloon.sh"
-	result "$(row_of "$version")" "$(json_kernel balloon)" guest "Debian's"
+	result "peers-$version" "$(row_of "$version")" "$(json_kernel balloon)" guest "Debian's"
 	check "matrix: heartbeat, hv_utils and ours, on Linux $version" \
 		env KERNEL="$version" "$VMB_TOP/scripts/demo-heartbeat.sh"
-	result "$(row_of "$version")" - guest "Debian's"
+	result "peers-$version" "$(row_of "$version")" - guest "Debian's"
 done
 
 # part CELL SCRIPT WHAT [COLUMN]: a script that counts for itself; the table has it of
@@ -227,7 +245,7 @@ done
 part() {
 	runs "$1" "$3" || return 0
 	check "matrix: $3" env VMB_BUILD="$VMB_BUILD/$1" "$VMB_TOP/scripts/$2"
-	[ -z "${4:-}" ] || result "$(row_of 6.12)" - "$4" "Debian's"
+	[ -z "${4:-}" ] || result "$1" "$(row_of 6.12)" - "$4" "Debian's"
 }
 part report kernel-report.sh "what the modules lean on, in 6.1, 6.12 and the newest kernel"
 part neighbours check-neighbours.sh "our clients beside hv_balloon and hv_utils" guest
@@ -238,7 +256,7 @@ for version in "${loopbacks[@]}"; do
 	check_long "matrix: the loopback demo runs on $version" \
 		env KERNEL="$version" DEADLINE=600 OPERATIONS=5000 \
 		"$VMB_TOP/scripts/demo-loopback.sh"
-	result "$version" "$(json_kernel demo-loopback)" loopback \
+	result "loopback-$version" "$version" "$(json_kernel demo-loopback)" loopback \
 		"$([ "$version" = arm64-64k ] && echo "built for it" || echo "Debian's")"
 done
 
@@ -246,8 +264,8 @@ for kernel in "${kunits[@]}"; do
 	runs "kunit-$kernel" "the KUnit suites" || continue
 	check_long "matrix: the KUnit suites pass on $kernel" kunit_on "$kernel"
 	case $kernel in
-	arm64*) result "$kernel" 6.12 KUnit "built for it" ;;
-	*) result "6.12 --$kernel" 6.12 KUnit "kunit/$kernel.config" ;;
+	arm64*) result "kunit-$kernel" "6.12 --arch $kernel" 6.12 KUnit "built for it" ;;
+	*) result "kunit-$kernel" "6.12 --$kernel" 6.12 KUnit "kunit/$kernel.config" ;;
 	esac
 done
 stage_end
@@ -255,4 +273,13 @@ stage_end
 echo
 "$VMB_TOP/scripts/lib/matrix_table.py" "$results"
 echo
+# shellcheck disable=SC2154
+if [ -n "$keep" ]; then
+	if [ "$vmb_failed" -gt 0 ] || grep -q FAILED "$results"; then
+		note "kunit/matrix.tsv stays as it is, for something failed"
+	else
+		sed '/^#/d' "$results" | cat <(echo '# SPDX-License-Identifier: GPL-2.0') - \
+			>"$VMB_TOP/kunit/matrix.tsv"
+	fi
+fi
 checks_end
