@@ -85,13 +85,23 @@ end_session() {
 	done
 }
 
+# Gives way to others: a number of nice's, then a command. Where each session has a share
+# of its own of the processors, what it is nice by counts among its own alone.
+# shellcheck disable=SC2016
+of_session='renice -n "$1" -p $$ >/dev/null
+[ ! -w /proc/self/autogroup ] || echo "$1" >/proc/self/autogroup
+shift
+exec "$@"'
+patience=0
+
 # lane_part BUILD NAME SCRIPT SECONDS [ARGUMENT...]: runs a part, whose output goes to its
 # log, and what it builds to BUILD; then says how it ended, and how long it took.
 lane_part() {
 	local log=$VMB_BUILD/check-$2 status=0 began pid
 
 	began=$(date +%s)
-	VMB_BUILD=$1 setsid timeout --foreground --kill-after=30 "$4" \
+	VMB_BUILD=$1 setsid bash -c "$of_session" - "$patience" \
+		timeout --foreground --kill-after=30 "$4" \
 		"$VMB_TOP/scripts/$3" "${@:5}" </dev/null >"$log.log" \
 		2> >(tee "$log.errors" >&2) &
 	pid=$!
@@ -108,7 +118,7 @@ run_lane() {
 	local part
 
 	# A guest has a clock, and gives up at some time; a compiler does not.
-	[ "$1" != background ] || renice -n 10 -p "$BASHPID" >/dev/null
+	[ "$1" != background ] || patience=10
 	# A shell below another begins without what that one had caught.
 	vmb_cleanups=()
 	trap vmb_run_cleanups EXIT
