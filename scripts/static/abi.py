@@ -1,18 +1,19 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """What user space sees, held against the code: include/ABI has an entry for every
-file in sysfs and driver of the library's own, every tracepoint with every field of it, and every parameter of the
-library's modules, and none for anything else; and the words that tracepoints print
-are those of the enums that they stand for.
+file in sysfs and driver of the library's own, every tracepoint with every field of it,
+and every parameter of the library's modules, and none for anything else; and the words
+that tracepoints print are those of the enums that they stand for.
 
 usage: abi.py               compare, print what differs
        abi.py --self-test   see that it finds what is wrong
 """
-import pathlib
 import re
 import sys
 
-TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+import checker
+
+FILES = ("include/**/*", "drivers/kmcl/*.[ch]", "Kbuild")
 CHANNEL = "/sys/bus/vmbus/devices/<instance>/vmbkmcl/"
 DRIVER = "/sys/bus/vmbus/drivers/"
 OFFER = "/sys/bus/vmbkmcl_loopback/devices/<offer>/"
@@ -20,13 +21,6 @@ DEBUGFS = "/sys/kernel/debug/vmbkmcl/<channel>"
 EVENTS = "/sys/kernel/tracing/events/vmbkmcl/"
 PARAMETER = "/sys/module/{}/parameters/{}"
 TRACE = "include/trace/events/vmbkmcl.h"
-
-
-def read_tree():
-    """path -> text of all that is looked at."""
-    paths = [*(TOP / "include").rglob("*"), *(TOP / "drivers/kmcl").glob("*.[ch]"),
-             TOP / "Kbuild"]
-    return {str(p.relative_to(TOP)): p.read_text() for p in paths if p.is_file()}
 
 
 def documented(tree):
@@ -190,7 +184,6 @@ def problems_of(tree):
     return problems
 
 
-# path, what stands there, what is put there instead, what must be said of it.
 PLANTED = (
     ("drivers/kmcl/counters.h", "\tX(starved)", "\tX(hungry)", "no {}hungry".format(CHANNEL)),
     ("drivers/kmcl/counters.h", "\tX(starved)\t\t\\\n", "", "has {}starved".format(CHANNEL)),
@@ -216,37 +209,5 @@ PLANTED = (
 )
 
 
-def self_test(tree):
-    failures = 0
-    for path, before, after, said in PLANTED:
-        if tree[path].count(before) < 1:
-            print(f"{path} has no {before!r} to change")
-            failures += 1
-            continue
-        changed = tree | {path: tree[path].replace(before, after, 1)}
-        found = problems_of(changed)
-        if not any(said in f for f in found):
-            print(f"{path}: {before!r} -> {after!r} was not noticed; said was {found}")
-            failures += 1
-    print(f"{len(PLANTED) - failures} of {len(PLANTED)} planted faults found")
-    return 1 if failures else 0
-
-
-def main(arguments):
-    if arguments == ["--self-test"]:
-        return self_test(read_tree())
-    if arguments in (["-h"], ["--help"]):
-        print(__doc__)
-        return 0
-    if arguments:
-        print(f"abi.py: error: unknown option {arguments[0]}\nabi.py: try: abi.py --help",
-              file=sys.stderr)
-        return 2
-    problems = problems_of(read_tree())
-    for problem in problems:
-        print(problem)
-    return 1 if problems else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(checker.main(__doc__, FILES, problems_of, PLANTED))

@@ -4,9 +4,10 @@
 
 Files in a circle can only be read together. A client's files form none, but for the
 pair of files of echo, nor do those of the benchmark in a guest; those of a host's end,
-of the fuzzer and of a kselftest none of more than three. Where a folder's order is written down, a file calls only those before
-it: in Kbuild for what modules are made of, and in a header that says so of its list of
-files. Within a circle that is allowed, the order means nothing.
+of the fuzzer and of a kselftest none of more than three. Where a folder's order is
+written down, a file calls only those before it: in Kbuild for what modules are made of,
+and in a header that says so of its list of files. Within a circle that is allowed, the
+order means nothing.
 
 All of that is told by the text: a file calls another if it names a function that the
 other one defines, and that is not static.
@@ -18,7 +19,8 @@ import pathlib
 import re
 import sys
 
-TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+import checker
+
 # Folders, and how many files of each may call each other in a circle.
 LIMITS = (
     ("drivers/clients/echo", 2),
@@ -29,10 +31,10 @@ LIMITS = (
     ("scripts/kselftest/*", 3),
     ("scripts/bench-guest", 1),
 )
+FILES = ("Kbuild", "scripts/**/Kbuild", *(f"{pattern}/*.[ch]" for pattern, _ in LIMITS))
 # Fewer uses than there are by far: then the text is not understood any more.
 LEAST_USES = 60
 
-COMMENT_OR_STRING = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:[^"\\\n]|\\.)*"', re.S)
 DEFINITION = re.compile(r"^(?!static\b|typedef\b)[A-Za-z_][\w \t*]*[\s*](\w+)"
                         r"\([^;{}]*\)\s*\{", re.M)
 # A name that is not a member's.
@@ -40,16 +42,6 @@ NAME = re.compile(r"(?<![\w.>])[A-Za-z_]\w*")
 OBJECT = re.compile(r"^([\w-]+)-y\s*[:+]=\s*(.*\.o)\s*$", re.M)
 ORDERED = "A file calls only those above it in this list."
 LISTED = re.compile(r"^ \*   (\w+\.c)\s", re.M)
-
-
-def read_tree():
-    """path -> text of all that is looked at."""
-    paths = [TOP / "Kbuild"]
-    for pattern, _ in LIMITS:
-        for folder in TOP.glob(pattern):
-            paths += [*folder.glob("*.[ch]"), *folder.glob("Kbuild")]
-    return {str(p.relative_to(TOP)): p.read_text() for p in sorted(set(paths))
-            if not p.name.endswith(".mod.c")}
 
 
 def folders(tree):
@@ -64,7 +56,7 @@ def folders(tree):
 
 def uses(tree, folder):
     """file -> {file that it calls: a function of that one}."""
-    code = {pathlib.PurePath(path).name: COMMENT_OR_STRING.sub(" ", text)
+    code = {pathlib.PurePath(path).name: checker.without_strings(text)
             for path, text in tree.items()
             if path.endswith(".c") and str(pathlib.PurePath(path).parent) == folder}
     owner = {name: file for file, text in code.items()
@@ -106,12 +98,14 @@ def orders(tree, folder):
             yield path, LISTED.findall(text)
 
 
+def count(tree):
+    return sum(len(used) for folder, _ in folders(tree) for used in uses(tree, folder).values())
+
+
 def problems_of(tree):
-    """(lines, how many uses between files were looked at)."""
-    problems, looked = [], 0
+    problems = []
     for folder, limit in folders(tree):
         calls = uses(tree, folder)
-        looked += sum(map(len, calls.values()))
         rings = circles(calls)
         for ring in sorted(map(sorted, rings)):
             if len(ring) > limit:
@@ -126,13 +120,16 @@ def problems_of(tree):
                         problems.append(f"{where}: {file} calls up: {name} of {other}")
                 if file not in calls:
                     problems.append(f"{where}: there is no {folder}/{file}")
+    looked = count(tree)
     if looked < LEAST_USES:
-        problems.append("so few uses cannot be all of them")
-    return problems, looked
+        problems.append(f"{looked} uses between files cannot be all of them")
+    return problems
 
 
-# File, what stands there ("": its end), what stands there instead, and what has to be
-# said of it (None: nothing, since it is right).
+def summary(tree):
+    return f"{count(tree)} uses between files looked at"
+
+
 PLANTED = (
     ("drivers/clients/source/common.c", "",
      "void planted(void)\n{\n\tsource_run(NULL);\n}\n",
@@ -157,46 +154,13 @@ PLANTED = (
      "there is no drivers/clients/source/cannon.c"),
     # Three may.
     ("scripts/kselftest/life/wrong.c", "",
-     "void planted(void)\n{\n\tstorm_enable(NULL);\n}\n", None),
+     "void planted(void)\n{\n\tstorm_enable(NULL);\n}\n", ()),
     # None of these is a call.
     ("drivers/clients/source/common.c", "",
      "/* source_run() */\nstatic void planted(struct source_device *source)\n{\n"
-     "\tsource->source_run = \"source_run\";\n}\n", None),
+     "\tsource->source_run = \"source_run\";\n}\n", ()),
 )
 
 
-def self_test(tree):
-    failures = 0
-    for path, before, after, said in PLANTED:
-        if before not in tree[path]:
-            print(f"{path} has no {before!r} to change")
-            failures += 1
-            continue
-        text = tree[path].replace(before, after, 1) if before else tree[path] + after
-        found, _ = problems_of(tree | {path: text})
-        if not any(said in f for f in found) if said else found:
-            print(f"{path}: {before!r} -> {after!r} should have had {said!r}; said was {found}")
-            failures += 1
-    print(f"{len(PLANTED) - failures} of {len(PLANTED)} planted changes are judged as they should be")
-    return 1 if failures else 0
-
-
-def main(options):
-    if options == ["--self-test"]:
-        return self_test(read_tree())
-    if options in (["-h"], ["--help"]):
-        print(__doc__)
-        return 0
-    if options:
-        print(f"circles.py: error: unknown option {options[0]}\n"
-              "circles.py: try: circles.py --help", file=sys.stderr)
-        return 2
-    problems, looked = problems_of(read_tree())
-    for problem in problems:
-        print(problem)
-    print(f"{looked} uses between files looked at")
-    return 1 if problems else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(checker.main(__doc__, FILES, problems_of, PLANTED, summary))

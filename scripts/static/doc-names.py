@@ -11,30 +11,16 @@ or build/ nothing is known here.
 usage: doc-names.py               look, print what is wrong
        doc-names.py --self-test   see that it finds what is wrong
 """
-import pathlib
 import re
 import sys
 
-TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+import checker
+
 README_LINES = 200
 # What Windows has.
 OF_OTHERS = ("VmbusKernelModeClientLibApi.h",)
 FOLDERS = "drivers|include|kunit|scripts"
 SUFFIXES = "c|h|py|sh|md|litmus|config|conf|mk"
-
-
-def read_tree():
-    """path -> text of every file that is ours, "" for what is no text."""
-    tree = {}
-    for path in sorted(TOP.rglob("*")):
-        name = str(path.relative_to(TOP))
-        if not path.is_file() or name.startswith(("build/", ".git/")):
-            continue
-        try:
-            tree[name] = path.read_text()
-        except UnicodeDecodeError:
-            tree[name] = ""
-    return tree
 
 
 def code_of(text):
@@ -104,7 +90,6 @@ def problems_of(tree):
     return problems
 
 
-# path, what stands there, what is put there instead, what must be said of it.
 PLANTED = (
     ("README.md", "`drivers/troubleshooting.md`", "`drivers/trouble.md`", "no drivers/trouble.md"),
     ("README.md", "    make demo-loopback", "    make demo-loop", "no verb: make demo-loop"),
@@ -118,36 +103,5 @@ PLANTED = (
 )
 
 
-def self_test(tree):
-    failures = 0
-    for path, before, after, said in PLANTED:
-        if before not in tree[path]:
-            print(f"{path} has no {before!r} to change")
-            failures += 1
-            continue
-        found = problems_of(tree | {path: tree[path].replace(before, after, 1)})
-        if not any(said in f for f in found):
-            print(f"{path}: {before!r} -> {after!r} was not noticed; said was {found}")
-            failures += 1
-    print(f"{len(PLANTED) - failures} of {len(PLANTED)} planted faults found")
-    return 1 if failures else 0
-
-
-def main(options):
-    if options == ["--self-test"]:
-        return self_test(read_tree())
-    if options in (["-h"], ["--help"]):
-        print(__doc__)
-        return 0
-    if options:
-        print(f"doc-names.py: error: unknown option {options[0]}\n"
-              "doc-names.py: try: doc-names.py --help", file=sys.stderr)
-        return 2
-    problems = problems_of(read_tree())
-    for problem in problems:
-        print(problem)
-    return 1 if problems else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(checker.main(__doc__, ["**/*"], problems_of, PLANTED))

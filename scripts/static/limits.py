@@ -12,12 +12,13 @@ the bound, where that is seen, and a test that sits on it. Here:
 usage: limits.py               compare, print what differs
        limits.py --self-test   see that it finds what is wrong
 """
-import pathlib
 import re
 import sys
 
-TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+import checker
+
 DOCUMENT = "drivers/limits.md"
+FILES = ("drivers/**/*.[ch]", "kunit/**/*_test.c", DOCUMENT)
 HEAD = "| what can grow | bound | seen in | test |"
 # What a limit is called.
 LIMIT = re.compile(r"MAXIMUM|MOST|LIMIT|BUDGET|LEAKS")
@@ -27,14 +28,6 @@ ALLOCATES = re.compile(r"\b(?:k[vmzc]*alloc\w*|kmemdup\w*|(?:__)?v[zm]?alloc\w*|
 UNITS = {"KiB": 1 << 10, "MiB": 1 << 20}
 # "4 MiB (`NAME`)", "65,536 bytes of it (`NAME`)"
 BOUND = re.compile(r"([\d,]*\d)((?: [\w'-]+)*?) \(`([A-Z][A-Z0-9_]+)`\)")
-
-
-def read_tree():
-    """path -> text of all that is looked at."""
-    paths = [*(TOP / "drivers").rglob("*.[ch]"), *(TOP / "kunit").rglob("*_test.c"),
-             TOP / DOCUMENT]
-    return {str(p.relative_to(TOP)): p.read_text() for p in sorted(paths)
-            if not p.name.endswith(".mod.c")}
 
 
 def constants(tree):
@@ -65,18 +58,13 @@ def value_of(name, defined, depth=0):
 
 def rows(tree):
     """The cells of each row, and what is wrong with their form."""
-    found, problems, inside = [], [], False
-    for line in tree[DOCUMENT].splitlines():
-        if not line.startswith("|"):
-            inside = False
-        elif line == HEAD:
-            inside = True
-        elif inside and not line.startswith("|---"):
-            cells = [c.strip() for c in line.strip("|").split("|")]
-            if len(cells) == 4 and all(cells):
-                found.append(cells)
-            else:
-                problems.append(f"{DOCUMENT}: not four cells: {line}")
+    found, problems = [], []
+    for line in checker.table_rows(tree[DOCUMENT], HEAD):
+        cells = [c.strip() for c in line.strip("|").split("|")]
+        if len(cells) == 4 and all(cells):
+            found.append(cells)
+        else:
+            problems.append(f"{DOCUMENT}: not four cells: {line}")
     return found, problems
 
 
@@ -150,7 +138,6 @@ def problems_of(tree):
     return problems
 
 
-# path, what stands there, what is put there instead, what must be said of it.
 PLANTED = (
     ("drivers/kmcl/gpadl.c", "VMB_GPADL_MAXIMUM_COUNT	4096u", "VMB_GPADL_MAXIMUM_COUNT	8192u",
      "VMB_GPADL_MAXIMUM_COUNT is 8192, not 4,096"),
@@ -173,36 +160,5 @@ PLANTED = (
 )
 
 
-def self_test(tree):
-    failures = 0
-    for path, before, after, said in PLANTED:
-        if before not in tree[path]:
-            print(f"{path} has no {before!r} to change")
-            failures += 1
-            continue
-        found = problems_of(tree | {path: tree[path].replace(before, after, 1)})
-        if not any(said in f for f in found):
-            print(f"{path}: {before!r} -> {after!r} was not noticed; said was {found}")
-            failures += 1
-    print(f"{len(PLANTED) - failures} of {len(PLANTED)} planted faults found")
-    return 1 if failures else 0
-
-
-def main(options):
-    if options == ["--self-test"]:
-        return self_test(read_tree())
-    if options in (["-h"], ["--help"]):
-        print(__doc__)
-        return 0
-    if options:
-        print(f"limits.py: error: unknown option {options[0]}\n"
-              "limits.py: try: limits.py --help", file=sys.stderr)
-        return 2
-    problems = problems_of(read_tree())
-    for problem in problems:
-        print(problem)
-    return 1 if problems else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(checker.main(__doc__, FILES, problems_of, PLANTED))

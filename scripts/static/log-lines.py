@@ -11,12 +11,13 @@ only, dev_dbg(), is left out; so is a warning that has no text.
 usage: log-lines.py               compare, print what differs
        log-lines.py --self-test   see that it finds what is wrong
 """
-import pathlib
 import re
 import sys
 
-TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+import checker
+
 DOCUMENT = "drivers/troubleshooting.md"
+FILES = ("drivers/**/*.[ch]", DOCUMENT)
 CALL = re.compile(r"\b(?:(?:dev|netdev|pr)_(?:emerg|alert|crit|err|warn|notice|info)"
                   r"(?:_ratelimited|_once)?|dev_WARN(?:_ONCE)?"
                   r"|printk(?:_ratelimited|_once)?|WARN(?:_ONCE|_RATELIMIT)?)\(")
@@ -24,25 +25,6 @@ STRINGS = re.compile(r'(?:"(?:[^"\\]|\\.)*"\s*)+')
 # The channel's name, which the line begins with.
 LABEL = re.compile(r",\s*(?:vmb_channel_label\(|(?:\w+->)+name\b)")
 CONVERSION = re.compile(r"%(?:pU[bBlL]|pe|p[A-Za-z]?|[-+ #0]*\d*(?:\.\d+)?(?:ll|hh|[lhzt])?[a-zA-Z])")
-
-
-def read_tree():
-    """path -> text of all that is looked at."""
-    paths = [*(TOP / "drivers").rglob("*.[ch]"), TOP / DOCUMENT]
-    return {str(p.relative_to(TOP)): p.read_text() for p in sorted(paths)
-            if not p.name.endswith(".mod.c")}
-
-
-def arguments(text, start):
-    """What stands between the parenthesis before start and the one that closes it."""
-    depth, at = 1, start
-    while depth:
-        if text[at] == '"':
-            at = STRINGS.match(text, at).end()
-            continue
-        depth += {"(": 1, ")": -1}.get(text[at], 0)
-        at += 1
-    return text[start:at - 1]
 
 
 def as_read(literals, values):
@@ -60,9 +42,7 @@ def logged(tree):
     for path, text in tree.items():
         if path == DOCUMENT:
             continue
-        text = re.sub(r"/\*.*?\*/|//[^\n]*", "", text, flags=re.S)
-        for call in CALL.finditer(text):
-            given = arguments(text, call.end())
+        for call, given in checker.calls(text, CALL):
             literals = STRINGS.search(given)
             if literals:
                 lines.setdefault(as_read(literals[0], given[literals.end():]), path)
@@ -73,18 +53,13 @@ def logged(tree):
 
 def documented(tree):
     """The formats in the first column of tables that have one, and what is wrong there."""
-    rows, problems, inside = [], [], False
-    for line in tree[DOCUMENT].splitlines():
-        if not line.startswith("|"):
-            inside = False
-        elif line.startswith("| message |"):
-            inside = True
-        elif inside and not line.startswith("|---"):
-            row = re.fullmatch(r"\| `([^`]+)` \| (\S.*) \| (\S.*) \|", line)
-            if row:
-                rows.append(row[1])
-            else:
-                problems.append(f"{DOCUMENT}: not a message, a cause and a remedy: {line}")
+    rows, problems = [], []
+    for line in checker.table_rows(tree[DOCUMENT], "| message |"):
+        row = re.fullmatch(r"\| `([^`]+)` \| (\S.*) \| (\S.*) \|", line)
+        if row:
+            rows.append(row[1])
+        else:
+            problems.append(f"{DOCUMENT}: not a message, a cause and a remedy: {line}")
     problems += [f"{DOCUMENT}: stands there twice: {r}" for r in sorted(set(rows))
                  if rows.count(r) > 1]
     return rows, problems
@@ -103,7 +78,6 @@ def problems_of(tree):
     return problems
 
 
-# path, what stands there, what is put there instead, what must be said of it.
 PLANTED = (
     ("drivers/kmcl/accounting.c", '"%s: packet refused: ', '"%s: packet turned down: ',
      "has not: packet turned down: ..."),
@@ -126,36 +100,5 @@ PLANTED = (
 )
 
 
-def self_test(tree):
-    failures = 0
-    for path, before, after, said in PLANTED:
-        if before not in tree[path]:
-            print(f"{path} has no {before!r} to change")
-            failures += 1
-            continue
-        found = problems_of(tree | {path: tree[path].replace(before, after, 1)})
-        if not any(said in f for f in found):
-            print(f"{path}: {before!r} -> {after!r} was not noticed; said was {found}")
-            failures += 1
-    print(f"{len(PLANTED) - failures} of {len(PLANTED)} planted faults found")
-    return 1 if failures else 0
-
-
-def main(options):
-    if options == ["--self-test"]:
-        return self_test(read_tree())
-    if options in (["-h"], ["--help"]):
-        print(__doc__)
-        return 0
-    if options:
-        print(f"log-lines.py: error: unknown option {options[0]}\n"
-              "log-lines.py: try: log-lines.py --help", file=sys.stderr)
-        return 2
-    problems = problems_of(read_tree())
-    for problem in problems:
-        print(problem)
-    return 1 if problems else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(checker.main(__doc__, FILES, problems_of, PLANTED))
