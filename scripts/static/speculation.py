@@ -10,11 +10,12 @@ not there any more. A new place is a new line.
 usage: speculation.py              look, print what is wrong
        speculation.py --self-test  see that what is planted is found
 """
-import pathlib
 import re
 import sys
 
-TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+import checker
+
+LIBRARY = "drivers/kmcl/"
 NOSPEC = "array_index_nospec("
 # File, function, what keeps its index within.
 PLACES = (
@@ -25,67 +26,57 @@ PLACES = (
     ("inbound_batch.c", "vmb_inbound_payload", NOSPEC),
     ("transaction.h", "vmb_transaction_end", "id & (transactions->count - 1)"),
 )
-COMMENT = re.compile(r"/\*.*?\*/", re.S)
 # In kernel style a function ends with the first brace in the first column.
 FUNCTION = re.compile(r"^[A-Za-z_][^;{}#]*?\b(\w+)\([^;{}]*\)\s*\n\{\n(.*?)^\}", re.M | re.S)
 
 
-def read_tree():
-    """name -> text of each file of the library."""
-    folder = TOP / "drivers/kmcl"
-    return {p.name: COMMENT.sub("", p.read_text()) for p in sorted(folder.glob("*.[ch]"))}
+def problems_of(tree):
+    places = {(LIBRARY + name, function): keeper for name, function, keeper in PLACES}
+    functions = [(path, *function) for path, text in tree.items()
+                 for function in FUNCTION.findall(checker.without_comments(text))]
+    bodies = {(path, function): body for path, function, body in functions}
+    for (path, function), keeper in places.items():
+        name = path.removeprefix(LIBRARY)
+        if (path, function) not in bodies:
+            yield f"{name} has no {function}() any more, which is listed"
+        elif keeper not in bodies[path, function]:
+            yield (f"{name}: {function}() loads with what a peer wrote, without "
+                   f"{keeper.rstrip('(')}")
+    for path, function, body in functions:
+        if NOSPEC in body and (path, function) not in places:
+            yield f"{path.removeprefix(LIBRARY)}: {function}() is not listed"
 
 
-def judge(tree):
-    """What is wrong, a line each."""
-    wrong = []
-    for name, function, keeper in PLACES:
-        bodies = dict(FUNCTION.findall(tree.get(name, "")))
-        if function not in bodies:
-            wrong.append(f"{name} has no {function}() any more, which is listed")
-        elif keeper not in bodies[function]:
-            wrong.append(f"{name}: {function}() loads with what a peer wrote, without "
-                         f"{keeper.rstrip('(')}")
-    listed = {(name, function) for name, function, _ in PLACES}
-    for name, text in tree.items():
-        for function, body in FUNCTION.findall(text):
-            if NOSPEC in body and (name, function) not in listed:
-                wrong.append(f"{name}: {function}() is not listed")
-    return wrong
+def summary(_):
+    return f"{len(PLACES)} places are kept"
 
 
-def self_test():
-    """Each place without what keeps it, a place that is gone, and one that is new."""
-    tree = read_tree()
-    assert not judge(tree), judge(tree)
-    for name, function, keeper in PLACES:
-        text = tree[name]
-        found = next(m for m in FUNCTION.finditer(text) if m[1] == function)
-        start, end = found.span(2)
-        without = text[:start] + found[2].replace(keeper, "(") + text[end:]
-        said = judge({**tree, name: without})
-        assert any(f"{function}() loads" in line for line in said), (function, said)
-        gone = text.replace(function + "(", "vmb_other(")
-        said = judge({**tree, name: gone})
-        assert any(f"no {function}()" in line for line in said), (function, said)
-    new = "static int vmb_new(u32 i)\n{\n\treturn table[array_index_nospec(i, 4)];\n}\n"
-    assert judge({**tree, "new.c": new}) == ["new.c: vmb_new() is not listed"]
-    print(f"{len(PLACES)} places, each missed when it is not kept")
-
-
-def main(arguments):
-    if arguments and arguments[0] in ("-h", "--help"):
-        print(__doc__)
-        return 0
-    if arguments == ["--self-test"]:
-        self_test()
-        return 0
-    if arguments:
-        sys.exit(f"speculation.py: error: no such option: {arguments[0]}, try --help")
-    wrong = judge(read_tree())
-    print("\n".join(wrong) or f"{len(PLACES)} places are kept")
-    return 1 if wrong else 0
+# Each place without what keeps it, each that is gone, and one that is new.
+PLANTED = (
+    (LIBRARY + "ranges.c", NOSPEC + "pages, left", "(pages, left", "vmb_ranges_check() loads"),
+    (LIBRARY + "ranges.c", NOSPEC + "pages, walk", "(pages, walk", "vmb_range_walk_next() loads"),
+    (LIBRARY + "raw_pages.c", NOSPEC, "(", "vmb_page_of_frame() loads"),
+    (LIBRARY + "external_data.c", NOSPEC, "(", "vmb_external_data_add_transfer() loads"),
+    (LIBRARY + "inbound_batch.c", NOSPEC, "(", "vmb_inbound_payload() loads"),
+    (LIBRARY + "transaction.h", "u32 slot = id & (transactions->count - 1)", "u32 slot = id",
+     "vmb_transaction_end() loads"),
+    (LIBRARY + "ranges.c", "vmb_ranges_check(struct", "vmb_other(struct",
+     ("no vmb_ranges_check()", "vmb_other() is not listed")),
+    (LIBRARY + "ranges.c", "vmb_range_walk_next(struct", "vmb_other(struct",
+     ("no vmb_range_walk_next()", "vmb_other() is not listed")),
+    (LIBRARY + "raw_pages.c", "vmb_page_of_frame(u64", "vmb_other(u64",
+     ("no vmb_page_of_frame()", "vmb_other() is not listed")),
+    (LIBRARY + "external_data.c", "vmb_external_data_add_transfer(struct", "vmb_other(struct",
+     ("no vmb_external_data_add_transfer()", "vmb_other() is not listed")),
+    (LIBRARY + "inbound_batch.c", "vmb_inbound_payload(struct", "vmb_other(struct",
+     ("no vmb_inbound_payload()", "vmb_other() is not listed")),
+    (LIBRARY + "transaction.h", "vmb_transaction_end(struct", "vmb_other(struct",
+     ("no vmb_transaction_end()",)),
+    (LIBRARY + "main.c", "",
+     "static int vmb_new(u32 i)\n{\n\treturn table[array_index_nospec(i, 4)];\n}\n",
+     ("main.c: vmb_new() is not listed",)),
+)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(checker.main(__doc__, [LIBRARY + "*.[ch]"], problems_of, PLANTED, summary))
