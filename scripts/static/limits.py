@@ -15,6 +15,7 @@ usage: limits.py               compare, print what differs
 import re
 import sys
 
+import abi
 import checker
 
 DOCUMENT = "drivers/limits.md"
@@ -70,13 +71,7 @@ def rows(tree):
 
 def visible(tree):
     """Names of all that user space sees of a channel, or of a client's device."""
-    observe = tree["drivers/kmcl/observe.c"]
-    names = set(re.findall(r'seq_printf\(file, "(\w+) %', observe))
-    names |= set(re.findall(r'\.name = "(\w+)"', observe))
-    names |= set(re.findall(r"X\((\w+)\)", tree["drivers/kmcl/counters.h"])) - {"name"}
-    names |= {"name"} | {f"latency_{kind}_sum_ns" for kind in re.findall(r'= "(\w+)",$', observe, re.M)}
-    names |= {f"refusals/{n}" for n in
-              re.findall(r'\[VMB_REFUSAL_\w+\] = "(\w+)"', tree["drivers/kmcl/refusal.c"])}
+    names = {path.removeprefix(abi.CHANNEL) for path in abi.sysfs(tree)} | abi.debugfs(tree)
     clients = "".join(t for p, t in tree.items() if p.startswith("drivers/clients/"))
     names |= set(re.findall(r"(?:DEVICE_ATTR_RO|COUNTER)\((\w+)\);", clients))
     names |= {f"{n}/" for n in re.findall(r'\.name = "(\w+)",\n\t\.attrs', clients)}
