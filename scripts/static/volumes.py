@@ -8,11 +8,9 @@ usage: volumes.py volumes|mutants
   mutants   kunit/mutants.tsv, which scripts/mutants.py --table prints: a row for
             each floor of drivers/kmcl, and one for all
 """
-import pathlib
-import re
 import sys
 
-TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+from floors import TOP, Floors
 
 
 def rows(name):
@@ -21,16 +19,9 @@ def rows(name):
 
 
 def floors():
-    """File to the number and name of its floor, headers included, from Kbuild."""
-    found = {}
-    floor = None
-    for line in (TOP / "Kbuild").read_text().splitlines():
-        if match := re.match(r"# floor (\d \w+): (.*)", line):
-            floor = match.group(1)
-            found.update(dict.fromkeys(match.group(2).split(), floor))
-        elif match := re.match(r"vmbkmcl(?:_hv)?-y \+?:?= drivers/kmcl/(\w+)\.o", line):
-            found[match.group(1) + ".c"] = floor
-    return found
+    """File to the number and name of its floor, headers included."""
+    kbuild = Floors()
+    return {file: f"{number} {kbuild.rows[number][0]}" for file, number in kbuild.floor.items()}
 
 
 def mutants():
