@@ -55,7 +55,8 @@ scratch_dir scratch
 if git rev-parse --git-dir >/dev/null 2>&1; then
 	git ls-files -co --exclude-standard
 else
-	find . -type f -not -path './build/*' -not -path './.git/*' -printf '%P\n'
+	find . -type f -not -path './build/*' -not -path './.git/*' \
+		-not -path '*/__pycache__/*' -printf '%P\n'
 fi | sort -u | while read -r name; do [ ! -e "$name" ] || echo "$name"; done >"$scratch/files"
 grep -E '\.[ch]$' "$scratch/files" >"$scratch/c-files" || true
 # Not kernel code: the host's end of the channel and the profile are parts of QEMU, in
