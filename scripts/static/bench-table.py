@@ -10,6 +10,8 @@ import json
 import os
 import sys
 
+import tables
+
 KUNIT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../kunit")
 BASELINE = os.path.join(KUNIT, "bench-baseline.json")
 GUEST = os.path.join(KUNIT, "bench-guest.json")
@@ -73,12 +75,8 @@ def guest_tables():
             continue
         titles = (f"Linux {result['kernel']}", "client", "operations a second", "p50, µs",
                   "p99, µs", "signals a hundred", "interrupts a hundred")
-        print("| " + " | ".join(titles) + " |")
-        print("|" + "---|" * len(titles))
-        for part in PARTS:
-            for client in CLIENTS:
-                if client in result[part]["clients"]:
-                    print("| " + " | ".join(guest_row(part, result[part], client)) + " |")
+        tables.show(titles, [guest_row(part, result[part], client) for part in PARTS
+                             for client in CLIENTS if client in result[part]["clients"]])
         print(f"\nThe most of {result['turns']} turns is above the least by at most "
               f"{spread(result, 'ops')} in operations,\n{spread(result, 'p50_us')} in p50, "
               f"{spread(result, 'p99_us')} in p99.")
@@ -95,21 +93,22 @@ def guest_profile():
         if not name.endswith(PROFILE):
             continue
         columns = [(part, client) for part, of in parts.items() for client in of]
-        print("| Linux " + results[name.removesuffix(PROFILE)]["kernel"] + " | " + " | ".join(
-            f"{part}, {PROFILED[client]}" for part, client in columns) + " |")
-        print("|" + "---|" * (len(columns) + 1))
-        for owner, title in OWNERS.items():
-            print(f"| {title} | " + " | ".join(
-                f"{parts[part][client][owner]:,.0f}" for part, client in columns) + " |")
-        print("| all | " + " | ".join(
-            f"{sum(parts[part][client].values()):,.0f}" for part, client in columns) + " |\n")
+        counts = {title: [parts[part][client][owner] for part, client in columns]
+                  for owner, title in OWNERS.items()}
+        counts["all"] = [sum(parts[part][client].values()) for part, client in columns]
+        kernel = results[name.removesuffix(PROFILE)]["kernel"]
+        tables.show([f"Linux {kernel}", *(f"{part}, {PROFILED[client]}"
+                                          for part, client in columns)],
+                    [[title, *(f"{number:,.0f}" for number in row)]
+                     for title, row in counts.items()])
+        print()
 
 
 def main():
     """One table a kind of packet."""
-    tables = {"--guest": guest_tables, "--guest-profile": guest_profile}
-    if len(sys.argv) == 2 and sys.argv[1] in tables:
-        tables[sys.argv[1]]()
+    others = {"--guest": guest_tables, "--guest-profile": guest_profile}
+    if len(sys.argv) == 2 and sys.argv[1] in others:
+        others[sys.argv[1]]()
         return
     if len(sys.argv) > 1:
         known = sys.argv[1] in ("-h", "--help")
@@ -126,13 +125,9 @@ def main():
                  "signals a batch of 32": "signals_per_batch"}
         if part != "instructions":
             kinds = {}
-        titles = (title,) + titles + tuple(kinds)
-        print("| " + " | ".join(titles) + " |")
-        print("|" + "---|" * len(titles))
-        for row in rows:
-            cells = [cell(result[part], row, size) for size in sizes]
-            cells += [f"{result[kind][row]:.0f}" for kind in kinds.values()]
-            print("| " + " | ".join([row] + cells) + " |")
+        tables.show((title, *titles, *kinds), [
+            [row, *(cell(result[part], row, size) for size in sizes),
+             *(f"{result[kind][row]:.0f}" for kind in kinds.values())] for row in rows])
         print()
     counts = ", ".join(f"{int(count):,}" for count in result["outstanding"])
     most = max(result["outstanding"].values())

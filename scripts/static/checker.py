@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """What the checkers beside this file share. Each has one rule: a function that tells what
 is wrong with a tree, which is path -> text, and rows of what is planted there to see that
-it is found. Here is how they read the tree, how they are called, and what C, calls and
-tables in Markdown look like.
+it is found. Here is how they read the tree, how they are called, and what C and its calls
+look like.
 """
 import pathlib
 import re
@@ -49,18 +49,6 @@ def calls(text, pattern):
             depth += {"(": 1, ")": -1}.get(bare[end], 0)
             end += 1
         yield call, code[call.end():end - 1]
-
-
-def table_rows(text, head):
-    """The lines of each table in Markdown whose head begins so, those of its head left out."""
-    inside = False
-    for line in text.splitlines():
-        if not line.startswith("|"):
-            inside = False
-        elif line.startswith(head):
-            inside = True
-        elif inside and not line.startswith("|---"):
-            yield line
 
 
 def is_said(said, found):

@@ -17,6 +17,7 @@ import sys
 
 import abi
 import checker
+import tables
 
 DOCUMENT = "drivers/limits.md"
 FILES = ("drivers/**/*.[ch]", "kunit/**/*_test.c", DOCUMENT)
@@ -60,7 +61,7 @@ def value_of(name, defined, depth=0):
 def rows(tree):
     """The cells of each row, and what is wrong with their form."""
     found, problems = [], []
-    for line in checker.table_rows(tree[DOCUMENT], HEAD):
+    for line in tables.rows(tree[DOCUMENT], HEAD):
         cells = [c.strip() for c in line.strip("|").split("|")]
         if len(cells) == 4 and all(cells):
             found.append(cells)

@@ -15,6 +15,7 @@ import re
 import sys
 
 import checker
+import tables
 
 DOCUMENT = "drivers/troubleshooting.md"
 FILES = ("drivers/**/*.[ch]", DOCUMENT)
@@ -54,7 +55,7 @@ def logged(tree):
 def documented(tree):
     """The formats in the first column of tables that have one, and what is wrong there."""
     rows, problems = [], []
-    for line in checker.table_rows(tree[DOCUMENT], "| message |"):
+    for line in tables.rows(tree[DOCUMENT], "| message |"):
         row = re.fullmatch(r"\| `([^`]+)` \| (\S.*) \| (\S.*) \|", line)
         if row:
             rows.append(row[1])

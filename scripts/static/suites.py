@@ -8,6 +8,8 @@ import pathlib
 import re
 import sys
 
+import tables
+
 KUNIT = pathlib.Path(__file__).resolve().parent.parent.parent / "kunit"
 
 
@@ -17,14 +19,13 @@ def main(arguments):
         return 0
     if arguments:
         sys.exit(f"suites.py: error: no argument is wanted: {arguments[0]}, try --help")
-    print("| folder | suites |\n|---|---|")
+    found = {}
     for folder in sorted(f for f in KUNIT.iterdir() if f.is_dir()):
-        names = set()
         for source in folder.glob("*.c"):
-            names |= set(re.findall(r'kunit_suite \w+ = \{\n\t\.name = "vmbkmcl_(\w+)"',
-                                    source.read_text(), re.M))
-        if names:
-            print(f"| {folder.name} | {' '.join(sorted(names))} |")
+            found.setdefault(folder.name, set()).update(re.findall(
+                r'kunit_suite \w+ = \{\n\t\.name = "vmbkmcl_(\w+)"', source.read_text(), re.M))
+    tables.show(("folder", "suites"), [(folder, " ".join(sorted(names)))
+                                       for folder, names in found.items() if names])
     return 0
 
 

@@ -10,6 +10,7 @@ usage: volumes.py volumes|mutants
 """
 import sys
 
+import tables
 from floors import TOP, Floors
 
 
@@ -43,11 +44,8 @@ def main(arguments):
         return 0
     if arguments not in (["volumes"], ["mutants"]):
         sys.exit("volumes.py: error: say volumes or mutants, try --help")
-    table = mutants() if arguments == ["mutants"] else rows("volumes.tsv")
-    for i, row in enumerate(table):
-        print(f"| {' | '.join(row)} |")
-        if not i:
-            print("|" + "---|" * len(row))
+    head, *body = mutants() if arguments == ["mutants"] else rows("volumes.tsv")
+    tables.show(head, body)
     return 0
 
 

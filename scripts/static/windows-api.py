@@ -15,6 +15,7 @@ import re
 import sys
 
 import checker
+import tables
 
 TABLE = "kunit/windows/functions.tsv"
 FILES = (TABLE, "include/vmbkmcl_windows.h", "include/vmbkmcl_windows/*.h", "kunit/windows/*.[ch]")
@@ -107,11 +108,9 @@ def problems_of(tree):
 
 
 def print_functions(tree):
-    print("| KMCL | arguments | here |\n|---|---|---|")
-    for row in rows_of(tree):
-        if row["kind"] == "function":
-            print(f"| {row['name']} | {row['count']} | "
-                  f"{'yes' if row['state'] == 'here' else row['reason']} |")
+    tables.show(("KMCL", "arguments", "here"), [
+        (row["name"], row["count"], "yes" if row["state"] == "here" else row["reason"])
+        for row in rows_of(tree) if row["kind"] == "function"])
 
 
 def print_absent(tree):
@@ -119,9 +118,8 @@ def print_absent(tree):
     for row in rows_of(tree):
         if row["state"] == "absent":
             reasons.setdefault(row["reason"], []).append(row["name"])
-    print("| absent | why |\n|---|---|")
-    for reason, names in reasons.items():
-        print(f"| {', '.join(names)} | {reason} |")
+    tables.show(("absent", "why"), [(", ".join(names), reason)
+                                    for reason, names in reasons.items()])
 
 
 def print_statuses(tree):
@@ -129,11 +127,10 @@ def print_statuses(tree):
                           r"table\[\] = \{\n(.*?)\t\};", headers_of(tree), re.S)
     if [name for name, _ in families] != list(FAMILIES):
         sys.exit("windows-api.py: error: the families of statuses are others")
-    print("| calls | errno | NTSTATUS |\n|---|---|---|")
-    for name, rows in families:
-        for error, status in re.findall(r"\{ (-\w+), (\w+) \}", rows):
-            status = "STATUS_INVALID_PARAMETER_n, of the argument" if status == "wrong" else status
-            print(f"| {FAMILIES[name]} | {error} | {status} |")
+    special = {"wrong": "STATUS_INVALID_PARAMETER_n, of the argument"}
+    tables.show(("calls", "errno", "NTSTATUS"), [
+        (FAMILIES[name], error, special.get(status, status)) for name, rows in families
+        for error, status in re.findall(r"\{ (-\w+), (\w+) \}", rows)])
 
 
 HEADERS = "include/vmbkmcl_windows/"
