@@ -39,8 +39,8 @@ def code_of(text):
 def missing_files(document, code, tree):
     """Paths from the top or from the document, and names of files alone."""
     folder = document.rpartition("/")[0]
-    for name in re.findall(rf"(?<![\w/<>.$~*{{-])((?:{FOLDERS})/[\w./-]*\w|[\w-]+\.(?:{SUFFIXES}))\b",
-                           code):
+    for name in re.findall(rf"(?<![\w/<>.$~*{{-])((?:{FOLDERS})/[\w./-]*\w"
+                           rf"|[\w-]+\.(?:{SUFFIXES}))\b", code):
         known = [p for p in tree if p == name or p.startswith(name + "/") or
                  p == f"{folder}/{name}" or p.startswith(f"{folder}/{name}/")]
         if "/" not in name:

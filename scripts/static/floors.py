@@ -84,7 +84,8 @@ def includes(floors):
             if theirs is None:
                 floors.problems.append(f"{name} includes {included}, which stands on no floor")
             elif theirs > number:
-                floors.problems.append(f"{name} (floor {number}) includes {included} (floor {theirs})")
+                floors.problems.append(
+                    f"{name} (floor {number}) includes {included} (floor {theirs})")
 
 
 def symbols(path):

@@ -25,7 +25,8 @@ CALL = re.compile(r"\b(?:(?:dev|netdev|pr)_(?:emerg|alert|crit|err|warn|notice|i
 STRINGS = re.compile(r'(?:"(?:[^"\\]|\\.)*"\s*)+')
 # The channel's name, which the line begins with.
 LABEL = re.compile(r",\s*(?:vmb_channel_label\(|(?:\w+->)+name\b)")
-CONVERSION = re.compile(r"%(?:pU[bBlL]|pe|p[A-Za-z]?|[-+ #0]*\d*(?:\.\d+)?(?:ll|hh|[lhzt])?[a-zA-Z])")
+CONVERSION = re.compile(r"%(?:pU[bBlL]|pe|p[A-Za-z]?"
+                        r"|[-+ #0]*\d*(?:\.\d+)?(?:ll|hh|[lhzt])?[a-zA-Z])")
 
 
 def as_read(literals, values):
@@ -90,7 +91,8 @@ PLANTED = (
      "has no format of its own"),
     ("drivers/clients/balloon/protocol.c", '"the host sent %s\\n"',
      '"the host "\n\t\t"said %s\\n"', "has not: the host said ..."),
-    ("drivers/kmcl/main.c", "MODULE_LICENSE(", "void f(void) { pr_info(\"new\"); }\nMODULE_LICENSE(",
+    ("drivers/kmcl/main.c", "MODULE_LICENSE(",
+     "void f(void) { pr_info(\"new\"); }\nMODULE_LICENSE(",
      "drivers/kmcl/main.c logs what drivers/troubleshooting.md has not: new"),
     (DOCUMENT, "| `cannot open: ...` |", "| `cannot be opened: ...` |", "has not: cannot open"),
     (DOCUMENT, "| `cannot open: ...` |", "| `cannot be opened: ...` |", "nothing logs: cannot be"),

@@ -96,7 +96,8 @@ def problems_of(tree):
             problems.append(f"{name} is a {kind} that returns {returns}, not {row['returns']}")
         if have != types:
             problems.append(f"{name} has ({', '.join(have)}), not ({', '.join(types)})")
-        if kind == "callback" and not re.search(rf"^typedef {name} \*PFN_{name[4:]};", headers, re.M):
+        if kind == "callback" and \
+           not re.search(rf"^typedef {name} \*PFN_{name[4:]};", headers, re.M):
             problems.append(f"{name} has no PFN type")
         if not re.search(rf"\b{name}\b", tests):
             problems.append(f"{name} is in no test of kunit/windows")
@@ -135,7 +136,8 @@ def print_statuses(tree):
 
 HEADERS = "include/vmbkmcl_windows/"
 PLANTED = (
-    (HEADERS + "outbound.h", "VmbPacketFree(VMBPACKET VmbPacket)", "VmbPacketFreed(VMBPACKET VmbPacket)",
+    (HEADERS + "outbound.h", "VmbPacketFree(VMBPACKET VmbPacket)",
+     "VmbPacketFreed(VMBPACKET VmbPacket)",
      ("VmbPacketFree is not declared", "VmbPacketFreed is declared, and not in the table")),
     (HEADERS + "channel.h", "VmbChannelStart(VMBCHANNEL Channel)",
      "VmbChannelStart(VMBCHANNEL Channel, UINT32 Flags)",
