@@ -511,6 +511,7 @@ if wants source; then
 	check "source: the storage client has Windows' names alone" storage_has_windows_names
 	check "source: no file is over 600 lines" sizes
 	check "source: no TODO" no_marker
+	check "source: a checker that misses what is planted is seen to" scripts/static/test.py
 	check "source: no index of a peer's is guessed with" scripts/static/speculation.py
 	check "source: planted guesses are found" scripts/static/speculation.py --self-test
 	check "source: what can grow has a bound, a counter and a test, and limits.md has it" \
