@@ -5,7 +5,8 @@
 # kernel's own kunit.py. The kernel is kept: later runs build our objects only.
 #
 # usage: kunit.sh [--filter GLOB] [--bounce] [--arch ARCH | --debug | --rt | --clang |
-#		  --kcsan] [--soak PACKETS] [--seed SEED] [--kernel] [--bench]
+#		  --kcsan | --kmsan] [--newest] [--soak PACKETS] [--seed SEED] [--kernel]
+#		  [--bench]
 #
 #   --filter GLOB  only the suites, or suite.case, that match (default: vmbkmcl*,
 #                  and then what has to do with memory, with swiotlb=force)
@@ -20,6 +21,9 @@
 #                  traps
 #   --kcsan        on a kernel with KCSAN: two accesses at the same time, a write among
 #                  them, of which one is not marked, fail if one is in our code
+#   --kmsan        on a kernel with KMSAN, built by clang: what nobody has written must
+#                  not be decided on, nor shown to a peer
+#   --newest       on the newest kernel of Debian's unstable, instead of 6.12
 #   --soak PACKETS so many packets over each transport with a hostile peer; only the
 #                  suites that have one, unless --filter says which
 #   --seed SEED    of the first run with a hostile peer, each of some thousand packets;
@@ -66,10 +70,11 @@ while [ $# -gt 0 ]; do
 		filter=$2
 		shift
 		;;
-	--debug | --rt | --clang | --kcsan)
+	--debug | --rt | --clang | --kcsan | --kmsan)
 		[ -z "$variant" ] || die "$1 beside $variant" "one of them"
 		variant=$1
 		;;
+	--newest) SERIES=newest ;;
 	--bounce) bounce=1 ;;
 	--soak | --seed)
 		[[ ${2-} =~ ^[1-9][0-9]*$ ]] || die "$1 wants a number" "scripts/kunit.sh --help"
@@ -101,6 +106,7 @@ configs+=("$VMB_TOP/kunit/$extra.config")
 source_dir=$("$VMB_TOP/scripts/lib/linux-source.sh" "$SERIES")
 compiler=gcc
 kunit_arch=$arch
+machine='-smp 2'
 how=()
 case $variant in
 --debug)
@@ -108,10 +114,15 @@ case $variant in
 	TEST_SECONDS=1500
 	;;
 --rt | --kcsan) TEST_SECONDS=1800 ;;
---clang)
+--clang | --kmsan)
 	need_packages "clang-$CLANG" "lld-$CLANG" "llvm-$CLANG"
 	compiler=clang-$CLANG
 	how=("--make_options=LLVM=-$CLANG")
+	# Three times the memory, and each access is accounted for.
+	[ "$variant" = --clang ] || {
+		machine+=' -m 4096'
+		TEST_SECONDS=3600
+	}
 	;;
 esac
 [ -z "$variant" ] || configs+=("$VMB_TOP/kunit/${variant#--}.config")
@@ -255,7 +266,7 @@ kcsan_reports() {
 # run_suites NAME GLOB [PARAMETERS]: of the guest's kernel. What there is to count
 # goes to $work/runs.
 run_suites() {
-	local glob=$2 parameters=panic=-1 status=0 reports=0 answers=0 machine='-smp 2'
+	local glob=$2 parameters=panic=-1 status=0 reports=0 answers=0 machine=$machine
 	local log=$VMB_BUILD/$1.log ktap=$VMB_BUILD/$1.ktap json=$VMB_BUILD/$1.json
 
 	stage "running the suites $glob${3:+ with $3}"
