@@ -256,25 +256,6 @@ void vmb_transport_device_shutdown(struct vmb_transport_device *device)
 EXPORT_SYMBOL_GPL(vmb_transport_device_shutdown);
 
 /**
- * vmb_transport_device_leaked() - a piece of memory stays with the peer for good
- * @device: the device; its first channel counts it, for that whose it was is gone.
- *
- * Context: process context.
- */
-void vmb_transport_device_leaked(struct vmb_transport_device *device)
-{
-	struct vmb_channel *channel;
-
-	spin_lock_irq(&device->lock);
-	channel = list_first_entry_or_null(&device->channels, struct vmb_channel,
-					   device_node);
-	if (channel)
-		vmb_outbound_count_leak(channel);
-	spin_unlock_irq(&device->lock);
-}
-EXPORT_SYMBOL_GPL(vmb_transport_device_leaked);
-
-/**
  * vmb_transport_device_release() - the client's remove, or a failed probe, is over
  * @device: the device. Channels that the client forgot are cleaned up, with a
  *	warning: their memory would outlive the transport's otherwise.

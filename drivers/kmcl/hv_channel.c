@@ -138,7 +138,7 @@ static int vmb_hv_close(struct vmb_channel *channel)
 		/* Closes the sub-channels first. */
 		vmb_hv_sub_begin_close_all(hv->device);
 		ret = vmbus_disconnect_ring(hv->channel);
-		vmb_hv_sub_end_close_all(hv->device);
+		vmb_hv_sub_end_close_all(hv->device, channel);
 	}
 	mutex_unlock(&hv->device->gpadl_lock);
 	vmb_hv_take_back(hv);

@@ -321,9 +321,9 @@ void vmb_hv_sub_begin_close_all(struct vmb_hv_device *device)
 
 /*
  * hv_vmbus has closed the sub-channels. The host takes back what it offered and nobody
- * took.
+ * took. What it keeps of one that is gone is counted on @primary, which closes.
  */
-void vmb_hv_sub_end_close_all(struct vmb_hv_device *device)
+void vmb_hv_sub_end_close_all(struct vmb_hv_device *device, struct vmb_channel *primary)
 {
 	struct vmb_hv_offer *offer, *next_offer;
 	struct vmb_hv_channel *hv, *next;
@@ -347,7 +347,7 @@ void vmb_hv_sub_end_close_all(struct vmb_hv_device *device)
 			continue;
 		vmb_hv_sub_count_left(device, -1);
 		if (hv->leaked)
-			vmb_transport_device_leaked(&device->transport);
+			vmb_channel_leaked(primary);
 		vmb_hv_sub_free(hv);
 	}
 	mutex_unlock(&vmb_hv_sub_lock);

@@ -167,7 +167,6 @@ void vmb_transport_device_removing(struct vmb_transport_device *device);
 int vmb_transport_device_pm_close(struct vmb_transport_device *device);
 void vmb_transport_device_shutdown(struct vmb_transport_device *device);
 void vmb_transport_device_pm_resume(struct vmb_transport_device *device);
-void vmb_transport_device_leaked(struct vmb_transport_device *device);
 void vmb_transport_device_release(struct vmb_transport_device *device);
 
 static inline struct vmb_transport_device *

@@ -496,13 +496,18 @@ static void test_sub_channel_is_refused(struct kunit *test)
 static void test_sub_channel_keeps_its_rings(struct kunit *test)
 {
 	struct hv_fixture *fixture = test->priv;
+	struct vmb_transport_device *transport = &fixture->device.transport;
 	const struct vmb_counters *sub = &fixture->sub_channel->counters;
 	const struct vmb_counters *primary = &fixture->channel->counters;
+	struct vmb_channel *other;
 	struct vmb_hv_channel *hv;
 	unsigned int orders[2];
 	struct page *pages[2];
 	u32 i;
 
+	/* As if it had been allocated before them. */
+	KUNIT_ASSERT_EQ(test, vmb_channel_allocate(&transport->device, false, &other), 0);
+	list_move(&other->device_node, &transport->channels);
 	for (i = 0; i < 2; i++) {
 		open(test);
 		hv = vmb_channel_transport_private(fixture->channel);
@@ -520,11 +525,15 @@ static void test_sub_channel_keeps_its_rings(struct kunit *test)
 		hv_host.keeps_rings = true;
 		close(test);
 		hv_host.keeps_rings = false;
-		KUNIT_EXPECT_EQ(test, sub->leaked + primary->leaked, 2 * i + 2);
+		/* If it is gone, on the one that it was a sub-channel of. */
+		KUNIT_EXPECT_EQ(test, sub->leaked, i);
+		KUNIT_EXPECT_EQ(test, primary->leaked, i + 2);
+		KUNIT_EXPECT_EQ(test, other->counters.leaked, 0);
 		__free_pages(pages[0], orders[0]);
 		__free_pages(pages[1], orders[1]);
 	}
 	KUNIT_EXPECT_NULL(test, kept(fixture));
+	vmb_channel_cleanup(other);
 }
 
 /* It goes on to wait, for the next. */
