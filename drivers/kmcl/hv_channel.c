@@ -115,7 +115,7 @@ static void vmb_hv_take_back(struct vmb_hv_channel *hv)
 					    &hv->channel->ringbuffer_gpadlhandle);
 }
 
-/* An open that has failed does not say so. */
+/* Neither does an open that has failed say so, nor a close that came too early to know. */
 static void vmb_hv_count_leak(struct vmb_hv_channel *hv, struct vmb_channel *channel)
 {
 	if (!hv->leaked || hv->counted)
@@ -124,9 +124,9 @@ static void vmb_hv_count_leak(struct vmb_hv_channel *hv, struct vmb_channel *cha
 	vmb_channel_leaked(channel);
 }
 
-static int vmb_hv_close(struct vmb_channel *channel)
+/* -EBUSY: a sub-channel, of which nobody knows yet; any other errno: the rings are leaked. */
+static int vmb_hv_disconnect(struct vmb_hv_channel *hv, struct vmb_channel *channel)
 {
-	struct vmb_hv_channel *hv = vmb_channel_transport_private(channel);
 	int ret;
 
 	if (vmb_channel_primary(channel))
@@ -152,6 +152,17 @@ static int vmb_hv_close(struct vmb_channel *channel)
 	return hv->leaked ? -EIO : 0;
 }
 
+static int vmb_hv_close(struct vmb_channel *channel)
+{
+	struct vmb_hv_channel *hv = vmb_channel_transport_private(channel);
+	int ret = vmb_hv_disconnect(hv, channel);
+
+	/* The caller counts them. */
+	if (ret && ret != -EBUSY)
+		hv->counted = true;
+	return ret;
+}
+
 /* Lend hv_vmbus the rings, and have the host open the channel. */
 static int vmb_hv_connect(struct vmb_hv_channel *hv, struct vmb_channel *channel)
 {
@@ -163,6 +174,8 @@ static int vmb_hv_connect(struct vmb_hv_channel *hv, struct vmb_channel *channel
 				   vmb_hv_confidential_of(hv->device->hv->channel));
 	if (ret)
 		return ret;
+	/* The VM has hibernated, and a sub-channel's rings were kept by its primary's close. */
+	vmb_hv_count_leak(hv, channel);
 	ret = vmb_hv_rings_renew(hv);
 	if (ret)
 		return ret;
@@ -218,7 +231,7 @@ static int vmb_hv_open(struct vmb_channel *channel)
 	vmb_hv_ring(&hv->channel->outbound, &outbound);
 	ret = vmb_channel_attach_rings(channel, &inbound, &outbound);
 	if (ret) {
-		vmb_hv_close(channel);
+		vmb_hv_disconnect(hv, channel);
 		vmb_hv_count_leak(hv, channel);
 	}
 	return ret;

@@ -493,8 +493,6 @@ int vmb_hv_sub_close(struct vmb_hv_channel *hv)
 		      READ_ONCE(hv->device->hv->channel->rescind) ? 0 : -EBUSY;
 	} else {
 		ret = hv->leaked ? -EIO : 0;
-		/* The caller does that. */
-		hv->counted |= hv->leaked;
 	}
 	mutex_unlock(&vmb_hv_sub_lock);
 	return ret;

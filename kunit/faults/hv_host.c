@@ -20,7 +20,7 @@ struct hv_host hv_host;
 static void host_lend(struct hv_ring_buffer_info *ring, void *memory, u32 size)
 {
 	ring->ring_buffer = memory;
-	ring->ring_datasize = size - PAGE_SIZE;
+	ring->ring_datasize = hv_host.lends_too_little ? 8 : size - PAGE_SIZE;
 }
 
 static void host_take_rings_back(struct vmbus_channel *channel)

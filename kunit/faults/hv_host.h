@@ -15,6 +15,7 @@
  * @holds_connect: it says nothing at all, until @answers or the rescind.
  * @answers: completed by the test.
  * @asked: completed when an open is asked for.
+ * @lends_too_little: rings that no packet goes into.
  * @disconnect_error: to a close.
  * @keeps_rings: it does not answer when it is told that the rings are no longer its.
  * @establish_error: to a new GPADL.
@@ -33,6 +34,7 @@ struct hv_host {
 	bool holds_connect;
 	struct completion answers;
 	struct completion asked;
+	bool lends_too_little;
 	int disconnect_error;
 	bool keeps_rings;
 	int establish_error;
