@@ -39,13 +39,26 @@ void vmb_refuse(struct vmb_channel *channel, const struct vmb_ring_packet *packe
 				     packet ? packet->transaction_id : 0);
 }
 
-/* Memory that somebody else may still write to is given up for good. */
+/* A piece of memory that somebody else may still write to is given up for good. */
 void vmb_outbound_count_leak(struct vmb_channel *channel)
 {
 	unsigned long flags;
 
 	spin_lock_irqsave(&channel->outbound.lock, flags);
 	channel->counters.leaked++;
+	spin_unlock_irqrestore(&channel->outbound.lock, flags);
+}
+
+/*
+ * The peer was to let go of memory, of one piece or of all that it had, and did not. How
+ * many pieces that are is not its doing alone, so what it may do is counted by this.
+ */
+void vmb_outbound_count_against_peer(struct vmb_channel *channel)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&channel->outbound.lock, flags);
+	WRITE_ONCE(channel->times_leaked, channel->times_leaked + 1);
 	spin_unlock_irqrestore(&channel->outbound.lock, flags);
 }
 

@@ -40,7 +40,7 @@
 #define VMB_DEFAULT_MAXIMUM_PACKET_COUNT	256u
 /* And how many packet objects it may have, as many as may be in flight at most. */
 #define VMB_DEFAULT_OUTBOUND_PACKET_COUNT	65536u
-/* A peer that has kept so many pieces of a channel's memory for good gets no more. */
+/* A peer that has kept memory of a channel for good so often gets no more. */
 #define VMB_MAXIMUM_LEAKS	64u
 /* The directory in sysfs, and its number if it has one. */
 #define VMB_CHANNEL_DIRECTORY		"vmbkmcl"
@@ -200,6 +200,9 @@ struct vmb_watchdog {
  * @watchdog: stall watchdog.
  * @save: its state on the way out; a server's.
  * @restore: and on the way in.
+ * @times_leaked: how often the peer has kept memory for good: once for a close, with all
+ *	that this leaves with it, and for rings of which nobody knows in time, or a GPADL.
+ *	Written under outbound.lock.
  * @counters: what sysfs shows.
  * @refusals: how often each reason was given.
  * @latencies: how long packets waited, by enum vmb_latency_kind.
@@ -259,6 +262,7 @@ struct vmb_channel {
 	struct vmb_watchdog watchdog;
 	struct vmb_save save;
 	struct vmb_restore restore;
+	u32 times_leaked;
 	struct vmb_counters counters;
 	u64 refusals[VMB_REFUSAL_COUNT];
 	struct vmb_latency latencies[VMB_LATENCY_KINDS];
@@ -382,10 +386,10 @@ static inline bool vmb_life_is_shutting_down(const struct vmb_channel *channel)
 	return READ_ONCE(channel->life.pm_reason) == VMB_CHANNEL_STOP_SHUTDOWN;
 }
 
-/* Has its peer kept as much for good as it may? */
+/* Has its peer kept memory for good as often as it may? */
 static inline bool vmb_channel_has_leaked_enough(const struct vmb_channel *channel)
 {
-	return READ_ONCE(channel->counters.leaked) >= VMB_MAXIMUM_LEAKS;
+	return READ_ONCE(channel->times_leaked) >= VMB_MAXIMUM_LEAKS;
 }
 
 /* Is something waiting for the worker that nobody else can do? */
@@ -411,6 +415,7 @@ static inline void vmb_life_assert_worker(const struct vmb_channel *channel)
 void vmb_refuse(struct vmb_channel *channel, const struct vmb_ring_packet *packet,
 		enum vmb_refusal refusal);
 void vmb_outbound_count_leak(struct vmb_channel *channel);
+void vmb_outbound_count_against_peer(struct vmb_channel *channel);
 void vmb_outbound_count_signal(struct vmb_channel *channel);
 
 /* overlong.c */

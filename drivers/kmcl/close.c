@@ -160,6 +160,9 @@ void vmb_life_close_transport(struct vmb_channel *channel, bool for_good)
 	if (ret == -EBUSY && vmb_sub_channel_wait_for_primary(channel))
 		ret = channel->operations->close(channel);
 	with_external = vmb_send_fail(channel, ret ? -EIO : -ENODEV);
+	/* Once, whatever it has: one message that is lost is as bad a close as any. */
+	if (ret && (with_external || ret != -EBUSY))
+		vmb_outbound_count_against_peer(channel);
 	if (ret && with_external)
 		dev_err_ratelimited(channel->dev,
 				    "%s: the host may still write to external data of %u packets (%pe), their memory must never be freed\n",

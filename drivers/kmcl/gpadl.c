@@ -245,8 +245,10 @@ int vmb_gpadl_create(struct vmb_channel *channel, struct vmb_gpadl *gpadl,
 	if (!ret)
 		*gpadl_handle = gpadl->handle;
 	mutex_unlock(&memory->mutex);
-	if (ret == -EIO)
+	if (ret == -EIO) {
+		vmb_outbound_count_against_peer(channel);
 		vmb_outbound_count_leak(channel);
+	}
 	if (ret)
 		vmb_gpadl_free(gpadl, ret == -EIO);
 	vmb_memory_end_call(memory);
@@ -321,6 +323,8 @@ static int vmb_gpadl_end_delete(struct vmb_channel *channel, struct vmb_gpadl *g
 	used = gpadl->users;
 	spin_unlock_irq(&memory->lock);
 	ret = channel->operations->delete_gpadl(channel, gpadl->transport_private);
+	if (ret)
+		vmb_outbound_count_against_peer(channel);
 	if (!ret && used)
 		ret = -EBUSY;
 	if (ret) {

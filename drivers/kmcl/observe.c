@@ -149,6 +149,7 @@ static void vmb_observe_rings(struct seq_file *file, struct vmb_channel *channel
 	seq_printf(file, "packets_allowed %u\n", channel->outbound_packet_count);
 	seq_printf(file, "queue_length %u\n", queued);
 	seq_printf(file, "gpadls %u\n", READ_ONCE(channel->memory.gpadl_count));
+	seq_printf(file, "times_leaked %u\n", READ_ONCE(channel->times_leaked));
 	if (!channel->primary) {
 		seq_printf(file, "offers_kept %u\n", READ_ONCE(device->offers_kept));
 		seq_printf(file, "offers_dropped %llu\n", READ_ONCE(device->offers_dropped));

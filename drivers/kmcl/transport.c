@@ -343,6 +343,7 @@ void vmb_channel_ring_positions(const struct vmb_channel *channel,
  */
 void vmb_channel_leaked(struct vmb_channel *channel)
 {
+	vmb_outbound_count_against_peer(channel);
 	vmb_outbound_count_leak(channel);
 }
 EXPORT_SYMBOL_GPL(vmb_channel_leaked);

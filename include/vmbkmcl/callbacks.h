@@ -93,7 +93,7 @@ typedef void (*vmb_channel_processing_complete_fn)(struct vmb_channel *channel,
  * typedef vmb_channel_pnp_failure_fn - a channel could not be opened
  * @channel: the channel, enabled before; disabled when this has returned.
  * @failure: negative errno of the open; -ENODEV: the peer went before it; -ENOSPC: it
- *	has kept 64 pieces of the channel's memory for good, and gets no more.
+ *	has kept memory of the channel for good 64 times, and gets no more.
  *
  * Also when the VM has hibernated, and the channel cannot be opened again. Nothing
  * is open, so neither suspend nor closed is called: a client that waits for opened

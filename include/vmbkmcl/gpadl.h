@@ -41,7 +41,7 @@
  * page or is not whole pages, or memory of another kind; -E2BIG: more than the
  * protocol can say; -EOPNOTSUPP: vmalloc memory that would have to be decrypted;
  * -EEXIST: a page is shared by this channel already; -ENODEV: not open; -ENOSPC: the
- * channel has 4,096 GPADLs, or its peer has kept 64 pieces of its memory for good;
+ * channel has 4,096 GPADLs, or its peer has kept memory of it for good 64 times;
  * -ENOMEM; -EIO: refused, and the peer may write to the memory all the same, so it
  * must never be freed; or what else the transport said.
  *

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a host keeps for good, and is not known at once: that it is counted, and once.
+ * What a host keeps for good, of rings and of external data: on which channel it is
+ * counted, that it is counted once, and how often a host may do so before it gets no more.
  */
 #include <linux/mm.h>
 
@@ -234,10 +235,106 @@ static void test_rings_of_no_use_are_kept(struct kunit *test)
 	}
 }
 
+/* How often. */
+
+/* Requests that the host does not complete, with a page each. */
+#define REQUESTS	64u
+
+static struct page *pages[REQUESTS];
+
+static void allow_external(struct kunit *test, struct vmb_channel *channel)
+{
+	u32 i;
+
+	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_maximum_external_data(channel, PAGE_SIZE, 1),
+			0);
+	for (i = 0; i < REQUESTS; i++) {
+		pages[i] = alloc_page(GFP_KERNEL | __GFP_ZERO);
+		KUNIT_ASSERT_NOT_NULL(test, pages[i]);
+	}
+}
+
+static void send_all(struct kunit *test, struct vmb_channel *channel)
+{
+	u32 i;
+
+	for (i = 0; i < REQUESTS; i++) {
+		struct vmb_packet *packet = vmb_packet_allocate(channel);
+		struct bio_vec vector = { .bv_page = pages[i], .bv_len = PAGE_SIZE };
+
+		KUNIT_ASSERT_NOT_NULL(test, packet);
+		KUNIT_ASSERT_EQ(test,
+				vmb_packet_send(packet, NULL, 0, &vector, 1,
+						VMB_CHANNEL_FORMAT_FLAG_WAIT_FOR_COMPLETION), 0);
+	}
+}
+
+/* They were referenced for good so often. */
+static void free_pages_kept(struct kunit *test, u32 times)
+{
+	u32 i, j;
+
+	for (i = 0; i < REQUESTS; i++) {
+		KUNIT_EXPECT_EQ(test, page_count(pages[i]), 1 + times);
+		for (j = 0; j <= times; j++)
+			put_page(pages[i]);
+	}
+}
+
+/* One bad close is one, whatever it leaves behind. */
+static void test_one_close_with_many_requests(struct kunit *test)
+{
+	struct hv_fixture *fixture = test->priv;
+	struct vmb_channel *channel = fixture->channel;
+	struct memory rings;
+	u32 i;
+
+	allow_external(test, channel);
+	KUNIT_ASSERT_EQ(test, enable(channel), 0);
+	for (i = 0; i < 64; i++) {
+		rings = rings_of(channel);
+		send_all(test, channel);
+		hv_host.disconnect_error = -ENOBUFS;
+		KUNIT_EXPECT_EQ(test, vmb_channel_disable(channel), 0);
+		hv_host.disconnect_error = 0;
+		free_rings(rings);
+		expect_leaked(test, (i + 1) * (REQUESTS + 1), 0);
+		if (i < 63)
+			KUNIT_ASSERT_EQ(test, enable(channel), 0);
+	}
+	KUNIT_EXPECT_EQ(test, enable(channel), -ENOSPC);
+	free_pages_kept(test, 64);
+}
+
+/* A sub-channel that is disabled alone, whose host does not complete them. */
+static void test_one_sub_channel_with_many_requests(struct kunit *test)
+{
+	struct hv_fixture *fixture = test->priv;
+	struct vmb_channel *sub_channel = fixture->sub_channel;
+	struct vmb_transport_device *transport = &fixture->device.transport;
+
+	allow_external(test, sub_channel);
+	open_both(test);
+	send_all(test, sub_channel);
+	/* It waits for them no longer than it must. */
+	WRITE_ONCE(transport->removing, true);
+	KUNIT_EXPECT_EQ(test, vmb_channel_disable(sub_channel), 0);
+	WRITE_ONCE(transport->removing, false);
+	expect_leaked(test, 0, REQUESTS);
+	offer(fixture, 1);
+	KUNIT_EXPECT_EQ(test, enable(sub_channel), 0);
+	expect_open(test, sub_channel);
+	KUNIT_EXPECT_EQ(test, vmb_channel_disable(fixture->channel), 0);
+	expect_leaked(test, 0, REQUESTS);
+	free_pages_kept(test, 1);
+}
+
 static struct kunit_case faults_leak_cases[] = {
 	KUNIT_CASE(test_rings_are_kept_over_a_sleep),
 	KUNIT_CASE(test_rings_are_kept_and_nobody_wakes_up),
 	KUNIT_CASE(test_rings_of_no_use_are_kept),
+	KUNIT_CASE(test_one_close_with_many_requests),
+	KUNIT_CASE(test_one_sub_channel_with_many_requests),
 	{}
 };
 

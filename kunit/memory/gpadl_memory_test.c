@@ -263,6 +263,34 @@ static void leaked_with_the_packet_that_uses_it(struct kunit *test)
 	expect_kept(test, OURS, true);
 }
 
+/* The peer has given back all of it: that the driver has not is not held against it. */
+static void leaked_by_the_driver(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	u32 handles[64], i;
+	u8 *buffers[64];
+
+	channel_hold_at_most(fixture, 80);
+	channel_enable(fixture);
+	for (i = 0; i < 64; i++) {
+		KUNIT_ASSERT_EQ(test, vmb_channel_create_gpadl(fixture->channel, 0, 1,
+							       &handles[i]), 0);
+		buffers[i] = peer_got.buffer;
+		get_all(fixture, peer_send_direct(fixture, buffers[i], 0, 64));
+	}
+	channel_abandon(fixture);
+	for (i = 0; i < 64; i++)
+		KUNIT_EXPECT_EQ(test, vmb_channel_delete_gpadl(fixture->channel, handles[i]),
+				-EIO);
+	KUNIT_EXPECT_EQ(test, fixture->channel->counters.leaked, 64);
+	KUNIT_EXPECT_EQ(test, share_ours(fixture, 1), 0);
+	KUNIT_EXPECT_EQ(test, unshare(fixture), 0);
+	for (i = 0; i < 64; i++) {
+		KUNIT_EXPECT_EQ(test, channel_complete(fixture, i, NULL, 0), -ENODEV);
+		vfree(buffers[i]);
+	}
+}
+
 /* Much of it. */
 
 /*
@@ -456,6 +484,7 @@ static struct kunit_case gpadl_memory_cases[] = {
 	KUNIT_CASE(given_back_when_it_may),
 	KUNIT_CASE(leaked_when_it_must),
 	KUNIT_CASE(leaked_with_the_packet_that_uses_it),
+	KUNIT_CASE(leaked_by_the_driver),
 	KUNIT_CASE(sixteen_mib),
 	KUNIT_CASE(as_much_as_the_protocol_can_say),
 	KUNIT_CASE(as_many_as_may_be),

@@ -149,7 +149,7 @@ PLANTED = (
     ("drivers/kmcl/counters.h", "X(leaked)", "X(lost)", "nothing shows leaked"),
     ("kunit/inbound/inbound_pool_test.c", "KUNIT_CASE(follows_the_ring)", "KUNIT_CASE(follows)",
      "there is no case inbound_pool.follows_the_ring"),
-    (DOCUMENT, " | `leaked` | ", " | the log | ", "seen nowhere: memory that the peer"),
+    (DOCUMENT, " | `leaked`, `times_leaked` | ", " | the log | ", "seen nowhere: memory that the peer"),
     (DOCUMENT, "| `gpadl_map.twice` |", "| none |", "no test: those that a server has mapped"),
     (DOCUMENT, "4,096 of a channel (`VMB_GPADL", "as many as (`VMB_GPADL",
      "VMB_GPADL_MAXIMUM_COUNT has no number"),
