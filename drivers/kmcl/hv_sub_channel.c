@@ -31,7 +31,8 @@
 /*
  * Sub-channels of a device that are disabled, and open to the host until their primary is
  * closed, with rings each. A host that takes back and offers one without end has a client
- * that enables it again spend so many.
+ * that enables it again spend so many beside those that it has enabled; or as many again,
+ * if that is more, for it may disable all and enable them again.
  */
 #define VMB_HV_MAXIMUM_LEFT	256u
 /* How long hv_vmbus's worker waits for an open, at most. */
@@ -386,18 +387,31 @@ void vmb_hv_sub_invalidate_offers(struct vmb_hv_device *device)
 
 /* Sub-channels, as hv_channel.c calls them. */
 
+/* One more is enabled, which may be left in its turn. 0; -ENOSPC: then too many would be. */
+static int vmb_hv_sub_count_enabled(struct vmb_hv_device *device)
+{
+	u32 enabled = device->enabled + 1;
+	u32 most = max(device->most_enabled, enabled);
+
+	lockdep_assert_held(&vmb_hv_sub_lock);
+	if (device->transport.sub_channels_left + enabled > most + max(most, VMB_HV_MAXIMUM_LEFT))
+		return -ENOSPC;
+	device->enabled = enabled;
+	device->most_enabled = most;
+	return 0;
+}
+
 /* 0; -ENOSPC: too many have to wait for the primary's close. */
 int vmb_hv_sub_prepare(struct vmb_hv_channel *hv, struct vmb_channel *channel)
 {
-	int ret = 0;
+	int ret;
 
 	hv->owner = channel;
 	hv->index = vmb_channel_sub_channel_index(channel);
 	init_completion(&hv->open_done);
 	mutex_lock(&vmb_hv_sub_lock);
-	if (hv->device->transport.sub_channels_left >= VMB_HV_MAXIMUM_LEFT)
-		ret = -ENOSPC;
-	else
+	ret = vmb_hv_sub_count_enabled(hv->device);
+	if (!ret)
 		list_add_tail(&hv->node, &hv->device->sub_channels);
 	mutex_unlock(&vmb_hv_sub_lock);
 	return ret;
@@ -411,6 +425,7 @@ void vmb_hv_sub_unprepare(struct vmb_hv_channel *hv)
 	if (hv->leaked && !hv->counted)
 		vmb_channel_leaked(hv->owner);
 	hv->owner = NULL;
+	hv->device->enabled--;
 	hv->waiting = false;
 	complete_all(&hv->open_done);
 	if (!hv->open_to_host) {

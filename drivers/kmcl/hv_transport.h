@@ -70,6 +70,8 @@ struct vmb_hv_rings {
  * @node: in the list of all devices; it and what follows are hv_sub_channel.c's,
  *	under its lock.
  * @sub_channels: those that are enabled, or were and are still open to the host.
+ * @enabled: how many of them are.
+ * @most_enabled: and were at once, at most.
  * @offers: of the host, which no sub-channel has taken.
  * @poll: looks for offers that the host has taken back.
  *
@@ -85,6 +87,8 @@ struct vmb_hv_device {
 	struct resource *mmio;
 	struct list_head node;
 	struct list_head sub_channels;
+	u32 enabled;
+	u32 most_enabled;
 	struct list_head offers;
 	struct delayed_work poll;
 };

@@ -78,7 +78,8 @@ void vmb_channel_cleanup(struct vmb_channel *channel);
  * was restored is over, or has gone on; -EOPNOTSUPP: a server channel without
  * VMB_SERVER_CHANNEL_INIT_FLAG_LOOPBACK_OFFER; -EPERM: an offer which says that the host
  * may see the rings, but not what packets in them point to; -ENOSPC: a sub-channel, on
- * a device on which 256 that were disabled wait for their primary to close; -ENOMEM.
+ * a device on which too many that were disabled wait for their primary to close, see
+ * vmb_channel_init_set_primary_channel(); -ENOMEM.
  *
  * VmbChannelEnable.
  */

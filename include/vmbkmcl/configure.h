@@ -175,9 +175,10 @@ int vmb_channel_init_set_raw_guest_memory(struct vmb_channel *channel);
  * before that. A sub-channel that is disabled while its primary stays open
  * quiesces, and the host closes it with the primary: enabled again before, it
  * waits for a new offer of its number. What is open to the host like that keeps its
- * rings, so there are 256 of them at most, on Hyper-V. If the host takes back the offer of a
- * sub-channel, that is noticed within a second or two. To close all of them disable the
- * primary, which then need not wait for the peer.
+ * rings, so a device has no more of them, with those that are enabled, than were enabled
+ * at once and 256 beside, or as many again if that is more. If the host takes back the
+ * offer of a sub-channel, that is noticed within a second or two. To close all of them
+ * disable the primary, which then need not wait for the peer.
  *
  * Context: process context.
  * Return: 0; -EBUSY: not disabled; -EEXIST: it has a primary; -EINVAL: the index

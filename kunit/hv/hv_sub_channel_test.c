@@ -220,6 +220,18 @@ static void test_rings_outlive_their_owner(struct kunit *test)
 	stop_waiting(owner, hv);
 }
 
+static struct vmb_hv_channel *open_to_host(struct kunit *test, struct vmb_channel *owner)
+{
+	struct vmb_hv_channel *hv;
+
+	offer(test->priv, 0);
+	hv = waiting(test, owner);
+	KUNIT_ASSERT_TRUE(test, vmb_hv_sub_find_offer(hv));
+	KUNIT_ASSERT_TRUE(test, vmb_hv_sub_begin_open(hv));
+	vmb_hv_sub_end_open(hv, true);
+	return hv;
+}
+
 /* Each has rings until then: a host that offers one again and again gets so many. */
 static void test_left_without_end(struct kunit *test)
 {
@@ -232,18 +244,14 @@ static void test_left_without_end(struct kunit *test)
 	u32 i;
 
 	vmb_hv_sub_allow(&fixture->device);
-	for (i = 0; i < 256; i++) {
-		offer(fixture, 0);
-		hv = waiting(test, owner);
-		KUNIT_ASSERT_TRUE(test, vmb_hv_sub_find_offer(hv));
-		KUNIT_ASSERT_TRUE(test, vmb_hv_sub_begin_open(hv));
-		vmb_hv_sub_end_open(hv, true);
-		stop_waiting(owner, hv);
+	/* One is enabled at once, and 256 beside it are left. */
+	for (i = 0; i < 257; i++) {
+		stop_waiting(owner, open_to_host(test, owner));
 		KUNIT_EXPECT_EQ(test, transport->sub_channels_left, i + 1);
 	}
 	KUNIT_EXPECT_EQ(test, operations->prepare(owner, &inbound, &outbound, SZ_8K), -ENOSPC);
 	KUNIT_EXPECT_NULL(test, vmb_channel_transport_private(owner));
-	KUNIT_EXPECT_EQ(test, transport->sub_channels_left, 256);
+	KUNIT_EXPECT_EQ(test, transport->sub_channels_left, 257);
 	/* The primary's close is the end of all. */
 	vmb_hv_sub_begin_close_all(&fixture->device);
 	vmb_hv_sub_end_close_all(&fixture->device, fixture->channel);
@@ -251,6 +259,38 @@ static void test_left_without_end(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, list_empty(&fixture->device.sub_channels));
 	hv = waiting(test, owner);
 	stop_waiting(owner, hv);
+}
+
+/* Who has many may disable all of them and enable them again, once. */
+static void test_many_are_left(struct kunit *test)
+{
+	const struct vmb_channel_transport_operations *operations = &vmb_hv_channel_operations;
+	struct hv_fixture *fixture = test->priv;
+	struct vmb_transport_device *transport = &fixture->device.transport;
+	u32 inbound = SZ_16K, outbound = SZ_16K;
+	struct vmb_channel *owner = fixture->sub_channel;
+	const u32 count = 300;
+	struct vmb_hv_channel **hv = kunit_kcalloc(test, count, sizeof(*hv), GFP_KERNEL);
+	u32 i, round;
+
+	KUNIT_ASSERT_NOT_NULL(test, hv);
+	vmb_hv_sub_allow(&fixture->device);
+	for (round = 0; round < 2; round++) {
+		for (i = 0; i < count; i++)
+			hv[i] = open_to_host(test, owner);
+		KUNIT_EXPECT_EQ(test, transport->sub_channels_left, round * count);
+		for (i = round; i < count; i++)
+			stop_waiting(owner, hv[i]);
+	}
+	/* What is enabled may be left in its turn, so it counts. */
+	KUNIT_EXPECT_EQ(test, transport->sub_channels_left, 2 * count - 1);
+	KUNIT_EXPECT_EQ(test, operations->prepare(owner, &inbound, &outbound, SZ_8K), -ENOSPC);
+	stop_waiting(owner, hv[0]);
+	KUNIT_EXPECT_EQ(test, transport->sub_channels_left, 2 * count);
+	KUNIT_EXPECT_EQ(test, operations->prepare(owner, &inbound, &outbound, SZ_8K), -ENOSPC);
+	vmb_hv_sub_begin_close_all(&fixture->device);
+	vmb_hv_sub_end_close_all(&fixture->device, fixture->channel);
+	KUNIT_EXPECT_EQ(test, transport->sub_channels_left, 0);
 }
 
 /* The host could not be told to let go. */
@@ -531,6 +571,7 @@ static struct kunit_case hv_sub_channel_cases[] = {
 	KUNIT_CASE(test_call_ends_with_the_owner),
 	KUNIT_CASE(test_rings_outlive_their_owner),
 	KUNIT_CASE(test_left_without_end),
+	KUNIT_CASE(test_many_are_left),
 	KUNIT_CASE(test_host_does_not_let_go),
 	KUNIT_CASE(test_host_takes_it_back),
 	KUNIT_CASE(test_offers_without_end),
