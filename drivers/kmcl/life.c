@@ -254,13 +254,17 @@ static void vmb_life_do_pm_close(struct vmb_channel *channel)
 		vmb_send_accept(channel);
 }
 
+/*
+ * A client that is not opened any more takes no offer: the bus may be waiting for it to
+ * open that. It goes on to the open, which is refused. A server waits for its peer's.
+ */
 static void vmb_life_find_peer(struct vmb_channel *channel)
 {
-	bool found = !channel->operations->find_peer ||
-		     channel->operations->find_peer(channel);
+	bool refused = !channel->is_server && vmb_channel_has_leaked_enough(channel);
 
 	vmb_life_assert_worker(channel);
-	if (found)
+	if (refused || !channel->operations->find_peer ||
+	    channel->operations->find_peer(channel))
 		vmb_channel_peer_arrived(channel);
 }
 

@@ -329,12 +329,34 @@ static void test_one_sub_channel_with_many_requests(struct kunit *test)
 	free_pages_kept(test, 1);
 }
 
+/* It takes no offer that it would not open, nor does hv_vmbus wait for it to. */
+static void test_offer_is_not_taken(struct kunit *test)
+{
+	struct hv_fixture *fixture = test->priv;
+	struct vmb_channel *sub_channel = fixture->sub_channel;
+	const struct kref *references = &fixture->offered[0].channel.kobj.kref;
+	u32 i;
+
+	KUNIT_ASSERT_EQ(test, enable(fixture->channel), 0);
+	for (i = 0; i < 64; i++)
+		vmb_channel_leaked(sub_channel);
+	KUNIT_EXPECT_EQ(test, enable(sub_channel), -ENOSPC);
+	KUNIT_EXPECT_TRUE(test, vmb_channel_is_configurable(sub_channel));
+	offer(fixture, 0);
+	KUNIT_EXPECT_EQ(test, kref_read(references), 2);
+	KUNIT_EXPECT_EQ(test, enable(sub_channel), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, kref_read(references), 2);
+	KUNIT_EXPECT_FALSE(test, list_empty(&fixture->device.offers));
+	KUNIT_EXPECT_EQ(test, hv_host.opens, 1);
+}
+
 static struct kunit_case faults_leak_cases[] = {
 	KUNIT_CASE(test_rings_are_kept_over_a_sleep),
 	KUNIT_CASE(test_rings_are_kept_and_nobody_wakes_up),
 	KUNIT_CASE(test_rings_of_no_use_are_kept),
 	KUNIT_CASE(test_one_close_with_many_requests),
 	KUNIT_CASE(test_one_sub_channel_with_many_requests),
+	KUNIT_CASE(test_offer_is_not_taken),
 	{}
 };
 
