@@ -147,7 +147,8 @@ static int vmb_hv_disconnect(struct vmb_hv_channel *hv, struct vmb_channel *chan
 		hv->leaked = true;
 	/* Drops those, which disconnect leaves and connect forgets. */
 	vmbus_free_ring(hv->channel);
-	if (ret)
+	/* -EBUSY, of memory that cannot be encrypted now, would be a sub-channel's word. */
+	if (ret && ret != -EBUSY)
 		return ret;
 	return hv->leaked ? -EIO : 0;
 }
