@@ -29,6 +29,31 @@ static bool vmb_inbound_has_packet(struct vmb_channel *channel)
 }
 
 /*
+ * The peer gets the room of what was read. If it waits for that the end of the batch
+ * tells it, unless callbacks sleep before.
+ */
+noinline void vmb_inbound_give_room_back(struct vmb_channel *channel)
+{
+	struct vmb_inbound *inbound = &channel->inbound;
+
+	if (!vmb_ring_reader_commit(&inbound->reader))
+		return;
+	if (vmb_inbound_is_drain_task(inbound)) {
+		inbound->batch.signal = true;
+		return;
+	}
+	vmb_outbound_count_signal(channel);
+	channel->operations->signal(channel);
+}
+
+/* What was read is not put back, and its callback may sleep. */
+static void vmb_inbound_hold_nothing_back(struct vmb_channel *channel)
+{
+	if (!channel->inbound.batch.kept)
+		vmb_inbound_give_room_back(channel);
+}
+
+/*
  * A refused packet whose sender waits gets a completion, empty if the client has
  * not said what is to stand in it: silence would leak its transaction. A completion
  * is never answered, whatever its flags say.
@@ -39,6 +64,8 @@ static void vmb_inbound_refuse(struct vmb_packet_completion *packet,
 	struct vmb_channel *channel = packet->channel;
 
 	vmb_packet_cache_callbacks_over(&channel->inbound.cache);
+	/* It may have been as long as the ring, and the routine below may sleep. */
+	vmb_inbound_give_room_back(channel);
 	vmb_refuse(channel, &packet->wire, refusal);
 	/* But it ends what it completes: it would never be completed again. */
 	if (packet->wire.type == VMB_WIRE_TYPE_COMPLETION) {
@@ -197,6 +224,7 @@ static noinline bool vmb_inbound_has_no_room(struct vmb_channel *channel,
 	u64 id = packet->wire.transaction_id;
 
 	if (vmb_inbound_mode(inbound) == VMB_DRAIN_DISCARDING) {
+		vmb_inbound_hold_nothing_back(channel);
 		if (!vmb_send_completed(channel, id, -ENODEV, NULL, 0))
 			channel->counters.discarded++;
 		return false;
@@ -264,6 +292,7 @@ static noinline enum vmb_batch_end vmb_inbound_starved(struct vmb_channel *chann
 			vmb_ring_reader_put_back(&inbound->reader, &packet->wire);
 			return VMB_BATCH_STARVED;
 		}
+		vmb_inbound_hold_nothing_back(channel);
 		if (status == VMB_RING_REFUSED)
 			vmb_inbound_refuse(packet, inbound->batch.refusal);
 		else
@@ -273,24 +302,6 @@ static noinline enum vmb_batch_end vmb_inbound_starved(struct vmb_channel *chann
 			return VMB_BATCH_BUDGET;
 	}
 	return VMB_BATCH_BUDGET;
-}
-
-/*
- * The peer gets the room of what was read. If it waits for that the end of the batch
- * tells it, unless callbacks sleep before.
- */
-noinline void vmb_inbound_give_room_back(struct vmb_channel *channel)
-{
-	struct vmb_inbound *inbound = &channel->inbound;
-
-	if (!vmb_ring_reader_commit(&inbound->reader))
-		return;
-	if (vmb_inbound_is_drain_task(inbound)) {
-		inbound->batch.signal = true;
-		return;
-	}
-	vmb_outbound_count_signal(channel);
-	channel->operations->signal(channel);
 }
 
 /* Read and deliver until there is a reason to pause. Returns why. */
@@ -326,13 +337,13 @@ static enum vmb_batch_end vmb_inbound_delivery_batch(struct vmb_channel *channel
 		consumed += VMB_RING_PACKET_MINIMUM +
 			    packet->wire.ranges_length +
 			    packet->wire.payload_length;
-		vmb_inbound_dispatch(channel, packet);
-		/* Let the peer have the room back before it runs out... */
+		/* Let the peer have the room back before it runs out, or the callback sleeps. */
 		if (unlikely(consumed >= batch->kept)) {
 			consumed = 0;
 			vmb_inbound_give_room_back(channel);
 		}
-		/* ... and begin with its answers. */
+		vmb_inbound_dispatch(channel, packet);
+		/* And let it begin with its answers. */
 		if (unlikely(batch->written >= batch->quarter)) {
 			batch->written = 0;
 			batch->signal |= vmb_ring_writer_commit(&channel->outbound.writer);
@@ -391,6 +402,7 @@ static enum vmb_batch_end vmb_inbound_completion_batch(struct vmb_channel *chann
 				return why;
 			continue;
 		}
+		vmb_inbound_hold_nothing_back(channel);
 		if (mode == VMB_DRAIN_COMPLETIONS)
 			vmb_inbound_dispatch(channel, packet);
 		/* The peer may complete what the close has ended already. */

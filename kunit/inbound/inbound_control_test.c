@@ -377,8 +377,9 @@ static void note_the_room(struct channel_fixture *fixture, struct channel_packet
 }
 
 /*
- * Packets of 32 bytes fill the ring but for 32, and the next finds no room: nobody
- * waits for a callback that sleeps with what was read before it, or does so unsaid.
+ * Packets of 32 bytes fill the ring but for 32, and the next finds no room: nobody waits
+ * for a callback that sleeps with what was read by then, its own packet among it, or
+ * does so unsaid.
  */
 static void expect_room_is_given_back(struct channel_fixture *fixture)
 {
@@ -399,7 +400,7 @@ static void expect_room_is_given_back(struct channel_fixture *fixture)
 	peer_publish(fixture);
 	peer_signal(fixture);
 	channel_settle_packets(fixture);
-	KUNIT_EXPECT_EQ(test, control->read_index, 2 * 32);
+	KUNIT_EXPECT_EQ(test, control->read_index, 3 * 32);
 	KUNIT_EXPECT_EQ(test, control->signals, 1);
 	KUNIT_EXPECT_EQ(test, peer_inbound_read_index(fixture), 127 * 32);
 	KUNIT_EXPECT_EQ(test, fixture->transport.signals, 1);
