@@ -39,6 +39,8 @@ static const struct status_row status_rows[] = {
 	{ vmb_windows_enable_status, -ESTALE, 0xc000009d },
 	{ vmb_windows_enable_status, -EEXIST, 0xc0000035 },
 	{ vmb_windows_enable_status, -EOPNOTSUPP, 0xc00000bb },
+	{ vmb_windows_enable_status, -EPERM, 0xc0000022 },
+	{ vmb_windows_enable_status, -ENOSPC, 0xc000009a },
 	{ vmb_windows_enable_status, -ENOMEM, 0xc000009a },
 	{ vmb_windows_enable_status, -EXDEV, 0xc0000001 },
 
