@@ -315,7 +315,8 @@ int vmb_channel_init_set_inbound_packet_count(struct vmb_channel *channel,
  * count.
  *
  * Context: process context.
- * Return: 0; -EBUSY: not disabled, or packets are allocated; -EINVAL: 0.
+ * Return: 0; -EBUSY: not disabled, packets are allocated, or the client still holds
+ * packets from before; -EINVAL: 0.
  *
  * KMCL has no such call.
  */
