@@ -86,6 +86,7 @@ static void vmb_channel_remove(struct vmb_channel *channel)
 {
 	spin_lock_irq(&channel->device->lock);
 	list_del_init(&channel->device_node);
+	list_del_init(&channel->sub_channel_node);
 	channel->device->channel_count--;
 	spin_unlock_irq(&channel->device->lock);
 }
@@ -138,6 +139,8 @@ vmb_channel_make(struct vmb_transport_device *device, bool is_server,
 	if (vmb_transactions_create(&channel->outbound.transactions,
 				    VMB_DEFAULT_MAXIMUM_PACKET_COUNT))
 		goto destroy_queues;
+	INIT_LIST_HEAD(&channel->sub_channels);
+	INIT_LIST_HEAD(&channel->sub_channel_node);
 	channel->device = device;
 	channel->dev = get_device(device->device.dev);
 	channel->operations = operations;

@@ -158,6 +158,8 @@ struct vmb_watchdog {
  * @is_server: which end of the channel this is; immutable.
  * @primary: whose sub-channel it is, or NULL; written under the device's lock,
  *	immutable while enabled.
+ * @sub_channels: those that have it for their primary; under the device's lock.
+ * @sub_channel_node: its own place in that list of its @primary; so, too.
  * @sub_channel_index: which sub-channel, from 1; written under the device's lock,
  *	immutable while enabled.
  * @local: as the device has it, for packets may outlive that; immutable.
@@ -224,6 +226,8 @@ struct vmb_channel {
 	void *pointer;
 	bool is_server;
 	struct vmb_channel *primary;
+	struct list_head sub_channels;
+	struct list_head sub_channel_node;
 	u16 sub_channel_index;
 	bool local;
 	enum vmb_peer_memory peer_memory;

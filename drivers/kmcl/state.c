@@ -221,6 +221,11 @@ void vmb_inbound_queue_work(struct vmb_channel *channel)
 		queue_work(channel->inbound.queue, &channel->inbound.work);
 }
 
+static bool vmb_life_is_caller(const struct vmb_channel *channel)
+{
+	return vmb_life_is_callback(channel) || vmb_inbound_is_callback(&channel->inbound);
+}
+
 /*
  * Is this call made from inside a state or packet callback of this channel, of its
  * primary or of one of its siblings? Returns that channel, which is there as long as
@@ -228,20 +233,18 @@ void vmb_inbound_queue_work(struct vmb_channel *channel)
  */
 struct vmb_channel *vmb_life_caller(struct vmb_channel *channel)
 {
-	struct vmb_transport_device *device = channel->device;
-	struct vmb_channel *other, *caller = NULL;
+	struct vmb_channel *primary, *other, *caller = NULL;
 
-	spin_lock_irq(&device->lock);
-	list_for_each_entry(other, &device->channels, device_node) {
-		/* Those that have no device of their own may be strangers. */
-		if ((other->primary ?: other) != (channel->primary ?: channel))
-			continue;
-		if (vmb_life_is_callback(other) ||
-		    vmb_inbound_is_callback(&other->inbound)) {
-			caller = other;
+	spin_lock_irq(&channel->device->lock);
+	primary = channel->primary ?: channel;
+	if (vmb_life_is_caller(primary))
+		caller = primary;
+	list_for_each_entry(other, &primary->sub_channels, sub_channel_node) {
+		if (caller)
 			break;
-		}
+		if (vmb_life_is_caller(other))
+			caller = other;
 	}
-	spin_unlock_irq(&device->lock);
+	spin_unlock_irq(&channel->device->lock);
 	return caller;
 }

@@ -4,9 +4,10 @@
  * takes. They live while their primary channel is open, and start and pause with
  * it.
  *
- * A device's list has all of them; its lock makes a sub-channel's enable and
- * what happens to its primary take turns. Nobody waits with it held: who waits
- * for a sub-channel takes a reference, for its driver may clean it up meanwhile.
+ * A primary's list has all of them, for on a device there may be thousands of others.
+ * The device's lock makes a sub-channel's enable and what happens to its primary take
+ * turns. Nobody waits with it held: who waits for a sub-channel takes a reference, for
+ * its driver may clean it up meanwhile.
  */
 #include "life.h"
 
@@ -20,12 +21,10 @@
 
 static bool vmb_sub_channels_exist(struct vmb_channel *primary)
 {
-	struct vmb_channel *channel;
-	bool exist = false;
+	bool exist;
 
 	spin_lock_irq(&primary->device->lock);
-	list_for_each_entry(channel, &primary->device->channels, device_node)
-		exist |= channel->primary == primary;
+	exist = !list_empty(&primary->sub_channels);
 	spin_unlock_irq(&primary->device->lock);
 	return exist;
 }
@@ -61,6 +60,7 @@ int vmb_channel_init_set_primary_channel(struct vmb_channel *channel,
 	spin_lock_irq(&channel->device->lock);
 	channel->sub_channel_index = sub_channel_index;
 	channel->primary = primary_channel;
+	list_add_tail(&channel->sub_channel_node, &primary_channel->sub_channels);
 	spin_unlock_irq(&channel->device->lock);
 	return 0;
 }
@@ -80,6 +80,16 @@ static bool vmb_sub_channel_primary_is_saved(struct vmb_channel *primary)
 	return saved;
 }
 
+/* Is the other one enabled, where only one can be? Both have the same primary, or none. */
+static bool vmb_sub_channel_is_in_the_way(const struct vmb_channel *channel,
+					  const struct vmb_channel *other)
+{
+	return other != channel && other->primary == channel->primary &&
+	       other->sub_channel_index == channel->sub_channel_index &&
+	       vmb_life_state(other) != VMB_LIFE_DISABLED &&
+	       !vmb_channel_has_own_offer(other);
+}
+
 /*
  * May it be enabled beside the other channels of its device? 0 or an errno.
  * Nothing changes about that while the caller holds the lock.
@@ -90,22 +100,25 @@ int vmb_sub_channel_check(struct vmb_channel *channel)
 	struct vmb_channel *other;
 
 	lockdep_assert_held(&device->lock);
-	if (channel->primary && vmb_channel_primary_is_closing(channel))
-		return -ENOTCONN;
-	if (channel->primary && vmb_sub_channel_primary_is_saved(channel->primary))
-		return -EBUSY;
+	if (channel->primary) {
+		if (vmb_channel_primary_is_closing(channel))
+			return -ENOTCONN;
+		if (vmb_sub_channel_primary_is_saved(channel->primary))
+			return -EBUSY;
+		list_for_each_entry(other, &channel->primary->sub_channels, sub_channel_node)
+			if (vmb_sub_channel_is_in_the_way(channel, other))
+				return -EEXIST;
+		return 0;
+	}
 	/*
 	 * On the device of all channels that have none they are strangers; and to those
 	 * that are on it is one that has an offer of its own.
 	 */
-	if (!channel->primary && (guid_is_null(&device->device.interface_type) ||
-				  vmb_channel_has_own_offer(channel)))
+	if (guid_is_null(&device->device.interface_type) ||
+	    vmb_channel_has_own_offer(channel))
 		return 0;
 	list_for_each_entry(other, &device->channels, device_node)
-		if (other != channel && other->primary == channel->primary &&
-		    other->sub_channel_index == channel->sub_channel_index &&
-		    vmb_life_state(other) != VMB_LIFE_DISABLED &&
-		    !vmb_channel_has_own_offer(other))
+		if (vmb_sub_channel_is_in_the_way(channel, other))
 			return -EEXIST;
 	return 0;
 }
@@ -129,9 +142,7 @@ void vmb_sub_channels_primary_is_open(struct vmb_channel *primary)
 
 	vmb_life_assert_worker(primary);
 	spin_lock_irq(&primary->device->lock);
-	list_for_each_entry(channel, &primary->device->channels, device_node) {
-		if (channel->primary != primary)
-			continue;
+	list_for_each_entry(channel, &primary->sub_channels, sub_channel_node) {
 		spin_lock(&channel->life.lock);
 		if (channel->life.peer == VMB_LIFE_PEER_AWAITED)
 			channel->life.peer = VMB_LIFE_PEER_UNKNOWN;
@@ -163,9 +174,8 @@ bool vmb_sub_channels_are_pausing(struct vmb_channel *primary)
 	struct vmb_channel *channel;
 
 	lockdep_assert_held(&primary->device->lock);
-	list_for_each_entry(channel, &primary->device->channels, device_node)
-		if (channel->primary == primary &&
-		    vmb_life_flow(channel) == VMB_FLOW_PAUSING)
+	list_for_each_entry(channel, &primary->sub_channels, sub_channel_node)
+		if (vmb_life_flow(channel) == VMB_FLOW_PAUSING)
 			return true;
 	return false;
 }
@@ -176,9 +186,8 @@ bool vmb_sub_channels_are_enabled(struct vmb_channel *primary)
 	struct vmb_channel *channel;
 
 	lockdep_assert_held(&primary->device->lock);
-	list_for_each_entry(channel, &primary->device->channels, device_node)
-		if (channel->primary == primary &&
-		    vmb_life_state(channel) != VMB_LIFE_DISABLED)
+	list_for_each_entry(channel, &primary->sub_channels, sub_channel_node)
+		if (vmb_life_state(channel) != VMB_LIFE_DISABLED)
 			return true;
 	return false;
 }
@@ -189,11 +198,9 @@ void vmb_sub_channels_step(struct vmb_channel *primary, enum vmb_flow_event even
 	struct vmb_channel *channel;
 
 	lockdep_assert_held(&primary->device->lock);
-	list_for_each_entry(channel, &primary->device->channels, device_node) {
+	list_for_each_entry(channel, &primary->sub_channels, sub_channel_node) {
 		struct vmb_life *life = &channel->life;
 
-		if (channel->primary != primary)
-			continue;
 		spin_lock(&life->lock);
 		if (life->state != VMB_LIFE_DISABLED &&
 		    !vmb_flow_step(channel, event))
@@ -211,8 +218,8 @@ vmb_sub_channel_find(struct vmb_channel *primary,
 	struct vmb_channel *channel, *found = NULL;
 
 	spin_lock_irq(&device->lock);
-	list_for_each_entry(channel, &device->channels, device_node) {
-		if (channel->primary == primary && is_true(channel)) {
+	list_for_each_entry(channel, &primary->sub_channels, sub_channel_node) {
+		if (is_true(channel)) {
 			found = channel;
 			kobject_get(&found->kobject);
 			break;
@@ -282,9 +289,8 @@ void vmb_sub_channels_stop(struct vmb_channel *primary,
 
 	vmb_life_assert_worker(primary);
 	spin_lock_irq(&primary->device->lock);
-	list_for_each_entry(channel, &primary->device->channels, device_node)
-		if (channel->primary == primary)
-			vmb_life_request_disable(channel, reason);
+	list_for_each_entry(channel, &primary->sub_channels, sub_channel_node)
+		vmb_life_request_disable(channel, reason);
 	spin_unlock_irq(&primary->device->lock);
 }
 
@@ -372,15 +378,15 @@ bool vmb_sub_channel_wait_for_primary(struct vmb_channel *channel)
 /* The primary is being cleaned up: the driver should have done so with them. */
 void vmb_sub_channels_orphan(struct vmb_channel *primary)
 {
-	struct vmb_channel *channel;
+	struct vmb_channel *channel, *next;
 	bool left = false;
 
 	spin_lock_irq(&primary->device->lock);
-	list_for_each_entry(channel, &primary->device->channels, device_node) {
-		if (channel->primary != primary)
-			continue;
+	list_for_each_entry_safe(channel, next, &primary->sub_channels,
+				 sub_channel_node) {
 		channel->primary = NULL;
 		channel->sub_channel_index = 0;
+		list_del_init(&channel->sub_channel_node);
 		left = true;
 	}
 	spin_unlock_irq(&primary->device->lock);

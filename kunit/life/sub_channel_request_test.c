@@ -294,6 +294,33 @@ static void test_strangers_are_no_family(struct kunit *test)
 	vmb_channel_cleanup(stranger);
 }
 
+/*
+ * On loopback a device has thousands of channels, and this is asked with interrupts off:
+ * the device's list is not looked at, so that what is not in it is found all the same.
+ */
+static void test_family_is_found_beside_thousands(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_transport_device *device = &fixture->transport.device;
+	struct vmb_channel *primary = peer_family_of(fixture)->primary;
+	LIST_HEAD(thousands);
+
+	spin_lock_irq(&device->lock);
+	list_splice_init(&device->channels, &thousands);
+	spin_unlock_irq(&device->lock);
+	WRITE_ONCE(primary->life.worker, current);
+	expect_caller(test, primary, primary);
+	expect_caller(test, fixture->channel, primary);
+	WRITE_ONCE(primary->life.worker, NULL);
+	WRITE_ONCE(fixture->channel->life.worker, current);
+	expect_caller(test, primary, fixture->channel);
+	KUNIT_EXPECT_TRUE(test, vmb_sub_channels_are_callers(primary));
+	WRITE_ONCE(fixture->channel->life.worker, NULL);
+	spin_lock_irq(&device->lock);
+	list_splice(&thousands, &device->channels);
+	spin_unlock_irq(&device->lock);
+}
+
 static struct kunit_case sub_channel_request_cases[] = {
 	KUNIT_CASE(test_primary_asks_and_is_disabled),
 	KUNIT_CASE(test_sub_channel_asks_and_primary_is_disabled),
@@ -303,6 +330,7 @@ static struct kunit_case sub_channel_request_cases[] = {
 	KUNIT_CASE(test_primary_is_paused_and_sub_channel_asks),
 	KUNIT_CASE(test_peer_goes_with_the_hibernation),
 	KUNIT_CASE(test_strangers_are_no_family),
+	KUNIT_CASE(test_family_is_found_beside_thousands),
 	{}
 };
 
