@@ -112,6 +112,7 @@ enum vmb_send_state {
  * @state: enum vmb_send_state, under outbound.lock.
  * @allocated: from vmb_packet_allocate(); its memory is the library's.
  * @waits: a completion is asked for.
+ * @is_pipe: it was made for messages of a pipe; that may have changed since.
  * @slot: in the transaction table, from when it may be sent to its end.
  * @transaction_id: what the peer calls it.
  * @status: what the routine will be told, while ended.
@@ -121,8 +122,9 @@ enum vmb_send_state {
  * @payload_room: bytes of that. The channel's settings may have changed since: those of
  *	packets in the client's memory nobody counts.
  * @payload_length: bytes of payload.
- * @payload_limit: a payload of this many bytes is too long; 0: of a pipe, where
- *	none goes as it is.
+ * @payload_limit: a payload of this many bytes is too long; 0: each is to be looked at
+ *	more closely, for there is no @routine, or it is a pipe's, where none goes as it is.
+ * @payload_limit_made: @payload_limit with a routine.
  *
  * Allocated by vmb_packet_allocate() and kept for re-use by the channel, or in
  * the client's memory. The client's while idle, else the library's.
@@ -137,6 +139,7 @@ struct vmb_packet {
 	enum vmb_send_state state;
 	bool allocated;
 	bool waits;
+	bool is_pipe;
 	u32 slot;
 	u32 transaction_id;
 	int status;
@@ -146,6 +149,7 @@ struct vmb_packet {
 	u32 payload_room;
 	u32 payload_length;
 	u32 payload_limit;
+	u32 payload_limit_made;
 };
 
 /**

@@ -62,8 +62,9 @@ static void vmb_packet_build(struct vmb_channel *channel,
 		},
 		.payload = (u8 *)packet + layout->payload,
 		.payload_room = layout->ranges - layout->payload,
-		.payload_limit = vmb_channel_is_pipe(channel) ? 0 :
-				 channel->maximum_packet_size + 1,
+		.payload_limit_made = vmb_channel_is_pipe(channel) ? 0 :
+				      channel->maximum_packet_size + 1,
+		.is_pipe = vmb_channel_is_pipe(channel),
 	};
 	if (!READ_ONCE(channel->inbound.overlong_wanted))
 		vmb_overlong_want(channel);
@@ -109,8 +110,7 @@ struct vmb_packet *vmb_packet_allocate(struct vmb_channel *channel)
 		if (channel->inline_packet_context_size)
 			packet->context = (u8 *)packet + layout.context;
 	}
-	packet->routine = vmb_packet_free_routine;
-	packet->routine_context = NULL;
+	vmb_packet_set_completion_routine(packet, NULL, vmb_packet_free_routine);
 	packet->pointer = NULL;
 	if (packet->context)
 		memset(packet->context, 0, channel->inline_packet_context_size);
@@ -197,6 +197,7 @@ void vmb_packet_set_completion_routine(struct vmb_packet *packet,
 {
 	packet->routine = routine;
 	packet->routine_context = callback_context;
+	packet->payload_limit = routine ? packet->payload_limit_made : 0;
 }
 EXPORT_SYMBOL_GPL(vmb_packet_set_completion_routine);
 

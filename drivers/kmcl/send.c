@@ -221,6 +221,9 @@ int vmb_send_submit(struct vmb_packet *packet, const void *buffer, u32 length,
 	unsigned long flags;
 	int ret;
 
+	/* It was made before the channel became a pipe, and has no header in front. */
+	if (unlikely(vmb_channel_is_pipe(channel) && !packet->is_pipe))
+		return -EINVAL;
 	if (trace_vmb_send_enabled() || vmb_latency_is_wanted())
 		vmb_send_note(packet, length);
 	spin_lock_irqsave(&outbound->lock, flags);
@@ -236,8 +239,6 @@ int vmb_send_submit(struct vmb_packet *packet, const void *buffer, u32 length,
 
 static inline int vmb_send_check_idle(struct vmb_packet *packet, bool waits)
 {
-	if (unlikely(!packet->routine))
-		return -EINVAL;
 	if (WARN_ONCE(READ_ONCE(packet->state) != VMB_SEND_IDLE,
 		      "vmbkmcl: %s: a packet in flight is sent again\n",
 		      packet->channel->name))
@@ -246,16 +247,29 @@ static inline int vmb_send_check_idle(struct vmb_packet *packet, bool waits)
 	return 0;
 }
 
-/* Too long, or a message of a pipe, which has neither completion nor memory. */
-static noinline int vmb_send_check_pipe(struct vmb_packet *packet, u32 length,
-					bool waits)
+/* The packet has room for what it was made for, and the pipe may take longer ones. */
+static bool vmb_send_message_is_too_long(const struct vmb_packet *packet, u32 length)
 {
-	if (!vmb_channel_is_pipe(packet->channel) ||
-	    length > packet->channel->maximum_packet_size ||
-	    length + sizeof(struct vmb_wire_pipe_header) > packet->payload_room)
+	return length > packet->channel->maximum_packet_size ||
+	       length + sizeof(struct vmb_wire_pipe_header) > packet->payload_room;
+}
+
+/*
+ * Too long, without a routine, or a message of a pipe, which has neither completion nor
+ * memory.
+ */
+static noinline int vmb_send_check_closely(struct vmb_packet *packet, u32 length,
+					   bool waits)
+{
+	if (packet->is_pipe != vmb_channel_is_pipe(packet->channel))
+		return -EINVAL;
+	if (packet->is_pipe ? vmb_send_message_is_too_long(packet, length) :
+			      length >= packet->payload_limit_made)
 		return -EMSGSIZE;
-	if (waits)
+	if (packet->is_pipe && waits)
 		return -EOPNOTSUPP;
+	if (!packet->routine)
+		return -EINVAL;
 	return vmb_send_check_idle(packet, false) ?: VMB_SEND_FRAMED;
 }
 
@@ -271,7 +285,7 @@ static inline int vmb_send_check_inline(struct vmb_packet *packet, u32 length,
 	if (unlikely(external && packet->channel->is_server))
 		return -EOPNOTSUPP;
 	if (unlikely(length >= packet->payload_limit))
-		return vmb_send_check_pipe(packet, length, waits);
+		return vmb_send_check_closely(packet, length, waits);
 	return vmb_send_check_idle(packet, waits);
 }
 

@@ -74,7 +74,8 @@ u32 vmb_channel_sizeof_packet(const struct vmb_channel *channel);
  *
  * The packet has no completion routine until vmb_packet_set_completion_routine()
  * is called, and no inline context. It needs no undoing: once it is not in
- * flight the memory may be used for something else.
+ * flight the memory may be used for something else. A channel that becomes a pipe, or
+ * ceases to be one, takes packets that were initialized since only.
  *
  * Context: any but hard interrupt.
  * Return: 0; -EINVAL: too small, or not aligned.
@@ -171,8 +172,10 @@ void *vmb_packet_get_inline_packet_context_pointer(struct vmb_packet *packet);
  * which may be before this returns. If not, it is not called.
  *
  * Context: any but hard interrupt.
- * Return: 0; -EINVAL: unknown flags, no completion routine, or external data
- * that is empty or without WAIT_FOR_COMPLETION; -EMSGSIZE: payload or external
+ * Return: 0; -EINVAL: unknown flags, no completion routine, external data
+ * that is empty or without WAIT_FOR_COMPLETION, or a packet in the client's memory that
+ * vmb_packet_initialize() has made for a pipe where the channel is none, or for none
+ * where it is one; -EMSGSIZE: payload or external
  * data over the channel's limits, or a packet that the ring cannot hold; -EBUSY:
  * the packet is in flight; -ENODEV: the channel is disabled, closing or broken;
  * -ENOMEM: external data could not be mapped for the device, which happens where

@@ -281,12 +281,23 @@ struct old {
 	u8 *payload;
 };
 
-/* It is a pipe's since, too, whose messages have a header in front. */
-static struct vmb_packet *old_make(struct kunit *test, struct old *old)
+/* The messages of a pipe have a header in front. */
+static void set_pipe(struct kunit *test, bool is_pipe)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_flags(fixture->channel, is_pipe ?
+							 VMB_CHANNEL_INIT_FLAG_IS_PIPE : 0),
+			0);
+}
+
+/* It is a pipe's since, and may have been before. */
+static struct vmb_packet *old_make(struct kunit *test, struct old *old, bool was_pipe)
 {
 	struct channel_fixture *fixture = test->priv;
 	struct vmb_packet *packet;
 
+	set_pipe(test, was_pipe);
 	old->size = vmb_channel_sizeof_packet(fixture->channel);
 	old->memory = kunit_kmalloc(test, old->size + BEHIND, GFP_KERNEL);
 	old->payload = kunit_kzalloc(test, BEHIND, GFP_KERNEL);
@@ -297,8 +308,7 @@ static struct vmb_packet *old_make(struct kunit *test, struct old *old)
 	KUNIT_ASSERT_EQ(test, vmb_packet_initialize(fixture->channel, packet, old->size), 0);
 	vmb_packet_set_completion_routine(packet, sender_of(fixture), send_routine);
 	channel_configure(fixture, BEHIND, 17, 17);
-	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_flags(fixture->channel,
-							 VMB_CHANNEL_INIT_FLAG_IS_PIPE), 0);
+	set_pipe(test, true);
 	return packet;
 }
 
@@ -309,7 +319,7 @@ static void message_longer_than_an_old_packet(struct kunit *test)
 	struct vmb_packet *packet;
 	struct old old;
 
-	packet = old_make(test, &old);
+	packet = old_make(test, &old, true);
 	channel_enable(fixture);
 	KUNIT_EXPECT_EQ(test, vmb_packet_send(packet, old.payload, BEHIND, NULL, 0, 0),
 			-EMSGSIZE);
@@ -317,6 +327,71 @@ static void message_longer_than_an_old_packet(struct kunit *test)
 			-EMSGSIZE);
 	KUNIT_EXPECT_NULL(test, memchr_inv(old.memory + old.size, 0xdb, BEHIND));
 	peer_expect_nothing(fixture);
+}
+
+/* Without a header the peer would take its first bytes for one. */
+static void packet_of_before_the_channel_was_a_pipe(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_packet *packet;
+	struct old old;
+
+	packet = old_make(test, &old, false);
+	channel_enable(fixture);
+	KUNIT_EXPECT_EQ(test, vmb_packet_send(packet, old.payload, 8, NULL, 0, 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vmb_packet_send(packet, NULL, 0, NULL, 0, WAIT), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vmb_packet_send(packet, old.payload, BEHIND, NULL, 0, 0),
+			-EINVAL);
+	KUNIT_EXPECT_NULL(test, memchr_inv(old.memory + old.size, 0xdb, BEHIND));
+	peer_expect_nothing(fixture);
+	send_expect_ends(fixture, 0);
+	/* What helps. */
+	old.size = vmb_channel_sizeof_packet(fixture->channel);
+	packet = kunit_kmalloc(test, old.size, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, packet);
+	KUNIT_ASSERT_EQ(test, vmb_packet_initialize(fixture->channel, packet, old.size), 0);
+	vmb_packet_set_completion_routine(packet, sender_of(fixture), send_routine);
+	KUNIT_EXPECT_EQ(test, vmb_packet_send(packet, old.payload, 8, NULL, 0, 0), 0);
+	send_expect_ends(fixture, 1);
+}
+
+static void packet_of_when_the_channel_was_a_pipe(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_packet *packet;
+	struct old old;
+
+	packet = old_make(test, &old, true);
+	set_pipe(test, false);
+	channel_enable(fixture);
+	KUNIT_EXPECT_EQ(test, vmb_packet_send(packet, old.payload, 8, NULL, 0, 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vmb_packet_send(packet, old.payload, 8, NULL, 0, WAIT), -EINVAL);
+	peer_expect_nothing(fixture);
+	send_expect_ends(fixture, 0);
+}
+
+/* As long as one may be, or longer; and its routine is taken away again. */
+static void packet_without_a_routine(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	u32 size = vmb_channel_sizeof_packet(fixture->channel);
+	struct vmb_packet *packet = kunit_kmalloc(test, size, GFP_KERNEL);
+	u8 *payload = sender_of(fixture)->payload;
+
+	KUNIT_ASSERT_NOT_NULL(test, packet);
+	KUNIT_ASSERT_EQ(test, vmb_packet_initialize(fixture->channel, packet, size), 0);
+	channel_enable(fixture);
+	KUNIT_EXPECT_EQ(test, vmb_packet_send(packet, payload, LARGEST, NULL, 0, 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vmb_packet_send(packet, payload, 0, NULL, 0, WAIT), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vmb_packet_send(packet, payload, LARGEST + 1, NULL, 0, 0),
+			-EMSGSIZE);
+	vmb_packet_set_completion_routine(packet, sender_of(fixture), send_routine);
+	KUNIT_EXPECT_EQ(test, vmb_packet_send(packet, payload, LARGEST, NULL, 0, 0), 0);
+	KUNIT_EXPECT_EQ(test, vmb_packet_send(packet, payload, LARGEST + 1, NULL, 0, 0),
+			-EMSGSIZE);
+	vmb_packet_set_completion_routine(packet, NULL, NULL);
+	KUNIT_EXPECT_EQ(test, vmb_packet_send(packet, payload, 8, NULL, 0, 0), -EINVAL);
+	send_expect_ends(fixture, 1);
 }
 
 /* As if the restore callback had it, with a record that is as long as they are now. */
@@ -327,7 +402,7 @@ static void record_longer_than_an_old_packet(struct kunit *test)
 	struct vmb_packet *packet;
 	struct old old;
 
-	packet = old_make(test, &old);
+	packet = old_make(test, &old, false);
 	record = (void *)old.payload;
 	record->payload_length = cpu_to_le32(BEHIND - sizeof(*record));
 	fixture->channel->restore.record = record;
@@ -345,6 +420,9 @@ static struct kunit_case packet_object_cases[] = {
 	KUNIT_CASE(initialize),
 	KUNIT_CASE(initialized_packets_share_the_count),
 	KUNIT_CASE(message_longer_than_an_old_packet),
+	KUNIT_CASE(packet_of_before_the_channel_was_a_pipe),
+	KUNIT_CASE(packet_of_when_the_channel_was_a_pipe),
+	KUNIT_CASE(packet_without_a_routine),
 	KUNIT_CASE(record_longer_than_an_old_packet),
 	{}
 };
