@@ -6,6 +6,7 @@
 #include <linux/limits.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 
 #include "observe.h"
 
@@ -255,19 +256,44 @@ void vmb_transport_device_shutdown(struct vmb_transport_device *device)
 }
 EXPORT_SYMBOL_GPL(vmb_transport_device_shutdown);
 
+/*
+ * A driver is unbound inside a callback of a channel that it leaves behind. Nobody can
+ * wait for that here. The channels end by themselves when it has returned; until then
+ * they need all that they are on, and have callbacks to call, and nobody is there to be
+ * told when that is over. So it stays for good, as the driver's module does.
+ */
+static void vmb_transport_device_stays(struct vmb_transport_device *device)
+{
+	struct device *dev = get_device(device->device.dev);
+	struct vmb_channel *channel;
+
+	if (dev->driver)
+		__module_get(dev->driver->owner);
+	__module_get(THIS_MODULE);
+	WARN_ONCE(1, "vmbkmcl: %s: removed in a callback of a channel, and kept for good\n",
+		  dev_name(dev));
+	spin_lock_irq(&device->lock);
+	list_for_each_entry(channel, &device->channels, device_node)
+		vmb_life_stop(channel, VMB_CHANNEL_STOP_DISABLED);
+	spin_unlock_irq(&device->lock);
+}
+
 /**
  * vmb_transport_device_release() - the client's remove, or a failed probe, is over
  * @device: the device. Channels that the client forgot are cleaned up, with a
  *	warning: their memory would outlive the transport's otherwise.
  *
  * Context: process context.
+ * Return: true; false: this is called from inside a callback of such a channel. Then
+ * @device, what it is embedded in, and the transport's module have to stay for good.
  */
-void vmb_transport_device_release(struct vmb_transport_device *device)
+bool vmb_transport_device_release(struct vmb_transport_device *device)
 {
 	struct vmb_channel *channel;
+	bool gone = true;
 
 	vmb_transport_device_removing(device);
-	for (;;) {
+	while (gone) {
 		spin_lock_irq(&device->lock);
 		channel = list_empty(&device->channels) ? NULL :
 			  list_last_entry(&device->channels, struct vmb_channel,
@@ -277,10 +303,13 @@ void vmb_transport_device_release(struct vmb_transport_device *device)
 			break;
 		WARN_ONCE(1, "vmbkmcl: %s: the driver left its channel behind\n",
 			  channel->name);
-		vmb_channel_disable(channel);
-		vmb_channel_cleanup(channel);
+		gone = !vmb_channel_disable(channel);
+		if (gone)
+			vmb_channel_cleanup(channel);
+		else
+			vmb_transport_device_stays(device);
 	}
 	dev_set_drvdata(device->device.dev, NULL);
+	return gone;
 }
 EXPORT_SYMBOL_GPL(vmb_transport_device_release);
-

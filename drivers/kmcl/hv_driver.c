@@ -40,7 +40,12 @@ static struct vmb_driver *vmb_hv_driver_of(struct hv_device *hv)
 /* The client's remove, or its failed probe, is over. */
 static void vmb_hv_device_free(struct vmb_hv_device *device)
 {
-	vmb_transport_device_release(&device->transport);
+	if (!vmb_transport_device_release(&device->transport)) {
+		/* The host's next offers on it are for the next driver. */
+		vmb_hv_sub_device_hide(device);
+		__module_get(THIS_MODULE);
+		return;
+	}
 	vmb_hv_sub_device_remove(device);
 	vmb_hv_rings_free_kept(device);
 	vmb_hv_mmio_free(device);

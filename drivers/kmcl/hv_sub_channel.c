@@ -280,6 +280,14 @@ void vmb_hv_sub_device_add(struct vmb_hv_device *device)
 	mutex_unlock(&vmb_hv_sub_lock);
 }
 
+/* It stays, and gets no offer any more. */
+void vmb_hv_sub_device_hide(struct vmb_hv_device *device)
+{
+	mutex_lock(&vmb_hv_sub_lock);
+	list_del_init(&device->node);
+	mutex_unlock(&vmb_hv_sub_lock);
+}
+
 /* No channel is enabled on it. */
 void vmb_hv_sub_device_remove(struct vmb_hv_device *device)
 {

@@ -75,7 +75,8 @@ struct vmb_hv_rings {
  * @offers: of the host, which no sub-channel has taken.
  * @poll: looks for offers that the host has taken back.
  *
- * Allocated by probe, freed by remove.
+ * Allocated by probe, freed by remove, unless vmb_transport_device_release() says that it
+ * has to stay.
  */
 struct vmb_hv_device {
 	struct vmb_transport_device transport;
@@ -162,6 +163,7 @@ void vmb_hv_rings_free_kept(struct vmb_hv_device *device);
 /* hv_sub_channel.c */
 void vmb_hv_sub_exit(void);
 void vmb_hv_sub_device_add(struct vmb_hv_device *device);
+void vmb_hv_sub_device_hide(struct vmb_hv_device *device);
 void vmb_hv_sub_device_remove(struct vmb_hv_device *device);
 int vmb_hv_sub_prepare(struct vmb_hv_channel *hv, struct vmb_channel *channel);
 void vmb_hv_sub_unprepare(struct vmb_hv_channel *hv);

@@ -75,11 +75,13 @@ static void vmb_loopback_bind(struct vmb_loopback_device *device)
 
 static void vmb_loopback_unbind(struct vmb_loopback_device *device)
 {
-	vmb_transport_device_release(&device->transport);
+	bool gone = vmb_transport_device_release(&device->transport);
+
 	mutex_lock(&vmb_loopback_lock);
 	device->offer->bound = NULL;
 	mutex_unlock(&vmb_loopback_lock);
-	kfree(device);
+	if (gone)
+		kfree(device);
 }
 
 static int vmb_loopback_probe(struct device *dev)

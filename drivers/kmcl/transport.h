@@ -109,7 +109,7 @@ struct vmb_channel_transport_operations {
  * @shutting_down: the VM shuts down: no channel is enabled any more.
  *
  * Embedded in the transport's own struct; made by vmb_transport_device_init(),
- * and gone after vmb_transport_device_release().
+ * and gone after vmb_transport_device_release(), unless that says otherwise.
  */
 struct vmb_transport_device {
 	struct vmb_device device;
@@ -167,7 +167,7 @@ void vmb_transport_device_removing(struct vmb_transport_device *device);
 int vmb_transport_device_pm_close(struct vmb_transport_device *device);
 void vmb_transport_device_shutdown(struct vmb_transport_device *device);
 void vmb_transport_device_pm_resume(struct vmb_transport_device *device);
-void vmb_transport_device_release(struct vmb_transport_device *device);
+bool vmb_transport_device_release(struct vmb_transport_device *device);
 
 static inline struct vmb_transport_device *
 to_vmb_transport_device(struct vmb_device *device)

@@ -450,6 +450,66 @@ static void device_goes_with_a_channel_left_behind(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, fixture->transport.memory);
 }
 
+/**
+ * struct left_behind - what becomes of a device whose driver is unbound in a callback
+ * @fixture: the channel's.
+ * @released: what the release has returned.
+ * @give_up: has an endless release end, for it sees no channel any more.
+ */
+struct left_behind {
+	struct channel_fixture *fixture;
+	bool released;
+	struct delayed_work give_up;
+};
+
+static void unlink_channel(struct work_struct *work)
+{
+	struct left_behind *left = container_of(to_delayed_work(work), struct left_behind,
+						give_up);
+	struct vmb_channel *channel = left->fixture->channel;
+
+	spin_lock_irq(&channel->device->lock);
+	list_del_init(&channel->device_node);
+	spin_unlock_irq(&channel->device->lock);
+}
+
+static void release_inside(struct channel_fixture *fixture, struct channel_packet *packet)
+{
+	struct left_behind *left = fixture->private;
+
+	left->released = vmb_transport_device_release(&fixture->transport.device);
+	channel_complete_inline(fixture, packet);
+}
+
+/* It is not waited for, closes by itself, and what it is on is not freed under it. */
+static void device_goes_in_a_callback_of_the_channel(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct device *parent = fixture->transport.parent;
+	u32 references = kref_read(&parent->kobj.kref);
+	struct left_behind left = { .fixture = fixture, .released = true };
+
+	INIT_DELAYED_WORK_ONSTACK(&left.give_up, unlink_channel);
+	fixture->private = &left;
+	fixture->process = release_inside;
+	vmb_channel_set_incoming_processing_at_passive(fixture->channel, true);
+	channel_enable(fixture);
+	schedule_delayed_work(&left.give_up, HZ);
+	peer_send_inband(fixture, 1, 8);
+	flush_work(&fixture->channel->inbound.work);
+	KUNIT_EXPECT_TRUE(test, cancel_delayed_work_sync(&left.give_up));
+	destroy_delayed_work_on_stack(&left.give_up);
+	KUNIT_ASSERT_EQ(test, fixture->packet_count, 1);
+	KUNIT_EXPECT_FALSE(test, left.released);
+	KUNIT_EXPECT_FALSE(test, list_empty(&fixture->channel->device_node));
+	channel_settle(fixture);
+	KUNIT_EXPECT_NE(test, channel_log_find(fixture, CLOSED), U32_MAX);
+	KUNIT_EXPECT_EQ(test, vmb_life_state(fixture->channel), VMB_LIFE_DISABLED);
+	KUNIT_ASSERT_EQ(test, kref_read(&parent->kobj.kref), references + 1);
+	/* This driver is not gone. */
+	put_device(parent);
+}
+
 static struct kunit_case channel_state_cases[] = {
 	KUNIT_CASE(callbacks_in_order),
 	KUNIT_CASE(opened_refuses),
@@ -474,6 +534,7 @@ static struct kunit_case channel_state_cases[] = {
 	KUNIT_CASE(counters_go_on_in_the_second_life),
 	KUNIT_CASE(cleanup_of_an_enabled_channel),
 	KUNIT_CASE(device_goes_with_a_channel_left_behind),
+	KUNIT_CASE(device_goes_in_a_callback_of_the_channel),
 	{}
 };
 
