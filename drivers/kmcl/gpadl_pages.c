@@ -11,12 +11,11 @@
  * how it is mapped. The kernel does that for the direct map alone: a page list
  * has mappings that we do not know of, and vmalloc memory is not to be given to
  * set_memory_decrypted() (arm64 and TDX). So there only memory of the page
- * allocator, or of kmalloc, is shared; but with a peer that is inside of the VM, too,
- * for which nothing is decrypted, any memory is.
+ * allocator is shared; but with a peer that is inside of the VM, too, for which nothing
+ * is decrypted, any is that is shared elsewhere.
  */
 #include <linux/gfp.h>
 #include <linux/kmemleak.h>
-#include <linux/log2.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -67,48 +66,29 @@ static struct vmb_gpadl *vmb_gpadl_allocate(enum vmb_gpadl_origin origin,
 	return gpadl;
 }
 
-static bool vmb_page_is_slab(struct page *page)
-{
-	return folio_test_slab(page_folio(page));
-}
-
-/* Memory that is RAM, is there, and is in use by slab or not as expected. */
-static int vmb_gpadl_add_frame(struct vmb_gpadl *gpadl, u64 frame, bool slab)
+/*
+ * Memory that is RAM, is there, and is none of the slab allocator's: of what lies there
+ * nobody can say where it begins and ends, and it is another's once it is freed, though
+ * the peer may have it still.
+ */
+static int vmb_gpadl_add_frame(struct vmb_gpadl *gpadl, u64 frame)
 {
 	struct page *page = NULL;
 
 	if (frame == (unsigned long)frame)
 		page = pfn_to_online_page(frame);
-	if (!page || PageOffline(page) || vmb_page_is_slab(page) != slab)
+	if (!page || PageOffline(page) || folio_test_slab(page_folio(page)))
 		return -EINVAL;
 	gpadl->pages[gpadl->page_count++] = page;
 	return 0;
 }
 
-/*
- * Is all of it in one object of kmalloc's? ksize() says how large that is, also of an
- * address inside, and not where it begins. What is as large as a power of two, as all are
- * that have whole pages, begins at a multiple of that; of other objects nobody can tell.
- */
-static bool vmb_gpadl_is_object(const u8 *buffer, u32 byte_count)
-{
-	size_t size = ksize(buffer);
-
-	return is_power_of_2(size) &&
-	       byte_count <= size - ((unsigned long)buffer & (size - 1));
-}
-
 static int vmb_gpadl_add_buffer(struct vmb_gpadl *gpadl, u8 *buffer)
 {
-	bool slab = !is_vmalloc_addr(buffer) && virt_addr_valid(buffer) &&
-		    vmb_page_is_slab(virt_to_page(buffer));
 	u32 done;
 	int ret;
 
 	gpadl->buffer = buffer;
-	/* The rest of the page is somebody else's. */
-	if (slab && !vmb_gpadl_is_object(buffer, gpadl->byte_count))
-		return -EINVAL;
 	for (done = 0; done < gpadl->byte_count; done += PAGE_SIZE) {
 		u8 *address = buffer + done;
 		struct page *page = NULL;
@@ -119,7 +99,7 @@ static int vmb_gpadl_add_buffer(struct vmb_gpadl *gpadl, u8 *buffer)
 			page = virt_to_page(address);
 		if (!page)
 			return -EINVAL;
-		ret = vmb_gpadl_add_frame(gpadl, page_to_pfn(page), slab);
+		ret = vmb_gpadl_add_frame(gpadl, page_to_pfn(page));
 		if (ret)
 			return ret;
 	}
@@ -191,7 +171,7 @@ static int vmb_gpadl_add_mdl(struct vmb_gpadl *gpadl,
 			return -EINVAL;
 		for (i = 0; i < length >> PAGE_SHIFT; i++) {
 			int ret = vmb_gpadl_add_frame(gpadl, page_to_pfn(vector->bv_page) +
-						      (offset >> PAGE_SHIFT) + i, false);
+						      (offset >> PAGE_SHIFT) + i);
 
 			if (ret)
 				return ret;
@@ -256,7 +236,7 @@ static int vmb_gpadl_add_pfns(struct vmb_gpadl *gpadl, const u64 *pfns)
 	while (count--) {
 		ret = vmb_gpadl_page_of_pfns(pfns, PAGE_SHIFT, &frame);
 		if (!ret)
-			ret = vmb_gpadl_add_frame(gpadl, frame, false);
+			ret = vmb_gpadl_add_frame(gpadl, frame);
 		if (ret)
 			return ret;
 		pfns += PAGE_SIZE >> VMB_WIRE_PAGE_SHIFT;

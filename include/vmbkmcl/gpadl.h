@@ -12,9 +12,8 @@
  * @flags: 0 or VMB_CHANNEL_GPADL_FLAG_READ_ONLY: the peer should not write. The
  *	peer is not stopped from it, but external data in this memory is handed
  *	out read-only, and a server on the same VM can map it as such only.
- * @buffer: page-aligned, from vmalloc, the page allocator, or kmalloc: then as
- *	kmalloc returned it, and whole pages; stays the caller's, who must not
- *	free it before delete.
+ * @buffer: page-aligned, from vmalloc or the page allocator, as alloc_pages_exact();
+ *	stays the caller's, who must not free it before delete.
  * @byte_count: a multiple of PAGE_SIZE, at most 8,189 pages of 4 KiB.
  * @gpadl_handle: gets the peer's name for it.
  *
@@ -28,8 +27,10 @@
  *
  * The pages are referenced until the peer has let go of them, for ever if it does
  * not: a client that frees them all the same does not give them to others. That is not
- * so for memory of kmalloc, nor for a block of several pages that is no compound
- * page: of those only the client can take care.
+ * so for a block of several pages that is no compound page: of that only the client can
+ * take care. Memory of the slab allocator cannot be kept so, and who else is in its
+ * pages nobody can tell: it is refused, in each of these calls. That is what kmalloc()
+ * and kvmalloc() have of up to two pages; what is longer is the page allocator's.
  *
  * In an isolated VM the memory is decrypted for it, and its contents are lost:
  * whoever needs them there copies them in when this has returned, and before it
@@ -63,9 +64,7 @@ int vmb_channel_create_gpadl_from_buffer(struct vmb_channel *channel, u32 flags,
  * @gpadl_handle: gets the peer's name for it.
  *
  * The peer gets whole pages, so what is shared of each vector must begin with a
- * page and be whole pages. Pages of the slab allocator are refused: nobody can
- * tell whether a neighbour is in them. Memory of kmalloc is shared with
- * vmb_channel_create_gpadl_from_buffer().
+ * page and be whole pages, and none of the slab allocator's.
  *
  * Context: process context; waits for the peer. Not from the packet callbacks.
  * Return: 0; -EINVAL: flags, a server channel, bytes that are not in the chain,

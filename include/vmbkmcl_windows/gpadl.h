@@ -67,9 +67,8 @@ static inline NTSTATUS VmbChannelGetSystemAddressForGpadl(VMBCHANNEL Channel, UI
 
 /*
  * Windows has no way to say that the peer never let go of the memory; the log does.
- * Of memory of vmalloc and of the page allocator the library keeps the pages then.
- * Who shares memory of kmalloc asks vmb_channel_delete_gpadl() instead, and never
- * frees it after -EIO.
+ * The library keeps the pages then. Who shares a block of several pages that is no
+ * compound page asks vmb_channel_delete_gpadl() instead, and never frees it after -EIO.
  */
 static inline VOID VmbChannelDeleteGpadl(VMBCHANNEL Channel, UINT32 GpadlHandle)
 {

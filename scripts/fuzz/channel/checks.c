@@ -33,7 +33,7 @@ void end_check_pages(struct end *end)
 	for (i = KERNEL_PAGES; i < ARRAY_SIZE(kernel_pages); i++)
 		FUZZ_CHECK(!kernel_pages[i].references || unknown || end->leaked_pages);
 	for (i = 0; i < KERNEL_PAGES; i++) {
-		u64 due = !kernel_pages[i].slab + end->leaked_pins[i];
+		u64 due = kernel_page_is_counted(i) + end->leaked_pins[i];
 
 		FUZZ_CHECK(kernel_pages[i].references == due ||
 			   (unknown && kernel_pages[i].references > due));

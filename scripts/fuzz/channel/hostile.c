@@ -236,7 +236,9 @@ void fuzz_hostile(void)
 	last = take();
 	/* Pages of other kinds: not counted, as new kernels have it; not to be named. */
 	for (i = KERNEL_PAGES - 4; last & 2 && i < KERNEL_PAGES; i++)
-		kernel_pages[i] = (struct page) { .slab = true };
+		kernel_pages[i] = (struct page) {
+			.slab = i >= KERNEL_PAGES - 2, .tail = i < KERNEL_PAGES - 2,
+		};
 	kernel_pages[20].reserved = last & 4;
 	kernel_pages[21].secret = last & 4;
 	end.shares = last & 8;

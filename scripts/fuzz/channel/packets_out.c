@@ -49,7 +49,7 @@ static void count_leak(struct slot *slot)
 	u32 i;
 
 	for (i = 0; i < slot->page_count; i++)
-		if (!kernel_pages[slot->pages[i]].slab)
+		if (kernel_page_is_counted(slot->pages[i]))
 			end->leaked_pins[slot->pages[i]]++;
 	if (end->on->dma_device && !end->encrypted)
 		end->leaked_mappings++;

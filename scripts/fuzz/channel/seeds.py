@@ -122,11 +122,11 @@ def refusals():
             bytes([0xE0, 0, WORK, how, 8, 5, 8, 0, 9, 0, PAUSE, 1] + [4] * 40)
     # While another processor reads, and writes what waits when it has.
     yield "in-passing", start() + burst(9) + INTERRUPT + bytes([7] * 9) + bytes([0xFF] * 40)
-    # Memory of an object of the slab allocator, which nobody can pin; and halves of pages.
+    # Pages of a block, which nobody can pin; an object of the slab allocator; halves of pages.
     for error in (0x80, 0x81):
-        yield f"slab-shared-{error}", start(0, SLAB) + bytes([LATER, 0, 28, ARRANGE, 0, error,
-                                                              LATER, 0x10])
-    yield "slab-short", start(0, SLAB) + bytes([LATER, 4, 2])
+        yield f"block-shared-{error}", start(0, SLAB) + bytes([LATER, 0, 28, ARRANGE, 0, error,
+                                                               LATER, 0x10])
+    yield "slab-object", start(0, SLAB) + bytes([LATER, 4, 2])
     # A pool that does not grow for want of memory; and more pieces than a packet has entries.
     yield "pool-stays", start() + burst(99) + INTERRUPT + bytes([7] * 9) + INTERRUPT + \
         bytes([ARRANGE, 0, 1, LATER, 0x40])

@@ -36,11 +36,11 @@ static int share_wrong(struct end *end, u8 page, u32 *handle)
 	case 1:
 		return vmb_channel_create_gpadl_from_buffer(channel, 0, buffer, 0, handle);
 	case 2:
-		/* An object of the slab allocator, and more; or a part of a page. */
-		if (kernel_pages[KERNEL_PAGES - 4].slab)
+		/* An object of the slab allocator's, or a part of a page. */
+		if (kernel_pages[KERNEL_PAGES - 2].slab)
 			return vmb_channel_create_gpadl_from_buffer
-			       (channel, 0, page_address(&kernel_pages[KERNEL_PAGES - 4]),
-				3 * PAGE_SIZE, handle);
+			       (channel, 0, page_address(&kernel_pages[KERNEL_PAGES - 2]),
+				2 * PAGE_SIZE, handle);
 		return vmb_channel_create_gpadl_from_buffer(channel, 0, buffer, 100, handle);
 	case 3:
 		return vmb_channel_create_gpadl_from_buffer(channel, 2, buffer, PAGE_SIZE,
@@ -107,7 +107,7 @@ static void count_leak(struct end *end, enum share how, u32 page)
 	end->gave_up = true;
 	reached(OUTCOME_gpadl_given_up);
 	for (i = page; i < page + MOST && how != SHARE_ALLOCATED; i++)
-		if (!kernel_pages[i].slab)
+		if (kernel_page_is_counted(i))
 			end->leaked_pins[i]++;
 	if (how == SHARE_MDL || how == SHARE_PFNS ||
 	    (how == SHARE_ALLOCATED && (!end->on->isolated || end->encrypted)))

@@ -61,12 +61,20 @@ static inline void *kmemdup(const void *from, size_t size, gfp_t flags)
 struct page {
 	int references;
 	bool slab;
+	/* Behind the first of a block, with which it goes. */
+	bool tail;
 	bool reserved;
 	/* Out of the direct map. */
 	bool secret;
 };
 
 extern struct page kernel_pages[KERNEL_PAGES + KERNEL_FREE_PAGES];
+
+/* Has it references of its own? */
+static inline bool kernel_page_is_counted(u32 i)
+{
+	return !kernel_pages[i].slab && !kernel_pages[i].tail;
+}
 
 /* The page's memory. */
 u8 *page_address(const struct page *page);
@@ -90,8 +98,6 @@ struct page *alloc_page(gfp_t flags);
 bool virt_addr_valid(const void *memory);
 struct page *virt_to_page(const void *memory);
 #define PAGE_ALIGNED(x)		IS_ALIGNED((unsigned long)(x), PAGE_SIZE)
-/* A slab object is two pages long here, and begins at a multiple of that. */
-#define ksize(memory)		((void)(memory), 2 * PAGE_SIZE)
 
 /* areas.c */
 #define VM_MAP			0
