@@ -163,9 +163,9 @@ lock() {
 
 # One run at a time in one build folder, and one build at a time of the sources,
 # which our folder is put into.
-exec 6>"$build_dir/lock" 7>"$VMB_CACHE/kunit/lock"
+exec 6>"$build_dir/lock" 7>"$source_dir.lock"
 lock 6 "$build_dir/lock"
-lock 7 "$VMB_CACHE/kunit/lock"
+lock 7 "$source_dir.lock"
 
 # Our folder inside the kernel's tree: a copy that changes only where the text
 # did. A link would bring objects of other builds along, which make would find
