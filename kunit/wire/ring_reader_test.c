@@ -145,21 +145,19 @@ static void every_type_of_data_is_read(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture->packet.type, *type);
 }
 
-/* Every place of a ring that a packet can begin at. */
-static const void *each_index(const void *previous, char *description)
-{
-	unsigned long next = previous ? (unsigned long)previous + 8 : 8;
+/* One for every place of a ring that a packet can begin at, whatever is in it. */
+static const u8 places[RING_SIZE / 8];
 
-	/* Counted from 8, because a parameter must not be NULL. */
-	if (next > RING_SIZE)
-		return NULL;
-	snprintf(description, KUNIT_PARAM_DESC_SIZE, "index %lu", next - 8);
-	return (const void *)next;
+static void place_describe(const u8 *place, char *description)
+{
+	snprintf(description, KUNIT_PARAM_DESC_SIZE, "index %td", (place - places) * 8);
 }
+
+KUNIT_ARRAY_PARAM(place, places, place_describe);
 
 static void every_length_is_read_at_every_index(struct kunit *test)
 {
-	u32 index = (unsigned long)test->param_value - 8;
+	u32 index = ((const u8 *)test->param_value - places) * 8;
 	struct fixture *fixture = test->priv;
 	u32 length;
 
@@ -480,7 +478,7 @@ static struct kunit_case ring_reader_cases[] = {
 	KUNIT_CASE(range_list_and_payload_are_contiguous),
 	KUNIT_CASE(inband_may_have_range_list_bytes),
 	KUNIT_CASE_PARAM(every_type_of_data_is_read, type_gen_params),
-	KUNIT_CASE_PARAM(every_length_is_read_at_every_index, each_index),
+	KUNIT_CASE_PARAM(every_length_is_read_at_every_index, place_gen_params),
 	KUNIT_CASE(largest_packet_is_read),
 	KUNIT_CASE(full_ring_is_read_to_the_end),
 	KUNIT_CASE(peer_is_told_nothing_before_commit),

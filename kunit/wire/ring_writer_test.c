@@ -130,21 +130,19 @@ static void range_list_stands_before_the_payload(struct kunit *test)
 	KUNIT_EXPECT_MEMEQ(test, fixture->image.data + 0x40, expected, sizeof(expected));
 }
 
-/* Every place of a ring that a packet can begin at. */
-static const void *each_index(const void *previous, char *description)
-{
-	unsigned long next = previous ? (unsigned long)previous + 8 : 8;
+/* One for every place of a ring that a packet can begin at, whatever is in it. */
+static const u8 places[RING_SIZE / 8];
 
-	/* Counted from 8, because a parameter must not be NULL. */
-	if (next > RING_SIZE)
-		return NULL;
-	snprintf(description, KUNIT_PARAM_DESC_SIZE, "index %lu", next - 8);
-	return (const void *)next;
+static void place_describe(const u8 *place, char *description)
+{
+	snprintf(description, KUNIT_PARAM_DESC_SIZE, "index %td", (place - places) * 8);
 }
+
+KUNIT_ARRAY_PARAM(place, places, place_describe);
 
 static void every_length_is_written_at_every_index(struct kunit *test)
 {
-	u32 index = (unsigned long)test->param_value - 8;
+	u32 index = ((const u8 *)test->param_value - places) * 8;
 	struct fixture *fixture = test->priv;
 	u32 length;
 
@@ -172,7 +170,7 @@ static void every_length_is_written_at_every_index(struct kunit *test)
 
 static void every_completion_is_written_at_every_index(struct kunit *test)
 {
-	u32 index = (unsigned long)test->param_value - 8;
+	u32 index = ((const u8 *)test->param_value - places) * 8;
 	struct fixture *fixture = test->priv;
 	u32 length;
 
@@ -534,8 +532,8 @@ static struct kunit_case ring_writer_cases[] = {
 	KUNIT_CASE(init_leaves_shared_memory_alone),
 	KUNIT_CASE(empty_packet_is_descriptor_and_trailer),
 	KUNIT_CASE(range_list_stands_before_the_payload),
-	KUNIT_CASE_PARAM(every_length_is_written_at_every_index, each_index),
-	KUNIT_CASE_PARAM(every_completion_is_written_at_every_index, each_index),
+	KUNIT_CASE_PARAM(every_length_is_written_at_every_index, place_gen_params),
+	KUNIT_CASE_PARAM(every_completion_is_written_at_every_index, place_gen_params),
 	KUNIT_CASE(completion_finds_no_room_in_a_full_ring),
 	KUNIT_CASE(completion_of_a_lost_writer_is_lost),
 	KUNIT_CASE(range_list_may_cross_the_end),
