@@ -90,6 +90,11 @@ typedef VMB_TYPE_IF(VMB_IS(((vmb_bus_type *)0)->match,
 #define system_dfl_wq	system_unbound_wq
 #endif
 
+/* Since 7.0 or so a counter of each node, as others are. Kbuild looks. */
+#ifndef VMB_HAVE_VMALLOC_NR_PAGES
+#define vmalloc_nr_pages()	global_node_page_state(NR_VMALLOC)
+#endif
+
 /* Before 6.13, or where that was not backported to: in two steps. Kbuild looks. */
 #ifndef VMB_HAVE_HRTIMER_SETUP
 static inline void hrtimer_setup(struct hrtimer *timer,

@@ -11,6 +11,7 @@
 #include <linux/vmstat.h>
 
 #include "bench.h"
+#include "../../drivers/kmcl/compat.h"
 
 /* So many at once, for slabs have room for several. */
 #define BENCH_OPEN	16u
