@@ -86,6 +86,9 @@ void fuzz_copy(void *to, const void *from, size_t size);
 #define virt_store_release(address, value)	WRITE_ONCE(*(address), value)
 #define virt_mb()				((void)0)
 
+/* The kernel that has KMSAN looks. */
+#define kmsan_check_memory(address, size)	((void)(address), (void)(size))
+
 #ifndef VMB_FUZZ_PEER
 #define memcpy(to, from, size)			fuzz_copy(to, from, size)
 #endif
