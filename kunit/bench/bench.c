@@ -13,7 +13,9 @@
 #include <linux/dma-mapping.h>
 #include <linux/ktime.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/sort.h>
 #include <trace/events/kmem.h>
 
 #include "bench.h"
@@ -73,6 +75,35 @@ void bench_set_masked(struct bench *bench, bool masked)
 		   cpu_to_le32(masked));
 	WRITE_ONCE(bench->transport.peer_reader.ring.control->interrupt_mask,
 		   cpu_to_le32(masked));
+}
+
+static int bench_compare(const void *left, const void *right)
+{
+	const u64 *l = left, *r = right;
+
+	return *l < *r ? -1 : *l > *r;
+}
+
+/*
+ * From here on the thread that waits for an answer is before those that bring it: they
+ * run when it waits, and it does when they have woken it. Among equals the scheduler goes
+ * by how long each has run, and a trip has one switch more or less by chance.
+ */
+void bench_waits_begin(void)
+{
+	sched_set_fifo_low(current);
+}
+
+void bench_waits_end(void)
+{
+	sched_set_normal(current, 0);
+}
+
+/* Of so many values, whose order is lost. */
+u64 bench_middle(u64 *values, u32 count)
+{
+	sort(values, count, sizeof(*values), bench_compare, NULL);
+	return values[count / 2];
 }
 
 /* A line for scripts/bench.sh. */

@@ -119,6 +119,9 @@ void bench_close(struct bench *bench);
 void bench_choose_pages(struct bench *bench, bool contiguous);
 void bench_set_masked(struct bench *bench, bool masked);
 u64 bench_measure(struct bench *bench, void (*run)(struct bench *bench));
+u64 bench_middle(u64 *values, u32 count);
+void bench_waits_begin(void);
+void bench_waits_end(void);
 void bench_report(struct bench *bench, const char *what, const char *row, u32 size,
 		  u64 sum, u32 count);
 void bench_instructions(struct bench *bench, const struct bench_row *row, u32 size);
