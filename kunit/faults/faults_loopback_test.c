@@ -276,7 +276,7 @@ static void test_request(struct kunit *test)
 
 	object = kunit_kzalloc(test, 8192, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, object);
-	KUNIT_ASSERT_TRUE(test, PageSlab(virt_to_page(object)));
+	KUNIT_ASSERT_TRUE(test, folio_test_slab(virt_to_folio(object)));
 	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_maximum_external_data(client->channel,
 									 2 * REQUEST, 4), 0);
 	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_maximum_external_data(server->channel,

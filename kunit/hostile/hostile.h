@@ -437,6 +437,15 @@ extern const struct hostile_world hostile_loopback_world;
 int hostile_suite_init(struct kunit_suite *suite);
 void hostile_suite_exit(struct kunit_suite *suite);
 const void *hostile_next_run(const void *before, char *description);
+const void *hostile_next_run_of(struct kunit *test, const void *before, char *description);
+
+/* The newest kernels' parameter functions take the test, too. */
+#define HOSTILE_RUNS							\
+	__builtin_choose_expr(						\
+		__builtin_types_compatible_p(				\
+			typeof(((struct kunit_case *)NULL)->generate_params), \
+			typeof(hostile_next_run) *),			\
+		hostile_next_run, hostile_next_run_of)
 u32 hostile_seed_of(const void *run);
 
 /* Packets of one run; more of them are more runs, each with the next seed. */

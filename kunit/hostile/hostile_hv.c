@@ -138,7 +138,7 @@ static void over_hv(struct kunit *test)
 }
 
 static struct kunit_case hostile_hv_cases[] = {
-	KUNIT_CASE_PARAM_ATTR(over_hv, hostile_next_run, { .speed = KUNIT_SPEED_SLOW }),
+	KUNIT_CASE_PARAM_ATTR(over_hv, HOSTILE_RUNS, { .speed = KUNIT_SPEED_SLOW }),
 	{ }
 };
 

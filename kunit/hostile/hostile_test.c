@@ -29,6 +29,11 @@ const void *hostile_next_run(const void *before, char *description)
 	return (void *)number;
 }
 
+const void *hostile_next_run_of(struct kunit *test, const void *before, char *description)
+{
+	return hostile_next_run(before, description);
+}
+
 u32 hostile_seed_of(const void *run)
 {
 	return hostile_seed + (uintptr_t)run - 1;
@@ -46,8 +51,8 @@ static void over_loopback(struct kunit *test)
 }
 
 static struct kunit_case hostile_cases[] = {
-	KUNIT_CASE_PARAM_ATTR(over_memory, hostile_next_run, { .speed = KUNIT_SPEED_SLOW }),
-	KUNIT_CASE_PARAM_ATTR(over_loopback, hostile_next_run, { .speed = KUNIT_SPEED_SLOW }),
+	KUNIT_CASE_PARAM_ATTR(over_memory, HOSTILE_RUNS, { .speed = KUNIT_SPEED_SLOW }),
+	KUNIT_CASE_PARAM_ATTR(over_loopback, HOSTILE_RUNS, { .speed = KUNIT_SPEED_SLOW }),
 	{ }
 };
 

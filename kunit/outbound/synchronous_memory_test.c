@@ -64,7 +64,7 @@ static int synchronous_memory_init(struct kunit *test)
 	request->object = kmalloc(OBJECT, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, request->object);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, free_object, request->object), 0);
-	KUNIT_ASSERT_TRUE(test, PageSlab(virt_to_page(request->object)));
+	KUNIT_ASSERT_TRUE(test, folio_test_slab(virt_to_folio(request->object)));
 	bvec_set_virt(&request->vector, request->object + OFFSET, LENGTH);
 	ring_image_fill(request->object, 1, OBJECT);
 	request->timeout = CHANNEL_FIXTURE_PATIENCE;
