@@ -67,17 +67,25 @@ static struct vmb_gpadl *vmb_gpadl_allocate(enum vmb_gpadl_origin origin,
 }
 
 /*
- * Memory that is RAM, is there, and is none of the slab allocator's: of what lies there
- * nobody can say where it begins and ends, and it is another's once it is freed, though
- * the peer may have it still.
+ * Memory of kmalloc's. Of what lies in a slab nobody can say where it begins and ends. What
+ * is longer has whole pages; but where nobody counts who has those, as newer kernels do
+ * not, nobody can keep them either: they are another's once they are freed, though the
+ * peer may have them still.
  */
+static bool vmb_page_is_of_kmalloc(struct page *page)
+{
+	return folio_test_slab(page_folio(page)) ||
+	       (PageCompound(page) && !page_count(page));
+}
+
+/* Memory that is RAM, is there, and can be kept until the peer has let go of it. */
 static int vmb_gpadl_add_frame(struct vmb_gpadl *gpadl, u64 frame)
 {
 	struct page *page = NULL;
 
 	if (frame == (unsigned long)frame)
 		page = pfn_to_online_page(frame);
-	if (!page || PageOffline(page) || folio_test_slab(page_folio(page)))
+	if (!page || PageOffline(page) || vmb_page_is_of_kmalloc(page))
 		return -EINVAL;
 	gpadl->pages[gpadl->page_count++] = page;
 	return 0;

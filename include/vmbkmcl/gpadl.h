@@ -30,7 +30,8 @@
  * so for a block of several pages that is no compound page: of that only the client can
  * take care. Memory of the slab allocator cannot be kept so, and who else is in its
  * pages nobody can tell: it is refused, in each of these calls. That is what kmalloc()
- * and kvmalloc() have of up to two pages; what is longer is the page allocator's.
+ * and kvmalloc() have of up to two pages; what is longer can be kept on some kernels, and
+ * is refused on those where it cannot. vmalloc() and alloc_pages_exact() are right on all.
  *
  * In an isolated VM the memory is decrypted for it, and its contents are lost:
  * whoever needs them there copies them in when this has returned, and before it

@@ -35,13 +35,20 @@ static void buffer_of_kmalloc(struct kunit *test)
 	channel_enable(fixture);
 	for (pages = 1; pages <= 16; pages *= 2) {
 		void *buffer = kunit_kmalloc(test, pages * PAGE_SIZE, GFP_KERNEL);
-		bool is_object = pages * PAGE_SIZE <= KMALLOC_MAX_CACHE_SIZE;
+		struct page *page;
+		int count, ret;
 
 		KUNIT_ASSERT_NOT_NULL(test, buffer);
-		KUNIT_ASSERT_EQ_MSG(test, share_buffer(fixture, buffer, pages * PAGE_SIZE),
-				    is_object ? -EINVAL : 0, "%u pages", pages);
-		if (is_object)
+		page = virt_to_page(buffer);
+		count = page_count(page);
+		ret = share_buffer(fixture, buffer, pages * PAGE_SIZE);
+		if (pages * PAGE_SIZE <= KMALLOC_MAX_CACHE_SIZE || ret) {
+			KUNIT_ASSERT_EQ_MSG(test, ret, -EINVAL, "%u pages", pages);
 			continue;
+		}
+		/* It cannot be another's before the peer has let go of it. */
+		KUNIT_EXPECT_EQ_MSG(test, page_count(page), count + pages, "%u pages", pages);
+		KUNIT_EXPECT_GT_MSG(test, count, 0, "%u pages", pages);
 		KUNIT_EXPECT_PTR_EQ(test, (void *)peer_got.buffer, buffer);
 		KUNIT_EXPECT_EQ(test, unshare(fixture), 0);
 	}
