@@ -19,16 +19,6 @@
 /* Somebody else's state, of which nobody tells who waits, is looked at so often. */
 #define VMB_SUB_CHANNEL_POLL		(HZ / 10)
 
-static bool vmb_sub_channels_exist(struct vmb_channel *primary)
-{
-	bool exist;
-
-	spin_lock_irq(&primary->device->lock);
-	exist = !list_empty(&primary->sub_channels);
-	spin_unlock_irq(&primary->device->lock);
-	return exist;
-}
-
 /*
  * A primary's callback may clean up its sub-channels, which waits for their
  * workers: to lockdep they are another kind of work than that of a primary.
@@ -42,27 +32,43 @@ static void vmb_sub_channel_init_work(struct vmb_life *life)
 	lockdep_init_map(&life->work.lockdep_map, "vmb_life_sub_channel_work", &key, 0);
 }
 
-int vmb_channel_init_set_primary_channel(struct vmb_channel *channel,
-					 struct vmb_channel *primary_channel,
+/* 0, or an errno: may it become a sub-channel of that one, and of which number? */
+static int vmb_sub_channel_check_primary(const struct vmb_channel *channel,
+					 const struct vmb_channel *primary_channel,
 					 u16 sub_channel_index)
 {
-	if (!vmb_channel_is_configurable(channel))
-		return -EBUSY;
+	lockdep_assert_held(&channel->device->lock);
 	if (channel->primary)
 		return -EEXIST;
 	if (!sub_channel_index || primary_channel == channel ||
 	    primary_channel->primary ||
-	    primary_channel->device != channel->device ||
 	    primary_channel->is_server != channel->is_server ||
-	    vmb_sub_channels_exist(channel))
+	    !list_empty(&channel->sub_channels))
 		return -EINVAL;
-	vmb_sub_channel_init_work(&channel->life);
-	spin_lock_irq(&channel->device->lock);
-	channel->sub_channel_index = sub_channel_index;
-	channel->primary = primary_channel;
-	list_add_tail(&channel->sub_channel_node, &primary_channel->sub_channels);
-	spin_unlock_irq(&channel->device->lock);
 	return 0;
+}
+
+int vmb_channel_init_set_primary_channel(struct vmb_channel *channel,
+					 struct vmb_channel *primary_channel,
+					 u16 sub_channel_index)
+{
+	int ret;
+
+	if (!vmb_channel_is_configurable(channel))
+		return -EBUSY;
+	if (primary_channel->device != channel->device)
+		return -EINVAL;
+	spin_lock_irq(&channel->device->lock);
+	ret = vmb_sub_channel_check_primary(channel, primary_channel, sub_channel_index);
+	if (!ret) {
+		channel->sub_channel_index = sub_channel_index;
+		channel->primary = primary_channel;
+		list_add_tail(&channel->sub_channel_node, &primary_channel->sub_channels);
+	}
+	spin_unlock_irq(&channel->device->lock);
+	if (!ret)
+		vmb_sub_channel_init_work(&channel->life);
+	return ret;
 }
 EXPORT_SYMBOL_GPL(vmb_channel_init_set_primary_channel);
 
