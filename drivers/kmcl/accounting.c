@@ -39,26 +39,18 @@ void vmb_refuse(struct vmb_channel *channel, const struct vmb_ring_packet *packe
 				     packet ? packet->transaction_id : 0);
 }
 
-/* A piece of memory that somebody else may still write to is given up for good. */
-void vmb_outbound_count_leak(struct vmb_channel *channel)
-{
-	unsigned long flags;
-
-	spin_lock_irqsave(&channel->outbound.lock, flags);
-	channel->counters.leaked++;
-	spin_unlock_irqrestore(&channel->outbound.lock, flags);
-}
-
 /*
- * The peer was to let go of memory, of one piece or of all that it had, and did not. How
- * many pieces that are is not its doing alone, so what it may do is counted by this.
+ * So many pieces of memory that somebody else may still write to are given up for good. It
+ * is not the peer's doing alone how many they are, so what it may do is counted by how many
+ * times it was to let go of what it had, of one piece or of all of a channel, and did not.
  */
-void vmb_outbound_count_against_peer(struct vmb_channel *channel)
+void vmb_outbound_count_leaks(struct vmb_channel *channel, u32 pieces, u32 times)
 {
 	unsigned long flags;
 
 	spin_lock_irqsave(&channel->outbound.lock, flags);
-	WRITE_ONCE(channel->times_leaked, channel->times_leaked + 1);
+	channel->counters.leaked += pieces;
+	WRITE_ONCE(channel->times_leaked, channel->times_leaked + times);
 	spin_unlock_irqrestore(&channel->outbound.lock, flags);
 }
 

@@ -245,10 +245,8 @@ int vmb_gpadl_create(struct vmb_channel *channel, struct vmb_gpadl *gpadl,
 	if (!ret)
 		*gpadl_handle = gpadl->handle;
 	mutex_unlock(&memory->mutex);
-	if (ret == -EIO) {
-		vmb_outbound_count_against_peer(channel);
-		vmb_outbound_count_leak(channel);
-	}
+	if (ret == -EIO)
+		vmb_outbound_count_leaks(channel, 1, 1);
 	if (ret)
 		vmb_gpadl_free(gpadl, ret == -EIO);
 	vmb_memory_end_call(memory);
@@ -324,16 +322,16 @@ static int vmb_gpadl_end_delete(struct vmb_channel *channel, struct vmb_gpadl *g
 	spin_unlock_irq(&memory->lock);
 	ret = channel->operations->delete_gpadl(channel, gpadl->transport_private);
 	if (ret)
-		vmb_outbound_count_against_peer(channel);
+		vmb_outbound_count_leaks(channel, 1, 1);
+	else if (used)
+		vmb_outbound_count_leaks(channel, 1, 0);
 	if (!ret && used)
 		ret = -EBUSY;
-	if (ret) {
-		vmb_outbound_count_leak(channel);
+	if (ret)
 		dev_err_ratelimited(channel->dev,
 				    "%s: GPADL %#x could not be taken back (%pe), its %u bytes must never be freed\n",
 				    vmb_channel_label(channel), gpadl->handle,
 				    ERR_PTR(ret), gpadl->byte_count);
-	}
 	vmb_gpadl_unlink(memory, gpadl);
 	/*
 	 * Packets that point into it have it among their owners. Of those that the

@@ -69,7 +69,8 @@ static void vmb_hv_unprepare(struct vmb_channel *channel)
 	struct vmb_hv_channel *hv = vmb_channel_transport_private(channel);
 
 	vmb_channel_set_transport_private(channel, NULL);
-	if (vmb_channel_primary(channel)) {
+	/* What it was prepared as: its primary may have been cleaned up since. */
+	if (hv->owner) {
 		vmb_hv_sub_unprepare(hv);
 		return;
 	}
@@ -121,12 +122,13 @@ static void vmb_hv_count_leak(struct vmb_hv_channel *hv, struct vmb_channel *cha
 	if (!hv->leaked || hv->counted)
 		return;
 	hv->counted = true;
-	vmb_channel_leaked(channel);
+	vmb_channel_leaked(channel, 1, 1);
 }
 
 /* -EBUSY: a sub-channel, of which nobody knows yet; any other errno: the rings are leaked. */
 static int vmb_hv_disconnect(struct vmb_hv_channel *hv, struct vmb_channel *channel)
 {
+	u32 kept = 0;
 	int ret;
 
 	if (vmb_channel_primary(channel))
@@ -138,7 +140,7 @@ static int vmb_hv_disconnect(struct vmb_hv_channel *hv, struct vmb_channel *chan
 		/* Closes the sub-channels first. */
 		vmb_hv_sub_begin_close_all(hv->device);
 		ret = vmbus_disconnect_ring(hv->channel);
-		vmb_hv_sub_end_close_all(hv->device, channel);
+		kept = vmb_hv_sub_end_close_all(hv->device);
 	}
 	mutex_unlock(&hv->device->gpadl_lock);
 	vmb_hv_take_back(hv);
@@ -147,6 +149,9 @@ static int vmb_hv_disconnect(struct vmb_hv_channel *hv, struct vmb_channel *chan
 		hv->leaked = true;
 	/* Drops those, which disconnect leaves and connect forgets. */
 	vmbus_free_ring(hv->channel);
+	/* It is one close that leaves all of them, with its own, which the caller counts. */
+	if (kept)
+		vmb_channel_leaked(channel, kept, hv->leaked ? 0 : 1);
 	/* -EBUSY, of memory that cannot be encrypted now, would be a sub-channel's word. */
 	if (ret && ret != -EBUSY)
 		return ret;

@@ -41,7 +41,7 @@ static struct vmb_driver *vmb_hv_driver_of(struct hv_device *hv)
 static void vmb_hv_device_free(struct vmb_hv_device *device)
 {
 	if (!vmb_transport_device_release(&device->transport)) {
-		/* The host's next offers on it are for the next driver. */
+		/* The host's next offers on it are for nobody. */
 		vmb_hv_sub_device_hide(device);
 		__module_get(THIS_MODULE);
 		return;

@@ -330,12 +330,14 @@ void vmb_hv_sub_begin_close_all(struct vmb_hv_device *device)
 
 /*
  * hv_vmbus has closed the sub-channels. The host takes back what it offered and nobody
- * took. What it keeps of one that is gone is counted on @primary, which closes.
+ * took. Returns how many of those that are gone have rings that it keeps: those are the
+ * primary's, which closes.
  */
-void vmb_hv_sub_end_close_all(struct vmb_hv_device *device, struct vmb_channel *primary)
+u32 vmb_hv_sub_end_close_all(struct vmb_hv_device *device)
 {
 	struct vmb_hv_offer *offer, *next_offer;
 	struct vmb_hv_channel *hv, *next;
+	u32 kept = 0;
 
 	mutex_lock(&vmb_hv_sub_lock);
 	list_for_each_entry_safe(offer, next_offer, &device->offers, node)
@@ -355,11 +357,11 @@ void vmb_hv_sub_end_close_all(struct vmb_hv_device *device, struct vmb_channel *
 		if (hv->owner)
 			continue;
 		vmb_hv_sub_count_left(device, -1);
-		if (hv->leaked)
-			vmb_channel_leaked(primary);
+		kept += hv->leaked;
 		vmb_hv_sub_free(hv);
 	}
 	mutex_unlock(&vmb_hv_sub_lock);
+	return kept;
 }
 
 /*
@@ -431,7 +433,7 @@ void vmb_hv_sub_unprepare(struct vmb_hv_channel *hv)
 	mutex_lock(&vmb_hv_sub_lock);
 	/* Its primary was closed since its own close, which did not know yet. */
 	if (hv->leaked && !hv->counted)
-		vmb_channel_leaked(hv->owner);
+		vmb_channel_leaked(hv->owner, 1, 1);
 	hv->owner = NULL;
 	hv->device->enabled--;
 	hv->waiting = false;

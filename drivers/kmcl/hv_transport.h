@@ -173,7 +173,7 @@ void vmb_hv_sub_end_open(struct vmb_hv_channel *hv, bool opened);
 int vmb_hv_sub_close(struct vmb_hv_channel *hv);
 void vmb_hv_sub_allow(struct vmb_hv_device *device);
 void vmb_hv_sub_begin_close_all(struct vmb_hv_device *device);
-void vmb_hv_sub_end_close_all(struct vmb_hv_device *device, struct vmb_channel *primary);
+u32 vmb_hv_sub_end_close_all(struct vmb_hv_device *device);
 int vmb_hv_sub_wait_until_gone(struct vmb_hv_device *device);
 void vmb_hv_sub_invalidate_offers(struct vmb_hv_device *device);
 

@@ -207,7 +207,7 @@ int vmb_channel_resume_rings(struct vmb_channel *channel,
 void vmb_channel_ring_positions(const struct vmb_channel *channel,
 				struct vmb_ring_positions *at);
 bool vmb_channel_is_handed_over(const struct vmb_channel *channel);
-void vmb_channel_leaked(struct vmb_channel *channel);
+void vmb_channel_leaked(struct vmb_channel *channel, u32 pieces, u32 times);
 void vmb_channel_interrupt(struct vmb_channel *channel);
 void vmb_channel_peer_arrived(struct vmb_channel *channel);
 void vmb_channel_peer_gone(struct vmb_channel *channel);

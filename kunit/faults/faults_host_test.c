@@ -533,8 +533,10 @@ static void test_sub_channel_keeps_its_rings(struct kunit *test)
 		hv_host.keeps_rings = false;
 		KUNIT_EXPECT_EQ(test, sub->leaked + primary->leaked, 2 * i + 2);
 		/* If it is gone, on the one that it was a sub-channel of. */
-		if (!i)
+		if (!i) {
 			KUNIT_EXPECT_EQ(test, primary->leaked, 2);
+			KUNIT_EXPECT_EQ(test, fixture->channel->times_leaked, 1);
+		}
 		KUNIT_EXPECT_EQ(test, other->counters.leaked, 0);
 		__free_pages(pages[0], orders[0]);
 		__free_pages(pages[1], orders[1]);

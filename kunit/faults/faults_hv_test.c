@@ -303,7 +303,7 @@ static void drop_offer(struct kunit *test)
 {
 	struct hv_fixture *fixture = test->priv;
 
-	vmb_hv_sub_end_close_all(&fixture->device, fixture->channel);
+	vmb_hv_sub_end_close_all(&fixture->device);
 	expect_not_offered(test);
 }
 

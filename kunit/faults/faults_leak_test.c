@@ -339,7 +339,7 @@ static void test_offer_is_not_taken(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, enable(fixture->channel), 0);
 	for (i = 0; i < 64; i++)
-		vmb_channel_leaked(sub_channel);
+		vmb_channel_leaked(sub_channel, 1, 1);
 	KUNIT_EXPECT_EQ(test, enable(sub_channel), -ENOSPC);
 	KUNIT_EXPECT_TRUE(test, vmb_channel_is_configurable(sub_channel));
 	offer(fixture, 0);

@@ -167,7 +167,7 @@ static void test_call_lasts_until_the_open(struct kunit *test)
 	fixture->offered[0].channel.ringbuffer_page = hv->rings->pages;
 	vmb_hv_sub_begin_close_all(&fixture->device);
 	KUNIT_EXPECT_PTR_EQ(test, fixture->offered[0].channel.ringbuffer_page, NULL);
-	vmb_hv_sub_end_close_all(&fixture->device, fixture->channel);
+	vmb_hv_sub_end_close_all(&fixture->device);
 	KUNIT_EXPECT_EQ(test, vmb_hv_sub_close(hv), 0);
 	/* GPADLs are deleted after that. */
 	KUNIT_EXPECT_PTR_EQ(test, hv->channel, &fixture->offered[0].channel);
@@ -214,7 +214,7 @@ static void test_rings_outlive_their_owner(struct kunit *test)
 	hv = waiting(test, owner);
 	KUNIT_EXPECT_FALSE(test, vmb_hv_sub_find_offer(hv));
 	vmb_hv_sub_begin_close_all(&fixture->device);
-	vmb_hv_sub_end_close_all(&fixture->device, fixture->channel);
+	vmb_hv_sub_end_close_all(&fixture->device);
 	KUNIT_EXPECT_FALSE(test, list_empty(&fixture->device.kept));
 	KUNIT_EXPECT_TRUE(test, list_is_singular(&fixture->device.sub_channels));
 	stop_waiting(owner, hv);
@@ -254,7 +254,7 @@ static void test_left_without_end(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, transport->sub_channels_left, 257);
 	/* The primary's close is the end of all. */
 	vmb_hv_sub_begin_close_all(&fixture->device);
-	vmb_hv_sub_end_close_all(&fixture->device, fixture->channel);
+	vmb_hv_sub_end_close_all(&fixture->device);
 	KUNIT_EXPECT_EQ(test, transport->sub_channels_left, 0);
 	KUNIT_EXPECT_TRUE(test, list_empty(&fixture->device.sub_channels));
 	hv = waiting(test, owner);
@@ -289,7 +289,7 @@ static void test_many_are_left(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, transport->sub_channels_left, 2 * count);
 	KUNIT_EXPECT_EQ(test, operations->prepare(owner, &inbound, &outbound, SZ_8K), -ENOSPC);
 	vmb_hv_sub_begin_close_all(&fixture->device);
-	vmb_hv_sub_end_close_all(&fixture->device, fixture->channel);
+	vmb_hv_sub_end_close_all(&fixture->device);
 	KUNIT_EXPECT_EQ(test, transport->sub_channels_left, 0);
 }
 
@@ -314,7 +314,7 @@ static void test_host_does_not_let_go(struct kunit *test)
 	/* hv_vmbus leaves it there then, with its mappings. */
 	fixture->offered[0].channel.inbound.pkt_buffer = kzalloc(SZ_4K, GFP_KERNEL);
 	vmb_hv_sub_begin_close_all(&fixture->device);
-	vmb_hv_sub_end_close_all(&fixture->device, fixture->channel);
+	vmb_hv_sub_end_close_all(&fixture->device);
 	KUNIT_EXPECT_NULL(test, fixture->offered[0].channel.inbound.pkt_buffer);
 	KUNIT_EXPECT_EQ(test, vmb_hv_sub_close(hv), -EIO);
 	stop_waiting(owner, hv);
@@ -363,7 +363,7 @@ static void test_host_takes_it_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vmb_hv_sub_close(hv), 0);
 	KUNIT_EXPECT_EQ(test, fixture->offered[2].released, 0);
 	vmb_hv_sub_begin_close_all(&fixture->device);
-	vmb_hv_sub_end_close_all(&fixture->device, fixture->channel);
+	vmb_hv_sub_end_close_all(&fixture->device);
 	stop_waiting(owner, hv);
 	KUNIT_EXPECT_EQ(test, fixture->offered[2].released, 1);
 }
@@ -450,7 +450,7 @@ static void test_somebody_looks(struct kunit *test)
 	flush_delayed_work(&fixture->device.poll);
 	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&fixture->device.poll));
 	vmb_hv_sub_begin_close_all(&fixture->device);
-	vmb_hv_sub_end_close_all(&fixture->device, fixture->channel);
+	vmb_hv_sub_end_close_all(&fixture->device);
 	stop_waiting(owner, hv);
 	flush_delayed_work(&fixture->device.poll);
 	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&fixture->device.poll));
@@ -471,7 +471,7 @@ static void test_sleep_invalidates_all(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, vmb_hv_sub_begin_open(hv));
 	vmb_hv_sub_end_open(hv, true);
 	vmb_hv_sub_begin_close_all(&fixture->device);
-	vmb_hv_sub_end_close_all(&fixture->device, fixture->channel);
+	vmb_hv_sub_end_close_all(&fixture->device);
 	vmb_hv_sub_invalidate_offers(&fixture->device);
 	hv_rescind(fixture, 0);
 	hv_rescind(fixture, 1);
@@ -505,7 +505,7 @@ static void test_primary_closes_before_the_open(struct kunit *test)
 	hv = waiting(test, owner);
 	KUNIT_ASSERT_TRUE(test, vmb_hv_sub_find_offer(hv));
 	vmb_hv_sub_begin_close_all(&fixture->device);
-	vmb_hv_sub_end_close_all(&fixture->device, fixture->channel);
+	vmb_hv_sub_end_close_all(&fixture->device);
 	stop_waiting(owner, hv);
 	KUNIT_EXPECT_TRUE(test, list_empty(&fixture->device.offers));
 	hv = waiting(test, owner);
