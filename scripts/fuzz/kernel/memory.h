@@ -145,6 +145,7 @@ struct notifier_block {
 #define page_count(page)	((page)->references)
 
 /* No page is part of a larger one. */
+#define PageCompound(page)	false
 struct folio;
 #define page_folio(page)	((struct folio *)(page))
 #define folio_test_slab(folio)	PageSlab((struct page *)(folio))

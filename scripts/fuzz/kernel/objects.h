@@ -212,7 +212,10 @@ static inline void kobject_put(struct kobject *kobject)
 
 /* compat.h asks for the types of these two. */
 struct kobj_uevent_env;
-struct device_driver;
+struct device_driver {
+	struct module *owner;
+};
+#define __module_get(module)	((void)(module))
 struct device;
 struct bus_type {
 	int (*uevent)(const struct device *device, struct kobj_uevent_env *environment);
@@ -223,6 +226,7 @@ struct device {
 	struct kobject kobj;
 	const struct bus_type *bus;
 	const char *name;
+	struct device_driver *driver;
 	void *driver_data;
 	int references;
 };
