@@ -404,7 +404,8 @@ static int vmb_hv_sub_count_enabled(struct vmb_hv_device *device)
 	u32 most = max(device->most_enabled, enabled);
 
 	lockdep_assert_held(&vmb_hv_sub_lock);
-	if (device->transport.sub_channels_left + enabled > most + max(most, VMB_HV_MAXIMUM_LEFT))
+	if ((u64)device->transport.sub_channels_left + enabled >
+	    (u64)most + max(most, VMB_HV_MAXIMUM_LEFT))
 		return -ENOSPC;
 	device->enabled = enabled;
 	device->most_enabled = most;

@@ -254,8 +254,8 @@ static inline void vmb_ring_check_written(const struct vmb_ring_writer *writer)
 	u32 length = vmb_ring_distance(ring, from, writer->write_index);
 	u32 first = min(length, ring->size - from);
 
-	kmsan_check_memory(ring->data + from, first);
-	kmsan_check_memory(ring->data, length - first);
+	kmsan_check_memory(vmb_ring_word(ring, from), first);
+	kmsan_check_memory(vmb_ring_word(ring, 0), length - first);
 }
 
 /**
