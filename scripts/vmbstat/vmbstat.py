@@ -51,7 +51,7 @@ WORDS = ("state", "flow")
 # while the channel is open.
 GAUGES = ("packet_objects", "packet_objects_made", "packets_with_driver",
           "packets_allocated", "packets_allowed", "queue_length", "gpadls",
-          "offers_kept", "offers_dropped", "sub_channels_left",
+          "times_leaked", "offers_kept", "offers_dropped", "sub_channels_left",
           "inbound_size", "inbound_read_index", "inbound_write_index_seen", "inbound_unread",
           "outbound_size", "outbound_write_index", "outbound_read_index_seen",
           "outbound_unread", "outbound_pending_send_size")
