@@ -124,7 +124,7 @@ kunit_runs() {
 
 	built=$("$VMB_TOP/scripts/kunit.sh" --kernel)
 	cp -r "$folder" "$scratch/kunit-runs"
-	make -C "$built" M="$scratch/kunit-runs" CONFIG_KUNIT=m KBUILD_MODPOST_WARN=1 \
+	make -C "$built" M="$scratch/kunit-runs" CONFIG_KUNIT=m KBUILD_EXTRA_SYMBOLS= \
 		VMBKMCL="$scratch/installed/$release" modules
 	mkdir -p "$scratch/kunit-kernel/root"
 	make -s -C "$built" kernelrelease >"$scratch/kunit-kernel/release"
