@@ -24,7 +24,7 @@ FILES = ("drivers/**/*.[ch]", "kunit/**/*_test.c", DOCUMENT)
 HEAD = "| what can grow | bound | seen in | test |"
 # What a limit is called.
 LIMIT = re.compile(r"MAXIMUM|MOST|LIMIT|BUDGET|LEAKS")
-ALLOCATES = re.compile(r"\b(?:k[vmzc]*alloc\w*|kmemdup\w*|(?:__)?v[zm]?alloc\w*|vmap"
+ALLOCATES = re.compile(r"\b(?:k[vmzc]*alloc\w*|kmemdup\w*|(?:__)?v[zm]?alloc(?!_nr_pages)\w*|vmap"
                        r"|alloc_pages?\w*|alloc_(?:ordered_)?workqueue|xa_(?:insert|store)"
                        r"|kobject_add)\(")
 UNITS = {"KiB": 1 << 10, "MiB": 1 << 20}
