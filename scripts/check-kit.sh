@@ -120,16 +120,20 @@ kunit_compiles() {
 # On the kernel of our own suites, which are left out by their names: as a module that is
 # loaded, its results in the kernel's log.
 kunit_runs() {
-	local built status=0
+	local built root status=0
 
 	built=$("$VMB_TOP/scripts/kunit.sh" --kernel)
 	cp -r "$folder" "$scratch/kunit-runs"
 	make -C "$built" M="$scratch/kunit-runs" CONFIG_KUNIT=m KBUILD_EXTRA_SYMBOLS= \
 		VMBKMCL="$scratch/installed/$release" modules
-	mkdir -p "$scratch/kunit-kernel/root"
-	make -s -C "$built" kernelrelease >"$scratch/kunit-kernel/release"
+	make -s -C "$built" kernelrelease >"$scratch/kunit-kernel.release"
+	root=$scratch/kunit-kernel/root/lib/modules/$(cat "$scratch/kunit-kernel.release")
+	mkdir -p "$root"
+	cp "$built"/modules.{builtin,builtin.modinfo,order} "$root/"
+	mv "$scratch/kunit-kernel.release" "$scratch/kunit-kernel/release"
 	cp "$built/arch/x86/boot/bzImage" "$scratch/kunit-kernel/vmlinuz"
-	echo "insmod /lib/modules/*/updates/${client}_test.ko" >"$scratch/kunit-guest.sh"
+	echo "insmod /lib/modules/*/updates/${client}_test.ko && dmesg | tail -n 40" \
+		>"$scratch/kunit-guest.sh"
 	"$guest/l2-initramfs.sh" "$scratch/kunit-kernel" "$scratch/kunit-initrd" \
 		"$scratch/kunit-guest.sh" "$scratch/kunit-runs/${client}_test.ko"
 	"$guest/plain.sh" --kernel "$scratch/kunit-kernel" --initrd "$scratch/kunit-initrd" \
