@@ -39,12 +39,19 @@ void vmb_refuse(struct vmb_channel *channel, const struct vmb_ring_packet *packe
 				     packet ? packet->transaction_id : 0);
 }
 
-/*
- * So many pieces of memory that somebody else may still write to are given up for good. It
- * is not the peer's doing alone how many they are, so what it may do is counted by how many
- * times it was to let go of what it had, of one piece or of all of a channel, and did not.
+/**
+ * vmb_channel_leaked() - memory that the peer may still write to is given up for good
+ * @channel: whose.
+ * @pieces: so many.
+ * @times: how often the peer was to let go of what it had, of one piece or of all of a
+ *	channel, and did not; 0 if that is counted already, or will be. That is what it may
+ *	do so often: how many pieces there are is not its doing alone.
+ *
+ * A transport calls it for what the library does not hear of from close or delete_gpadl.
+ *
+ * Context: Any.
  */
-void vmb_outbound_count_leaks(struct vmb_channel *channel, u32 pieces, u32 times)
+void vmb_channel_leaked(struct vmb_channel *channel, u32 pieces, u32 times)
 {
 	unsigned long flags;
 
@@ -53,6 +60,7 @@ void vmb_outbound_count_leaks(struct vmb_channel *channel, u32 pieces, u32 times
 	WRITE_ONCE(channel->times_leaked, channel->times_leaked + times);
 	spin_unlock_irqrestore(&channel->outbound.lock, flags);
 }
+EXPORT_SYMBOL_GPL(vmb_channel_leaked);
 
 /* The peer is signalled for the sake of its own ring. */
 void vmb_outbound_count_signal(struct vmb_channel *channel)

@@ -418,7 +418,6 @@ static inline void vmb_life_assert_worker(const struct vmb_channel *channel)
 /* accounting.c */
 void vmb_refuse(struct vmb_channel *channel, const struct vmb_ring_packet *packet,
 		enum vmb_refusal refusal);
-void vmb_outbound_count_leaks(struct vmb_channel *channel, u32 pieces, u32 times);
 void vmb_outbound_count_signal(struct vmb_channel *channel);
 
 /* overlong.c */

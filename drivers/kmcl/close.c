@@ -160,9 +160,9 @@ void vmb_life_close_transport(struct vmb_channel *channel, bool for_good)
 	if (ret == -EBUSY && vmb_sub_channel_wait_for_primary(channel))
 		ret = channel->operations->close(channel);
 	with_external = vmb_send_fail(channel, ret ? -EIO : -ENODEV);
-	/* Once, whatever it has: one message that is lost is as bad a close as any. */
+	/* Once, with the rings or not: one message that is lost is as bad a close as any. */
 	if (ret && (with_external || ret != -EBUSY))
-		vmb_outbound_count_leaks(channel, 0, 1);
+		vmb_channel_leaked(channel, ret == -EBUSY ? 0 : 1, 1);
 	if (ret && with_external)
 		dev_err_ratelimited(channel->dev,
 				    "%s: the host may still write to external data of %u packets (%pe), their memory must never be freed\n",
@@ -170,7 +170,6 @@ void vmb_life_close_transport(struct vmb_channel *channel, bool for_good)
 				    ERR_PTR(ret));
 	if (!ret || ret == -EBUSY)
 		return;
-	vmb_outbound_count_leaks(channel, 1, 0);
 	dev_err_ratelimited(channel->dev,
 			    "%s: the host may not have let go of the rings (%pe), their memory is leaked\n",
 			    vmb_channel_label(channel), ERR_PTR(ret));

@@ -246,7 +246,7 @@ int vmb_gpadl_create(struct vmb_channel *channel, struct vmb_gpadl *gpadl,
 		*gpadl_handle = gpadl->handle;
 	mutex_unlock(&memory->mutex);
 	if (ret == -EIO)
-		vmb_outbound_count_leaks(channel, 1, 1);
+		vmb_channel_leaked(channel, 1, 1);
 	if (ret)
 		vmb_gpadl_free(gpadl, ret == -EIO);
 	vmb_memory_end_call(memory);
@@ -321,10 +321,9 @@ static int vmb_gpadl_end_delete(struct vmb_channel *channel, struct vmb_gpadl *g
 	used = gpadl->users;
 	spin_unlock_irq(&memory->lock);
 	ret = channel->operations->delete_gpadl(channel, gpadl->transport_private);
-	if (ret)
-		vmb_outbound_count_leaks(channel, 1, 1);
-	else if (used)
-		vmb_outbound_count_leaks(channel, 1, 0);
+	/* What packets still point into the peer has let go of, and the driver has not. */
+	if (ret || used)
+		vmb_channel_leaked(channel, 1, ret ? 1 : 0);
 	if (!ret && used)
 		ret = -EBUSY;
 	if (ret)

@@ -84,7 +84,7 @@ void vmb_outbound_data_release(struct vmb_packet *packet, bool leak)
 	if (unlikely(leak)) {
 		if (!external->pinned)
 			vmb_outbound_data_get_pages(packet);
-		vmb_outbound_count_leaks(packet->channel, 1, 0);
+		vmb_channel_leaked(packet->channel, 1, 0);
 	} else {
 		if (external->mapped)
 			vmb_outbound_data_unmap(packet);

@@ -334,23 +334,6 @@ void vmb_channel_ring_positions(const struct vmb_channel *channel,
 }
 
 /**
- * vmb_channel_leaked() - memory stays with the peer for good
- * @channel: whose.
- * @pieces: so many.
- * @times: how often the peer was to let go of some, and did not; 0 if that is counted
- *	already, or will be.
- *
- * For what the library does not hear of from close or delete_gpadl.
- *
- * Context: process context.
- */
-void vmb_channel_leaked(struct vmb_channel *channel, u32 pieces, u32 times)
-{
-	vmb_outbound_count_leaks(channel, pieces, times);
-}
-EXPORT_SYMBOL_GPL(vmb_channel_leaked);
-
-/**
  * vmb_channel_is_handed_over() - is the peer to notice nothing of the close
  * @channel: a channel that is being closed, or disabled after that.
  *

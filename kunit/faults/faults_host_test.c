@@ -25,16 +25,6 @@ static void pnp_failure(struct vmb_channel *channel, int error)
 	failures++;
 }
 
-static int faults_host_suite_init(struct kunit_suite *suite)
-{
-	return hv_host_begin();
-}
-
-static void faults_host_suite_exit(struct kunit_suite *suite)
-{
-	hv_host_end();
-}
-
 static int faults_host_init(struct kunit *test)
 {
 	int ret = hv_host_fixture_init(test);
@@ -590,8 +580,8 @@ static struct kunit_case faults_host_cases[] = {
 
 static struct kunit_suite faults_host_suite = {
 	.name = "vmbkmcl_faults_host",
-	.suite_init = faults_host_suite_init,
-	.suite_exit = faults_host_suite_exit,
+	.suite_init = hv_host_suite_init,
+	.suite_exit = hv_host_suite_exit,
 	.init = faults_host_init,
 	.exit = hv_host_fixture_exit,
 	.test_cases = faults_host_cases,

@@ -18,16 +18,6 @@ static void pnp_failure(struct vmb_channel *channel, int error)
 	failure = error;
 }
 
-static int faults_leak_suite_init(struct kunit_suite *suite)
-{
-	return hv_host_begin();
-}
-
-static void faults_leak_suite_exit(struct kunit_suite *suite)
-{
-	hv_host_end();
-}
-
 static int faults_leak_init(struct kunit *test)
 {
 	int ret = hv_host_fixture_init(test);
@@ -166,17 +156,26 @@ static void wake_up_with_next(struct kunit *test, u32 i)
 	expect_open(test, fixture->sub_channel);
 }
 
+/* Both are open, the host keeps the rings of both, and the VM hibernates. */
+static void sleep_on_kept_rings(struct kunit *test, struct memory *rings,
+				struct memory *sub_rings)
+{
+	struct hv_fixture *fixture = test->priv;
+
+	open_both(test);
+	*rings = rings_of(fixture->channel);
+	*sub_rings = rings_of(fixture->sub_channel);
+	hv_host.keeps_rings = true;
+	sleep(test);
+}
+
 /* When they are opened again it is known what the host has kept, and then it is counted. */
 static void test_rings_are_kept_over_a_sleep(struct kunit *test)
 {
 	struct hv_fixture *fixture = test->priv;
 	struct memory rings, sub_rings;
 
-	open_both(test);
-	rings = rings_of(fixture->channel);
-	sub_rings = rings_of(fixture->sub_channel);
-	hv_host.keeps_rings = true;
-	sleep(test);
+	sleep_on_kept_rings(test, &rings, &sub_rings);
 	hv_host.keeps_rings = false;
 	wake_up_with_next(test, 0);
 	expect_leaked(test, 1, 1);
@@ -198,11 +197,7 @@ static void test_rings_are_kept_and_nobody_wakes_up(struct kunit *test)
 	struct hv_fixture *fixture = test->priv;
 	struct memory rings, sub_rings;
 
-	open_both(test);
-	rings = rings_of(fixture->channel);
-	sub_rings = rings_of(fixture->sub_channel);
-	hv_host.keeps_rings = true;
-	sleep(test);
+	sleep_on_kept_rings(test, &rings, &sub_rings);
 	KUNIT_EXPECT_EQ(test, vmb_channel_disable(fixture->sub_channel), 0);
 	KUNIT_EXPECT_EQ(test, vmb_channel_disable(fixture->channel), 0);
 	expect_leaked(test, 1, 1);
@@ -362,8 +357,8 @@ static struct kunit_case faults_leak_cases[] = {
 
 static struct kunit_suite faults_leak_suite = {
 	.name = "vmbkmcl_faults_leak",
-	.suite_init = faults_leak_suite_init,
-	.suite_exit = faults_leak_suite_exit,
+	.suite_init = hv_host_suite_init,
+	.suite_exit = hv_host_suite_exit,
 	.init = faults_leak_init,
 	.exit = hv_host_fixture_exit,
 	.test_cases = faults_leak_cases,

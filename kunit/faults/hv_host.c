@@ -136,6 +136,16 @@ void hv_host_end(void)
 	fault_redirect_end(host_calls, ARRAY_SIZE(host_calls));
 }
 
+int hv_host_suite_init(struct kunit_suite *suite)
+{
+	return hv_host_begin();
+}
+
+void hv_host_suite_exit(struct kunit_suite *suite)
+{
+	hv_host_end();
+}
+
 static void host_tasklet(unsigned long data)
 {
 }

@@ -52,6 +52,8 @@ extern struct hv_host hv_host;
 
 int hv_host_begin(void);
 void hv_host_end(void);
+int hv_host_suite_init(struct kunit_suite *suite);
+void hv_host_suite_exit(struct kunit_suite *suite);
 int hv_host_fixture_init(struct kunit *test);
 void hv_host_fixture_exit(struct kunit *test);
 void hv_host_free_kept(struct hv_fixture *fixture);
