@@ -7,7 +7,7 @@
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
-#include "../../drivers/kmcl/channel.h"
+#include "../../drivers/kmcl/life.h"
 #include "fault.h"
 #include "hv_host.h"
 
@@ -248,6 +248,19 @@ static void test_prepare_sub_channel(struct kunit *test)
 	fault_each(test, &path);
 }
 
+/* Its primary is cleaned up before it is enabled to the end: it ends as what it began. */
+static void test_primary_goes_meanwhile(struct kunit *test)
+{
+	struct hv_fixture *fixture = test->priv;
+
+	KUNIT_ASSERT_EQ(test, prepare_sub_channel(test), 0);
+	vmb_sub_channels_orphan(fixture->channel);
+	KUNIT_ASSERT_NULL(test, vmb_channel_primary(fixture->sub_channel));
+	unprepare(test, fixture->sub_channel);
+	KUNIT_EXPECT_TRUE(test, list_empty(&fixture->device.sub_channels));
+	KUNIT_EXPECT_EQ(test, fixture->device.enabled, 0);
+}
+
 static int prepare_target(struct kunit *test)
 {
 	struct hv_fixture *fixture = test->priv;
@@ -319,6 +332,17 @@ static void test_offer(struct kunit *test)
 
 	vmb_hv_sub_allow(&fixture->device);
 	fault_each(test, &path);
+}
+
+/* A device that stays, for its driver was unbound inside a callback, gets no offer. */
+static void test_hidden_device(struct kunit *test)
+{
+	struct hv_fixture *fixture = test->priv;
+
+	vmb_hv_sub_allow(&fixture->device);
+	vmb_hv_sub_device_hide(&fixture->device);
+	KUNIT_EXPECT_NE(test, offer(test), 0);
+	expect_not_offered(test);
 }
 
 /* GPADLs. */
@@ -411,8 +435,10 @@ static struct kunit_case faults_hv_cases[] = {
 	KUNIT_CASE(test_renew_rings),
 	KUNIT_CASE(test_enable),
 	KUNIT_CASE(test_prepare_sub_channel),
+	KUNIT_CASE(test_primary_goes_meanwhile),
 	KUNIT_CASE(test_prepare_target),
 	KUNIT_CASE(test_offer),
+	KUNIT_CASE(test_hidden_device),
 	KUNIT_CASE(test_gpadl),
 	KUNIT_CASE(test_mmio),
 	{}

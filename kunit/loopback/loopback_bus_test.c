@@ -7,6 +7,7 @@
 #include <linux/delay.h>
 
 #include "../../drivers/kmcl/compat.h"
+#include "../../drivers/kmcl/loopback.h"
 #include "../fixtures/loopback_fixture.h"
 
 /* How often to try what goes wrong seldom. */
@@ -17,6 +18,7 @@
  * @client: the end whose channel probe makes.
  * @device: what probe was given last.
  * @wait: probe waits until its channel has started, or has failed.
+ * @leave: a callback of the channel unbinds the driver, whose remove leaves it behind.
  * @hold: probe does not go on before @go_on is completed.
  * @go_on: completed by the test, and when it is over.
  * @probe_error: what probe returns.
@@ -36,6 +38,7 @@ struct bus {
 	struct loopback_end *client;
 	struct vmb_device *device;
 	bool wait;
+	bool leave;
 	bool hold;
 	struct completion go_on;
 	int probe_error;
@@ -57,6 +60,11 @@ static const guid_t *instance = &loopback_instances[0];
 /* A driver's callbacks have no context before there is a device. */
 static struct bus *bus;
 
+static void bus_unbind(struct vmb_channel *channel, void *context)
+{
+	device_release_driver(bus->device->dev);
+}
+
 static int bus_use(struct vmb_device *device)
 {
 	struct loopback_end *client = bus->client;
@@ -68,6 +76,8 @@ static int bus_use(struct vmb_device *device)
 	ret = vmb_client_channel_init_set_target_pnp(client->channel,
 						     &device->interface_type, NULL,
 						     loopback_pnp_failure);
+	if (bus->leave)
+		client->channel->callbacks.post_started = bus_unbind;
 	if (!ret)
 		ret = vmb_channel_enable(client->channel);
 	bus->enable_result = ret;
@@ -103,7 +113,7 @@ static void bus_remove(struct vmb_device *device)
 {
 	struct loopback_end *client = bus->client;
 
-	if (device->driver_data == bus) {
+	if (device->driver_data == bus && !bus->leave) {
 		vmb_channel_disable(client->channel);
 		loopback_clean_up(client);
 	}
@@ -293,6 +303,30 @@ static void test_driver_goes(struct kunit *test)
 	loopback_expect(other, LOOPBACK_STARTED, 1);
 }
 
+/* That cannot be waited for there. What it was on stays for good, or for this test. */
+static void test_driver_goes_in_a_callback(struct kunit *test)
+{
+	struct loopback_end *server = loopback_server(test, &loopback_type, instance);
+	struct vmb_transport_device *transport;
+	struct device *dev;
+
+	bus->leave = true;
+	bus_register_driver(test);
+	loopback_enable(server);
+	bus_expect(test, &bus->removes, 1);
+	loopback_expect(bus->client, LOOPBACK_CLOSED, 1);
+	loopback_settle(bus->client);
+	loopback_expect(server, LOOPBACK_CLOSED, 1);
+	transport = bus->client->channel->device;
+	dev = transport->device.dev;
+	KUNIT_EXPECT_PTR_EQ(test, transport, to_vmb_transport_device(bus->device));
+	KUNIT_EXPECT_TRUE(test, vmb_channel_is_configurable(bus->client->channel));
+	loopback_clean_up(bus->client);
+	KUNIT_EXPECT_TRUE(test, list_empty(&transport->channels));
+	kfree(container_of(transport, struct vmb_loopback_device, transport));
+	put_device(dev);
+}
+
 static void test_other_type(struct kunit *test)
 {
 	struct loopback_end *server = loopback_server(test, &loopback_other_type,
@@ -432,6 +466,7 @@ static struct kunit_case loopback_bus_cases[] = {
 	KUNIT_CASE(test_probe_and_remove),
 	KUNIT_CASE(test_driver_comes_later),
 	KUNIT_CASE(test_driver_goes),
+	KUNIT_CASE(test_driver_goes_in_a_callback),
 	KUNIT_CASE(test_other_type),
 	KUNIT_CASE(test_probe_fails),
 	KUNIT_CASE(test_server_goes_in_probe),
