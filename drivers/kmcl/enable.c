@@ -70,17 +70,24 @@ static int vmb_life_check_target(const struct vmb_channel *channel)
 }
 
 /*
- * From here on the worker may open it. 0, or why it must not. If it @resumes, what it
- * has sent is its peer's alone: if that went before the step, nobody has heard of it,
- * and all of that ends before the next peer is looked for.
+ * From here on the worker may open it. 0, or why it must not: it was prepared as a
+ * sub-channel of @primary, or as a primary if that is NULL. If it @resumes, what it has
+ * sent is its peer's alone: if that went before the step, nobody has heard of it, and
+ * all of that ends before the next peer is looked for.
  */
-static int vmb_life_begin(struct vmb_channel *channel, bool resumes)
+static int vmb_life_begin(struct vmb_channel *channel,
+			  const struct vmb_channel *primary, bool resumes)
 {
 	struct vmb_life *life = &channel->life;
 	int ret;
 
 	spin_lock_irq(&channel->device->lock);
-	ret = channel->device->shutting_down ? -ENODEV : vmb_sub_channel_check(channel);
+	if (channel->device->shutting_down)
+		ret = -ENODEV;
+	else if (channel->primary != primary)
+		ret = -ENOTCONN;
+	else
+		ret = vmb_sub_channel_check(channel);
 	if (ret)
 		goto unlock;
 	spin_lock(&life->lock);
@@ -101,6 +108,7 @@ unlock:
 int vmb_channel_enable(struct vmb_channel *channel)
 {
 	bool resumes = channel->restore.state != VMB_RESTORE_NONE;
+	const struct vmb_channel *primary;
 	int ret;
 
 	/* Packets that a restore gives up end while it goes on. */
@@ -118,6 +126,7 @@ int vmb_channel_enable(struct vmb_channel *channel)
 		return -ENODEV;
 	/* Asked again in the end; what is refused then need not be prepared. */
 	spin_lock_irq(&channel->device->lock);
+	primary = channel->primary;
 	ret = vmb_sub_channel_check(channel);
 	spin_unlock_irq(&channel->device->lock);
 	if (ret)
@@ -129,7 +138,7 @@ int vmb_channel_enable(struct vmb_channel *channel)
 	/* The client may send from its first callback on. */
 	vmb_restore_hand_out(channel);
 	vmb_send_accept(channel);
-	ret = vmb_life_begin(channel, resumes);
+	ret = vmb_life_begin(channel, primary, resumes);
 	if (ret) {
 		vmb_send_stop(channel, true);
 		channel->operations->unprepare(channel);

@@ -321,6 +321,32 @@ static void test_family_is_found_beside_thousands(struct kunit *test)
 	spin_unlock_irq(&device->lock);
 }
 
+static const struct vmb_channel_transport_operations *prepared_by;
+
+static int prepare_and_lose_the_primary(struct vmb_channel *channel, u32 *inbound_size,
+					u32 *outbound_size, u32 minimum)
+{
+	int ret = prepared_by->prepare(channel, inbound_size, outbound_size, minimum);
+
+	vmb_sub_channels_orphan(channel->primary);
+	return ret;
+}
+
+/* It was to be a sub-channel of that one, and becomes no primary of the device instead. */
+static void test_primary_goes_while_it_is_enabled(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_channel_transport_operations operations = *fixture->channel->operations;
+
+	prepared_by = fixture->channel->operations;
+	operations.prepare = prepare_and_lose_the_primary;
+	fixture->channel->operations = &operations;
+	KUNIT_EXPECT_EQ(test, vmb_channel_enable(fixture->channel), -ENOTCONN);
+	fixture->channel->operations = prepared_by;
+	KUNIT_EXPECT_NULL(test, fixture->channel->primary);
+	KUNIT_EXPECT_TRUE(test, vmb_channel_is_configurable(fixture->channel));
+}
+
 static struct kunit_case sub_channel_request_cases[] = {
 	KUNIT_CASE(test_primary_asks_and_is_disabled),
 	KUNIT_CASE(test_sub_channel_asks_and_primary_is_disabled),
@@ -331,6 +357,7 @@ static struct kunit_case sub_channel_request_cases[] = {
 	KUNIT_CASE(test_peer_goes_with_the_hibernation),
 	KUNIT_CASE(test_strangers_are_no_family),
 	KUNIT_CASE(test_family_is_found_beside_thousands),
+	KUNIT_CASE(test_primary_goes_while_it_is_enabled),
 	{}
 };
 
