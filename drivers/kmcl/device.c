@@ -273,6 +273,8 @@ static void vmb_transport_device_stays(struct vmb_transport_device *device)
 	WARN_ONCE(1, "vmbkmcl: %s: removed in a callback of a channel, and kept for good\n",
 		  dev_name(dev));
 	spin_lock_irq(&device->lock);
+	/* Nor is any opened again: neither bus would close it. */
+	device->shutting_down = true;
 	list_for_each_entry(channel, &device->channels, device_node)
 		vmb_life_stop(channel, VMB_CHANNEL_STOP_DISABLED);
 	spin_unlock_irq(&device->lock);

@@ -106,7 +106,8 @@ struct vmb_channel_transport_operations {
  *	closed, likewise.
  * @removing: set before the client's remove is called; waiting for the client
  *	is bounded from then on.
- * @shutting_down: the VM shuts down: no channel is enabled any more.
+ * @shutting_down: the VM shuts down, or the device stays without a driver: no channel is
+ *	enabled any more.
  *
  * Embedded in the transport's own struct; made by vmb_transport_device_init(),
  * and gone after vmb_transport_device_release(), unless that says otherwise.

@@ -505,6 +505,8 @@ static void device_goes_in_a_callback_of_the_channel(struct kunit *test)
 	channel_settle(fixture);
 	KUNIT_EXPECT_NE(test, channel_log_find(fixture, CLOSED), U32_MAX);
 	KUNIT_EXPECT_EQ(test, vmb_life_state(fixture->channel), VMB_LIFE_DISABLED);
+	/* A client that goes on by itself would open it where nobody closes it any more. */
+	KUNIT_EXPECT_EQ(test, vmb_channel_enable(fixture->channel), -ENODEV);
 	KUNIT_ASSERT_EQ(test, kref_read(&parent->kobj.kref), references + 1);
 	/* This driver is not gone. */
 	put_device(parent);
