@@ -380,7 +380,8 @@ int vmb_packet_restore(struct vmb_packet *packet, const void *library_buffer,
 	const struct vmb_save_packet *record = channel->restore.record;
 	u32 length;
 
-	if (!record || library_buffer != record || !packet->routine)
+	if (!record || library_buffer != record || !packet->routine ||
+	    packet->is_pipe != vmb_channel_is_pipe(channel))
 		return -EINVAL;
 	length = le32_to_cpu(record->payload_length);
 	/* The callback may have made packets smaller since the record was looked at. */

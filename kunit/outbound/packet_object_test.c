@@ -411,6 +411,23 @@ static void record_longer_than_an_old_packet(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, memchr_inv(old.memory + old.size, 0xdb, BEHIND));
 }
 
+/* What it is restored from has a message in its frame, which it has no place for. */
+static void record_of_a_pipe_in_an_old_packet(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_save_packet *record;
+	struct vmb_packet *packet;
+	struct old old;
+
+	packet = old_make(test, &old, false);
+	record = (void *)old.payload;
+	record->payload_length = cpu_to_le32(8);
+	fixture->channel->restore.record = record;
+	KUNIT_EXPECT_EQ(test, vmb_packet_restore(packet, record, sizeof(*record) + 8),
+			-EINVAL);
+	fixture->channel->restore.record = NULL;
+}
+
 static struct kunit_case packet_object_cases[] = {
 	KUNIT_CASE(pointer_and_channel),
 	KUNIT_CASE(inline_context),
@@ -424,6 +441,7 @@ static struct kunit_case packet_object_cases[] = {
 	KUNIT_CASE(packet_of_when_the_channel_was_a_pipe),
 	KUNIT_CASE(packet_without_a_routine),
 	KUNIT_CASE(record_longer_than_an_old_packet),
+	KUNIT_CASE(record_of_a_pipe_in_an_old_packet),
 	{}
 };
 
