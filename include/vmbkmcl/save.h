@@ -213,8 +213,9 @@ int __must_check vmb_channel_restore_from_buffer(struct vmb_channel *channel,
  * is called once.
  *
  * Context: process context, in the restore callback, once for each call of that.
- * Return: 0; -EINVAL: not in there, another buffer, twice, another channel's packet, or
- * one without a routine; -EBUSY: not idle.
+ * Return: 0; -EINVAL: not in there, another buffer, twice, another channel's packet, one
+ * without a routine, or one of before the channel was a pipe, or was none; -EBUSY: not
+ * idle.
  *
  * VmbPacketRestore.
  */

@@ -338,6 +338,7 @@ static void test_primary_goes_while_it_is_enabled(struct kunit *test)
 	struct channel_fixture *fixture = test->priv;
 	struct vmb_channel_transport_operations operations = *fixture->channel->operations;
 
+	peer_family_open_primary(fixture);
 	prepared_by = fixture->channel->operations;
 	operations.prepare = prepare_and_lose_the_primary;
 	fixture->channel->operations = &operations;
