@@ -331,6 +331,8 @@ void vmb_life_close(struct vmb_channel *channel)
 	vmb_life_assert_worker(channel);
 	vmb_sub_channels_stop(channel, reason);
 	vmb_life_call_suspend(channel, reason);
+	/* It may have quiesced for a hibernation that did not come; the client is waited for. */
+	vmb_memory_resume(channel);
 	vmb_inbound_drop_deferred(channel);
 	if (vmb_save_close(channel))
 		vmb_send_hand_over(channel);

@@ -114,8 +114,8 @@ void *vmb_channel_packet_get_client_context(struct vmb_packet_completion *packet
  * the memory is shared or the peer has refused it, and packets behind it wait.
  * Anywhere else: ask again later. A client that shares memory in its opened
  * callback only, and asks in its process-packet callback, never sees it. Between
- * suspend with VMB_CHANNEL_STOP_HIBERNATING and closed it is the answer for any
- * memory that the client has not got yet.
+ * suspend with VMB_CHANNEL_STOP_HIBERNATING and closed, or started, or another
+ * suspend, it is the answer for any memory that the client has not got yet.
  *
  * Context: any but hard interrupt; one thread at a time per packet.
  * Return: 0; -EINPROGRESS: pending; -EINVAL: unknown flags, or a packet without

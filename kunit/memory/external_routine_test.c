@@ -5,6 +5,7 @@
  */
 #include <kunit/test.h>
 #include <linux/bottom_half.h>
+#include <linux/delay.h>
 #include <linux/interrupt.h>
 
 #include "../fixtures/external_fixture.h"
@@ -376,6 +377,26 @@ static void delete_in_closed(struct channel_fixture *fixture, enum channel_event
 	shared_of(fixture)->handle = 0;
 }
 
+/* Its peer goes before the VM goes on: the close waits for the packet, which has to end. */
+static void asked_in_a_close_after_that(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct vmb_packet_completion *packet = hold_and_quiesce(fixture);
+	unsigned long end = jiffies + CHANNEL_FIXTURE_PATIENCE;
+
+	fixture->on_state = delete_in_closed;
+	vmb_channel_peer_gone(fixture->channel);
+	vmb_transport_device_pm_resume(&fixture->transport.device);
+	while (READ_ONCE(fixture->channel->memory.quiesced) && time_before(jiffies, end))
+		usleep_range(100, 200);
+	KUNIT_EXPECT_EQ(test, vmb_life_state(fixture->channel), VMB_LIFE_CLOSING);
+	KUNIT_EXPECT_EQ(test, ask(fixture, packet), 0);
+	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, NULL, 0), 0);
+	channel_settle(fixture);
+	fixture->on_state = NULL;
+	KUNIT_EXPECT_TRUE(test, vmb_channel_is_configurable(fixture->channel));
+}
+
 /* And then what the packet names may be anybody's. */
 static void asked_when_quiesced_and_after(struct kunit *test)
 {
@@ -455,6 +476,7 @@ static struct kunit_case routine_cases[] = {
 	KUNIT_CASE(asked_in_a_routine_in_the_callback),
 	KUNIT_CASE(asked_on_top_of_the_callback),
 	KUNIT_CASE_SLOW(asked_when_quiesced),
+	KUNIT_CASE_SLOW(asked_in_a_close_after_that),
 	KUNIT_CASE_SLOW(asked_when_quiesced_and_after),
 	KUNIT_CASE(asked_after_a_hibernation_that_timed_out),
 	KUNIT_CASE_SLOW(asked_when_quiesced_twice),
