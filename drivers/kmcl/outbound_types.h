@@ -116,6 +116,7 @@ enum vmb_send_state {
  * @slot: in the transaction table, from when it may be sent to its end.
  * @transaction_id: what the peer calls it.
  * @status: what the routine will be told, while ended.
+ * @size: bytes of its memory, without the client's inline context.
  * @since: when it was sent, or entered the ring; see latency.h.
  * @external: external data.
  * @payload: room for the largest; holds the payload while the packet waits.
@@ -143,6 +144,7 @@ struct vmb_packet {
 	u32 slot;
 	u32 transaction_id;
 	int status;
+	u32 size;
 	u64 since;
 	struct vmb_packet_external external;
 	void *payload;

@@ -54,6 +54,7 @@ static void vmb_packet_build(struct vmb_channel *channel,
 		.queue = { .kind = VMB_QUEUE_PACKET },
 		.channel = channel,
 		.slot = VMB_NO_SLOT,
+		.size = layout->context,
 		.external = {
 			.table = (void *)((u8 *)packet + layout->table),
 			.capacity = vmb_ranges_maximum_segments(&channel->external),
@@ -176,6 +177,12 @@ u32 vmb_channel_sizeof_packet(const struct vmb_channel *channel)
 	return layout.context;
 }
 EXPORT_SYMBOL_GPL(vmb_channel_sizeof_packet);
+
+u32 vmb_packet_size(const struct vmb_packet *packet)
+{
+	return packet->size;
+}
+EXPORT_SYMBOL_GPL(vmb_packet_size);
 
 int vmb_packet_initialize(struct vmb_channel *channel, struct vmb_packet *packet,
 			  u32 byte_count)

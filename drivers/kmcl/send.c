@@ -264,7 +264,8 @@ static noinline int vmb_send_check_closely(struct vmb_packet *packet, u32 length
 	if (packet->is_pipe != vmb_channel_is_pipe(packet->channel))
 		return -EINVAL;
 	if (packet->is_pipe ? vmb_send_message_is_too_long(packet, length) :
-			      length >= packet->payload_limit_made)
+			      length >= packet->payload_limit_made ||
+			      length > packet->channel->maximum_packet_size)
 		return -EMSGSIZE;
 	if (packet->is_pipe && waits)
 		return -EOPNOTSUPP;
@@ -284,7 +285,9 @@ static inline int vmb_send_check_inline(struct vmb_packet *packet, u32 length,
 		return -EINVAL;
 	if (unlikely(external && packet->channel->is_server))
 		return -EOPNOTSUPP;
-	if (unlikely(length >= packet->payload_limit))
+	/* The channel's may be less since a packet in the client's memory was made. */
+	if (unlikely(length >= packet->payload_limit ||
+		     length > packet->channel->maximum_packet_size))
 		return vmb_send_check_closely(packet, length, waits);
 	return vmb_send_check_idle(packet, waits);
 }

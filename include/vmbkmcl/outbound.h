@@ -86,6 +86,18 @@ int vmb_packet_initialize(struct vmb_channel *channel, struct vmb_packet *packet
 			  u32 byte_count);
 
 /**
+ * vmb_packet_size() - memory that a packet takes
+ * @packet: the packet.
+ *
+ * As vmb_channel_sizeof_packet() was when it was made: the channel's settings may have
+ * changed since, and with them what that says.
+ *
+ * Context: any.
+ * Return: bytes, without the area of vmb_packet_get_inline_packet_context_pointer().
+ */
+u32 vmb_packet_size(const struct vmb_packet *packet);
+
+/**
  * vmb_packet_set_completion_routine() - who hears of the packet's end
  * @packet: a packet that is not in flight.
  * @callback_context: handed to it.
@@ -153,7 +165,8 @@ void *vmb_packet_get_inline_packet_context_pointer(struct vmb_packet *packet);
  * vmb_packet_send() - send a packet
  * @packet: a packet that is not in flight, with a completion routine.
  * @buffer: payload, or NULL; copied during the call.
- * @buffer_length: bytes of @buffer, at most the channel's maximum packet size.
+ * @buffer_length: bytes of @buffer, at most the channel's maximum packet size, also if it
+ *	was more when a packet in the client's memory was made.
  * @vectors: external data, or NULL; the array is not used after the call, the
  *	memory must stay until the completion routine. Client channels only.
  * @vector_count: entries of @vectors.
@@ -172,17 +185,17 @@ void *vmb_packet_get_inline_packet_context_pointer(struct vmb_packet *packet);
  * which may be before this returns. If not, it is not called.
  *
  * Context: any but hard interrupt.
- * Return: 0; -EINVAL: unknown flags, no completion routine, external data
- * that is empty or without WAIT_FOR_COMPLETION, or a packet in the client's memory that
- * vmb_packet_initialize() has made for a pipe where the channel is none, or for none
- * where it is one; -EMSGSIZE: payload or external
- * data over the channel's limits, or a packet that the ring cannot hold; -EBUSY:
- * the packet is in flight; -ENODEV: the channel is disabled, closing or broken;
- * -ENOMEM: external data could not be mapped for the device, which happens where
- * it has to be copied (in a confidential VM); -EAGAIN: external data in a confidential
- * VM, on a sub-channel, or a channel of another target, that was not open yet since it
- * was enabled: only its offer says whether the host may see that memory; -EOPNOTSUPP:
- * external data on a server channel.
+ * Return: 0; -EINVAL: unknown flags, no completion routine, external data that is empty,
+ * without WAIT_FOR_COMPLETION or with FORCE_MDL_LENGTH, which needs a length, or a packet
+ * in the client's memory that vmb_packet_initialize() has made for a pipe where the
+ * channel is none, or for none where it is one; -EMSGSIZE: payload or external data over
+ * the channel's limits, or a packet that the ring cannot hold; -EBUSY: the packet is in
+ * flight; -ENODEV: the channel is disabled, closing or broken; -ENOMEM: external data
+ * could not be mapped for the device, which happens where it has to be copied (in a
+ * confidential VM); -EAGAIN: external data in a confidential VM, on a sub-channel, or a
+ * channel of another target, that was not open yet since it was enabled: only its offer
+ * says whether the host may see that memory; -EOPNOTSUPP: external data on a server
+ * channel.
  *
  * VmbPacketSend.
  */

@@ -34,10 +34,9 @@ static inline struct vmb_windows_outbound *vmb_windows_outbound(VMBPACKET packet
 {
 	void *context = vmb_packet_get_inline_packet_context_pointer(packet);
 
-	/* A packet in the client's memory has no such context. */
+	/* A packet in the client's memory has no such context, but one behind it. */
 	if (!context)
-		context = (u8 *)packet +
-			  vmb_channel_sizeof_packet(vmb_packet_get_channel(packet));
+		context = (u8 *)packet + vmb_packet_size(packet);
 	return context;
 }
 

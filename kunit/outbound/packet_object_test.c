@@ -411,6 +411,27 @@ static void record_longer_than_an_old_packet(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, memchr_inv(old.memory + old.size, 0xdb, BEHIND));
 }
 
+/* The peer refuses what is longer than was agreed upon, and so does who restores it. */
+static void longer_than_the_channel_takes_since(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	u32 size = vmb_channel_sizeof_packet(fixture->channel);
+	struct vmb_packet *packet = kunit_kzalloc(test, size, GFP_KERNEL);
+	static const u8 payload[16];
+
+	KUNIT_ASSERT_NOT_NULL(test, packet);
+	KUNIT_ASSERT_EQ(test, vmb_packet_initialize(fixture->channel, packet, size), 0);
+	KUNIT_EXPECT_EQ(test, vmb_packet_size(packet), size);
+	vmb_packet_set_completion_routine(packet, sender_of(fixture), send_routine);
+	channel_configure(fixture, 8, 17, 17);
+	KUNIT_EXPECT_EQ(test, vmb_packet_size(packet), size);
+	channel_enable(fixture);
+	KUNIT_EXPECT_EQ(test, vmb_packet_send(packet, payload, 9, NULL, 0, 0), -EMSGSIZE);
+	KUNIT_EXPECT_EQ(test, vmb_packet_send(packet, payload, 16, NULL, 0, WAIT), -EMSGSIZE);
+	peer_expect_nothing(fixture);
+	KUNIT_EXPECT_EQ(test, vmb_packet_send(packet, payload, 8, NULL, 0, 0), 0);
+}
+
 /* What it is restored from has a message in its frame, which it has no place for. */
 static void record_of_a_pipe_in_an_old_packet(struct kunit *test)
 {
@@ -440,6 +461,7 @@ static struct kunit_case packet_object_cases[] = {
 	KUNIT_CASE(packet_of_before_the_channel_was_a_pipe),
 	KUNIT_CASE(packet_of_when_the_channel_was_a_pipe),
 	KUNIT_CASE(packet_without_a_routine),
+	KUNIT_CASE(longer_than_the_channel_takes_since),
 	KUNIT_CASE(record_longer_than_an_old_packet),
 	KUNIT_CASE(record_of_a_pipe_in_an_old_packet),
 	{}

@@ -145,6 +145,36 @@ static void a_packet_in_the_clients_memory(struct kunit *test)
 			0xc0000184);
 }
 
+/* Where it keeps its routine does not move when the channel's settings do. */
+static void a_packet_of_other_settings(struct kunit *test)
+{
+	struct windows_ending *ending = make_ending(test);
+	struct windows_pair *pair = windows_pair(test);
+	VMBCHANNEL client = pair->client.channel;
+	UINT32 size = VmbChannelSizeofPacket(client);
+	u8 *memory = kunit_kmalloc(test, size + 4096, GFP_KERNEL);
+	VMBPACKET packet = (VMBPACKET)memory;
+
+	KUNIT_ASSERT_NOT_NULL(test, memory);
+	memset(memory, 0xa5, size + 4096);
+	KUNIT_ASSERT_EQ(test, VmbPacketInitialize(client, packet, size), STATUS_SUCCESS);
+	KUNIT_ASSERT_EQ(test, VmbChannelInitSetMaximumPacketSize(client, 4000),
+			STATUS_SUCCESS);
+	KUNIT_ASSERT_GT(test, VmbChannelSizeofPacket(client), size);
+	VmbPacketSetCompletionRoutine(packet, ended);
+	KUNIT_EXPECT_NULL(test, memchr_inv(memory + size, 0xa5, 4096));
+	/* Nor does what it sends come over it. */
+	KUNIT_ASSERT_EQ(test, VmbChannelInitSetMaximumPacketSize(client, LENGTH),
+			STATUS_SUCCESS);
+	KUNIT_ASSERT_LT(test, VmbChannelSizeofPacket(client), size);
+	VmbPacketSetCompletionRoutineEx(packet, ending, ended_ex);
+	windows_open(pair);
+	KUNIT_ASSERT_EQ(test, VmbPacketSend(packet, PATTERN, LENGTH, NULL, WAIT),
+			STATUS_SUCCESS);
+	expect_end(test, ending, packet, STATUS_SUCCESS);
+	KUNIT_EXPECT_NULL(test, memchr_inv(memory + size, 0xa5, 4096));
+}
+
 /* The client's areas begin behind ours, zeroed, and have the size that was asked for. */
 static void inline_contexts(struct kunit *test)
 {
@@ -306,6 +336,7 @@ static struct kunit_case windows_packet_cases[] = {
 	KUNIT_CASE(both_completion_routines),
 	KUNIT_CASE(a_packet_that_frees_itself),
 	KUNIT_CASE(a_packet_in_the_clients_memory),
+	KUNIT_CASE(a_packet_of_other_settings),
 	KUNIT_CASE(inline_contexts),
 	KUNIT_CASE(a_packet_comes_again),
 	KUNIT_CASE(passive_only),
