@@ -175,6 +175,12 @@ static void vmb_inbound_poll(struct vmb_channel *channel, bool passive)
 			vmb_outbound_flush(channel);
 		return;
 	}
+	/* Asked for before this batch, and after it was seen who is to deliver it. */
+	if (unlikely(!passive && test_bit(VMB_INBOUND_PASSIVE, &inbound->flags))) {
+		vmb_inbound_queue_work(channel);
+		vmb_inbound_leave(channel, false);
+		return;
+	}
 	vmb_ring_reader_mask(&inbound->reader);
 	end = vmb_inbound_drain(channel, mode, passive);
 	switch (end) {

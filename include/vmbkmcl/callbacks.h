@@ -91,7 +91,9 @@ typedef void (*vmb_channel_processing_complete_fn)(struct vmb_channel *channel,
 
 /**
  * typedef vmb_channel_pnp_failure_fn - a channel could not be opened
- * @channel: the channel, enabled before; disabled when this has returned.
+ * @channel: the channel, enabled before; disabled soon after this has returned, or, if it
+ *	was open before the VM hibernated, when the client has completed what it holds.
+ *	vmb_channel_disable() waits for that.
  * @failure: negative errno of the open; -ENODEV: the peer went before it; -ENOSPC: it
  *	has kept memory of the channel for good 64 times, and gets no more.
  *
@@ -130,8 +132,10 @@ typedef void (*vmb_channel_pnp_failure_fn)(struct vmb_channel *channel,
  * inside itself. Routines of different packets may run at the same time, and those
  * that end at the same time in any order.
  *
- * Context: softirq, or process context, or the context of any send, complete or
- * disable on the channel; must not sleep.
+ * Context: softirq, or process context, or the context of any send, complete, disable,
+ * cleanup or restore on the channel; must not sleep. Only what the peer has completed may,
+ * that is a packet with WAIT_FOR_COMPLETION whose status is 0 or -EPROTO, and only if
+ * vmb_channel_set_incoming_processing_at_passive() says so.
  *
  * EVT_VMB_PACKET_COMPLETION_ROUTINE_EX.
  */
@@ -150,7 +154,8 @@ typedef void (*vmb_packet_completion_routine_fn)(struct vmb_packet *packet,
  * @opened: the channel is open, no packet flows yet. An errno closes it again,
  *	without closed. GPADLs may be made here or later.
  * @closed: the channel is closed, for the reason given; a client is disabled
- *	when this returns, unless the VM hibernates. All GPADLs must be
+ *	soon after this has returned, unless the VM hibernates, and
+ *	vmb_channel_disable() waits for that. All GPADLs must be
  *	deleted by then. Called once for each time that opened has returned 0. What
  *	a server sends in here, unless it is being disabled, is held for the next
  *	open.

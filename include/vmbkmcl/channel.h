@@ -69,16 +69,16 @@ void vmb_channel_cleanup(struct vmb_channel *channel);
  * Context: process context.
  * Return: 0; -EBUSY: not disabled, the client still holds packets from before, or a
  * sub-channel whose primary is being saved, or stands still since; -EINVAL: no
- * process-packet callback, nothing to offer or to wait for, or other settings than
- * those of what was restored; -EMSGSIZE: the largest packet does not fit the rings, or
- * what was set for refused packets is larger than it; -ENODEV: the device is not the
- * target, or is gone, or the VM shuts down; -ENOTCONN: a sub-channel whose primary is
- * not open; -EEXIST: another channel of the device, or another sub-channel of the same
- * index, is enabled, or another server offers the same; -ESTALE: the session of what
- * was restored is over, or has gone on; -EOPNOTSUPP: a server channel without
+ * process-packet callback, nothing to offer or to wait for, or other settings than those
+ * of what was restored; -EMSGSIZE: the largest packet does not fit the rings, or what was
+ * set for refused packets is larger than it; -ENODEV: the device is not the target, or is
+ * gone, or stays without a driver, or the VM shuts down; -ENOTCONN: a sub-channel whose
+ * primary is not open; -EEXIST: another channel of the device, or another sub-channel of
+ * the same index, is enabled, or another server offers the same; -ESTALE: the session of
+ * what was restored is over, or has gone on; -EOPNOTSUPP: a server channel without
  * VMB_SERVER_CHANNEL_INIT_FLAG_LOOPBACK_OFFER; -EPERM: an offer which says that the host
- * may see the rings, but not what packets in them point to; -ENOSPC: a sub-channel, on
- * a device on which too many that were disabled wait for their primary to close, see
+ * may see the rings, but not what packets in them point to; -ENOSPC: a sub-channel, on a
+ * device on which too many that were disabled wait for their primary to close, see
  * vmb_channel_init_set_primary_channel(); -ENOMEM.
  *
  * VmbChannelEnable.
@@ -141,7 +141,8 @@ int vmb_channel_start(struct vmb_channel *channel);
  *
  * Returns when suspend was called and the client has completed every packet that
  * was delivered, or the channel has closed. It waits for the client without
- * limit. Packets that the client sends while paused are held until it is
+ * limit, but while its device is being removed for 30 s, and returns 0 after that though
+ * the client still holds packets. Packets that the client sends while paused are held until it is
  * started. Those that were sent before stay in flight, and end as the peer
  * completes them, so a client may pause and then wait for them; but the ring is
  * read in order, so completions behind a packet of the peer's wait with that for
@@ -202,7 +203,8 @@ int vmb_channel_set_allowable_dpc_cpu_usage(struct vmb_channel *channel,
  *
  * Holds from the next batch on: one that runs is not waited for. Completion
  * routines of packets that end in another way, in the ring or with the channel,
- * are called in any context all the same.
+ * are called in any context all the same: what has a status but 0 or -EPROTO, or was
+ * sent without WAIT_FOR_COMPLETION.
  *
  * Context: any but hard interrupt.
  *

@@ -165,6 +165,42 @@ static int signal_packet(struct channel_fixture *fixture)
 	return 0;
 }
 
+static bool delivered_atomically;
+
+static void note_context(struct channel_fixture *fixture, struct channel_packet *packet)
+{
+	delivered_atomically = in_softirq() || irqs_disabled();
+	channel_complete_inline(fixture, packet);
+}
+
+/* A drain has looked who is to deliver, and then the client says that it is to sleep. */
+static void drain_comes_after_passive(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	fixture->process = note_context;
+	channel_enable(fixture);
+	delivered_atomically = true;
+	peer_put(fixture, &(struct peer_packet) {
+		.type = 6, .flags = 1, .transaction_id = 2, .payload = 8, .seed = 2,
+	});
+	peer_publish(fixture);
+	late_drain = (struct watch) {
+		.reached = drain_reached, .channel = fixture->channel,
+	};
+	watch_begin(test, &late_drain, &fixture->channel->inbound.flags,
+		    HW_BREAKPOINT_LEN_8);
+	race_run(fixture, STILL, signal_packet);
+	ASSERT_SOON(test, READ_ONCE(late_drain.place) == 1);
+	vmb_channel_set_incoming_processing_at_passive(fixture->channel, true);
+	WRITE_ONCE(late_drain.go, 2);
+	race_result(fixture, STILL);
+	channel_settle_packets(fixture);
+	KUNIT_EXPECT_FALSE(test, late_drain.late);
+	KUNIT_EXPECT_EQ(test, fixture->packet_count, 1);
+	KUNIT_EXPECT_FALSE(test, delivered_atomically);
+}
+
 static void drain_comes_after_suspend(struct kunit *test)
 {
 	struct channel_fixture *fixture = test->priv;
@@ -269,6 +305,7 @@ static void close_ends_when_it_is_overdue(struct kunit *test)
 }
 
 static struct kunit_case drain_race_cases[] = {
+	KUNIT_CASE(drain_comes_after_passive),
 	KUNIT_CASE(drain_comes_after_suspend),
 	KUNIT_CASE(close_ends_when_it_is_overdue),
 	{}
