@@ -191,6 +191,9 @@ static inline VOID VmbChannelCleanup(VMBCHANNEL Channel)
 {
 	struct vmb_windows_mapping *mapping, *next;
 
+	/* In a callback of the channel, which is warned of, the handle is in use. */
+	if (vmb_channel_disable(Channel->channel))
+		return;
 	vmb_channel_cleanup(Channel->channel);
 	/* What the server left mapped the library has unmapped when it closed. */
 	list_for_each_entry_safe(mapping, next, &Channel->mappings, node)

@@ -144,6 +144,37 @@ static void the_last_registration_counts(struct kunit *test)
 	windows_expect(&pair->client, 'K', 1);
 }
 
+static void cleans_up(struct windows_end *end, VMBPACKETCOMPLETION packet, PVOID buffer,
+		      UINT32 length, UINT32 flags)
+{
+	VmbChannelPacketComplete(packet, buffer, length);
+	VmbChannelCleanup(end->channel);
+}
+
+static NTSTATUS ask_server(struct windows_pair *pair)
+{
+	UINT64 packet = 1;
+
+	return VmbChannelSendSynchronousRequest(pair->client.channel, &packet,
+						sizeof(packet), NULL, WAIT, NULL, NULL, NULL);
+}
+
+/* That is warned of; whoever calls the callback has the handle still. */
+static void cleaned_up_in_a_callback(struct kunit *test)
+{
+	struct windows_pair *pair = windows_pair(test);
+
+	pair->server.act = cleans_up;
+	windows_open(pair);
+	KUNIT_EXPECT_EQ(test, ask_server(pair), STATUS_SUCCESS);
+	windows_expect(&pair->server, 'K', 1);
+	KUNIT_EXPECT_PTR_EQ(test, vmb_windows_handle(vmb_windows_channel(pair->server.channel)),
+			    pair->server.channel);
+	pair->server.act = NULL;
+	KUNIT_EXPECT_EQ(test, ask_server(pair), STATUS_SUCCESS);
+	windows_expect(&pair->server, 'K', 2);
+}
+
 static void settings_of_a_running_channel(struct kunit *test)
 {
 	struct windows_pair *pair = windows_pair(test);
@@ -199,6 +230,7 @@ static struct kunit_case windows_channel_cases[] = {
 	KUNIT_CASE(a_client_that_is_pending),
 	KUNIT_CASE(a_client_that_refuses),
 	KUNIT_CASE(the_last_registration_counts),
+	KUNIT_CASE(cleaned_up_in_a_callback),
 	KUNIT_CASE(settings_of_a_running_channel),
 	KUNIT_CASE(memory_that_is_offered),
 	{}
