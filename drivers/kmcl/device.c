@@ -102,6 +102,7 @@ void vmb_transport_device_pm_resume(struct vmb_transport_device *device)
 	struct vmb_channel *channel;
 
 	spin_lock_irq(&device->lock);
+	device->suspended = false;
 	/* A sub-channel that goes on as it was must know that its primary does. */
 	list_for_each_entry(channel, &device->channels, device_node)
 		if (!channel->primary)
@@ -218,8 +219,8 @@ static int vmb_transport_device_close_all(struct vmb_transport_device *device,
 
 /**
  * vmb_transport_device_pm_close() - the VM is about to hibernate
- * @device: the device; its channels are closed, and stay enabled. Nobody
- *	allocates channels on it or gives them back meanwhile.
+ * @device: the device; its channels are closed, and stay enabled. What is enabled
+ *	from here on opens when the VM has resumed.
  *
  * Context: process context; interrupts of devices may be off, and freezable
  * threads stand still.
@@ -230,6 +231,9 @@ int vmb_transport_device_pm_close(struct vmb_transport_device *device)
 {
 	int ret;
 
+	spin_lock_irq(&device->lock);
+	device->suspended = true;
+	spin_unlock_irq(&device->lock);
 	ret = vmb_transport_device_close_all(device, VMB_CHANNEL_STOP_HIBERNATING);
 	if (ret)
 		vmb_transport_device_pm_resume(device);

@@ -98,6 +98,12 @@ static int vmb_life_begin(struct vmb_channel *channel,
 	if (!ret && resumes && channel->operations->peer_gone(channel))
 		vmb_life_request_stop_locked(channel, VMB_CHANNEL_STOP_PEER_GONE,
 					     VMB_LIFE_STOP_CLOSE);
+	/* As one that was enabled before, and has been closed for that. */
+	if (!ret && channel->device->suspended) {
+		WRITE_ONCE(life->pm_reason, VMB_CHANNEL_STOP_HIBERNATING);
+		vmb_pm_step(channel, VMB_PM_QUIESCE);
+		vmb_pm_step(channel, VMB_PM_CLOSE);
+	}
 	vmb_life_queue(channel);
 	spin_unlock(&life->lock);
 unlock:

@@ -106,6 +106,7 @@ struct vmb_channel_transport_operations {
  *	closed, likewise.
  * @removing: set before the client's remove is called; waiting for the client
  *	is bounded from then on.
+ * @suspended: the VM hibernates: what is enabled meanwhile opens when it has resumed.
  * @shutting_down: the VM shuts down, or the device stays without a driver: no channel is
  *	enabled any more.
  *
@@ -127,6 +128,7 @@ struct vmb_transport_device {
 	u64 offers_dropped;
 	u32 sub_channels_left;
 	bool removing;
+	bool suspended;
 	bool shutting_down;
 };
 
@@ -212,6 +214,6 @@ void vmb_channel_leaked(struct vmb_channel *channel, u32 pieces, u32 times);
 void vmb_channel_interrupt(struct vmb_channel *channel);
 void vmb_channel_peer_arrived(struct vmb_channel *channel);
 void vmb_channel_peer_gone(struct vmb_channel *channel);
-void vmb_channel_offer_removing(struct vmb_channel *channel);
+bool vmb_channel_offer_removing(struct vmb_channel *channel);
 
 #endif

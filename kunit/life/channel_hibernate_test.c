@@ -97,6 +97,39 @@ static void disabled_before(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture->transport.opens, 1);
 }
 
+/*
+ * By a client's work, which no freezer stops: the bus is suspended by then, and knows
+ * nothing of a channel that is opened.
+ */
+static void enabled_meanwhile(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	KUNIT_EXPECT_EQ(test, hibernate(fixture), 0);
+	KUNIT_EXPECT_EQ(test, vmb_channel_enable(fixture->channel), 0);
+	channel_settle(fixture);
+	KUNIT_EXPECT_EQ(test, fixture->transport.opens, 0);
+	resume(fixture);
+	KUNIT_EXPECT_EQ(test, fixture->transport.opens, 1);
+	peer_send_inband(fixture, 1, 8);
+	KUNIT_EXPECT_EQ(test, fixture->packet_count, 1);
+	channel_complete(fixture, 0, NULL, 0);
+}
+
+/* Nor is it opened when it is disabled before the VM has resumed. */
+static void enabled_and_disabled_meanwhile(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	KUNIT_EXPECT_EQ(test, hibernate(fixture), 0);
+	KUNIT_EXPECT_EQ(test, vmb_channel_enable(fixture->channel), 0);
+	KUNIT_EXPECT_EQ(test, vmb_channel_disable(fixture->channel), 0);
+	resume(fixture);
+	KUNIT_EXPECT_EQ(test, fixture->transport.opens, 0);
+	channel_enable(fixture);
+	KUNIT_EXPECT_EQ(test, fixture->transport.opens, 1);
+}
+
 /* It says so while the channel is being closed for that: of what was to close. */
 static void peer_is_gone_when_closed(struct channel_fixture *fixture,
 				     enum channel_event event)
@@ -481,6 +514,8 @@ static struct kunit_case hibernate_cases[] = {
 	KUNIT_CASE(hibernates_and_resumes),
 	KUNIT_CASE(paused_before),
 	KUNIT_CASE(disabled_before),
+	KUNIT_CASE(enabled_meanwhile),
+	KUNIT_CASE(enabled_and_disabled_meanwhile),
 	KUNIT_CASE(peer_goes_meanwhile),
 	KUNIT_CASE(offer_is_removed_meanwhile),
 	KUNIT_CASE(disabled_meanwhile),
