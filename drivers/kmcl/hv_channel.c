@@ -33,6 +33,7 @@ static int vmb_hv_prepare(struct vmb_channel *channel, u32 *inbound_size,
 	if (!hv)
 		return -ENOMEM;
 	hv->device = vmb_hv_device_of(channel);
+	hv->gpadl_lock = &hv->device->gpadl_lock;
 	refcount_set(&hv->references, 1);
 	ret = vmb_hv_rings_get(hv, *inbound_size, *outbound_size, minimum_size);
 	if (ret)
@@ -133,7 +134,7 @@ static int vmb_hv_disconnect(struct vmb_hv_channel *hv, struct vmb_channel *chan
 
 	if (vmb_channel_primary(channel))
 		return vmb_hv_sub_close(hv);
-	mutex_lock(&hv->device->gpadl_lock);
+	mutex_lock(hv->gpadl_lock);
 	if (hv->target) {
 		ret = vmbus_disconnect_ring(hv->channel);
 	} else {
@@ -142,7 +143,7 @@ static int vmb_hv_disconnect(struct vmb_hv_channel *hv, struct vmb_channel *chan
 		ret = vmbus_disconnect_ring(hv->channel);
 		kept = vmb_hv_sub_end_close_all(hv->device);
 	}
-	mutex_unlock(&hv->device->gpadl_lock);
+	mutex_unlock(hv->gpadl_lock);
 	vmb_hv_take_back(hv);
 	/* The host did not give up the pages; the mappings are ours in any case. */
 	if (ret)
@@ -283,9 +284,9 @@ static int vmb_hv_create_gpadl(struct vmb_channel *channel, void *buffer,
 	gpadl = kzalloc(sizeof(*gpadl), GFP_KERNEL);
 	if (!gpadl)
 		return -ENOMEM;
-	mutex_lock(&hv->device->gpadl_lock);
+	mutex_lock(hv->gpadl_lock);
 	ret = vmbus_establish_gpadl(hv->channel, buffer, byte_count, gpadl);
-	mutex_unlock(&hv->device->gpadl_lock);
+	mutex_unlock(hv->gpadl_lock);
 	if (ret) {
 		/* Could not be hidden from the host again: not to be freed. */
 		if (gpadl->decrypted)
@@ -304,9 +305,9 @@ static int vmb_hv_delete_gpadl(struct vmb_channel *channel, void *private)
 	struct vmbus_gpadl *gpadl = private;
 	int ret;
 
-	mutex_lock(&hv->device->gpadl_lock);
+	mutex_lock(hv->gpadl_lock);
 	ret = vmbus_teardown_gpadl(hv->channel, gpadl);
-	mutex_unlock(&hv->device->gpadl_lock);
+	mutex_unlock(hv->gpadl_lock);
 	if (!ret && vmb_hv_gpadl_is_alive(hv->channel, gpadl))
 		ret = -EIO;
 	kfree(gpadl);

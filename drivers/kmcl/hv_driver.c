@@ -46,6 +46,7 @@ static void vmb_hv_device_free(struct vmb_hv_device *device)
 		__module_get(THIS_MODULE);
 		return;
 	}
+	vmb_hv_pm_wait_until_over(device);
 	vmb_hv_sub_device_remove(device);
 	vmb_hv_rings_free_kept(device);
 	vmb_hv_mmio_free(device);
@@ -67,6 +68,7 @@ static int vmb_hv_probe(struct hv_device *hv, const struct hv_vmbus_device_id *i
 	if (!device)
 		return -ENOMEM;
 	device->hv = hv;
+	vmb_hv_forget_last_driver(hv->channel);
 	mutex_init(&device->gpadl_lock);
 	mutex_init(&device->kept_lock);
 	mutex_init(&device->mmio_lock);
@@ -100,43 +102,6 @@ static vmb_hv_remove_result vmb_hv_remove(struct hv_device *hv)
 	driver->remove(&device->transport.device);
 	vmb_hv_device_free(device);
 	return (vmb_hv_remove_result)0;
-}
-
-static struct vmb_transport_device *vmb_hv_transport_device(struct hv_device *hv)
-{
-	return to_vmb_transport_device(dev_to_vmb_device(&hv->device));
-}
-
-/* Hibernation: in the phase in which devices do not interrupt any more. */
-static int vmb_hv_suspend(struct hv_device *hv)
-{
-	struct vmb_transport_device *transport = vmb_hv_transport_device(hv);
-	struct vmb_hv_device *device = container_of(transport, struct vmb_hv_device,
-						    transport);
-	int ret;
-
-	ret = vmb_transport_device_pm_close(transport);
-	if (ret)
-		return ret;
-	ret = vmb_hv_sub_wait_until_gone(device);
-	if (ret) {
-		dev_err_ratelimited(&hv->device, "the host does not take back its sub-channels\n");
-		vmb_transport_device_pm_resume(transport);
-		return ret;
-	}
-	vmb_hv_sub_invalidate_offers(device);
-	return 0;
-}
-
-static void vmb_hv_shutdown(struct hv_device *hv)
-{
-	vmb_transport_device_shutdown(vmb_hv_transport_device(hv));
-}
-
-static int vmb_hv_resume(struct hv_device *hv)
-{
-	vmb_transport_device_pm_resume(vmb_hv_transport_device(hv));
-	return 0;
 }
 
 static int vmb_hv_driver_register(struct vmb_driver *driver, void **private)

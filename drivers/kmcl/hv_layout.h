@@ -26,6 +26,10 @@
  *    references keep it; it is freed when rescind is set and nobody has one;
  *  - co_ring_buffer and co_external_memory, where they are, are as the offer says, and
  *    say what vmbus_connect_ring() and vmbus_establish_gpadl() do not decrypt;
+ *  - chn_rescind_callback and change_target_cpu_callback are the driver's, which may not
+ *    have any;
+ *  - an offer is not taken back before probe_done is set, nor looked at any more when it
+ *    has been;
  *  - rescind_event is waited for, at the primary's close, of each sub-channel that
  *    was rescinded and not removed at once.
  */
@@ -56,6 +60,10 @@ VMB_HV_FIELD_IS(vmbus_channel, target_cpu, u32);
 VMB_HV_FIELD_IS(vmbus_channel, sched_lock, spinlock_t);
 VMB_HV_FIELD_IS(vmbus_channel, onchannel_callback, void (*)(void *));
 VMB_HV_FIELD_IS(vmbus_channel, rescind_event, struct completion);
+VMB_HV_FIELD_IS(vmbus_channel, probe_done, bool);
+VMB_HV_FIELD_IS(vmbus_channel, chn_rescind_callback, void (*)(struct vmbus_channel *));
+VMB_HV_FIELD_IS(vmbus_channel, change_target_cpu_callback,
+		void (*)(struct vmbus_channel *, u32, u32));
 VMB_HV_FIELD_IS(vmbus_channel, primary_channel, struct vmbus_channel *);
 VMB_HV_FIELD_IS(vmbus_channel, offermsg.offer.sub_channel_index, u16);
 VMB_HV_FIELD_IS(vmbus_channel, kobj, struct kobject);

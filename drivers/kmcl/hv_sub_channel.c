@@ -21,8 +21,11 @@
 
 /* How often to look whether the host took something back. */
 #define VMB_HV_LOOK_PERIOD	HZ
-/* How often while there are offers that are not open: each keeps its name in sysfs. */
-#define VMB_HV_LOOK_PERIOD_OFFERS	(HZ / 10)
+/*
+ * How often while there are offers that are not open. One that the host takes back keeps its
+ * name in sysfs meanwhile: if the host offers another under that, hv_vmbus drops it.
+ */
+#define VMB_HV_LOOK_PERIOD_OFFERS	max(HZ / 50, 1)
 /*
  * Offers of a device that are kept for who may want them, as many as hv_vmbus can tell
  * apart. A host that offers more is not believed.
@@ -367,13 +370,16 @@ u32 vmb_hv_sub_end_close_all(struct vmb_hv_device *device)
 /*
  * The host takes back the sub-channels of a primary that has closed. Once hv_vmbus
  * is suspended itself it does not listen to that any more, but waits for it,
- * for ever. So we have to wait first. 0, or -ETIMEDOUT.
+ * for ever. So we have to wait first. 0; -ETIMEDOUT; or -ENODEV: it takes the device back,
+ * and what it says of sub-channels may come behind that.
  */
 int vmb_hv_sub_wait_until_gone(struct vmb_hv_device *device)
 {
 	unsigned long end = jiffies + VMB_HV_RESCIND_PATIENCE;
 
 	while (!list_empty_careful(&device->hv->channel->sc_list)) {
+		if (READ_ONCE(device->hv->channel->rescind))
+			return -ENODEV;
 		if (time_after(jiffies, end))
 			return -ETIMEDOUT;
 		msleep(20);
@@ -475,12 +481,36 @@ bool vmb_hv_sub_find_offer(struct vmb_hv_channel *hv)
 	return found;
 }
 
+/*
+ * While hv_vmbus calls us with an offer it takes none back. Of one that was kept that call
+ * is over: a rescind would find it being opened, leave the rest to a close, and nobody
+ * closes what is not opened. So it waits as in the call. The exchange comes before the look
+ * whether the offer is rescinded.
+ */
+static void vmb_hv_sub_hold_rescind(struct vmb_hv_channel *hv)
+{
+	lockdep_assert_held(&vmb_hv_sub_lock);
+	hv->holds_rescind = hv->channel && xchg(&hv->channel->probe_done, false);
+}
+
+/* hv_vmbus may free the offer from here on, but for our reference. */
+static void vmb_hv_sub_let_rescind_go(struct vmb_hv_channel *hv)
+{
+	lockdep_assert_held(&vmb_hv_sub_lock);
+	if (hv->holds_rescind)
+		WRITE_ONCE(hv->channel->probe_done, true);
+	hv->holds_rescind = false;
+}
+
 /* False: the host took the offer back. */
 bool vmb_hv_sub_begin_open(struct vmb_hv_channel *hv)
 {
 	bool can;
 
 	mutex_lock(&vmb_hv_sub_lock);
+	vmb_hv_sub_hold_rescind(hv);
+	if (hv->channel && READ_ONCE(hv->channel->rescind))
+		vmb_hv_sub_let_rescind_go(hv);
 	vmb_hv_sub_drop_dead_offer(hv);
 	can = hv->channel;
 	if (!can)
@@ -500,6 +530,7 @@ void vmb_hv_sub_end_open(struct vmb_hv_channel *hv, bool opened)
 	/* Rescinded in between it stays in hv_vmbus's list, to be waited for. */
 	if (!opened && READ_ONCE(hv->channel->rescind))
 		complete_all(&hv->channel->rescind_event);
+	vmb_hv_sub_let_rescind_go(hv);
 	/* A host that refuses to open it need not be asked again. */
 	if (!opened)
 		vmb_hv_sub_drop_offer(hv);

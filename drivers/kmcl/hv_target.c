@@ -13,9 +13,12 @@
  * lock, a client in its probe or remove, may be waiting for a channel's worker.
  *
  * hv_vmbus handles rescinds one behind the other, and a wait for the host ends early only
- * when the rescind of that very device is its turn. So if the host takes back both the
- * client's device and this one while this one is being opened, and does not answer the
- * open any more, the client's remove, which is first, waits for the open for ever.
+ * when the rescind of that very channel is its turn. So if the host takes back both the
+ * client's device and this one while this one is being opened or closed, or has a GPADL
+ * made or torn down, and does not answer that any more, the client's remove, which is
+ * first, waits for it for ever, and with it all rescinds of the VM. So it is with a
+ * sub-channel that is being opened, or has a GPADL made, when its primary is taken back
+ * first.
  */
 #include <linux/err.h>
 #include <linux/notifier.h>
@@ -34,9 +37,12 @@
  *	reference; NULL: none.
  * @waiting: for a device; only then it is given one.
  * @removing: the device is being taken from it.
+ * @left: it has been, in a callback of the channel, where nobody could wait: what remove
+ *	gives back otherwise the work does, when the channel has let go of it.
  * @let_go: the channel is disabled, and touches the device no more.
+ * @gpadl_lock: the channel's, see &vmb_hv_channel.
  *
- * All but @let_go under the lock. Made by prepare, freed by the last put.
+ * All but @let_go and @gpadl_lock under the lock. Made by prepare, freed by the last put.
  */
 struct vmb_hv_target {
 	struct list_head node;
@@ -46,7 +52,9 @@ struct vmb_hv_target {
 	struct hv_device *found;
 	bool waiting;
 	bool removing;
+	bool left;
 	struct completion let_go;
+	struct mutex gpadl_lock; /* waiting for the host on this offer */
 };
 
 /* Protects all lists, and who has which device. life.lock is taken inside. */
@@ -78,18 +86,21 @@ static void vmb_hv_target_put(struct vmb_hv_target *target)
 		kfree(target);
 }
 
-/* A channel that waits for this device, or NULL. */
+/* A channel that waits for this device, which no other has still; or NULL. */
 static struct vmb_hv_target *vmb_hv_target_find(const struct hv_device *device)
 {
-	struct vmb_hv_target *target;
+	struct vmb_hv_target *target, *first = NULL;
 
 	lockdep_assert_held(&vmb_hv_target_lock);
-	list_for_each_entry(target, &vmb_hv_targets, node)
-		if (target->waiting && !READ_ONCE(device->channel->rescind) &&
+	list_for_each_entry(target, &vmb_hv_targets, node) {
+		if (target->found == device)
+			return NULL;
+		if (!first && target->waiting && !READ_ONCE(device->channel->rescind) &&
 		    vmb_channel_wants(target->owner, &device->dev_type,
 				      &device->dev_instance))
-			return target;
-	return NULL;
+			first = target;
+	}
+	return first;
 }
 
 /* The device is there and ours: the channel that waits for it gets it. */
@@ -106,6 +117,7 @@ static int vmb_hv_target_probe(struct hv_device *device,
 		hv_set_drvdata(device, target);
 		target->found = device;
 		target->waiting = false;
+		vmb_hv_forget_last_driver(device->channel);
 		WRITE_ONCE(target->hv->channel, device->channel);
 		vmb_channel_set_interface(target->owner, &device->dev_type,
 					  &device->dev_instance);
@@ -115,28 +127,42 @@ static int vmb_hv_target_probe(struct hv_device *device,
 	return target ? 0 : -ENODEV;
 }
 
+/* Our driver is not attached any more, and the channel touches the device no more. */
+static void vmb_hv_target_give_back(struct vmb_hv_target *target)
+{
+	struct hv_device *device = target->found;
+
+	mutex_lock(&vmb_hv_target_lock);
+	target->found = NULL;
+	mutex_unlock(&vmb_hv_target_lock);
+	put_device(&device->device);
+	vmb_hv_target_put(target);
+}
+
 /*
  * The host takes the offer back, or the channel is disabled, or somebody unbinds our
  * driver: the channel is closed when this returns. Waits for its client as long as
- * any remove does.
+ * any remove does, but not for a callback of the channel that this is called from. The
+ * reference keeps the device's memory and its channel's, and no other driver is to be
+ * bound before that is over.
  */
 static vmb_hv_remove_result vmb_hv_target_remove(struct hv_device *device)
 {
 	struct vmb_hv_target *target = hv_get_drvdata(device);
 
+	hv_set_drvdata(device, NULL);
 	mutex_lock(&vmb_hv_target_lock);
 	target->removing = true;
 	if (target->owner)
-		vmb_channel_offer_removing(target->owner);
+		target->left = !vmb_channel_offer_removing(target->owner);
 	mutex_unlock(&vmb_hv_target_lock);
+	if (WARN_ONCE(target->left,
+		      "vmbkmcl: %s: unbound in a callback of the channel that has it\n",
+		      dev_name(&device->device)))
+		return (vmb_hv_remove_result)0;
 	wait_for_completion(&target->let_go);
-	hv_set_drvdata(device, NULL);
-	mutex_lock(&vmb_hv_target_lock);
-	target->found = NULL;
-	mutex_unlock(&vmb_hv_target_lock);
 	/* When it has no driver the bus says so, see vmb_hv_target_notify(). */
-	put_device(&device->device);
-	vmb_hv_target_put(target);
+	vmb_hv_target_give_back(target);
 	return (vmb_hv_remove_result)0;
 }
 
@@ -212,6 +238,8 @@ static void vmb_hv_target_update(struct work_struct *work)
 		if (device && READ_ONCE(device->driver) == &vmb_hv_target_driver.driver)
 			device_release_driver(device);
 		put_device(device);
+		if (target->left)
+			vmb_hv_target_give_back(target);
 		vmb_hv_target_put(target);
 	}
 	bus_for_each_dev(vmb_hv_target_driver.driver.bus, NULL, NULL, vmb_hv_target_try);
@@ -278,7 +306,9 @@ int vmb_hv_target_prepare(struct vmb_hv_channel *hv, struct vmb_channel *channel
 	target->owner = channel;
 	target->hv = hv;
 	init_completion(&target->let_go);
+	mutex_init(&target->gpadl_lock);
 	hv->target = target;
+	hv->gpadl_lock = &target->gpadl_lock;
 	mutex_lock(&vmb_hv_target_lock);
 	list_add_tail(&target->node, &vmb_hv_targets);
 	mutex_unlock(&vmb_hv_target_lock);

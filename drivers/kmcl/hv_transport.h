@@ -57,10 +57,8 @@ struct vmb_hv_rings {
  * struct vmb_hv_device - a device on hv_vmbus
  * @transport: the library's half.
  * @hv: hv_vmbus's half.
- * @gpadl_lock: one at a time waits for the host about a GPADL, or for a close:
- *	hv_vmbus wakes one of those who wait on a channel that is rescinded, and a
- *	primary's close waits on its sub-channels, too. Outermost but for
- *	memory.mutex.
+ * @gpadl_lock: &vmb_hv_channel.gpadl_lock of all that are on the device's offer: a
+ *	primary's close waits on its sub-channels, too.
  * @kept_lock: protects @kept. Innermost.
  * @kept: rings of channels that were disabled: so large blocks may not be found
  *	again when they are enabled anew.
@@ -74,6 +72,7 @@ struct vmb_hv_rings {
  * @most_enabled: and were at once, at most.
  * @offers: of the host, which no sub-channel has taken.
  * @poll: looks for offers that the host has taken back.
+ * @pm_calls: calls of hv_vmbus's that suspend or resume it; under hv_pm.c's lock.
  *
  * Allocated by probe, freed by remove, unless vmb_transport_device_release() says that it
  * has to stay.
@@ -81,7 +80,7 @@ struct vmb_hv_rings {
 struct vmb_hv_device {
 	struct vmb_transport_device transport;
 	struct hv_device *hv;
-	struct mutex gpadl_lock; /* waiting for the host */
+	struct mutex gpadl_lock; /* waiting for the host on its offer */
 	struct mutex kept_lock; /* kept */
 	struct list_head kept;
 	struct mutex mmio_lock; /* mmio */
@@ -92,6 +91,7 @@ struct vmb_hv_device {
 	u32 most_enabled;
 	struct list_head offers;
 	struct delayed_work poll;
+	u32 pm_calls;
 };
 
 /**
@@ -100,6 +100,10 @@ struct vmb_hv_device {
  *	one that has a @target, NULL while there is no offer.
  * @device: the device.
  * @rings: memory of both rings. Ours; hv_vmbus has them while open.
+ * @gpadl_lock: one of ours at a time waits for the host about a GPADL, or for a close:
+ *	hv_vmbus wakes one of those who wait on a channel that is rescinded. Outermost but
+ *	for memory.mutex. The device's, or @target's: who waits on an offer of its own is
+ *	woken when that is taken back, which may be handled after the device's.
  * @leaked: the host may still reach @rings, so they are never freed.
  * @counted: and that was counted.
  * @target: what it is on, if it has an offer of its own; else NULL.
@@ -111,6 +115,7 @@ struct vmb_hv_device {
  * @open_to_host: it was opened, and hv_vmbus has not closed it yet.
  * @used: it was opened, or its primary was closed: the offer is for nobody else.
  * @waiting: for an offer; only then it is given one.
+ * @holds_rescind: hv_vmbus takes no offer back, for it is being opened.
  * @open_done: the open was tried, or will not be.
  *
  * Made by prepare, freed by unprepare; that of a sub-channel which is open to the
@@ -121,6 +126,7 @@ struct vmb_hv_channel {
 	struct vmbus_channel *channel;
 	struct vmb_hv_device *device;
 	struct vmb_hv_rings *rings;
+	struct mutex *gpadl_lock; /* waiting for the host on its offer */
 	bool leaked;
 	bool counted;
 	struct vmb_hv_target *target;
@@ -132,6 +138,7 @@ struct vmb_hv_channel {
 	bool open_to_host;
 	bool used;
 	bool waiting;
+	bool holds_rescind;
 	struct completion open_done;
 };
 
@@ -143,6 +150,7 @@ extern const struct vmb_channel_transport_operations vmb_hv_channel_operations;
 struct vmb_hv_confidential vmb_hv_confidential_of(const struct vmbus_channel *channel);
 int vmb_hv_settle_memory(struct vmb_channel *channel, struct vmb_hv_confidential offer,
 			 struct vmb_hv_confidential device);
+void vmb_hv_forget_last_driver(struct vmbus_channel *channel);
 void vmb_hv_silence(struct vmbus_channel *channel);
 bool vmb_hv_gpadl_is_alive(const struct vmbus_channel *channel,
 			   const struct vmbus_gpadl *gpadl);
@@ -186,5 +194,11 @@ void vmb_hv_target_exit(void);
 int vmb_hv_target_prepare(struct vmb_hv_channel *hv, struct vmb_channel *channel);
 void vmb_hv_target_unprepare(struct vmb_hv_channel *hv);
 bool vmb_hv_target_find_offer(struct vmb_hv_channel *hv);
+
+/* hv_pm.c */
+void vmb_hv_pm_wait_until_over(struct vmb_hv_device *device);
+int vmb_hv_suspend(struct hv_device *hv);
+int vmb_hv_resume(struct hv_device *hv);
+void vmb_hv_shutdown(struct hv_device *hv);
 
 #endif

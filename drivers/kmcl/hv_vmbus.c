@@ -46,6 +46,17 @@ int vmb_hv_settle_memory(struct vmb_channel *channel, struct vmb_hv_confidential
 }
 
 /*
+ * hv_vmbus leaves what the driver before has set, uio_hv_generic for a rescind and storvsc
+ * for a change of the target processor. They would take our device for one of theirs, or
+ * are gone.
+ */
+void vmb_hv_forget_last_driver(struct vmbus_channel *channel)
+{
+	channel->chn_rescind_callback = NULL;
+	channel->change_target_cpu_callback = NULL;
+}
+
+/*
  * Our callback is called no more. What vmbus_disconnect_ring() would do, which
  * does it for primary channels only.
  */

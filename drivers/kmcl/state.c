@@ -201,11 +201,15 @@ EXPORT_SYMBOL_GPL(vmb_channel_peer_gone);
  * As vmb_transport_device_removing() for the channels of a device.
  *
  * Context: any.
+ * Return: true; false: this is called from inside a callback of the channel, which does
+ * not close before that has returned. Who waits for it here waits for ever.
  */
-void vmb_channel_offer_removing(struct vmb_channel *channel)
+bool vmb_channel_offer_removing(struct vmb_channel *channel)
 {
 	WRITE_ONCE(channel->offer_removing, true);
 	vmb_life_stop(channel, VMB_CHANNEL_STOP_PEER_GONE);
+	return !vmb_life_is_callback(channel) &&
+	       !vmb_inbound_is_callback(&channel->inbound);
 }
 EXPORT_SYMBOL_GPL(vmb_channel_offer_removing);
 

@@ -301,6 +301,36 @@ static void test_unbound_and_enabled_again(struct kunit *test)
 	expect_has(test, 0, offer);
 }
 
+/*
+ * In a callback of the channel nobody can wait for the channel: it has the device until
+ * it is disabled. Then that is free, for whoever wants it, and for the host.
+ */
+static void test_unbound_in_a_callback(struct kunit *test)
+{
+	struct vmb_life *life = &target_state->channels[0]->life;
+	struct offer *offer = offer_add(test, 0, &type);
+
+	wait_for_target(test, 0, &type, NULL);
+	find_peer(0);
+	expect_has(test, 0, offer);
+	WRITE_ONCE(life->worker, current);
+	target_bus_unbind(NULL);
+	WRITE_ONCE(life->worker, NULL);
+	KUNIT_EXPECT_NULL(test, offer->hv.device.driver);
+	KUNIT_EXPECT_TRUE(test, target_state->channels[0]->offer_removing);
+	/* Meanwhile it is nobody else's, and stays though the host takes it back. */
+	wait_for_target(test, 1, &type, NULL);
+	find_peer(1);
+	expect_nothing(test, 1);
+	target_offer_take_back(offer);
+	flush_work(&offer->rescind);
+	KUNIT_EXPECT_FALSE(test, completion_done(&offer->gone));
+	disable(0);
+	target_offer_expect_gone(offer);
+	expect_has(test, 1, offer_add(test, 1, &type));
+	disable(1);
+}
+
 /* A device that has a driver stays with it; one that its driver does not want is free. */
 static void test_other_drivers_come_first(struct kunit *test)
 {
@@ -379,6 +409,25 @@ static void test_tries_again(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, target_state->defer, 0);
 }
 
+static void left_by_another(struct vmbus_channel *channel)
+{
+}
+
+/* A driver of before may be gone; and who waits for the host here waits for this offer. */
+static void test_device_is_the_channels_alone(struct kunit *test)
+{
+	struct offer *offer = offer_add(test, 0, &type);
+
+	offer->channel.chn_rescind_callback = left_by_another;
+	wait_for_target(test, 0, &type, NULL);
+	wait_for_target(test, 1, &other_type, NULL);
+	find_peer(0);
+	expect_has(test, 0, offer);
+	KUNIT_EXPECT_TRUE(test, !offer->channel.chn_rescind_callback);
+	KUNIT_EXPECT_PTR_NE(test, hv_of(0)->gpadl_lock, hv_of(1)->gpadl_lock);
+	KUNIT_EXPECT_PTR_NE(test, hv_of(0)->gpadl_lock, &hv_of(0)->device->gpadl_lock);
+}
+
 /* The memory that comes with the device the client was probed for. */
 static void test_memory_is_the_devices(struct kunit *test)
 {
@@ -441,10 +490,12 @@ static struct kunit_case target_cases[] = {
 	KUNIT_CASE(test_device_is_taken_again),
 	KUNIT_CASE(test_disabled_during_rescind),
 	KUNIT_CASE(test_unbound_and_enabled_again),
+	KUNIT_CASE(test_unbound_in_a_callback),
 	KUNIT_CASE(test_other_drivers_come_first),
 	KUNIT_CASE(test_other_driver_lets_go),
 	KUNIT_CASE(test_other_driver_takes_it_over),
 	KUNIT_CASE(test_tries_again),
+	KUNIT_CASE(test_device_is_the_channels_alone),
 	KUNIT_CASE(test_memory_is_the_devices),
 	KUNIT_CASE(test_locked_device_is_passed_by),
 	KUNIT_CASE(test_no_sub_channels),

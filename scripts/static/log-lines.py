@@ -87,7 +87,7 @@ PLANTED = (
      "nothing logs: packet refused: ..."),
     ("drivers/kmcl/packet.c", "a packet in flight is freed", "a packet under way is freed",
      "has not: a packet under way is freed"),
-    ("drivers/kmcl/hv_driver.c", '"the host does not take back its sub-channels\\n"', "message",
+    ("drivers/kmcl/hv_pm.c", '"the host does not take back its sub-channels\\n"', "message",
      "has no format of its own"),
     ("drivers/clients/balloon/protocol.c", '"the host sent %s\\n"',
      '"the host "\n\t\t"said %s\\n"', "has not: the host said ..."),
