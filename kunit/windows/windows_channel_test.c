@@ -2,6 +2,8 @@
 /*
  * The Windows header: the object, its life, and what the client is told of it.
  */
+#include <linux/slab.h>
+
 #include "../../drivers/kmcl/channel.h"
 #include "windows_fixture.h"
 
@@ -147,8 +149,14 @@ static void the_last_registration_counts(struct kunit *test)
 static void cleans_up(struct windows_end *end, VMBPACKETCOMPLETION packet, PVOID buffer,
 		      UINT32 length, UINT32 flags)
 {
+	void *next;
+
 	VmbChannelPacketComplete(packet, buffer, length);
 	VmbChannelCleanup(end->channel);
+	/* What was freed here would be found again here. */
+	next = kmalloc(sizeof(*end->channel), GFP_ATOMIC);
+	KUNIT_EXPECT_PTR_NE(end->test, next, (void *)end->channel);
+	kfree(next);
 }
 
 static NTSTATUS ask_server(struct windows_pair *pair)

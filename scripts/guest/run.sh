@@ -31,6 +31,8 @@
 #	--memory MIB		of the guest (512)
 #	--boot SECONDS		after which one that has not booted is started anew
 #				(100)
+#	--silent SECONDS	for which no console says anything, after which one that has
+#				booted is started anew (never)
 #	--deadline SECONDS	after which it is ended (180)
 #	--logs DIRECTORY	where the consoles go (build/guest)
 #
@@ -78,6 +80,7 @@ while [ $# -gt 1 ]; do
 	--cpus) cpus=$2 ;;
 	--memory) memory=$2 ;;
 	--boot) BOOT_SECONDS=$2 ;;
+	--silent) SILENT_SECONDS=$2 ;;
 	--deadline) deadline=$2 ;;
 	--logs) logs=$2 ;;
 	*) die "unknown option $1" "$0 --help" ;;
@@ -226,11 +229,12 @@ start_guest() {
 
 heavy_begin
 # Emulation in emulation: now and then a guest does not come up. Nothing of ours
-# runs before it says that it has booted, so trying again hides nothing.
+# runs before it says that it has booted, so trying again hides nothing. Who asks for
+# --silent knows what else that may hide.
 for try in 1 2 3; do
 	start_guest
 	wait_for_guest && break
 	end_process "$pid"
-	note "  ... the guest did not boot within $BOOT_SECONDS s (try $try of 3)"
+	note "  ... the guest $why (try $try of 3)"
 done
 expect_own_word
