@@ -82,13 +82,15 @@ static enum vmb_batch_end vmb_inbound_drain(struct vmb_channel *channel,
 		.kept = passive ? 0 : quarter,
 	};
 	inbound->window_looked = 0;
-	if (unlikely(inbound->deferred)) {
-		/* It is the worker's turn, whose callback may sleep. */
-		if (!passive)
-			return VMB_BATCH_DEFERRED;
-		if (vmb_inbound_is_pending(channel))
-			return VMB_BATCH_PENDING;
-	}
+	/*
+	 * It is the worker's turn, whose callback may sleep; also if that was asked for
+	 * before this batch, but after it was seen who is to deliver it.
+	 */
+	if (!passive && unlikely(inbound->deferred ||
+				 test_bit(VMB_INBOUND_PASSIVE, &inbound->flags)))
+		return VMB_BATCH_DEFERRED;
+	if (unlikely(inbound->deferred) && vmb_inbound_is_pending(channel))
+		return VMB_BATCH_PENDING;
 	if (passive)
 		end = vmb_inbound_drain_passive(channel, mode);
 	else
@@ -173,12 +175,6 @@ static void vmb_inbound_poll(struct vmb_channel *channel, bool passive)
 		/* Stopped or not, there may be room for what waits. */
 		if (vmb_outbound_has_work(channel))
 			vmb_outbound_flush(channel);
-		return;
-	}
-	/* Asked for before this batch, and after it was seen who is to deliver it. */
-	if (unlikely(!passive && test_bit(VMB_INBOUND_PASSIVE, &inbound->flags))) {
-		vmb_inbound_queue_work(channel);
-		vmb_inbound_leave(channel, false);
 		return;
 	}
 	vmb_ring_reader_mask(&inbound->reader);
