@@ -176,6 +176,9 @@ int vmb_channel_disable(struct vmb_channel *channel)
 	struct vmb_life *life = &channel->life;
 
 	might_sleep();
+	/* As a sub-channel may be in a callback of its primary, when it has ended. */
+	if (vmb_channel_is_configurable(channel))
+		return 0;
 	if (vmb_life_would_deadlock(channel, __func__))
 		return -EDEADLK;
 	vmb_life_stop(channel, VMB_CHANNEL_STOP_DISABLED);

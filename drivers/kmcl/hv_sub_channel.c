@@ -38,8 +38,10 @@
  * if that is more, for it may disable all and enable them again.
  */
 #define VMB_HV_MAXIMUM_LEFT	256u
-/* How long hv_vmbus's worker waits for an open, at most. */
+/* How long hv_vmbus's worker waits for an open to begin, at most. */
 #define VMB_HV_OPEN_PATIENCE	(5 * HZ)
+/* How long an open that the host has ended by a rescind waits for that, at most. */
+#define VMB_HV_REMOVAL_PATIENCE	HZ
 /* How long a host may take to take back what was closed. */
 #define VMB_HV_RESCIND_PATIENCE	(10 * HZ)
 
@@ -78,6 +80,34 @@ static void vmb_hv_sub_put(struct vmb_hv_channel *hv)
 		kfree_rcu(hv, rcu);
 }
 
+/*
+ * While hv_vmbus calls us with an offer it takes none back. Of one that was kept that call
+ * is over, or about to be: a rescind would find it being opened, leave the rest to a close,
+ * and nobody closes what is not opened. So it waits as in the call. The exchange comes
+ * before the look whether the offer is rescinded.
+ */
+static void vmb_hv_sub_hold_rescind(struct vmb_hv_channel *hv)
+{
+	lockdep_assert_held(&vmb_hv_sub_lock);
+	hv->holds_rescind = hv->channel && xchg(&hv->channel->probe_done, false);
+}
+
+/*
+ * hv_vmbus may free the offer from here on, but for our reference. A primary that closes
+ * waits for an event of each offer that is rescinded and still in its list; and the rescind
+ * gives none for what is not open. The exchange comes before the look at it.
+ */
+static void vmb_hv_sub_let_rescind_go(struct vmb_hv_channel *hv)
+{
+	lockdep_assert_held(&vmb_hv_sub_lock);
+	if (!hv->holds_rescind)
+		return;
+	hv->holds_rescind = false;
+	xchg(&hv->channel->probe_done, true);
+	if (READ_ONCE(hv->channel->rescind))
+		complete_all(&hv->channel->rescind_event);
+}
+
 /* The sub-channel has no offer any more. */
 static void vmb_hv_sub_drop_offer(struct vmb_hv_channel *hv)
 {
@@ -86,6 +116,7 @@ static void vmb_hv_sub_drop_offer(struct vmb_hv_channel *hv)
 	lockdep_assert_held(&vmb_hv_sub_lock);
 	if (!channel)
 		return;
+	vmb_hv_sub_let_rescind_go(hv);
 	WRITE_ONCE(hv->channel, NULL);
 	kobject_put(&channel->kobj);
 }
@@ -248,7 +279,10 @@ static void vmb_hv_sub_take_offer(struct vmbus_channel *channel)
 	mutex_unlock(&vmb_hv_sub_lock);
 	if (!hv)
 		return;
-	wait_for_completion_timeout(&hv->open_done, VMB_HV_OPEN_PATIENCE);
+	/* Once it is being opened the host answers, or takes it back, which ends the open. */
+	while (!wait_for_completion_timeout(&hv->open_done, VMB_HV_OPEN_PATIENCE) &&
+	       READ_ONCE(hv->opening))
+		;
 	vmb_hv_sub_put(hv);
 }
 
@@ -481,27 +515,6 @@ bool vmb_hv_sub_find_offer(struct vmb_hv_channel *hv)
 	return found;
 }
 
-/*
- * While hv_vmbus calls us with an offer it takes none back. Of one that was kept that call
- * is over: a rescind would find it being opened, leave the rest to a close, and nobody
- * closes what is not opened. So it waits as in the call. The exchange comes before the look
- * whether the offer is rescinded.
- */
-static void vmb_hv_sub_hold_rescind(struct vmb_hv_channel *hv)
-{
-	lockdep_assert_held(&vmb_hv_sub_lock);
-	hv->holds_rescind = hv->channel && xchg(&hv->channel->probe_done, false);
-}
-
-/* hv_vmbus may free the offer from here on, but for our reference. */
-static void vmb_hv_sub_let_rescind_go(struct vmb_hv_channel *hv)
-{
-	lockdep_assert_held(&vmb_hv_sub_lock);
-	if (hv->holds_rescind)
-		WRITE_ONCE(hv->channel->probe_done, true);
-	hv->holds_rescind = false;
-}
-
 /* False: the host took the offer back. */
 bool vmb_hv_sub_begin_open(struct vmb_hv_channel *hv)
 {
@@ -509,33 +522,54 @@ bool vmb_hv_sub_begin_open(struct vmb_hv_channel *hv)
 
 	mutex_lock(&vmb_hv_sub_lock);
 	vmb_hv_sub_hold_rescind(hv);
-	if (hv->channel && READ_ONCE(hv->channel->rescind))
-		vmb_hv_sub_let_rescind_go(hv);
 	vmb_hv_sub_drop_dead_offer(hv);
 	can = hv->channel;
+	hv->opening = can;
 	if (!can)
 		complete_all(&hv->open_done);
 	mutex_unlock(&vmb_hv_sub_lock);
 	return can;
 }
 
+/*
+ * hv_vmbus takes it out of its primary's list, at its own time. A primary that closes goes
+ * through that list without a lock, and waits until this is over.
+ */
+static void vmb_hv_sub_wait_until_removed(struct vmbus_channel *channel)
+{
+	unsigned long end = jiffies + VMB_HV_REMOVAL_PATIENCE;
+
+	while (kref_read(&channel->kobj.kref) > 1 && time_before(jiffies, end))
+		usleep_range(500, 1000);
+}
+
 /* hv_vmbus has opened it, or not. */
 void vmb_hv_sub_end_open(struct vmb_hv_channel *hv, bool opened)
 {
+	struct vmbus_channel *removed = NULL;
+
 	mutex_lock(&vmb_hv_sub_lock);
+	hv->opening = false;
 	hv->open_to_host = opened;
 	hv->used = opened;
 	if (opened)
 		vmb_hv_sub_poll_later(hv->device);
-	/* Rescinded in between it stays in hv_vmbus's list, to be waited for. */
-	if (!opened && READ_ONCE(hv->channel->rescind))
-		complete_all(&hv->channel->rescind_event);
 	vmb_hv_sub_let_rescind_go(hv);
+	if (!opened && READ_ONCE(hv->channel->rescind)) {
+		/* Rescinded in between it stays in hv_vmbus's list, to be waited for. */
+		complete_all(&hv->channel->rescind_event);
+		removed = hv->channel;
+		kobject_get(&removed->kobj);
+	}
 	/* A host that refuses to open it need not be asked again. */
 	if (!opened)
 		vmb_hv_sub_drop_offer(hv);
 	complete_all(&hv->open_done);
 	mutex_unlock(&vmb_hv_sub_lock);
+	if (removed) {
+		vmb_hv_sub_wait_until_removed(removed);
+		kobject_put(&removed->kobj);
+	}
 }
 
 /* Closes a sub-channel for us only: hv_vmbus closes it with its primary. */

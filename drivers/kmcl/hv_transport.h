@@ -115,7 +115,8 @@ struct vmb_hv_device {
  * @open_to_host: it was opened, and hv_vmbus has not closed it yet.
  * @used: it was opened, or its primary was closed: the offer is for nobody else.
  * @waiting: for an offer; only then it is given one.
- * @holds_rescind: hv_vmbus takes no offer back, for it is being opened.
+ * @opening: hv_vmbus opens it.
+ * @holds_rescind: it takes this offer back when that is over.
  * @open_done: the open was tried, or will not be.
  *
  * Made by prepare, freed by unprepare; that of a sub-channel which is open to the
@@ -138,6 +139,7 @@ struct vmb_hv_channel {
 	bool open_to_host;
 	bool used;
 	bool waiting;
+	bool opening;
 	bool holds_rescind;
 	struct completion open_done;
 };

@@ -124,7 +124,8 @@ enum vmb_send_state {
  *	packets in the client's memory nobody counts.
  * @payload_length: bytes of payload.
  * @payload_limit: a payload of this many bytes is too long; 0: each is to be looked at
- *	more closely, for there is no @routine, or it is a pipe's, where none goes as it is.
+ *	more closely, for there is no @routine, or it is a pipe's, where none goes as it is,
+ *	or in the client's memory, and the channel may take less by now.
  * @payload_limit_made: @payload_limit with a routine.
  *
  * Allocated by vmb_packet_allocate() and kept for re-use by the channel, or in

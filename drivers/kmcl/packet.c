@@ -204,7 +204,7 @@ void vmb_packet_set_completion_routine(struct vmb_packet *packet,
 {
 	packet->routine = routine;
 	packet->routine_context = callback_context;
-	packet->payload_limit = routine ? packet->payload_limit_made : 0;
+	packet->payload_limit = routine && packet->allocated ? packet->payload_limit_made : 0;
 }
 EXPORT_SYMBOL_GPL(vmb_packet_set_completion_routine);
 

@@ -255,8 +255,8 @@ static bool vmb_send_message_is_too_long(const struct vmb_packet *packet, u32 le
 }
 
 /*
- * Too long, without a routine, or a message of a pipe, which has neither completion nor
- * memory.
+ * Too long, without a routine, in the client's memory, since when the channel's maximum may
+ * have become less, or a message of a pipe, which has neither completion nor memory.
  */
 static noinline int vmb_send_check_closely(struct vmb_packet *packet, u32 length,
 					   bool waits)
@@ -271,7 +271,7 @@ static noinline int vmb_send_check_closely(struct vmb_packet *packet, u32 length
 		return -EOPNOTSUPP;
 	if (!packet->routine)
 		return -EINVAL;
-	return vmb_send_check_idle(packet, false) ?: VMB_SEND_FRAMED;
+	return vmb_send_check_idle(packet, waits) ?: packet->is_pipe ? VMB_SEND_FRAMED : 0;
 }
 
 static inline int vmb_send_check_inline(struct vmb_packet *packet, u32 length,
@@ -285,9 +285,7 @@ static inline int vmb_send_check_inline(struct vmb_packet *packet, u32 length,
 		return -EINVAL;
 	if (unlikely(external && packet->channel->is_server))
 		return -EOPNOTSUPP;
-	/* The channel's may be less since a packet in the client's memory was made. */
-	if (unlikely(length >= packet->payload_limit ||
-		     length > packet->channel->maximum_packet_size))
+	if (unlikely(length >= packet->payload_limit))
 		return vmb_send_check_closely(packet, length, waits);
 	return vmb_send_check_idle(packet, waits);
 }

@@ -108,9 +108,9 @@ int __must_check vmb_channel_enable(struct vmb_channel *channel);
  * Sub-channels of the channel are disabled with it.
  *
  * Context: process context.
- * Return: 0; -EDEADLK: called from within a callback of the channel, which would
- * wait for itself, or of a sub-channel or the primary of it, or of another
- * sub-channel of that. Channels that are not related must not do this to each
+ * Return: 0, also of a channel that is disabled; -EDEADLK: called from within a callback
+ * of the channel, which would wait for itself, or of a sub-channel or the primary of it, or
+ * of another sub-channel of that. Channels that are not related must not do this to each
  * other, which nobody notices.
  *
  * VmbChannelDisable.

@@ -114,8 +114,9 @@ void *vmb_channel_packet_get_client_context(struct vmb_packet_completion *packet
  * the memory is shared or the peer has refused it, and packets behind it wait.
  * Anywhere else: ask again later. A client that shares memory in its opened
  * callback only, and asks in its process-packet callback, never sees it. Between
- * suspend with VMB_CHANNEL_STOP_HIBERNATING and closed, or started, or another
- * suspend, it is the answer for any memory that the client has not got yet.
+ * suspend with VMB_CHANNEL_STOP_HIBERNATING and closed or started it is the answer for any
+ * memory that the client has not got yet; but if the VM does not hibernate after all, and
+ * the channel closes for another reason, only until that begins, of which no callback tells.
  *
  * Context: any but hard interrupt; one thread at a time per packet.
  * Return: 0; -EINPROGRESS: pending; -EINVAL: unknown flags, or a packet without

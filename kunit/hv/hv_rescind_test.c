@@ -4,6 +4,7 @@
  * hibernation. hv_vmbus's part is the test.
  */
 #include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/sizes.h>
 #include <linux/workqueue.h>
 
@@ -87,6 +88,30 @@ static void test_waits_for_the_open(struct kunit *test)
 	unprepare(test);
 }
 
+/*
+ * hv_vmbus removes it from its primary's list when it may, and gives no event of that, which a
+ * primary that closes waits for. The open is not over before: until then the primary waits.
+ */
+static void test_comes_during_the_open(struct kunit *test)
+{
+	struct hv_fixture *fixture = test->priv;
+	struct vmbus_channel *channel = &fixture->offered[0].channel;
+	struct vmb_hv_channel *hv = kept_and_found(test);
+	unsigned long begun = jiffies;
+
+	KUNIT_ASSERT_TRUE(test, vmb_hv_sub_begin_open(hv));
+	/* It is not removed: that would last for ever, so it is given up. */
+	WRITE_ONCE(channel->rescind, true);
+	vmb_hv_sub_end_open(hv, false);
+	KUNIT_EXPECT_TRUE(test, time_after_eq(jiffies, begun + HZ / 2));
+	KUNIT_EXPECT_TRUE(test, channel->probe_done);
+	KUNIT_EXPECT_TRUE(test, completion_done(&channel->rescind_event));
+	KUNIT_EXPECT_PTR_EQ(test, hv->channel, NULL);
+	KUNIT_EXPECT_EQ(test, fixture->offered[0].released, 0);
+	hv_rescind(fixture, 0);
+	unprepare(test);
+}
+
 static void test_comes_while_it_is_open(struct kunit *test)
 {
 	struct hv_fixture *fixture = test->priv;
@@ -112,6 +137,7 @@ static void test_comes_before_the_open(struct kunit *test)
 	hv_rescind(fixture, 0);
 	KUNIT_EXPECT_FALSE(test, vmb_hv_sub_begin_open(hv));
 	KUNIT_EXPECT_TRUE(test, channel->probe_done);
+	KUNIT_EXPECT_TRUE(test, completion_done(&channel->rescind_event));
 	kobject_put(&channel->kobj);
 	unprepare(test);
 }
@@ -127,6 +153,56 @@ static void test_call_is_not_over(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, vmb_hv_sub_begin_open(hv));
 	vmb_hv_sub_end_open(hv, false);
 	KUNIT_EXPECT_FALSE(test, channel->probe_done);
+	unprepare(test);
+}
+
+/**
+ * struct calling - an offer, on a thread of its own as hv_vmbus's
+ * @fixture: the device.
+ * @work: calls us.
+ * @returned: the call did.
+ */
+struct calling {
+	struct hv_fixture *fixture;
+	struct work_struct work;
+	struct completion returned;
+};
+
+static void calling_work(struct work_struct *work)
+{
+	struct calling *calling = container_of(work, struct calling, work);
+	struct hv_fixture *fixture = calling->fixture;
+
+	fixture->primary.sc_creation_callback(&fixture->offered[0].channel);
+	complete(&calling->returned);
+}
+
+/* Nobody knows how long the host takes; hv_vmbus must not let a rescind in meanwhile. */
+static void test_open_takes_longer_than_the_call(struct kunit *test)
+{
+	struct hv_fixture *fixture = test->priv;
+	struct calling *calling = kunit_kzalloc(test, sizeof(*calling), GFP_KERNEL);
+	u32 inbound = SZ_16K, outbound = SZ_16K;
+	unsigned long end = jiffies + PATIENCE;
+	struct vmb_hv_channel *hv;
+
+	KUNIT_ASSERT_NOT_NULL(test, calling);
+	calling->fixture = fixture;
+	INIT_WORK(&calling->work, calling_work);
+	init_completion(&calling->returned);
+	vmb_hv_sub_allow(&fixture->device);
+	KUNIT_ASSERT_EQ(test, vmb_hv_channel_operations.prepare(fixture->sub_channel, &inbound,
+								&outbound, SZ_8K), 0);
+	hv = vmb_channel_transport_private(fixture->sub_channel);
+	KUNIT_EXPECT_FALSE(test, vmb_hv_sub_find_offer(hv));
+	queue_work(system_dfl_wq, &calling->work);
+	while (!READ_ONCE(hv->channel) && time_before(jiffies, end))
+		usleep_range(100, 200);
+	KUNIT_ASSERT_TRUE(test, vmb_hv_sub_begin_open(hv));
+	KUNIT_EXPECT_EQ(test, wait_for_completion_timeout(&calling->returned, 7 * HZ), 0);
+	vmb_hv_sub_end_open(hv, false);
+	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&calling->returned, PATIENCE), 0);
+	flush_work(&calling->work);
 	unprepare(test);
 }
 
@@ -243,9 +319,11 @@ static void test_last_driver_is_forgotten(struct kunit *test)
 
 static struct kunit_case hv_rescind_cases[] = {
 	KUNIT_CASE(test_waits_for_the_open),
+	KUNIT_CASE(test_comes_during_the_open),
 	KUNIT_CASE(test_comes_while_it_is_open),
 	KUNIT_CASE(test_comes_before_the_open),
 	KUNIT_CASE(test_call_is_not_over),
+	KUNIT_CASE_SLOW(test_open_takes_longer_than_the_call),
 	KUNIT_CASE(test_device_goes_while_it_is_suspended),
 	KUNIT_CASE(test_suspended_when_it_is_gone),
 	KUNIT_CASE(test_suspends_and_resumes),

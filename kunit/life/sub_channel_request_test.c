@@ -321,6 +321,25 @@ static void test_family_is_found_beside_thousands(struct kunit *test)
 	spin_unlock_irq(&device->lock);
 }
 
+static int disable_sub_channel(struct peer_family *family)
+{
+	return vmb_channel_disable(family->sub_channel);
+}
+
+/* One that has ended: nobody waits for anybody, and it may be cleaned up in there. */
+static void test_disabled_again_in_a_callback_of_the_primary(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	struct peer_family *family = peer_family_of(fixture);
+
+	family->ask = disable_sub_channel;
+	family->answer = 1;
+	complete_all(&family->go_on);
+	peer_family_open_primary(fixture);
+	KUNIT_EXPECT_EQ(test, peer_family_disable_primary(fixture), 0);
+	KUNIT_EXPECT_EQ(test, family->answer, 0);
+}
+
 static const struct vmb_channel_transport_operations *prepared_by;
 
 static int prepare_and_lose_the_primary(struct vmb_channel *channel, u32 *inbound_size,
@@ -358,6 +377,7 @@ static struct kunit_case sub_channel_request_cases[] = {
 	KUNIT_CASE(test_peer_goes_with_the_hibernation),
 	KUNIT_CASE(test_strangers_are_no_family),
 	KUNIT_CASE(test_family_is_found_beside_thousands),
+	KUNIT_CASE(test_disabled_again_in_a_callback_of_the_primary),
 	KUNIT_CASE(test_primary_goes_while_it_is_enabled),
 	{}
 };
