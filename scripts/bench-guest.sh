@@ -129,7 +129,7 @@ for device in "echo,pings=${PINGS:-500},echoes=${ECHOES:-10000}" "ping,pings=${P
 done
 "$guest/run.sh" --kernel "$kernel" --initrd "$work/initrd" --logs "$logs" \
 	--device none --clock instructions --cpus 1 --timer local "${how[@]}" --boot 400 \
-	--silent 150 --deadline "${DEADLINE:-900}" "${devices[@]}"
+	--silent 90 --deadline "${DEADLINE:-900}" "${devices[@]}"
 stage_end
 
 if [ -n "$profile" ]; then
