@@ -28,8 +28,8 @@
  *    say what vmbus_connect_ring() and vmbus_establish_gpadl() do not decrypt;
  *  - chn_rescind_callback and change_target_cpu_callback are the driver's, which may not
  *    have any;
- *  - an offer is not taken back before probe_done is set, nor looked at any more when it
- *    has been;
+ *  - a rescind waits until probe_done is set; hv_vmbus sets it when its call about the
+ *    offer has returned, and touches the offer no more in there;
  *  - rescind_event is waited for, at the primary's close, of each sub-channel that
  *    was rescinded and not removed at once.
  */

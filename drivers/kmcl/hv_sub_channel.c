@@ -84,7 +84,8 @@ static void vmb_hv_sub_put(struct vmb_hv_channel *hv)
  * While hv_vmbus calls us with an offer it takes none back. Of one that was kept that call
  * is over, or about to be: a rescind would find it being opened, leave the rest to a close,
  * and nobody closes what is not opened. So it waits as in the call. The exchange comes
- * before the look whether the offer is rescinded.
+ * before the look whether the offer is rescinded; in hv_vmbus there is a lock between the
+ * two, so that on arm64 both may be missed, which is no worse than not to hold it.
  */
 static void vmb_hv_sub_hold_rescind(struct vmb_hv_channel *hv)
 {

@@ -43,22 +43,6 @@ static const struct combination combinations[] = {
 
 static const struct vmb_hv_confidential none;
 
-static int confidential_init(struct kunit *test)
-{
-	return hv_fixture_init(test);
-}
-
-static void confidential_exit(struct kunit *test)
-{
-	struct hv_fixture *fixture = test->priv;
-
-	if (fixture && fixture->sub_channel)
-		vmb_channel_cleanup(fixture->sub_channel);
-	if (fixture && fixture->channel)
-		vmb_channel_cleanup(fixture->channel);
-	hv_fixture_exit(test);
-}
-
 static struct vmb_channel *channel_in(struct kunit *test, bool isolated)
 {
 	struct hv_fixture *fixture = test->priv;
@@ -318,8 +302,8 @@ static struct kunit_case hv_confidential_cases[] = {
 
 static struct kunit_suite hv_confidential_suite = {
 	.name = "vmbkmcl_hv_confidential",
-	.init = confidential_init,
-	.exit = confidential_exit,
+	.init = hv_fixture_init,
+	.exit = hv_fixture_exit,
 	.test_cases = hv_confidential_cases,
 };
 

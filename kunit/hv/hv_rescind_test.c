@@ -4,7 +4,6 @@
  * hibernation. hv_vmbus's part is the test.
  */
 #include <linux/completion.h>
-#include <linux/delay.h>
 #include <linux/sizes.h>
 #include <linux/workqueue.h>
 
@@ -14,34 +13,6 @@
 #define PATIENCE	(90 * HZ)
 /* What is not to end would have ended by then. */
 #define A_WHILE		(HZ / 5)
-
-static int rescind_init(struct kunit *test)
-{
-	struct hv_fixture *fixture;
-	struct vmb_device *device;
-
-	if (hv_fixture_init(test))
-		return -ENODEV;
-	fixture = test->priv;
-	device = &fixture->device.transport.device;
-	INIT_LIST_HEAD(&fixture->primary.sc_list);
-	KUNIT_ASSERT_EQ(test, vmb_channel_allocate(device, false, &fixture->channel), 0);
-	KUNIT_ASSERT_EQ(test, vmb_channel_allocate(device, false, &fixture->sub_channel), 0);
-	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_primary_channel(fixture->sub_channel,
-								   fixture->channel, 1), 0);
-	return 0;
-}
-
-static void rescind_exit(struct kunit *test)
-{
-	struct hv_fixture *fixture = test->priv;
-
-	if (fixture && fixture->sub_channel)
-		vmb_channel_cleanup(fixture->sub_channel);
-	if (fixture && fixture->channel)
-		vmb_channel_cleanup(fixture->channel);
-	hv_fixture_exit(test);
-}
 
 /* A sub-channel that is enabled; the host offers it before that, and the call is over. */
 static struct vmb_hv_channel *kept_and_found(struct kunit *test)
@@ -157,56 +128,6 @@ static void test_call_is_not_over(struct kunit *test)
 }
 
 /**
- * struct calling - an offer, on a thread of its own as hv_vmbus's
- * @fixture: the device.
- * @work: calls us.
- * @returned: the call did.
- */
-struct calling {
-	struct hv_fixture *fixture;
-	struct work_struct work;
-	struct completion returned;
-};
-
-static void calling_work(struct work_struct *work)
-{
-	struct calling *calling = container_of(work, struct calling, work);
-	struct hv_fixture *fixture = calling->fixture;
-
-	fixture->primary.sc_creation_callback(&fixture->offered[0].channel);
-	complete(&calling->returned);
-}
-
-/* Nobody knows how long the host takes; hv_vmbus must not let a rescind in meanwhile. */
-static void test_open_takes_longer_than_the_call(struct kunit *test)
-{
-	struct hv_fixture *fixture = test->priv;
-	struct calling *calling = kunit_kzalloc(test, sizeof(*calling), GFP_KERNEL);
-	u32 inbound = SZ_16K, outbound = SZ_16K;
-	unsigned long end = jiffies + PATIENCE;
-	struct vmb_hv_channel *hv;
-
-	KUNIT_ASSERT_NOT_NULL(test, calling);
-	calling->fixture = fixture;
-	INIT_WORK(&calling->work, calling_work);
-	init_completion(&calling->returned);
-	vmb_hv_sub_allow(&fixture->device);
-	KUNIT_ASSERT_EQ(test, vmb_hv_channel_operations.prepare(fixture->sub_channel, &inbound,
-								&outbound, SZ_8K), 0);
-	hv = vmb_channel_transport_private(fixture->sub_channel);
-	KUNIT_EXPECT_FALSE(test, vmb_hv_sub_find_offer(hv));
-	queue_work(system_dfl_wq, &calling->work);
-	while (!READ_ONCE(hv->channel) && time_before(jiffies, end))
-		usleep_range(100, 200);
-	KUNIT_ASSERT_TRUE(test, vmb_hv_sub_begin_open(hv));
-	KUNIT_EXPECT_EQ(test, wait_for_completion_timeout(&calling->returned, 7 * HZ), 0);
-	vmb_hv_sub_end_open(hv, false);
-	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&calling->returned, PATIENCE), 0);
-	flush_work(&calling->work);
-	unprepare(test);
-}
-
-/**
  * struct going - a device that is suspended and removed at the same time
  * @fixture: it.
  * @suspend: on a thread of its own, as the VM's suspend.
@@ -258,6 +179,7 @@ static void test_device_goes_while_it_is_suspended(struct kunit *test)
 	init_completion(&going->suspended);
 	init_completion(&going->removed);
 	hv_set_drvdata(&fixture->hv, &fixture->device.transport.device);
+	INIT_LIST_HEAD(&fixture->primary.sc_list);
 	list_add(&fixture->offered[0].channel.sc_list, &fixture->primary.sc_list);
 	queue_work(system_dfl_wq, &going->suspend);
 	KUNIT_EXPECT_EQ(test, wait_for_completion_timeout(&going->suspended, A_WHILE), 0);
@@ -289,6 +211,7 @@ static void test_suspends_and_resumes(struct kunit *test)
 {
 	struct hv_fixture *fixture = test->priv;
 
+	INIT_LIST_HEAD(&fixture->primary.sc_list);
 	hv_set_drvdata(&fixture->hv, &fixture->device.transport.device);
 	KUNIT_EXPECT_EQ(test, vmb_hv_suspend(&fixture->hv), 0);
 	KUNIT_EXPECT_TRUE(test, fixture->device.transport.suspended);
@@ -323,7 +246,6 @@ static struct kunit_case hv_rescind_cases[] = {
 	KUNIT_CASE(test_comes_while_it_is_open),
 	KUNIT_CASE(test_comes_before_the_open),
 	KUNIT_CASE(test_call_is_not_over),
-	KUNIT_CASE_SLOW(test_open_takes_longer_than_the_call),
 	KUNIT_CASE(test_device_goes_while_it_is_suspended),
 	KUNIT_CASE(test_suspended_when_it_is_gone),
 	KUNIT_CASE(test_suspends_and_resumes),
@@ -333,8 +255,8 @@ static struct kunit_case hv_rescind_cases[] = {
 
 static struct kunit_suite hv_rescind_suite = {
 	.name = "vmbkmcl_hv_rescind",
-	.init = rescind_init,
-	.exit = rescind_exit,
+	.init = hv_family_init,
+	.exit = hv_fixture_exit,
 	.test_cases = hv_rescind_cases,
 };
 

@@ -13,34 +13,6 @@
 
 #define PATIENCE	(90 * HZ)
 
-/* Of channels there need not be more than who they are: they are disabled. */
-static int sub_channel_init(struct kunit *test)
-{
-	struct hv_fixture *fixture;
-	struct vmb_device *device;
-
-	if (hv_fixture_init(test))
-		return -ENODEV;
-	fixture = test->priv;
-	device = &fixture->device.transport.device;
-	KUNIT_ASSERT_EQ(test, vmb_channel_allocate(device, false, &fixture->channel), 0);
-	KUNIT_ASSERT_EQ(test, vmb_channel_allocate(device, false, &fixture->sub_channel), 0);
-	KUNIT_ASSERT_EQ(test, vmb_channel_init_set_primary_channel(fixture->sub_channel,
-								   fixture->channel, 1), 0);
-	return 0;
-}
-
-static void sub_channel_exit(struct kunit *test)
-{
-	struct hv_fixture *fixture = test->priv;
-
-	if (fixture && fixture->sub_channel)
-		vmb_channel_cleanup(fixture->sub_channel);
-	if (fixture && fixture->channel)
-		vmb_channel_cleanup(fixture->channel);
-	hv_fixture_exit(test);
-}
-
 /* As prepare makes it. */
 static struct vmb_hv_channel *waiting(struct kunit *test, struct vmb_channel *owner)
 {
@@ -192,6 +164,26 @@ static void test_call_ends_with_the_owner(struct kunit *test)
 	call_expect_return(test, &call);
 	/* Not only because its patience was over. */
 	KUNIT_EXPECT_TRUE(test, time_before(jiffies, begun + 3 * HZ));
+}
+
+/* Nobody knows how long the host takes; hv_vmbus must not let a rescind in meanwhile. */
+static void test_open_takes_longer_than_the_call(struct kunit *test)
+{
+	struct hv_fixture *fixture = test->priv;
+	struct vmb_channel *owner = fixture->sub_channel;
+	struct vmb_hv_channel *hv = waiting(test, owner);
+	struct call call;
+
+	vmb_hv_sub_allow(&fixture->device);
+	KUNIT_EXPECT_FALSE(test, vmb_hv_sub_find_offer(hv));
+	call_begin(&call, fixture, 0);
+	expect_channel(test, hv, &fixture->offered[0].channel);
+	KUNIT_EXPECT_TRUE(test, vmb_hv_sub_begin_open(hv));
+	/* Longer than the call waits for an open to begin. */
+	KUNIT_EXPECT_EQ(test, wait_for_completion_timeout(&call.returned, 7 * HZ), 0);
+	vmb_hv_sub_end_open(hv, false);
+	call_expect_return(test, &call);
+	stop_waiting(owner, hv);
 }
 
 /* The driver goes while its sub-channel is open to the host: hv_vmbus closes it later. */
@@ -569,6 +561,7 @@ static struct kunit_case hv_sub_channel_cases[] = {
 	KUNIT_CASE(test_offer_is_kept),
 	KUNIT_CASE(test_call_lasts_until_the_open),
 	KUNIT_CASE(test_call_ends_with_the_owner),
+	KUNIT_CASE_SLOW(test_open_takes_longer_than_the_call),
 	KUNIT_CASE(test_rings_outlive_their_owner),
 	KUNIT_CASE(test_left_without_end),
 	KUNIT_CASE(test_many_are_left),
@@ -588,8 +581,8 @@ static struct kunit_case hv_sub_channel_cases[] = {
 
 static struct kunit_suite hv_sub_channel_suite = {
 	.name = "vmbkmcl_hv_sub_channel",
-	.init = sub_channel_init,
-	.exit = sub_channel_exit,
+	.init = hv_family_init,
+	.exit = hv_fixture_exit,
 	.test_cases = hv_sub_channel_cases,
 };
 

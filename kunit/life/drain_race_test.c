@@ -165,6 +165,24 @@ static int signal_packet(struct channel_fixture *fixture)
 	return 0;
 }
 
+/* A packet comes, and its drain stands still where it has looked whether it may run. */
+static void late_drain_begin(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+
+	peer_put(fixture, &(struct peer_packet) {
+		.type = 6, .flags = 1, .transaction_id = 2, .payload = 8, .seed = 2,
+	});
+	peer_publish(fixture);
+	late_drain = (struct watch) {
+		.reached = drain_reached, .channel = fixture->channel,
+	};
+	watch_begin(test, &late_drain, &fixture->channel->inbound.flags,
+		    HW_BREAKPOINT_LEN_8);
+	race_run(fixture, STILL, signal_packet);
+	ASSERT_SOON(test, READ_ONCE(late_drain.place) == 1);
+}
+
 static bool delivered_atomically;
 
 static void note_context(struct channel_fixture *fixture, struct channel_packet *packet)
@@ -181,17 +199,7 @@ static void drain_comes_after_passive(struct kunit *test)
 	fixture->process = note_context;
 	channel_enable(fixture);
 	delivered_atomically = true;
-	peer_put(fixture, &(struct peer_packet) {
-		.type = 6, .flags = 1, .transaction_id = 2, .payload = 8, .seed = 2,
-	});
-	peer_publish(fixture);
-	late_drain = (struct watch) {
-		.reached = drain_reached, .channel = fixture->channel,
-	};
-	watch_begin(test, &late_drain, &fixture->channel->inbound.flags,
-		    HW_BREAKPOINT_LEN_8);
-	race_run(fixture, STILL, signal_packet);
-	ASSERT_SOON(test, READ_ONCE(late_drain.place) == 1);
+	late_drain_begin(test);
 	vmb_channel_set_incoming_processing_at_passive(fixture->channel, true);
 	WRITE_ONCE(late_drain.go, 2);
 	race_result(fixture, STILL);
@@ -207,18 +215,8 @@ static void drain_comes_after_suspend(struct kunit *test)
 	u64 id;
 
 	id = hold_packet(fixture);
-	peer_put(fixture, &(struct peer_packet) {
-		.type = 6, .flags = 1, .transaction_id = 2, .payload = 8, .seed = 2,
-	});
-	peer_publish(fixture);
 	fixture->on_state = suspend_sees_the_drain;
-	late_drain = (struct watch) {
-		.reached = drain_reached, .channel = fixture->channel,
-	};
-	watch_begin(test, &late_drain, &fixture->channel->inbound.flags,
-		    HW_BREAKPOINT_LEN_8);
-	race_run(fixture, STILL, signal_packet);
-	ASSERT_SOON(test, READ_ONCE(late_drain.place) == 1);
+	late_drain_begin(test);
 	race_run(fixture, OTHERS, disable);
 	ASSERT_SOON(test, disable_waits_for_the_driver(fixture));
 	WRITE_ONCE(late_drain.go, 2);

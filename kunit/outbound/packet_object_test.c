@@ -394,21 +394,30 @@ static void packet_without_a_routine(struct kunit *test)
 	send_expect_ends(fixture, 1);
 }
 
-/* As if the restore callback had it, with a record that is as long as they are now. */
-static void record_longer_than_an_old_packet(struct kunit *test)
+/* As if the restore callback had it, with a record of so many bytes. */
+static void expect_not_restored(struct kunit *test, const struct old *old,
+				struct vmb_packet *packet, u32 payload_length)
 {
 	struct channel_fixture *fixture = test->priv;
-	struct vmb_save_packet *record;
+	struct vmb_save_packet *record = (void *)old->payload;
+
+	record->payload_length = cpu_to_le32(payload_length);
+	fixture->channel->restore.record = record;
+	KUNIT_EXPECT_EQ(test, vmb_packet_restore(packet, record,
+						 sizeof(*record) + payload_length), -EINVAL);
+	fixture->channel->restore.record = NULL;
+	KUNIT_EXPECT_NULL(test, memchr_inv(old->memory + old->size, 0xdb, BEHIND));
+}
+
+/* It is as long as packets are now. */
+static void record_longer_than_an_old_packet(struct kunit *test)
+{
 	struct vmb_packet *packet;
 	struct old old;
 
 	packet = old_make(test, &old, false);
-	record = (void *)old.payload;
-	record->payload_length = cpu_to_le32(BEHIND - sizeof(*record));
-	fixture->channel->restore.record = record;
-	KUNIT_EXPECT_EQ(test, vmb_packet_restore(packet, record, BEHIND), -EINVAL);
-	fixture->channel->restore.record = NULL;
-	KUNIT_EXPECT_NULL(test, memchr_inv(old.memory + old.size, 0xdb, BEHIND));
+	set_pipe(test, false);
+	expect_not_restored(test, &old, packet, BEHIND - sizeof(struct vmb_save_packet));
 }
 
 /* The peer refuses what is longer than was agreed upon, and so does who restores it. */
@@ -435,18 +444,11 @@ static void longer_than_the_channel_takes_since(struct kunit *test)
 /* What it is restored from has a message in its frame, which it has no place for. */
 static void record_of_a_pipe_in_an_old_packet(struct kunit *test)
 {
-	struct channel_fixture *fixture = test->priv;
-	struct vmb_save_packet *record;
 	struct vmb_packet *packet;
 	struct old old;
 
 	packet = old_make(test, &old, false);
-	record = (void *)old.payload;
-	record->payload_length = cpu_to_le32(8);
-	fixture->channel->restore.record = record;
-	KUNIT_EXPECT_EQ(test, vmb_packet_restore(packet, record, sizeof(*record) + 8),
-			-EINVAL);
-	fixture->channel->restore.record = NULL;
+	expect_not_restored(test, &old, packet, 8);
 }
 
 static struct kunit_case packet_object_cases[] = {
