@@ -95,8 +95,9 @@ static void vmb_hv_sub_hold_rescind(struct vmb_hv_channel *hv)
 
 /*
  * hv_vmbus may free the offer from here on, but for our reference. A primary that closes
- * waits for an event of each offer that is rescinded and still in its list; and the rescind
- * gives none for what is not open. The exchange comes before the look at it.
+ * waits for an event of each offer that is rescinded and still in its list. The rescind gives
+ * it for what is open, when it looks at it no more; for what is not there is none but this.
+ * The exchange comes before the look at it.
  */
 static void vmb_hv_sub_let_rescind_go(struct vmb_hv_channel *hv)
 {
@@ -105,7 +106,7 @@ static void vmb_hv_sub_let_rescind_go(struct vmb_hv_channel *hv)
 		return;
 	hv->holds_rescind = false;
 	xchg(&hv->channel->probe_done, true);
-	if (READ_ONCE(hv->channel->rescind))
+	if (!hv->open_to_host && READ_ONCE(hv->channel->rescind))
 		complete_all(&hv->channel->rescind_event);
 }
 

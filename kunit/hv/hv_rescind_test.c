@@ -90,8 +90,12 @@ static void test_comes_while_it_is_open(struct kunit *test)
 	struct vmb_hv_channel *hv = kept_and_found(test);
 
 	KUNIT_ASSERT_TRUE(test, vmb_hv_sub_begin_open(hv));
+	/* The host had answered when it took it back, and hv_vmbus gives the event. */
+	WRITE_ONCE(channel->rescind, true);
 	vmb_hv_sub_end_open(hv, true);
 	KUNIT_EXPECT_TRUE(test, channel->probe_done);
+	KUNIT_EXPECT_FALSE(test, completion_done(&channel->rescind_event));
+	hv_rescind(fixture, 0);
 	vmb_hv_sub_begin_close_all(&fixture->device);
 	vmb_hv_sub_end_close_all(&fixture->device);
 	unprepare(test);
