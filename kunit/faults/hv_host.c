@@ -196,12 +196,8 @@ void hv_host_fixture_exit(struct kunit *test)
 	if (!fixture)
 		return;
 	complete_all(&hv_host.answers);
-	if (fixture->sub_channel)
-		vmb_channel_cleanup(fixture->sub_channel);
-	if (fixture->channel) {
+	if (fixture->channel)
 		vmb_channel_disable(fixture->channel);
-		vmb_channel_cleanup(fixture->channel);
-	}
 	tasklet_kill(&fixture->primary.callback_event);
 	hv_fixture_exit(test);
 }
