@@ -11,9 +11,12 @@
 # usage: build-host-device.sh
 #	 build-host-device.sh --host FILE OBJECT
 #	 build-host-device.sh --qemu ROOT
+#	 build-host-device.sh --nested
 #
 # With --qemu it is for the QEMU of another root file system, as chroot.sh makes it,
 # and built in there.
+# With --nested it is nested_interrupts.c, for the QEMU that emulates the machine in the
+# middle.
 # With --host it is a host's end of a user's instead: FILE, which uses
 # host-api/vmb_host.h and headers beside it, becomes OBJECT, which has the device
 # vmb-client-host and none of ours.
@@ -38,8 +41,11 @@ build_inside() {
 	echo "$root$made"
 }
 
-file=
-if [ "${1:-}" = --host ]; then
+file='' nested=no
+if [ "${1:-}" = --nested ]; then
+	[ $# -eq 1 ] || die "usage: $0 --nested" "$0 --help"
+	nested=yes
+elif [ "${1:-}" = --host ]; then
 	[ $# -eq 3 ] || die "usage: $0 --host FILE OBJECT" "$0 --help"
 	[ -e "$2" ] || die "there is no $2" "$0 --help"
 	file=$(realpath "$2")
@@ -64,8 +70,6 @@ need_packages qemu-system-x86 gcc make python3 python3-venv meson ninja-build \
 package=$(dpkg-query -W -f '${Version}' qemu-system-x86)
 # shellcheck disable=SC2016
 source_version=$(dpkg-query -W -f '${source:Version}' qemu-system-x86)
-key=$(printf %s "$package" | tr -c 'A-Za-z0-9.+~\n' _)
-tree=$VMB_CACHE/qemu/$key
 
 # The patched source with those of its headers that configure makes.
 prepare_tree() {
@@ -97,7 +101,7 @@ prepare_tree() {
 	(cd "$new/build" && quietly "$VMB_BUILD/qemu-configure.log" 600 \
 		../src/configure --target-list=x86_64-softmmu \
 		--without-default-features --enable-kvm --enable-tcg \
-		--enable-modules --disable-werror --disable-install-blobs \
+		--enable-modules --enable-plugins --disable-werror --disable-install-blobs \
 		${meson[@]+"${meson[@]}"}) ||
 		die "qemu's configure failed" "see $VMB_BUILD/qemu-configure.log"
 	# Of all that ninja could build only the generated headers.
@@ -109,6 +113,9 @@ prepare_tree() {
 	mv "$new" "$tree"
 	touch "$tree/ready"
 }
+
+key=$(printf %s "$package" | tr -c 'A-Za-z0-9.+~\n' _)
+tree=$VMB_CACHE/qemu/$key-$(declare -f prepare_tree | sha256sum | cut -c1-8)
 
 # A raw packet needs the ring's place, which only vmbus.c itself knows: its
 # structures are cut out of it, so they are this QEMU's by construction.
@@ -146,6 +153,21 @@ compile() {
 	mv "$output.new" "$output"
 }
 
+# The processor's structures are another's for each processor, and have fields for plugins,
+# which the distribution's QEMU can have.
+compile_nested() {
+	local output=$1 config=x86_64-softmmu-config
+
+	gcc_for_qemu "$VMB_BUILD/nested.log" -shared -I target/i386 -I tcg/i386 \
+		-isystem linux-headers -D NEED_CPU_H -D COMPILING_PER_TARGET \
+		-D "CONFIG_TARGET=\"$config-target.h\"" \
+		-D "CONFIG_DEVICES=\"$config-devices.h\"" \
+		-o "$output.new" "$here/nested_interrupts.c" ||
+		die "nested_interrupts.c does not compile against qemu $package" \
+		    "see $VMB_BUILD/nested.log"
+	mv "$output.new" "$output"
+}
+
 # The user's file sees nothing of QEMU's.
 compile_users() {
 	local log=$VMB_BUILD/host.log work
@@ -169,6 +191,12 @@ flock -w 1800 9 || die "$VMB_CACHE/qemu/lock is held by another" "wait for it to
 [ -e "$tree/ready" ] || prepare_tree
 if [ -n "$file" ]; then
 	compile_users
+	echo "$object"
+	exit
+fi
+if [ $nested = yes ]; then
+	object=$tree/nested-$(cat "$here/nested_interrupts.c" "$0" | sha256sum | cut -c1-16).so
+	[ -e "$object" ] || compile_nested "$object"
 	echo "$object"
 	exit
 fi
