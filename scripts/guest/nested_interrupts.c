@@ -30,13 +30,19 @@
 #endif
 #include "target/i386/svm.h"
 
-#define CONTROL(cs, field) \
-	x86_ldl_phys(cs, X86_CPU(cs)->env.vm_vmcb + offsetof(struct vmcb, control.field))
+/* What only VMRUN leaves as the next instruction. */
+#define INJECTED	((target_ulong)~0)
 
 /* The processor's operations as QEMU has them, and those that it is given. */
 static const struct TCGCPUOps *stock;
 static struct TCGCPUOps mended;
 static unsigned long repeated, shadows;
+static QemuThread kicker;
+
+static uint32_t control(CPUState *cs, size_t offset)
+{
+	return x86_ldl_phys(cs, X86_CPU(cs)->env.vm_vmcb + offset);
+}
 
 static bool in_guest(CPUState *cs)
 {
@@ -44,16 +50,16 @@ static bool in_guest(CPUState *cs)
 }
 
 /*
- * Only VMRUN leaves -1 as the next instruction. An exception that it injects comes
- * here as well, but its event is valid until it has been delivered.
+ * An exception that it injects comes here as well, but that event is valid until it has
+ * been delivered.
  */
 static bool was_delivered_by_vmrun(CPUState *cs)
 {
 	CPUX86State *env = &X86_CPU(cs)->env;
 
 	return cs->exception_index != EXCP_VMEXIT && !env->exception_is_int &&
-	       env->exception_next_eip == (target_ulong)-1 &&
-	       !(CONTROL(cs, event_inj) & SVM_EVTINJ_VALID);
+	       env->exception_next_eip == INJECTED &&
+	       !(control(cs, offsetof(struct vmcb, control.event_inj)) & SVM_EVTINJ_VALID);
 }
 
 static void do_interrupt(CPUState *cs)
@@ -71,7 +77,8 @@ static bool is_in_shadow(CPUState *cs)
 	CPUX86State *env = &X86_CPU(cs)->env;
 	hwaddr vmcb = env->vm_vmcb;
 
-	return (CONTROL(cs, int_state) & SVM_INTERRUPT_SHADOW_MASK) &&
+	return (control(cs, offsetof(struct vmcb, control.int_state)) &
+		SVM_INTERRUPT_SHADOW_MASK) &&
 	       x86_ldq_phys(cs, vmcb + offsetof(struct vmcb, save.rip)) == env->eip &&
 	       !(env->hflags & HF_INHIBIT_IRQ_MASK);
 }
@@ -108,7 +115,6 @@ static void take_over(Notifier *notifier, void *data)
 	CPUClass *class = CPU_GET_CLASS(first_cpu);
 	CPUX86State *env = &X86_CPU(first_cpu)->env;
 	char *kicks = getenv("VMB_KICKS");
-	static QemuThread thread;
 
 	/* Where the fields are depends on what QEMU was configured with. */
 	if (first_cpu->exception_index != -1 ||
@@ -122,7 +128,7 @@ static void take_over(Notifier *notifier, void *data)
 	mended.cpu_exec_interrupt = exec_interrupt;
 	class->tcg_ops = &mended;
 	if (kicks)
-		qemu_thread_create(&thread, "kick", kick, kicks, QEMU_THREAD_DETACHED);
+		qemu_thread_create(&kicker, "kick", kick, kicks, QEMU_THREAD_DETACHED);
 }
 
 static void tell(Notifier *notifier, void *data)
