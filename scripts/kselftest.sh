@@ -210,6 +210,13 @@ refute() {
 	! grep -a -e "$1" "$2"
 }
 
+# vmbstat_shows FILE: what its guest's echo channel has done, as if it had been run there.
+vmbstat_shows() {
+	tr -d '\r' <"$1" | sed -n 's/^VMBGUEST-SEEN //p' >"$work/recorded"
+	"$VMB_TOP/scripts/vmbstat/recorded.py" "$work/recorded" "$work/seen"
+	"$VMB_TOP/scripts/vmbstat/live.py" --echo "$work/seen"
+}
+
 # heartbeats_are_right FILE: hv_utils, ours, and hv_utils once more.
 heartbeats_are_right() {
 	grep '^VMBHOST-HEARTBEAT' "$1"
@@ -228,6 +235,8 @@ if begins main; then
 		--option "vmb-pair-host-first,hold-every=0,modes=$(join "${pair_first_opens[@]}")" \
 		--option -device \
 		--option "vmb-pair-host-second,hold-every=0,modes=$(join "${pair_second_opens[@]}")"
+	check "vmbstat shows what the channel has done, in every output" \
+		vmbstat_shows "$logs/guest.log"
 	judge opens.py "$logs/host.log" pair-first 0 "${pair_first_opens[@]}"
 	judge opens.py "$logs/host.log" pair-second 0 "${pair_second_opens[@]}"
 	files=()

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Whether each output of vmbstat knows of a client and a server that have done with each
-other what was asked of them, and all say the same.
+"""Whether each output of vmbstat knows of channels that have done what was asked of them,
+and all say the same.
 
-usage: live.py ROOT   ROOT/sys has the files that they showed of themselves
+usage: live.py [--echo] ROOT   ROOT/sys has the files that they showed of themselves: a
+                               client and a server over loopback; or, with --echo, the echo
+                               client of a Hyper-V guest whose host is content
 """
 import json
 import pathlib
@@ -19,11 +21,8 @@ def vmbstat(root, *arguments):
                           capture_output=True, text=True, timeout=60).stdout
 
 
-def judge_json(channels, root):
-    """They have done the same work; and the numbers are those of the files."""
-    assert len(channels) == 2, [c["name"] for c in channels]
-    client, server = sorted(channels, key=lambda c: c["name"].startswith("vmbkmcl_loopback"))
-    assert server["friendly_name"] == "block server", server
+def judge_files(channels, root):
+    """Nothing is under way; and the numbers are those of the files."""
     for channel in channels:
         assert (channel["state"], channel["flow"]) == ("open", "running"), channel
         assert len(channel["counters"]) > 20 and len(channel["refusals"]) > 20, channel
@@ -34,6 +33,22 @@ def judge_json(channels, root):
             assert int((files / name).read_text()) == value, (channel["name"], name)
         for name, value in channel["refusals"].items():
             assert int((files / "refusals" / name).read_text()) == value, (channel["name"], name)
+
+
+def judge_echo(channels):
+    """Each packet was completed, and each completion was sent at once."""
+    (echo,) = channels
+    counters = echo["counters"]
+    assert counters["received"] == counters["completed"] > 1000, echo
+    assert echo["gauges"]["packets_with_driver"] == 0, echo
+    return f"{counters['received']} packets"
+
+
+def judge_pair(channels):
+    """They have done the same work."""
+    assert len(channels) == 2, [c["name"] for c in channels]
+    client, server = sorted(channels, key=lambda c: c["name"].startswith("vmbkmcl_loopback"))
+    assert server["friendly_name"] == "block server", server
     # What one has sent the other has received, and nobody holds anything any more.
     assert client["counters"]["sends"] == server["counters"]["received"] > 1000, channels
     assert client["counters"]["sends_completed"] == server["counters"]["completed"], channels
@@ -44,7 +59,7 @@ def judge_json(channels, root):
         counted = sum(channel["latency_ns"][kind].values())
         assert counted == sent, (channel["name"], kind, counted, sent)
         assert channel["latency_sum_ns"][kind] > 0, channel
-    return sent
+    return f"{sent} packets, timed in the queue, with the server, and with the client"
 
 
 def rows(text):
@@ -109,15 +124,17 @@ def main():
     if sys.argv[1:] in (["-h"], ["--help"]):
         print(__doc__)
         return 0
-    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
+    echo = sys.argv[1:2] == ["--echo"]
+    if len(sys.argv) != 2 + echo or sys.argv[-1].startswith("-"):
         sys.exit(f"{sys.argv[0]}: error: wanted one folder, try --help")
-    root = pathlib.Path(sys.argv[1])
+    root = pathlib.Path(sys.argv[-1])
     channels = json.loads(vmbstat(root, "--json"))["channels"]
-    sent = judge_json(channels, root)
+    judge_files(channels, root)
+    done = judge_echo(channels) if echo else judge_pair(channels)
     judge_tables(channels, root)
     judge_prometheus(channels, root)
     print(vmbstat(root, "--latency"))
-    print(f"{sent} packets, timed in the queue, with the server, and with the client")
+    print(done)
     return 0
 
 
