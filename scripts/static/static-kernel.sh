@@ -5,27 +5,62 @@
 # sourced by it, which sets linux, the kernel's scripts; scratch; and the list of files.
 # shellcheck disable=SC2154
 
+# vmb_key: of what stands in its input, and on its command line.
+vmb_key() {
+	{ cat && printf '%s\n' "$@"; } | sha256sum | cut -c 1-32
+}
+
+# vmb_kept FOLDER: where in the cache. What nobody has asked for in a month goes.
+vmb_kept() {
+	mkdir -p "$VMB_CACHE/$1"
+	find "$VMB_CACHE/$1" -mindepth 1 -mtime +30 -delete
+	echo "$VMB_CACHE/$1"
+}
+
 # On all files, as many at a time as there are processors, in a copy: it leaves a list of
 # names in the folder that it runs in. Of a file without a finding it says nothing; so the
-# last one of each run has one, and if that is told, all before it were looked at.
+# last one of each run has one, and if that is told, all before it were looked at. What was
+# said of a file is kept, by its name and content and checkpatch's own.
 checkpatch_runs() {
+	local kept checker name
+
 	mkdir -p "$scratch/patch" "$scratch/checkpatch"
-	xargs cp --parents -t "$scratch/patch" <"$scratch/kernel-files"
+	kept=$(vmb_kept checkpatch)
+	checker=$(cat "$linux"/scripts/{checkpatch.pl,spelling.txt,const_structs.checkpatch} |
+		vmb_key)
+	while read -r name; do
+		printf '%s\t%s\n' "$name" "$(vmb_key "$name" "$checker" <"$name")"
+	done <"$scratch/kernel-files" >"$scratch/keys"
+	while IFS=$'\t' read -r name key; do
+		touch -c "$kept/$key"
+		[ -e "$kept/$key" ] || echo "$name"
+	done <"$scratch/keys" >"$scratch/unknown"
+	[ ! -s "$scratch/unknown" ] || xargs cp --parents -t "$scratch/patch" <"$scratch/unknown"
 	cd "$scratch/patch" || return
 	echo "int planted;" >planted.c
 	# shellcheck disable=SC2016
-	xargs -P "$(nproc)" -n 16 sh -c 'log=$(mktemp -p "$1"); perl=$2; shift 2
+	xargs -r -P "$(nproc)" -n 16 sh -c 'log=$(mktemp -p "$1"); perl=$2; shift 2
 		"$perl" --no-tree --strict --terse --show-types --no-summary --file "$@" \
 			planted.c >"$log" 2>&1' - "$scratch/checkpatch" \
-		"$linux/scripts/checkpatch.pl" <"$scratch/kernel-files" || true
+		"$linux/scripts/checkpatch.pl" <"$scratch/unknown" || true
+	: >"$scratch/checkpatch.new"
 	for log in "$scratch/checkpatch"/*; do
+		[ -e "$log" ] || continue
 		grep -q '^planted.c:1: WARNING:SPDX_LICENSE_TAG' "$log" || {
 			echo "checkpatch has not come to its end:"
 			tail -n 5 "$log"
 			return 1
 		}
+		cat "$log" >>"$scratch/checkpatch.new"
 	done
-	cat "$scratch/checkpatch"/* >"$scratch/checkpatch.log"
+	while IFS=$'\t' read -r name key; do
+		[ -e "$kept/$key" ] || {
+			awk -v name="$name:" 'index($0, name) == 1' "$scratch/checkpatch.new" \
+				>"$kept/$key.$$"
+			mv "$kept/$key.$$" "$kept/$key"
+		}
+		cat "$kept/$key"
+	done <"$scratch/keys" >"$scratch/checkpatch.log"
 }
 
 # checkpatch FILE: what was said of it.
@@ -34,21 +69,33 @@ checkpatch() {
 	vmb_not_excused "$scratch/checkpatch.one"
 }
 
+# A patch that found nothing need not look at the same sources again.
 cocci() {
-	local patch status=0
+	local patch kept sources key status=0
 
+	kept=$(vmb_kept coccicheck)
+	sources=$(find drivers -name '*.[ch]' -print0 | sort -z | xargs -0 sha256sum |
+		vmb_key "$(spatch --version 2>&1)")
 	for patch in "$@"; do
+		key=$(vmb_key "$sources" <"$linux/scripts/coccinelle/$patch")
+		touch -c "$kept/$key"
+		[ ! -e "$kept/$key" ] || continue
 		timeout 120 spatch --very-quiet -D report --no-show-diff \
 			--cocci-file "$linux/scripts/coccinelle/$patch" \
 			--include-headers --no-includes --jobs 2 --dir drivers \
-			>>"$scratch/cocci.log" 2>>"$scratch/cocci.err" || {
+			>"$scratch/cocci.one" 2>>"$scratch/cocci.err" || {
 				echo "$patch could not be run"
 				tail -n 5 "$scratch/cocci.err"
 				status=1
+				continue
 			}
+		if grep . "$scratch/cocci.one"; then
+			status=1
+		else
+			: >"$kept/$key"
+		fi
 	done
-	grep . "$scratch/cocci.log" || return "$status"
-	return 1
+	return "$status"
 }
 
 cocci_sees() {
