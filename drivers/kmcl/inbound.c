@@ -141,9 +141,9 @@ static void vmb_inbound_leave(struct vmb_channel *channel, bool again)
 static enum vmb_drain_mode vmb_inbound_enter(struct vmb_channel *channel)
 {
 	struct vmb_inbound *inbound = &channel->inbound;
-	unsigned long flags = READ_ONCE(inbound->flags);
+	unsigned long flags;
 
-	if (!(flags & VMB_DRAIN_READS) || flags & BIT(VMB_INBOUND_BLOCKED))
+	if (!(READ_ONCE(inbound->flags) & VMB_DRAIN_READS))
 		return VMB_DRAIN_STOPPED;
 	set_bit(VMB_INBOUND_AGAIN, &inbound->flags);
 	if (test_and_set_bit(VMB_INBOUND_DRAINING, &inbound->flags))
@@ -154,10 +154,17 @@ static enum vmb_drain_mode vmb_inbound_enter(struct vmb_channel *channel)
 	 * and waits, or we see its mode, and all that was done before.
 	 */
 	smp_mb__after_atomic();
-	flags = READ_ONCE(inbound->flags) & VMB_DRAIN_READS;
-	if (unlikely(!flags))
+	flags = READ_ONCE(inbound->flags);
+	/*
+	 * Only who drains sets BLOCKED, so it stays clear until we leave; and who clears it
+	 * schedules. Looked at before DRAINING was ours it could be set by then, and all that
+	 * is held completed in this batch, which does not clear it.
+	 */
+	if (unlikely(!(flags & VMB_DRAIN_READS) || flags & BIT(VMB_INBOUND_BLOCKED))) {
 		vmb_inbound_leave(channel, false);
-	return flags;
+		return VMB_DRAIN_STOPPED;
+	}
+	return flags & VMB_DRAIN_READS;
 }
 
 /*
