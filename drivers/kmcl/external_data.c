@@ -106,11 +106,14 @@ vmb_external_data_add_shared(struct vmb_external_search *search,
 	frame->gpadl->users++;
 }
 
-/* Memory of a GPADL that may not be used yet, or not be written to. */
+/* Memory of a GPADL that may not be used yet, or no more, or not be written to. */
 static noinline bool vmb_external_data_may_use(struct vmb_external_search *search,
 					       const struct vmb_gpadl *gpadl)
 {
-	if (unlikely(gpadl->state == VMB_GPADL_SHARING)) {
+	/* What is being deleted is nobody's any more. */
+	if (gpadl->state == VMB_GPADL_DELETING)
+		return false;
+	if (gpadl->state == VMB_GPADL_SHARING) {
 		search->pending = true;
 		/* The call that shares it looks at it under the lock, too. */
 		WRITE_ONCE(search->packet->channel->memory.awaited, true);
@@ -180,7 +183,7 @@ vmb_external_data_add_gpa(struct vmb_external_search *search,
 			/* For the first time, or again after others. */
 			if (gpadl != search->gpadl) {
 				if (unlikely(gpadl->read_only ||
-					     gpadl->state == VMB_GPADL_SHARING) &&
+					     gpadl->state != VMB_GPADL_SHARED) &&
 				    !vmb_external_data_may_use(search, gpadl))
 					return VMB_REFUSAL_PAGE_NOT_SHARED;
 				search->gpadl = gpadl;

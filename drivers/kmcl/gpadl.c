@@ -264,13 +264,13 @@ static bool vmb_gpadl_is_busy(struct vmb_channel *channel,
 }
 
 /*
- * No frame and no handle leads to the GPADL after this. A packet that found it before
- * has counted itself among its users, under the lock.
+ * Nobody finds the GPADL after this. A packet that found it before has counted itself
+ * among its users, under the lock. Its frames still lead to it: as long as the peer has
+ * them they are not shared again, for taking the one back would encrypt the other's.
  */
 static void vmb_gpadl_begin_delete(struct vmb_memory *memory, struct vmb_gpadl *gpadl)
 {
 	lockdep_assert_held(&memory->mutex);
-	vmb_gpadl_erase_frames(memory, gpadl, vmb_gpadl_frame_count(gpadl));
 	spin_lock_irq(&memory->lock);
 	gpadl->state = VMB_GPADL_DELETING;
 	spin_unlock_irq(&memory->lock);
@@ -331,6 +331,7 @@ static int vmb_gpadl_end_delete(struct vmb_channel *channel, struct vmb_gpadl *g
 				    "%s: GPADL %#x could not be taken back (%pe), its %u bytes must never be freed\n",
 				    vmb_channel_label(channel), gpadl->handle,
 				    ERR_PTR(ret), gpadl->byte_count);
+	vmb_gpadl_erase_frames(memory, gpadl, vmb_gpadl_frame_count(gpadl));
 	vmb_gpadl_unlink(memory, gpadl);
 	/*
 	 * Packets that point into it have it among their owners. Of those that the

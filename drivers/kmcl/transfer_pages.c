@@ -13,6 +13,7 @@ int vmb_channel_register_transfer_page_set(struct vmb_channel *channel,
 	int ret = -ENOENT;
 
 	might_sleep();
+	vmb_memory_begin_call(memory);
 	mutex_lock(&memory->mutex);
 	gpadl = vmb_gpadl_find(memory, gpadl_handle);
 	/* The close has forgotten all sets, or will, and takes the GPADLs back. */
@@ -23,6 +24,7 @@ int vmb_channel_register_transfer_page_set(struct vmb_channel *channel,
 	if (!ret)
 		gpadl->sets++;
 	mutex_unlock(&memory->mutex);
+	vmb_memory_end_call(memory);
 	return ret == -EBUSY ? -EEXIST : ret;
 }
 EXPORT_SYMBOL_GPL(vmb_channel_register_transfer_page_set);
@@ -34,11 +36,13 @@ int vmb_channel_unregister_transfer_page_set(struct vmb_channel *channel,
 	struct vmb_gpadl *gpadl;
 
 	might_sleep();
+	vmb_memory_begin_call(memory);
 	mutex_lock(&memory->mutex);
 	gpadl = xa_erase(&memory->sets, set_id);
 	if (gpadl)
 		gpadl->sets--;
 	mutex_unlock(&memory->mutex);
+	vmb_memory_end_call(memory);
 	return gpadl ? 0 : -ENOENT;
 }
 EXPORT_SYMBOL_GPL(vmb_channel_unregister_transfer_page_set);

@@ -80,6 +80,31 @@ static void other_calls_go_on(struct kunit *test)
 	deleter_is_through(fixture);
 }
 
+/*
+ * The peer has it until it is told, which in a confidential VM encrypts it: who shared it
+ * anew before would have nothing that the peer can read.
+ */
+static void cannot_be_shared_again(struct kunit *test)
+{
+	struct channel_fixture *fixture = test->priv;
+	void *memory;
+	u32 handle;
+
+	delete_what_is_used(fixture);
+	memory = shared_of(fixture)->memory;
+	KUNIT_EXPECT_EQ(test, vmb_channel_create_gpadl_from_buffer(fixture->channel, 0, memory,
+								   BYTES, &handle), -EEXIST);
+	/* The peer names it, and it is nobody's. */
+	peer_send_direct(fixture, memory, 0, BYTES);
+	expect_external_refused(fixture, -EACCES, VMB_REFUSAL_PAGE_NOT_SHARED);
+	KUNIT_EXPECT_EQ(test, channel_complete(fixture, 0, NULL, 0), 0);
+	deleter_is_through(fixture);
+	KUNIT_EXPECT_TRUE(test, xa_empty(&fixture->channel->memory.frames));
+	KUNIT_EXPECT_EQ(test, vmb_channel_create_gpadl_from_buffer(fixture->channel, 0, memory,
+								   BYTES, &handle), 0);
+	KUNIT_EXPECT_EQ(test, vmb_channel_delete_gpadl(fixture->channel, handle), 0);
+}
+
 /* What is being deleted cannot be named any more. */
 static void cannot_be_named(struct kunit *test)
 {
@@ -291,6 +316,17 @@ static int create(struct channel_fixture *fixture)
 						    BYTES, &shared->handle);
 }
 
+static int register_set(struct channel_fixture *fixture)
+{
+	return vmb_channel_register_transfer_page_set(fixture->channel, EXTERNAL_SET,
+						      shared_of(fixture)->handle);
+}
+
+static int unregister_set(struct channel_fixture *fixture)
+{
+	return vmb_channel_unregister_transfer_page_set(fixture->channel, EXTERNAL_SET);
+}
+
 /*
  * A close waits for calls that are under way: from when it is told that there are
  * none they touch nothing of the channel, which may be freed, nor of the memory.
@@ -302,6 +338,10 @@ static void close_is_told_last(struct kunit *test)
 
 	channel_enable(fixture);
 	expect_last_wake(fixture, references + 1, create, 0);
+	expect_last_wake(fixture, references + 1, register_set, 0);
+	expect_last_wake(fixture, references + 1, register_set, -EEXIST);
+	expect_last_wake(fixture, references + 1, unregister_set, 0);
+	expect_last_wake(fixture, references + 1, unregister_set, -ENOENT);
 	expect_last_wake(fixture, references, help_delete, 0);
 	shared_of(fixture)->handle = 0;
 	expect_last_wake(fixture, references, help_delete_unknown, -ENOENT);
@@ -311,6 +351,7 @@ static void close_is_told_last(struct kunit *test)
 
 static struct kunit_case delete_cases[] = {
 	KUNIT_CASE(other_calls_go_on),
+	KUNIT_CASE(cannot_be_shared_again),
 	KUNIT_CASE(cannot_be_named),
 	KUNIT_CASE(framing_lost_meanwhile),
 	KUNIT_CASE(channel_closes_meanwhile),
