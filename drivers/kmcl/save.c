@@ -192,11 +192,21 @@ bool vmb_save_close(struct vmb_channel *channel)
 	return true;
 }
 
+/* What the driver has to say of a packet. A number above 0 is none of its answers. */
+static int vmb_save_ask(struct vmb_save_writer *writer, struct vmb_packet *packet,
+			void *at, u32 room, u32 *needed)
+{
+	struct vmb_channel *channel = writer->channel;
+	int ret = channel->save.save_packet(channel, channel->save.context, packet, at, room,
+					    needed);
+
+	return ret > 0 ? -EINVAL : ret;
+}
+
 /* How a packet looks in the image; with its payload, if it is to be written. */
 static int vmb_save_write_packet(struct vmb_save_writer *writer,
 				 struct vmb_packet *packet)
 {
-	struct vmb_channel *channel = writer->channel;
 	bool sent = packet->state == VMB_SEND_SENT;
 	u32 payload = sent ? 0 : packet->payload_length;
 	u32 private = writer->private[writer->packets];
@@ -226,8 +236,7 @@ static int vmb_save_write_packet(struct vmb_save_writer *writer,
 	memcpy(at, packet->payload, payload);
 	at += ALIGN(payload, VMB_SAVE_UNIT);
 	writer->to += length;
-	return private ? channel->save.save_packet(channel, channel->save.context, packet,
-						   at, private, &needed) : 0;
+	return private ? vmb_save_ask(writer, packet, at, private, &needed) : 0;
 }
 
 /* Ask the driver how much it has to say of a packet. */
@@ -242,8 +251,7 @@ static int vmb_save_measure_packet(struct vmb_save_writer *writer,
 	if (vmb_packet_is_synchronous(packet))
 		return -EBUSY;
 	if (channel->save.save_packet) {
-		ret = channel->save.save_packet(channel, channel->save.context, packet,
-						NULL, 0, &needed);
+		ret = vmb_save_ask(writer, packet, NULL, 0, &needed);
 		if (!ret)
 			needed = 0;
 		else if (!needed)

@@ -62,7 +62,8 @@
  *
  * Context: process context. May sleep, but calls on the channel that wait are
  * -EDEADLK.
- * Return: 0, or an errno, with which the save fails but for the first call.
+ * Return: 0, or an errno, with which the save fails but for the first call. Anything
+ * else counts as -EINVAL.
  *
  * EVT_VMB_CHANNEL_SAVE_PACKET_EX.
  */

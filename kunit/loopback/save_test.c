@@ -478,6 +478,9 @@ static void driver_refuses(struct kunit *test)
 
 	session->save_error = -EDOM;
 	KUNIT_EXPECT_EQ(test, begin(session), -EDOM);
+	/* Such as the bytes that it has written. */
+	session->save_error = 8;
+	KUNIT_EXPECT_EQ(test, begin(session), -EINVAL);
 	session->save_error = 0;
 	session->private_size = VMB_SAVE_MOST_PRIVATE + 1;
 	KUNIT_EXPECT_EQ(test, begin(session), -EMSGSIZE);
