@@ -22,14 +22,15 @@ vmb_kept() {
 # last one of each run has one, and if that is told, all before it were looked at. What was
 # said of a file is kept, by its name and content and checkpatch's own.
 checkpatch_runs() {
-	local kept checker name
+	local kept checker name key
 
 	mkdir -p "$scratch/patch" "$scratch/checkpatch"
 	kept=$(vmb_kept checkpatch)
 	checker=$(cat "$linux"/scripts/{checkpatch.pl,spelling.txt,const_structs.checkpatch} |
 		vmb_key)
 	while read -r name; do
-		printf '%s\t%s\n' "$name" "$(vmb_key "$name" "$checker" <"$name")"
+		key=$(printf "%s\n" "$name" | cat - "$name" | vmb_key "$checker")
+		printf '%s\t%s\n' "$name" "$key"
 	done <"$scratch/kernel-files" >"$scratch/keys"
 	while IFS=$'\t' read -r name key; do
 		touch -c "$kept/$key"
