@@ -18,7 +18,8 @@
 
 #define STRESS_THREADS		2u	/* each way */
 /* Each thread; where every lock or every access is checked, the patience ends first. */
-#define STRESS_PACKETS		(IS_ENABLED(CONFIG_KASAN) || IS_ENABLED(CONFIG_PROVE_LOCKING) ? \
+#define STRESS_PACKETS		(IS_ENABLED(CONFIG_KASAN) || IS_ENABLED(CONFIG_KMSAN) || \
+				 IS_ENABLED(CONFIG_PROVE_LOCKING) ? \
 				 12500u : 250000u)
 #define STRESS_RING_PAGES	3u
 /* One packet of so many has a payload of this many words more, ... */
