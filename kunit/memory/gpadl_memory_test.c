@@ -295,8 +295,8 @@ static void leaked_by_the_driver(struct kunit *test)
 
 /*
  * Some 4,000 to 8,000 entries; what searches a list needs seconds, each time, and several
- * times that where each lock is checked, or each byte. The VM may have something else to do, but not five
- * times in five.
+ * times that where each lock is checked, or each byte. The VM may have something else
+ * to do, but not five times in five.
  */
 static void expect_quick(struct kunit *test, const char *what, u32 pages)
 {
