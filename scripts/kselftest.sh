@@ -230,11 +230,15 @@ begins() {
 
 if begins main; then
 	files=(${main_files[@]+"${main_files[@]}"})
-	run_guest "$logs" main.sh client_opens 0 sender_opens \
+	VMB_KICKS=5000 run_guest "$logs" main.sh client_opens 0 sender_opens \
 		--option -device \
 		--option "vmb-pair-host-first,hold-every=0,modes=$(join "${pair_first_opens[@]}")" \
 		--option -device \
 		--option "vmb-pair-host-second,hold-every=0,modes=$(join "${pair_second_opens[@]}")"
+	if [ "$(cat "$logs/how")" = nested ]; then
+		check "host: no interrupt that was injected came a second time" \
+			grep '^nested_interrupts: [1-9]' "$logs/qemu.log"
+	fi
 	check "vmbstat shows what the channel has done, in every output" \
 		vmbstat_shows "$logs/guest.log"
 	judge opens.py "$logs/host.log" pair-first 0 "${pair_first_opens[@]}"

@@ -15,7 +15,8 @@
  * interrupt has given it something to do.
  *
  * Environment: VMB_KICKS: so many microseconds after each other something wants the
- * processor's attention. Without what is done here no guest boots then.
+ * processor's attention. Without what is done here no guest boots then, so kselftest.sh
+ * has a guest live with it.
  */
 #include "qemu/osdep.h"
 #include "qemu/module.h"
